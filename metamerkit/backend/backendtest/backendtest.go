@@ -1,0 +1,39 @@
+// Package backendtest runs a test on every backend that the machine has.
+package backendtest
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/backend"
+)
+
+var (
+	mu     sync.Mutex
+	opened = map[backend.Kind]*backend.Backend{}
+)
+
+// Open returns the backend of that kind, opened once a process, and skips the
+// test with the reason where it cannot be had.
+func Open(t testing.TB, k backend.Kind) *backend.Backend {
+	t.Helper()
+	mu.Lock()
+	defer mu.Unlock()
+	if b, ok := opened[k]; ok {
+		return b
+	}
+	b, err := backend.Open(k)
+	if err != nil {
+		t.Skipf("no %s backend here: %v", k, err)
+	}
+	opened[k] = b
+	return b
+}
+
+// Each runs f as a subtest on the pure-Go backend and on XLA on the CPU.
+func Each(t *testing.T, f func(t *testing.T, b *backend.Backend)) {
+	t.Helper()
+	for _, k := range []backend.Kind{backend.Go, backend.XLA} {
+		t.Run(string(k), func(t *testing.T) { f(t, Open(t, k)) })
+	}
+}

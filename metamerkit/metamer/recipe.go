@@ -1,0 +1,225 @@
+// Package metamer holds the vocabulary of the project and its results: what a
+// run is made from (Recipe), what it gave (Run, Evidence), and the names that
+// stages, schedules, optimisers, losses, penalties and starts go by. It computes
+// nothing and links no GoMLX.
+package metamer
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"math"
+)
+
+// Stages are the depths at which networks of every kind are compared; a model's
+// card maps each to one named layer.
+var Stages = []string{"early", "middle", "late"}
+
+// The names a recipe may use.
+var (
+	Schedules  = []string{"switch", "average"}
+	Orders     = []string{"given", "random"}
+	Optimizers = []string{"pgd", "momentum", "adam"}
+	Losses     = []string{"relative-l2", "squared-l2", "cosine", "correlation"}
+	Penalties  = []string{"tv", "grey"}
+	Starts     = []string{"noise", "uniform", "reference", "image"}
+)
+
+// ModelRef names a model and pins its weights.
+type ModelRef struct {
+	Name   string `json:"name"`   // as on its card, such as resnet20_cifar10
+	Layer  string `json:"layer"`  // the named layer that the stage stands for
+	SHA256 string `json:"sha256"` // of the weight file
+}
+
+// ImageRef names an image set and pins its pixels.
+type ImageRef struct {
+	Name   string `json:"name"`
+	Count  int    `json:"count"`
+	Size   int    `json:"size"`   // pixels a side
+	SHA256 string `json:"sha256"` // images.Set.SHA256
+}
+
+// Schedule says which model is active at which step.
+type Schedule struct {
+	Kind  string `json:"kind"`  // switch (one active model; the paper's) | average (all, every step)
+	Every int    `json:"every"` // switch: steps until the next model; default 10
+	Order string `json:"order"` // switch: given | random (each round a seeded permutation)
+}
+
+// Optimizer says how a gradient becomes a step. Every step is followed by a
+// clamp to [0,1].
+type Optimizer struct {
+	Name     string  `json:"name"`     // pgd | momentum | adam
+	StepSize float64 `json:"stepSize"` // pgd, momentum: L2 norm per image in pixel units, default 1; adam: default .01
+	Halvings int     `json:"halvings"` // pgd, momentum: the step size is halved at this many equal intervals; default 8
+	Momentum float64 `json:"momentum"` // momentum: default .9; adam: β1, default .9
+	Beta2    float64 `json:"beta2"`    // adam: default .999
+}
+
+// Penalty is an image regulariser added to the inversion loss.
+type Penalty struct {
+	Name   string  `json:"name"`   // tv (mean total variation) | grey (mean squared distance to 0.5)
+	Weight float64 `json:"weight"` // > 0
+}
+
+// Start says what image the synthesis begins from.
+type Start struct {
+	Kind   string  `json:"kind"` // noise N(Mean,Std) clamped | uniform [0,1) | reference | image
+	Mean   float64 `json:"mean"`
+	Std    float64 `json:"std"`
+	Image  string  `json:"image,omitempty"`  // file name of a given image
+	SHA256 string  `json:"sha256,omitempty"` // of its pixels
+}
+
+// Stop holds the criteria beside the number of steps. An image that meets one
+// keeps its pixels from then on; its batch-mates go on.
+type Stop struct {
+	Loss     float64 `json:"loss"`     // stop an image when every member's loss is at most this; 0: never
+	Patience int     `json:"patience"` // stop an image after this many steps without 0.1 % progress; 0: never
+}
+
+// Recipe is everything that determines a run. Its zero value, with models,
+// a stage and images, is the paper's procedure with 1000 steps.
+type Recipe struct {
+	Models    []ModelRef        `json:"models"`
+	Stage     string            `json:"stage"`
+	Images    ImageRef          `json:"images"`
+	Steps     int               `json:"steps"` // default 1000
+	Schedule  Schedule          `json:"schedule"`
+	Optimizer Optimizer         `json:"optimizer"`
+	Loss      string            `json:"loss"` // default relative-l2
+	Penalties []Penalty         `json:"penalties,omitempty"`
+	Start     Start             `json:"start"`
+	Stop      Stop              `json:"stop"`
+	PlainReLU bool              `json:"plainReLU"` // no gradient through dead units of the tapped ReLU
+	Batch     int               `json:"batch"`     // images in one executable; default 16
+	Seed      uint64            `json:"seed"`
+	NullPairs int               `json:"nullPairs"` // random pairs of the null distribution, default 1000 (fewer when the set has fewer)
+	Backend   string            `json:"backend"`   // xla | cuda | go: last bits differ between them
+	Versions  map[string]string `json:"versions,omitempty"`
+}
+
+// WithDefaults returns r with every zero setting replaced by its default.
+func (r Recipe) WithDefaults() Recipe {
+	def(&r.Steps, 1000)
+	def(&r.Schedule.Kind, "switch")
+	if r.Schedule.Kind == "switch" {
+		def(&r.Schedule.Every, 10)
+		def(&r.Schedule.Order, "given")
+	}
+	def(&r.Optimizer.Name, "pgd")
+	switch r.Optimizer.Name {
+	case "adam":
+		def(&r.Optimizer.StepSize, 0.01)
+		def(&r.Optimizer.Momentum, 0.9)
+		def(&r.Optimizer.Beta2, 0.999)
+	case "momentum":
+		def(&r.Optimizer.Momentum, 0.9)
+		fallthrough
+	default:
+		def(&r.Optimizer.StepSize, 1)
+		def(&r.Optimizer.Halvings, 8)
+	}
+	def(&r.Loss, "relative-l2")
+	def(&r.Start.Kind, "noise")
+	if r.Start.Kind == "noise" {
+		def(&r.Start.Mean, 0.5)
+		def(&r.Start.Std, 0.05)
+	}
+	def(&r.Batch, 16)
+	def(&r.NullPairs, 1000)
+	return r
+}
+
+func def[T comparable](v *T, d T) {
+	var zero T
+	if *v == zero {
+		*v = d
+	}
+}
+
+// Validate reports the first setting that cannot be carried out. Call it on a
+// recipe with defaults.
+func (r Recipe) Validate() error {
+	if len(r.Models) == 0 {
+		return fmt.Errorf("recipe: no model given")
+	}
+	seen := map[string]bool{}
+	for _, m := range r.Models {
+		if seen[m.Name] {
+			return fmt.Errorf("recipe: model %s is in the set twice", m.Name)
+		}
+		seen[m.Name] = true
+	}
+	for _, c := range []error{
+		check("schedule", r.Schedule.Kind, Schedules),
+		check("optimiser", r.Optimizer.Name, Optimizers),
+		check("loss", r.Loss, Losses),
+		check("start", r.Start.Kind, Starts),
+	} {
+		if c != nil {
+			return fmt.Errorf("recipe: %w", c)
+		}
+	}
+	if r.Schedule.Kind == "switch" {
+		if err := check("order", r.Schedule.Order, Orders); err != nil {
+			return fmt.Errorf("recipe: %w", err)
+		}
+	}
+	for _, p := range r.Penalties {
+		if err := check("penalty", p.Name, Penalties); err != nil {
+			return fmt.Errorf("recipe: %w", err)
+		}
+		if !(p.Weight > 0) || math.IsInf(p.Weight, 0) {
+			return fmt.Errorf("recipe: penalty %s has weight %v, expected a finite number above 0", p.Name, p.Weight)
+		}
+	}
+	for _, n := range []struct {
+		what      string
+		got, from float64
+	}{
+		{"steps", float64(r.Steps), 1}, {"batch", float64(r.Batch), 1}, {"images", float64(r.Images.Count), 1},
+		{"switch interval", float64(max(r.Schedule.Every, b2i(r.Schedule.Kind != "switch"))), 1},
+		{"stop loss", r.Stop.Loss, 0}, {"stop patience", float64(r.Stop.Patience), 0}, {"null pairs", float64(r.NullPairs), 1},
+		{"halvings", float64(r.Optimizer.Halvings), 0}, {"start standard deviation", r.Start.Std, 0},
+	} {
+		if !(n.got >= n.from) {
+			return fmt.Errorf("recipe: %s is %v, expected at least %v", n.what, n.got, n.from)
+		}
+	}
+	if o := r.Optimizer; !(o.StepSize > 0) || math.IsInf(o.StepSize, 0) {
+		return fmt.Errorf("recipe: step size is %v, expected a finite number above 0", o.StepSize)
+	} else if o.Momentum < 0 || o.Momentum >= 1 || o.Beta2 < 0 || o.Beta2 >= 1 {
+		return fmt.Errorf("recipe: momentum %v and beta2 %v must be in [0,1)", o.Momentum, o.Beta2)
+	}
+	return nil
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// ID names the run: the first 16 hexadecimal digits of the SHA-256 of the
+// recipe's JSON. Equal recipes, weights, images and versions have equal IDs.
+func (r Recipe) ID() string {
+	b, err := json.Marshal(r)
+	if err != nil {
+		panic("metamer: " + err.Error()) // NaN or Inf: Validate refuses them first
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:8])
+}
+
+// ModelNames lists the members in order.
+func (r Recipe) ModelNames() []string {
+	names := make([]string, len(r.Models))
+	for i, m := range r.Models {
+		names[i] = m.Name
+	}
+	return names
+}

@@ -1,0 +1,84 @@
+package metamer
+
+// Evidence says, for one image and one member, whether the metamer matches.
+type Evidence struct {
+	Image     int     `json:"image"`  // index in the image set
+	Member    string  `json:"member"` // model name
+	Loss      float64 `json:"loss"`   // relative L2 distance of the activations
+	Pearson   float64 `json:"pearson"`
+	Spearman  float64 `json:"spearman"`
+	SNR       float64 `json:"snr"` // dB, 10·log10(Σ ref² / Σ (ref−met)²)
+	RefClass  int     `json:"refClass"`
+	Class     int     `json:"class"`
+	SameClass bool    `json:"sameClass"`
+	Verdict   string  `json:"verdict"` // pass | fail
+	Why       string  `json:"why,omitempty"`
+}
+
+// Null summarises the distribution of the three measures over random pairs of
+// different reference images, for one member: each bound is the largest value
+// any pair reached, and the metamer has to lie above it.
+type Null struct {
+	Member   string  `json:"member"`
+	Pairs    int     `json:"pairs"`
+	Pearson  float64 `json:"pearson"`
+	Spearman float64 `json:"spearman"`
+	SNR      float64 `json:"snr"`
+}
+
+// Trace is the inversion loss during a run. Row i holds the losses of model
+// Member[i] before step Step[i], one an image.
+type Trace struct {
+	Step   []int       `json:"step"`
+	Member []int       `json:"member"`
+	Loss   [][]float32 `json:"loss"`
+}
+
+// Run is a recipe carried out.
+type Run struct {
+	ID       string
+	Dir      string // "" when it was not saved
+	Recipe   Recipe
+	Metamers []float32 // [N,Size,Size,3] in [0,1]
+	Start    []float32 // the initial image, same shape
+	Trace    Trace
+	Evidence []Evidence
+	Nulls    []Null
+	StepsRun int     // steps of the image that took the most
+	Seconds  float64 // wall time of the synthesis, over all sessions that worked on it
+	Cached   bool    // it was there already
+	// Stopped says why the run ended before its steps, "" if it did not: an image
+	// set that met a stop criterion, or a NaN (step, image, model).
+	Stopped string
+}
+
+// Passed returns for each image whether every member's verdict is pass.
+func (r *Run) Passed() []bool {
+	ok := make([]bool, r.Recipe.Images.Count)
+	for i := range ok {
+		ok[i] = len(r.Evidence) > 0
+	}
+	for _, e := range r.Evidence {
+		ok[e.Image] = ok[e.Image] && e.Verdict == "pass"
+	}
+	return ok
+}
+
+// PassCount returns how many images pass for every member.
+func (r *Run) PassCount() int {
+	n := 0
+	for _, ok := range r.Passed() {
+		n += b2i(ok)
+	}
+	return n
+}
+
+// Progress is what a running synthesis reports.
+type Progress struct {
+	Phase  string    // compile | synthesis | evidence
+	Step   int       // steps done by the batch
+	Steps  int       // steps of the batch
+	Image  int       // images finished before this batch
+	Images int       // images in all
+	Loss   []float64 // mean over the batch, one a member; NaN while not yet seen
+}

@@ -1,0 +1,121 @@
+// Package stage names points in a model's computation and reads them back.
+//
+// A layer is a named activation, such as "layer2". A model marks its layers as
+// it builds its graph; everything downstream refers to them by name only.
+package stage
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	. "github.com/gomlx/gomlx/core/graph"
+)
+
+// key finds the capture under way in a graph's state.
+type key struct{}
+
+// capture is one call of Capture: what it wants and what it has seen.
+type capture struct {
+	want     []string
+	got      map[string]*Node
+	seen     []string
+	passReLU bool
+}
+
+// done unwinds the forward pass when the last wanted layer is there, so that no
+// graph ever holds layers behind it.
+type done struct{}
+
+// Mark records x as the activation of the layer called name and returns it.
+func Mark(x *Node, name string) *Node {
+	c, ok := x.Graph().State(key{}).(*capture)
+	if !ok {
+		return x
+	}
+	c.seen = append(c.seen, name)
+	if slices.Contains(c.want, name) {
+		if _, twice := c.got[name]; twice {
+			panic("stage: a model marks layer " + name + " twice")
+		}
+		c.got[name] = x
+		if len(c.got) == len(c.want) {
+			panic(done{})
+		}
+	}
+	return x
+}
+
+// MarkReLU applies a ReLU to z and marks the result as the layer called name. In
+// a capture with PassReLU the gradient of a wanted layer passes this one ReLU
+// unchanged (the "fake ReLU" of Feather et al. 2023): its value is the same.
+func MarkReLU(z *Node, name string) *Node {
+	x := MaxScalar(z, 0)
+	if c, ok := z.Graph().State(key{}).(*capture); ok && c.passReLU && slices.Contains(c.want, name) {
+		x = Add(StopGradient(x), Sub(z, StopGradient(z)))
+	}
+	return Mark(x, name)
+}
+
+// Options change what a capture does.
+type Options struct {
+	PassReLU bool // see MarkReLU
+}
+
+// UnknownLayerError reports layers that a forward pass did not mark.
+type UnknownLayerError struct {
+	Missing, Known []string
+}
+
+func (e *UnknownLayerError) Error() string {
+	return fmt.Sprintf("the model has no layer %s: expected one of %s", strings.Join(e.Missing, ", "), strings.Join(e.Known, ", "))
+}
+
+// Capture runs forward and returns the activations of the named layers, in the
+// order asked for. The graph gets no node behind the last of them. It panics
+// with *UnknownLayerError, as graph code does, when forward does not mark one.
+func Capture(g *Graph, o Options, forward func(), layers ...string) []*Node {
+	c := run(g, &capture{want: uniq(layers), got: map[string]*Node{}, passReLU: o.PassReLU}, forward)
+	var missing []string
+	out := make([]*Node, len(layers))
+	for i, name := range layers {
+		if out[i] = c.got[name]; out[i] == nil {
+			missing = append(missing, name)
+		}
+	}
+	if missing != nil {
+		panic(&UnknownLayerError{missing, c.seen})
+	}
+	return out
+}
+
+// List runs forward and returns the names of all layers it marks, in order.
+func List(g *Graph, forward func()) []string {
+	return run(g, &capture{got: map[string]*Node{}}, forward).seen
+}
+
+func run(g *Graph, c *capture, forward func()) (result *capture) {
+	result = c
+	outer := g.State(key{})
+	g.AttachState(key{}, c)
+	defer func() {
+		g.AttachState(key{}, outer)
+		if r := recover(); r != nil {
+			if _, ok := r.(done); !ok {
+				panic(r)
+			}
+		}
+	}()
+	forward()
+	return c
+}
+
+func uniq(names []string) []string {
+	var out []string
+	for _, n := range names {
+		if !slices.Contains(out, n) {
+			out = append(out, n)
+		}
+	}
+	return out
+}

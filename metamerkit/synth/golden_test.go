@@ -1,0 +1,108 @@
+package synth
+
+import (
+	"math"
+	"testing"
+
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/backend"
+	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/weights"
+	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
+	_ "github.com/ensemble-metamers/metamers/metamerkit/zoo/all"
+)
+
+// subject opens a model whose weights are not in the repository, or skips.
+func subject(t testing.TB, name, stage string) Subject {
+	t.Helper()
+	c, err := zoo.Lookup(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("METAMERS_DATA", testData())
+	path, err := place.Find("weights/" + c.Weights.File)
+	if err != nil {
+		t.Skipf("no weights of %s here: %v", name, err)
+	}
+	net, err := zoo.Open(c, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Subject{Card: c, Net: net, Layer: zoo.LayerOf(c, stage)}
+}
+
+func golden(t testing.TB, name string) map[string]*weights.Tensor {
+	t.Helper()
+	f, err := weights.Open("../../testdata/golden/" + name + ".safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f.Tensors
+}
+
+// near reports the largest |got−want| − 1e-3·|want|, which has to stay below abs.
+func near(t *testing.T, what string, got, want []float32, abs float64) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d values, expected %d", what, len(got), len(want))
+	}
+	worst, at, diff, norm := 0.0, 0, 0.0, 0.0
+	for i := range got {
+		diff += math.Pow(float64(got[i])-float64(want[i]), 2)
+		norm += math.Pow(float64(want[i]), 2)
+		if d := math.Abs(float64(got[i])-float64(want[i])) - 1e-3*math.Abs(float64(want[i])); !(d <= worst) {
+			worst, at = d, i
+		}
+	}
+	if !(math.Sqrt(diff) <= 1e-3*math.Sqrt(norm)) {
+		t.Errorf("%s: relative L2 error %.2g", what, math.Sqrt(diff/norm))
+	}
+	if !(worst <= abs) {
+		t.Errorf("%s[%d] = %v, expected %v (abs %g)", what, at, got[at], want[at], abs)
+	}
+}
+
+// Activations, losses and image gradients agree with PyTorch on the same weights.
+func TestGolden(t *testing.T) {
+	backendtest.Each(t, func(t *testing.T, b *backend.Backend) {
+		for _, name := range zoo.Names() {
+			t.Run(name, func(t *testing.T) {
+				g := golden(t, name)
+				for _, stage := range metamer.Stages {
+					s := subject(t, name, stage)
+					p, err := NewProbe(b, s.Card, s.Net, 2, 32, s.Layer, "logits")
+					if err != nil {
+						t.Fatal(err)
+					}
+					acts, err := p.Read(g["images"].Float)
+					if err != nil {
+						t.Fatal(err)
+					}
+					near(t, stage+" activation", append(acts[0][0], acts[0][1]...), g["activation."+stage].Float, 1e-4)
+					near(t, "logits", append(acts[1][0], acts[1][1]...), g["logits"].Float, 1e-4)
+					for key, plain := range map[string]bool{"gradient.": false, "gradient_plain.": true} {
+						sl, err := NewSlope(b, s, Config{Batch: 2, Size: 32, Loss: "relative-l2", PlainReLU: plain}, false)
+						if err != nil {
+							t.Fatal(err)
+						}
+						image := func(k string) *tensors.Tensor {
+							return tensors.FromFlatDataAndDimensions(g[k].Float, 2, 32, 32, 3)
+						}
+						target := tensors.FromFlatDataAndDimensions(g["activation."+stage].Float, g["activation."+stage].Shape...)
+						loss, grad, err := sl.At(image("start"), target)
+						if err != nil {
+							t.Fatal(err)
+						}
+						near(t, stage+" loss", loss, g["loss."+stage].Float, 1e-4)
+						near(t, stage+" "+key, tensors.MustCopyFlatData[float32](grad), g[key+stage].Float, 1e-4)
+					}
+				}
+			})
+		}
+	})
+}
+
+func testData() string { return "../../../shared/data" }

@@ -1,0 +1,105 @@
+package synth
+
+import (
+	"context"
+	"fmt"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/support/exceptions"
+)
+
+// Target returns the activations of the reference images, on the device.
+func (u *Unit) Target(images *tensors.Tensor) (t *tensors.Tensor, err error) {
+	err = exceptions.TryCatch[error](func() { t = u.target.Run(u.inputs(images)...)[0] })
+	if err != nil {
+		return nil, fmt.Errorf("synth: activations of %s: %w", u.Name, err)
+	}
+	return t, nil
+}
+
+func (u *Unit) inputs(first ...any) []any {
+	for _, w := range u.weights {
+		first = append(first, w)
+	}
+	return first
+}
+
+// Steps takes len(coefs) steps, at most ChunkSteps, and returns the losses before
+// each of them, [len(coefs)][B]. State's tensors are donated: it holds new ones
+// afterwards. ctx is looked at before the call only; one call is short.
+func (u *Unit) Steps(ctx context.Context, st *State, active []bool, coefs [][numCoefficients]float32, target *tensors.Tensor) ([][]float32, error) {
+	if len(coefs) == 0 || len(coefs) > ChunkSteps {
+		panic(fmt.Sprintf("synth: Steps of %d, expected 1 to %d", len(coefs), ChunkSteps))
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	var losses [][]float32
+	err := exceptions.TryCatch[error](func() {
+		if u.cfg.Loops {
+			losses = u.loop(st, active, coefs, target)
+			return
+		}
+		for i := range coefs {
+			if ctx.Err() != nil {
+				panic(ctx.Err())
+			}
+			losses = append(losses, u.single(st, active, coefs[i], target))
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("synth: a step of %s: %w", u.Name, err)
+	}
+	return losses, nil
+}
+
+func (u *Unit) loop(st *State, active []bool, coefs [][numCoefficients]float32, target *tensors.Tensor) [][]float32 {
+	flat := make([]float32, ChunkSteps*numCoefficients)
+	for i, c := range coefs {
+		copy(flat[i*numCoefficients:], c[:])
+	}
+	in := []any{int32(0), int32(len(coefs)), tensors.FromFlatDataAndDimensions(make([]float32, ChunkSteps*u.cfg.Batch), ChunkSteps, u.cfg.Batch)}
+	in = append(in, u.donate(st)...)
+	in = append(in, active, tensors.FromFlatDataAndDimensions(flat, ChunkSteps, numCoefficients), target)
+	out := u.steps.Run(u.inputs(in...)...)
+	st.Images, st.Slots = out[1], out[2:]
+	trace := tensors.MustCopyFlatData[float32](out[0])
+	out[0].MustFinalizeAll()
+	losses := make([][]float32, len(coefs))
+	for i := range losses {
+		losses[i] = trace[i*u.cfg.Batch : (i+1)*u.cfg.Batch]
+	}
+	return losses
+}
+
+func (u *Unit) single(st *State, active []bool, coef [numCoefficients]float32, target *tensors.Tensor) []float32 {
+	in := append(u.donate(st), active, coef[:], target)
+	out := u.steps.Run(u.inputs(in...)...)
+	st.Images, st.Slots = out[1], out[2:]
+	loss := tensors.MustCopyFlatData[float32](out[0])
+	out[0].MustFinalizeAll()
+	return loss
+}
+
+// donate hands the state's buffers to the execution, which may write into them.
+func (u *Unit) donate(st *State) (in []any) {
+	for _, t := range append([]*tensors.Tensor{st.Images}, st.Slots...) {
+		d, err := DonateTensorBuffer(t, u.backend, 0)
+		if err != nil {
+			panic(err)
+		}
+		in = append(in, d)
+	}
+	return in
+}
+
+// NewState returns a state of zero slots for images [B,S,S,3].
+func (u *Unit) NewState(images []float32) *State {
+	shape := u.imageShape()
+	st := &State{Images: tensors.FromFlatDataAndDimensions(images, shape.Dimensions...)}
+	for range slots(u.cfg.Optimizer) {
+		st.Slots = append(st.Slots, tensors.FromShape(shape))
+	}
+	return st
+}

@@ -1,0 +1,83 @@
+package weights
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+)
+
+// width is the number of bytes of an element, by safetensors' type names.
+var width = map[string]int{"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
+
+// elements returns the product of the dimensions, or an error when one is
+// negative or the product is larger than limit.
+func elements(shape []int, limit int) (int, error) {
+	n := 1
+	for _, d := range shape {
+		if d < 0 {
+			return 0, fmt.Errorf("shape %v has a negative dimension", shape)
+		}
+		if d > 0 && n > limit/d {
+			return 0, fmt.Errorf("shape %v holds more than the file's %d elements", shape, limit)
+		}
+		n *= d
+	}
+	return n, nil
+}
+
+// fill decodes little-endian elements of the type into t.
+func (t *Tensor) fill(raw []byte) {
+	w := width[t.DType]
+	n := len(raw) / w
+	le := binary.LittleEndian
+	float := func(f func(i int) float32) {
+		t.Float = make([]float32, n)
+		for i := range t.Float {
+			t.Float[i] = f(i)
+		}
+	}
+	integer := func(f func(i int) int64) {
+		t.Int = make([]int64, n)
+		for i := range t.Int {
+			t.Int[i] = f(i)
+		}
+	}
+	switch t.DType {
+	case "F64":
+		float(func(i int) float32 { return float32(math.Float64frombits(le.Uint64(raw[8*i:]))) })
+	case "F32":
+		float(func(i int) float32 { return math.Float32frombits(le.Uint32(raw[4*i:])) })
+	case "F16":
+		float(func(i int) float32 { return half(le.Uint16(raw[2*i:])) })
+	case "BF16":
+		float(func(i int) float32 { return math.Float32frombits(uint32(le.Uint16(raw[2*i:])) << 16) })
+	case "I64":
+		integer(func(i int) int64 { return int64(le.Uint64(raw[8*i:])) })
+	case "I32":
+		integer(func(i int) int64 { return int64(int32(le.Uint32(raw[4*i:]))) })
+	case "I16":
+		integer(func(i int) int64 { return int64(int16(le.Uint16(raw[2*i:]))) })
+	case "I8":
+		integer(func(i int) int64 { return int64(int8(raw[i])) })
+	case "U8", "BOOL":
+		integer(func(i int) int64 { return int64(raw[i]) })
+	default:
+		panic("weights: unknown type " + t.DType)
+	}
+}
+
+// half is IEEE 754 binary16.
+func half(h uint16) float32 {
+	sign, exp, frac := uint32(h>>15)<<31, uint32(h>>10)&31, uint32(h)&1023
+	switch exp {
+	case 0:
+		v := float32(frac) / (1 << 24)
+		if sign != 0 {
+			v = -v
+		}
+		return v
+	case 31:
+		return math.Float32frombits(sign | 0x7f800000 | frac<<13)
+	}
+	return math.Float32frombits(sign | (exp+112)<<23 | frac<<13)
+}

@@ -1,0 +1,170 @@
+package weights
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"slices"
+)
+
+// maxHeader is the limit that the safetensors library itself has.
+const maxHeader = 100 << 20
+
+type entry struct {
+	DType   string `json:"dtype"`
+	Shape   []int  `json:"shape"`
+	Offsets []int  `json:"data_offsets"`
+}
+
+func parseSafetensors(data []byte) (map[string]*Tensor, map[string]string, error) {
+	n := binary.LittleEndian.Uint64(data)
+	if n > maxHeader || n > uint64(len(data)-8) {
+		return nil, nil, fmt.Errorf("header of %d bytes in a file of %d", n, len(data))
+	}
+	header, body := data[8:8+n], data[8+n:]
+	raw, err := members(header)
+	if err != nil {
+		return nil, nil, err
+	}
+	out := map[string]*Tensor{}
+	var meta map[string]string
+	type span struct{ from, to int }
+	var spans []span
+	for _, m := range raw {
+		if m.key == "__metadata__" {
+			if err := json.Unmarshal(m.value, &meta); err != nil {
+				return nil, nil, fmt.Errorf("__metadata__: %w", err)
+			}
+			continue
+		}
+		var e entry
+		if err := json.Unmarshal(m.value, &e); err != nil {
+			return nil, nil, fmt.Errorf("tensor %s: %w", m.key, err)
+		}
+		w, ok := width[e.DType]
+		if !ok {
+			return nil, nil, fmt.Errorf("tensor %s has the unknown type %q", m.key, e.DType)
+		}
+		if len(e.Offsets) != 2 || e.Offsets[0] < 0 || e.Offsets[1] < e.Offsets[0] || e.Offsets[1] > len(body) {
+			return nil, nil, fmt.Errorf("tensor %s lies at %v of %d bytes", m.key, e.Offsets, len(body))
+		}
+		count, err := elements(e.Shape, len(body)/w)
+		if err != nil {
+			return nil, nil, fmt.Errorf("tensor %s: %w", m.key, err)
+		}
+		if count*w != e.Offsets[1]-e.Offsets[0] {
+			return nil, nil, fmt.Errorf("tensor %s %s %v needs %d bytes, its offsets give %d", m.key, e.DType, e.Shape, count*w, e.Offsets[1]-e.Offsets[0])
+		}
+		t := &Tensor{Name: m.key, Shape: e.Shape, DType: e.DType}
+		t.fill(body[e.Offsets[0]:e.Offsets[1]])
+		out[m.key] = t
+		spans = append(spans, span{e.Offsets[0], e.Offsets[1]})
+	}
+	slices.SortFunc(spans, func(a, b span) int { return cmp.Or(a.from-b.from, a.to-b.to) })
+	at := 0
+	for _, s := range spans {
+		if s.from != at {
+			return nil, nil, fmt.Errorf("tensors overlap or leave a gap at byte %d", min(at, s.from))
+		}
+		at = s.to
+	}
+	if at != len(body) {
+		return nil, nil, fmt.Errorf("%d bytes belong to no tensor", len(body)-at)
+	}
+	return out, meta, nil
+}
+
+type member struct {
+	key   string
+	value json.RawMessage
+}
+
+// members splits a JSON object, refusing duplicate keys.
+func members(data []byte) (out []member, err error) {
+	d := json.NewDecoder(bytes.NewReader(data))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return nil, fmt.Errorf("the header is no JSON object")
+	}
+	seen := map[string]bool{}
+	for d.More() {
+		t, err := d.Token()
+		if err != nil {
+			return nil, fmt.Errorf("header: %w", err)
+		}
+		m := member{key: t.(string)}
+		if err := d.Decode(&m.value); err != nil {
+			return nil, fmt.Errorf("header: %w", err)
+		}
+		if seen[m.key] {
+			return nil, fmt.Errorf("tensor %s stands twice in the header", m.key)
+		}
+		seen[m.key] = true
+		out = append(out, m)
+	}
+	if _, err := d.Token(); err != nil {
+		return nil, fmt.Errorf("header: %w", err)
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return nil, fmt.Errorf("text behind the header's closing brace")
+	}
+	return out, nil
+}
+
+// WriteSafetensors writes tensors as F32 (Float) or I64 (Int), in the order given.
+func WriteSafetensors(path string, tensors []Tensor, metadata map[string]string) error {
+	header := map[string]any{}
+	if len(metadata) > 0 {
+		header["__metadata__"] = metadata
+	}
+	at := 0
+	for _, t := range tensors {
+		e := entry{DType: "F32", Shape: t.Shape}
+		size := 4 * len(t.Float)
+		if t.Int != nil {
+			e.DType, size = "I64", 8*len(t.Int)
+		}
+		if n, err := elements(t.Shape, math.MaxInt/8); err != nil || n*width[e.DType] != size {
+			panic(fmt.Sprintf("weights: tensor %s has shape %v and %d bytes", t.Name, t.Shape, size))
+		}
+		if _, dup := header[t.Name]; dup {
+			panic("weights: two tensors are called " + t.Name)
+		}
+		e.Offsets = []int{at, at + size}
+		at += size
+		header[t.Name] = e
+	}
+	text, err := json.Marshal(header)
+	if err != nil {
+		return fmt.Errorf("weights: %w", err)
+	}
+	for len(text)%8 != 0 {
+		text = append(text, ' ')
+	}
+	err = writeAtomic(path, func(f *os.File) error {
+		var buf bytes.Buffer
+		binary.Write(&buf, binary.LittleEndian, uint64(len(text)))
+		buf.Write(text)
+		if _, err := f.Write(buf.Bytes()); err != nil {
+			return err
+		}
+		for _, t := range tensors {
+			var v any = t.Float
+			if t.Int != nil {
+				v = t.Int
+			}
+			if err := binary.Write(f, binary.LittleEndian, v); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("weights: %w", err)
+	}
+	return nil
+}

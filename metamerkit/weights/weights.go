@@ -1,0 +1,136 @@
+// Package weights reads weight files: PyTorch's zip files and legacy pickles, and
+// safetensors. Nothing in a file is ever executed, and nothing is allocated that
+// the file's own size does not bear out.
+package weights
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// Tensor is a named array. Exactly one of Float and Int is set; half and double
+// precision become float32, integers and booleans int64.
+type Tensor struct {
+	Name  string
+	Shape []int
+	Float []float32
+	Int   []int64
+	DType string // as the file has it, in safetensors' words: F32, BF16, I64 …
+}
+
+// File is a weight file that was read.
+type File struct {
+	Path, Format, SHA256 string
+	Tensors              map[string]*Tensor
+	Metadata             map[string]string // safetensors' __metadata__
+}
+
+// FormatError reports a file that is not what it should be.
+type FormatError struct{ Path, Format, Problem string }
+
+func (e *FormatError) Error() string {
+	return fmt.Sprintf("weights: %s is not a readable %s file: %s", e.Path, e.Format, e.Problem)
+}
+
+// ChecksumError reports a file with another SHA-256 than expected.
+type ChecksumError struct{ Path, Got, Want string }
+
+func (e *ChecksumError) Error() string {
+	return fmt.Sprintf("weights: %s has the SHA-256 %s, expected %s: the file is damaged or another version", e.Path, e.Got, e.Want)
+}
+
+// MaxBytes is the largest file that Open reads (64 GiB).
+const MaxBytes = 64 << 30
+
+// Open reads a file, recognising its format by its content.
+func Open(path string) (*File, error) { return OpenVerified(path, "") }
+
+// OpenVerified is Open for a file whose SHA-256 (lower-case hexadecimal) is known;
+// another sum is a *ChecksumError, and nothing of the file is looked at.
+func OpenVerified(path, sum string) (*File, error) {
+	data, got, err := ReadVerified(path, sum)
+	if err != nil {
+		return nil, err
+	}
+	f, err := Parse(path, data)
+	if err != nil {
+		return nil, err
+	}
+	f.SHA256 = got
+	return f, nil
+}
+
+// ReadVerified returns a file's bytes and their SHA-256, checked against sum
+// unless that is empty.
+func ReadVerified(path, sum string) (data []byte, got string, err error) {
+	if s, err := os.Stat(path); err != nil {
+		return nil, "", fmt.Errorf("weights: %w", err)
+	} else if !s.Mode().IsRegular() || s.Size() > MaxBytes {
+		return nil, "", &FormatError{path, "weight", fmt.Sprintf("expected a regular file of at most %d bytes, got %v with %d bytes", int64(MaxBytes), s.Mode(), s.Size())}
+	}
+	if data, err = os.ReadFile(path); err != nil {
+		return nil, "", fmt.Errorf("weights: %w", err)
+	}
+	h := sha256.Sum256(data)
+	if got = hex.EncodeToString(h[:]); sum != "" && got != sum {
+		return nil, "", &ChecksumError{path, got, sum}
+	}
+	return data, got, nil
+}
+
+// Parse reads the bytes of a file; path only names it in errors.
+func Parse(path string, data []byte) (*File, error) {
+	f := &File{Path: path}
+	var err error
+	head := bytes.ToLower(bytes.TrimSpace(data[:min(len(data), 256)]))
+	switch {
+	case len(data) == 0:
+		return nil, &FormatError{path, "weight", "it is empty"}
+	case bytes.HasPrefix(head, []byte("<!doctype html")) || bytes.HasPrefix(head, []byte("<html")):
+		return nil, &FormatError{path, "weight", "it is an HTML page; a download went wrong"}
+	case bytes.HasPrefix(data, []byte("PK\x03\x04")):
+		f.Format = "PyTorch zip"
+		f.Tensors, err = parseZip(data)
+	case bytes.HasPrefix(data, []byte{0x80, 2}):
+		f.Format = "PyTorch legacy"
+		f.Tensors, err = parseLegacy(data)
+	case len(data) > 9 && data[8] == '{':
+		f.Format = "safetensors"
+		f.Tensors, f.Metadata, err = parseSafetensors(data)
+	default:
+		return nil, &FormatError{path, "weight", fmt.Sprintf("it begins with %q, expected a PyTorch zip or pickle file or safetensors", data[:min(len(data), 16)])}
+	}
+	if err != nil {
+		return nil, &FormatError{path, f.Format, err.Error()}
+	}
+	return f, nil
+}
+
+// writeAtomic writes a file under a temporary name in its folder, syncs it and
+// renames it, so that path never holds half a file.
+func writeAtomic(path string, write func(f *os.File) error) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.part")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(f.Name())
+		}
+	}()
+	if err = write(f); err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	if err = f.Sync(); err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	if err = f.Close(); err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return os.Rename(f.Name(), path)
+}

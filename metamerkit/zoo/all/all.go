@@ -1,0 +1,7 @@
+// Package all registers every family of the zoo.
+package all
+
+import (
+	_ "github.com/ensemble-metamers/metamers/metamerkit/zoo/resnetcifar" // family resnet_cifar
+	_ "github.com/ensemble-metamers/metamers/metamerkit/zoo/resnetsmall" // family resnet_small
+)

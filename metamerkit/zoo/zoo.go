@@ -1,0 +1,141 @@
+// Package zoo is the registry of image-recognition models: families as graph
+// functions, and cards that turn a family into a model with weights.
+package zoo
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"sync"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/card"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/models"
+)
+
+// Forward builds a model's graph. images is float32 [B,H,W,3], already of the
+// card's size and normalised; the result is the logits [B,classes]. Forward marks
+// its layers with stage.Mark and panics on a bad shape, as graph code does.
+type Forward func(s *model.Scope, images *Node) *Node
+
+// Net is a family set up for one card, with its weights read.
+type Net struct {
+	Forward Forward
+	// Weights holds a tensor for each variable of Forward, by scope path
+	// ("/layer1/0/conv1/weight").
+	Weights map[string]*tensors.Tensor
+}
+
+// Opener sets a family up for a card, with the weights of the file at path.
+type Opener func(c *card.Card, path string) (*Net, error)
+
+var (
+	mu       sync.RWMutex
+	families = map[string]Opener{}
+	cards    map[string]*card.Card // by name
+	aliases  map[string]string
+)
+
+// RegisterFamily adds a family. It panics if the name is empty or taken: both are
+// mistakes in the program, found at start-up.
+func RegisterFamily(name string, open Opener) {
+	mu.Lock()
+	defer mu.Unlock()
+	if name == "" || open == nil {
+		panic("zoo: RegisterFamily without a name or an opener")
+	}
+	if _, dup := families[name]; dup {
+		panic("zoo: RegisterFamily called twice for " + name)
+	}
+	families[name] = open
+}
+
+// Config decodes a card's config into c, strictly. An absent config leaves c.
+func Config(raw json.RawMessage, c any) error {
+	if len(raw) == 0 {
+		return nil
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	if err := d.Decode(c); err != nil {
+		return fmt.Errorf("config: %w", err)
+	}
+	return nil
+}
+
+// load reads the embedded cards once.
+var load = sync.OnceFunc(func() {
+	cards, aliases = map[string]*card.Card{}, map[string]string{}
+	files, err := fs.Glob(models.Cards, "*.json")
+	if err != nil {
+		panic("zoo: " + err.Error())
+	}
+	for _, f := range files {
+		data, err := models.Cards.ReadFile(f)
+		if err != nil {
+			panic("zoo: " + err.Error())
+		}
+		c, err := card.Parse(data)
+		if err != nil {
+			panic("zoo: models/" + f + ": " + err.Error())
+		}
+		if f != c.Name+".json" {
+			panic("zoo: models/" + f + " holds the card of " + c.Name)
+		}
+		for _, n := range append([]string{c.Name}, c.Aliases...) {
+			if other, dup := aliases[n]; dup {
+				panic("zoo: the name " + n + " belongs to " + other + " and " + c.Name)
+			}
+			aliases[n] = c.Name
+		}
+		cards[c.Name] = c
+	}
+})
+
+// Names lists all models, sorted.
+func Names() []string {
+	load()
+	return slices.Sorted(maps.Keys(cards))
+}
+
+// Lookup returns the card of the model with that name or alias, or a
+// *metamer.UnknownError with the nearest names.
+func Lookup(name string) (*card.Card, error) {
+	load()
+	if full, ok := aliases[name]; ok {
+		return cards[full], nil
+	}
+	return nil, metamer.Unknown("model", name, slices.Sorted(maps.Keys(aliases)))
+}
+
+// Open sets the card's family up with the weights at path.
+func Open(c *card.Card, path string) (*Net, error) {
+	mu.RLock()
+	open, ok := families[c.Family]
+	known := slices.Sorted(maps.Keys(families))
+	mu.RUnlock()
+	if !ok {
+		return nil, fmt.Errorf("zoo: model %s: %w", c.Name, metamer.Unknown("family", c.Family, known))
+	}
+	net, err := open(c, path)
+	if err != nil {
+		return nil, fmt.Errorf("zoo: model %s: %w", c.Name, err)
+	}
+	return net, nil
+}
+
+// LayerOf returns the layer that stands for a stage, or the stage itself if it
+// is no stage's name: any named layer can be used in its place.
+func LayerOf(c *card.Card, stage string) string {
+	if l, ok := c.Stages[stage]; ok {
+		return l.Layer
+	}
+	return stage
+}

@@ -1,0 +1,61 @@
+"""An independent PyTorch version of the paper's procedure, for comparison.
+
+usage: pgd.py --weights DIR --cifar cifar-10-batches-bin [--out testdata/golden] [--only SET]
+Writes pgd_start.safetensors and pgd_<set>.safetensors: losses20.<stage> [20,16], the
+active model's loss before each of the first 20 steps, and final.<stage> [M,16].
+"""
+import argparse
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+import nets
+
+a = argparse.ArgumentParser()
+a.add_argument("--weights", required=True)
+a.add_argument("--cifar", required=True)
+a.add_argument("--out", default="testdata/golden")
+a.add_argument("--only")
+a.add_argument("--steps", type=int, default=1000)
+a.add_argument("--shake", type=float, default=0)
+a = a.parse_args()
+torch.set_num_threads(1)
+
+N, EVERY, HALVINGS = 16, 10, 8
+refs = nets.cifar_test(a.cifar)[0][:N]
+start = np.random.default_rng(11).normal(.5, .05, (N, 32, 32, 3)).astype(np.float32).clip(0, 1)
+save_file({"start": torch.from_numpy(start)}, f"{a.out}/pgd_start.safetensors")
+SETS = {
+    "resnet2b_resnet4b": ["resnet2b", "resnet4b"],
+    "resnet20_resnet56": ["resnet20_cifar10", "resnet56_cifar10"],
+    "resnet20": ["resnet20_cifar10"],
+}
+for label, names in SETS.items():
+    if a.only and a.only != label:
+        continue
+    members = [nets.load(n, a.weights) for n in names]
+    out = {}
+    for stage in ("early", "middle", "late"):
+        layers = [stages[stage] for _, stages in members]
+        with torch.no_grad():
+            targets = [net(refs)[l] for (net, _), l in zip(members, layers)]
+        x = torch.from_numpy(start).permute(0, 3, 1, 2).contiguous()
+        if a.shake:
+            x = x + a.shake * torch.randn_like(x)
+        first = []
+        for i in range(a.steps):
+            m = (i // EVERY) % len(members)
+            x.requires_grad_()
+            loss = nets.relative(members[m][0](x, layers[m])[layers[m]], targets[m])
+            g, = torch.autograd.grad(loss.sum(), x)
+            if i < 20:
+                first.append(loss.detach())
+            g = g / (g.flatten(1).norm(dim=1).view(-1, 1, 1, 1) + 1e-10)
+            x = (x.detach() - 2.0 ** -(i * HALVINGS // a.steps) * g).clamp(0, 1)
+        with torch.no_grad():
+            final = torch.stack([nets.relative(net(x)[l], t) for (net, _), l, t in zip(members, layers, targets)])
+        out["losses20." + stage], out["final." + stage] = torch.stack(first), final
+        print(label, stage, "mean relative loss", [f"{v:.4f}" for v in final.mean(1)], flush=True)
+    if not a.shake and a.steps == 1000:
+        save_file(out, f"{a.out}/pgd_{label}.safetensors")
