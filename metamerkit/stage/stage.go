@@ -57,6 +57,17 @@ func MarkReLU(z *Node, name string) *Node {
 	return Mark(x, name)
 }
 
+// Wanted returns the layers that the capture under way in g asks for, none when it
+// asks for a list of all (see List), and whether a capture is under way. Models
+// that draw their graph on demand draw no more than that.
+func Wanted(g *Graph) (layers []string, capturing bool) {
+	c, ok := g.State(key{}).(*capture)
+	if !ok {
+		return nil, false
+	}
+	return slices.Clone(c.want), true
+}
+
 // Options change what a capture does.
 type Options struct {
 	PassReLU bool // see MarkReLU

@@ -28,10 +28,10 @@ func TestRealFiles(t *testing.T) {
 		format  string
 		tensors int
 	}{
-		"resnet20-12fca82f.th":                     {"PyTorch legacy", 0},
-		"resnet56-4bfd9763.th":                     {"PyTorch legacy", 0},
-		"resnet2b.pth":                             {"PyTorch zip", 16},
-		"resnet4b.pth":                             {"PyTorch zip", 26},
+		"resnet20-12fca82f.th":                    {"PyTorch legacy", 0},
+		"resnet56-4bfd9763.th":                    {"PyTorch legacy", 0},
+		"resnet2b.pth":                            {"PyTorch zip", 16},
+		"resnet4b.pth":                            {"PyTorch zip", 26},
 		"vit_tiny_patch16_224.augreg.safetensors": {"safetensors", 152},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,0 +1,131 @@
+package images
+
+import (
+	"fmt"
+	"image"
+	"image/color"
+	_ "image/jpeg" // decoders of image.Decode
+	"image/png"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+// MaxPixels is the largest image that Decode reads.
+const MaxPixels = 100_000_000
+
+// Filters names the resampling filters.
+var Filters = []string{"bicubic", "bilinear"}
+
+// expand lists the image files that a spec names: a folder stands for the JPEG
+// and PNG files in it, sorted by name.
+func expand(spec []string) (files []string, err error) {
+	for _, p := range spec {
+		st, err := os.Stat(p)
+		if err != nil {
+			return nil, fmt.Errorf("images: %w (expected cifar10[:N], a folder or image files)", err)
+		}
+		if !st.IsDir() {
+			files = append(files, p)
+			continue
+		}
+		entries, err := os.ReadDir(p)
+		if err != nil {
+			return nil, fmt.Errorf("images: %w", err)
+		}
+		before := len(files)
+		for _, e := range entries {
+			if e.Type()&fs.ModeDir == 0 && slices.Contains([]string{".jpg", ".jpeg", ".png"}, strings.ToLower(filepath.Ext(e.Name()))) {
+				files = append(files, filepath.Join(p, e.Name()))
+			}
+		}
+		if len(files) == before {
+			return nil, fmt.Errorf("images: the folder %s holds no .jpg, .jpeg or .png file", p)
+		}
+	}
+	return files, nil
+}
+
+// Decode reads a JPEG or PNG file, resizes its shorter side to size with an
+// antialiased filter and crops the centre, as torchvision's Resize and CenterCrop
+// do with PIL images. Transparent pixels are composited over white. The result is
+// [size,size,3].
+func Decode(path string, size int, filter string) ([]float32, error) {
+	if filter == "" {
+		filter = "bicubic"
+	}
+	if !slices.Contains(Filters, filter) {
+		return nil, fmt.Errorf("images: %w", metamer.Unknown("filter", filter, Filters))
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("images: %w", err)
+	}
+	defer f.Close()
+	c, _, err := image.DecodeConfig(f)
+	if err != nil {
+		return nil, fmt.Errorf("images: %s is not a readable JPEG or PNG image: %w", path, err)
+	}
+	if c.Width < 1 || c.Height < 1 || c.Width > MaxPixels/c.Height {
+		return nil, fmt.Errorf("images: %s has %d×%d pixels, expected at most %d", path, c.Width, c.Height, MaxPixels)
+	}
+	if _, err := f.Seek(0, 0); err != nil {
+		return nil, fmt.Errorf("images: %w", err)
+	}
+	m, _, err := image.Decode(f)
+	if err != nil {
+		return nil, fmt.Errorf("images: %s is damaged: %w", path, err)
+	}
+	return fit(rgb(m), size, filter), nil
+}
+
+// raster is 8-bit RGB.
+type raster struct {
+	w, h int
+	pix  []uint8 // [h,w,3]
+}
+
+// rgb composites over white.
+func rgb(m image.Image) raster {
+	b := m.Bounds()
+	r := raster{b.Dx(), b.Dy(), make([]uint8, 0, b.Dx()*b.Dy()*3)}
+	for y := b.Min.Y; y < b.Max.Y; y++ {
+		for x := b.Min.X; x < b.Max.X; x++ {
+			c := color.NRGBAModel.Convert(m.At(x, y)).(color.NRGBA)
+			for _, v := range [3]uint8{c.R, c.G, c.B} {
+				r.pix = append(r.pix, uint8((int(v)*int(c.A)+255*(255-int(c.A))+127)/255))
+			}
+		}
+	}
+	return r
+}
+
+// WritePNG writes [size,size,3] pixels in [0,1] as an 8-bit PNG.
+func WritePNG(path string, pixels []float32, size int) (err error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if e := f.Close(); err == nil {
+			err = e
+		}
+	}()
+	return png.Encode(f, ToImage(pixels, size))
+}
+
+// ToImage rounds [size,size,3] pixels in [0,1] to 8 bits.
+func ToImage(pixels []float32, size int) *image.NRGBA {
+	m := image.NewNRGBA(image.Rect(0, 0, size, size))
+	for i := range size * size {
+		for c := range 3 {
+			m.Pix[4*i+c] = uint8(min(max(pixels[3*i+c], 0), 1)*255 + 0.5)
+		}
+		m.Pix[4*i+3] = 255
+	}
+	return m
+}

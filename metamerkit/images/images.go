@@ -1,0 +1,102 @@
+// Package images reads image sets: CIFAR-10 and folders or lists of JPEG and PNG
+// files. Pixels are float32 in [0,1], RGB, [N,Size,Size,3].
+package images
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"math"
+	"path/filepath"
+	"strings"
+)
+
+// Set is a number of images of one size.
+type Set struct {
+	Name       string
+	Size       int      // pixels a side
+	Names      []string // one an image
+	Labels     []int    // index into ClassNames, -1: none
+	ClassNames []string
+	Pixels     []float32 // [N,Size,Size,3]
+}
+
+// Len is the number of images.
+func (s *Set) Len() int { return len(s.Names) }
+
+// Image returns the pixels of image i, [Size,Size,3], sharing memory.
+func (s *Set) Image(i int) []float32 {
+	n := s.Size * s.Size * 3
+	return s.Pixels[i*n : (i+1)*n]
+}
+
+// Class returns the class name of image i, "" if it has none.
+func (s *Set) Class(i int) string {
+	if l := s.Labels[i]; l >= 0 && l < len(s.ClassNames) {
+		return s.ClassNames[l]
+	}
+	return ""
+}
+
+// SHA256 is over size, labels and pixels (little-endian float32), in hexadecimal:
+// the same on every machine, whatever the files were called.
+func (s *Set) SHA256() string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%d %v\n", s.Size, s.Labels)
+	buf := make([]byte, 0, 4096)
+	for _, p := range s.Pixels {
+		buf = binary.LittleEndian.AppendUint32(buf, math.Float32bits(p))
+		if len(buf) == cap(buf) {
+			h.Write(buf)
+			buf = buf[:0]
+		}
+	}
+	h.Write(buf)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Options say how files become images.
+type Options struct {
+	Size   int    // pixels a side; 0: 32 for cifar10, 224 for files
+	Filter string // bicubic (default) | bilinear
+}
+
+// Open reads an image set: "cifar10" (the test images), "cifar10:16" (the first
+// 16), "cifar10:100-116" (those from 100 up to 116), "cifar10:train" likewise
+// ("cifar10:train:16"), or folders and files.
+func Open(spec []string, o Options) (*Set, error) {
+	if len(spec) == 0 {
+		return nil, fmt.Errorf("images: no images given: expected cifar10[:N], a folder or files")
+	}
+	if name, rest, _ := strings.Cut(spec[0], ":"); len(spec) == 1 && name == "cifar10" {
+		if o.Size != 0 && o.Size != 32 {
+			return nil, fmt.Errorf("images: CIFAR-10 images are 32 pixels a side, size %d was asked for; models resize by themselves", o.Size)
+		}
+		return openCIFAR(rest)
+	}
+	if o.Size == 0 {
+		o.Size = 224
+	}
+	if o.Size < 1 || o.Size > 4096 {
+		return nil, fmt.Errorf("images: size %d, expected 1 to 4096 pixels", o.Size)
+	}
+	files, err := expand(spec)
+	if err != nil {
+		return nil, err
+	}
+	s := &Set{Name: strings.Join(spec, " "), Size: o.Size}
+	if len(files) > 1 && len(spec) > 1 {
+		s.Name = fmt.Sprintf("%d files", len(files))
+	}
+	for _, f := range files {
+		p, err := Decode(f, o.Size, o.Filter)
+		if err != nil {
+			return nil, err
+		}
+		s.Names = append(s.Names, strings.TrimSuffix(filepath.Base(f), filepath.Ext(f)))
+		s.Labels = append(s.Labels, -1)
+		s.Pixels = append(s.Pixels, p...)
+	}
+	return s, nil
+}
