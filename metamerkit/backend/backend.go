@@ -36,11 +36,14 @@ const EnvVar = "METAMERS_BACKEND"
 const PluginVersion = "0.11.2"
 
 // Backend is an open backend.
+//
+// GoMLX compares backends by identity, so that Backend does not embed Compute:
+// a wrapper would be another backend than the one that tensors come back with.
 type Backend struct {
-	compute.Backend
-	Kind   Kind
-	Plugin string // path of the PJRT plugin, "" for Go
-	Notice string // one line when a faster backend could be had, else ""
+	Compute compute.Backend
+	Kind    Kind
+	Plugin  string // path of the PJRT plugin, "" for Go
+	Notice  string // one line when a faster backend could be had, else ""
 }
 
 // Loops reports whether a graph.While whose body computes a gradient works. On
@@ -93,7 +96,7 @@ func openGo() (*Backend, error) {
 	if err != nil {
 		return nil, fmt.Errorf("backend: pure Go: %w", err)
 	}
-	return &Backend{Backend: b, Kind: Go}, nil
+	return &Backend{Compute: b, Kind: Go}, nil
 }
 
 // GPU returns the device file of the first NVIDIA GPU, "" if there is none.

@@ -21,5 +21,5 @@ func openXLA(k Kind) (*Backend, error) {
 	if err != nil {
 		return nil, fmt.Errorf("backend: loading the plugin %s: %w", path, err)
 	}
-	return &Backend{Backend: b, Kind: k, Plugin: path}, nil
+	return &Backend{Compute: b, Kind: k, Plugin: path}, nil
 }

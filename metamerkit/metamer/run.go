@@ -27,10 +27,11 @@ type Null struct {
 }
 
 // Trace is the inversion loss during a run. Row i holds the losses of model
-// Member[i] before step Step[i], one an image.
+// Member[i] before step Step[i], for the images from Image[i] on.
 type Trace struct {
 	Step   []int       `json:"step"`
 	Member []int       `json:"member"`
+	Image  []int       `json:"image"`
 	Loss   [][]float32 `json:"loss"`
 }
 

@@ -90,7 +90,7 @@ func NewMover(b compute.Backend, cfg Config, members int) (*Mover, error) {
 	m := &Mover{u: &Unit{Name: "average", cfg: cfg, backend: b}, members: members}
 	err := exceptions.TryCatch[error](func() {
 		g := NewGraph(b, "average step")
-		x, slot := m.u.stateParameters(g)
+		x, slot := m.u.stateParameters(g, "")
 		active := Parameter(g, "active", shapes.Make(dtypes.Bool, cfg.Batch))
 		coef := Parameter(g, "coef", shapes.Make(dtypes.Float32, numCoefficients))
 		var sum *Node

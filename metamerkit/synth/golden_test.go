@@ -73,7 +73,7 @@ func TestGolden(t *testing.T) {
 				g := golden(t, name)
 				for _, stage := range metamer.Stages {
 					s := subject(t, name, stage)
-					p, err := NewProbe(b, s.Card, s.Net, 2, 32, s.Layer, "logits")
+					p, err := NewProbe(b.Compute, s.Card, s.Net, 2, 32, s.Layer, "logits")
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -84,7 +84,7 @@ func TestGolden(t *testing.T) {
 					near(t, stage+" activation", append(acts[0][0], acts[0][1]...), g["activation."+stage].Float, 1e-4)
 					near(t, "logits", append(acts[1][0], acts[1][1]...), g["logits"].Float, 1e-4)
 					for key, plain := range map[string]bool{"gradient.": false, "gradient_plain.": true} {
-						sl, err := NewSlope(b, s, Config{Batch: 2, Size: 32, Loss: "relative-l2", PlainReLU: plain}, false)
+						sl, err := NewSlope(b.Compute, s, Config{Batch: 2, Size: 32, Loss: "relative-l2", PlainReLU: plain}, false)
 						if err != nil {
 							t.Fatal(err)
 						}

@@ -161,6 +161,7 @@ func (l *Loop) note(c *Cursor, step, m int, row []float32) {
 	if step < traceHead || step%traceStride(l.Recipe.Steps, period) == 0 {
 		c.Trace.Step = append(c.Trace.Step, step)
 		c.Trace.Member = append(c.Trace.Member, m)
+		c.Trace.Image = append(c.Trace.Image, 0)
 		c.Trace.Loss = append(c.Trace.Loss, row)
 	}
 }

@@ -130,7 +130,7 @@ func (u *Unit) one(s Subject, st *model.Store, x *Node, slot []*Node, active, co
 // images, slots….
 func (u *Unit) drawStep(s Subject, st *model.Store, paths []string, act shapes.Shape) *Graph {
 	g := NewGraph(u.backend, s.Card.Name+" "+s.Layer+" step")
-	x, slot := u.stateParameters(g)
+	x, slot := u.stateParameters(g, "")
 	active := Parameter(g, "active", shapes.Make(dtypes.Bool, u.cfg.Batch))
 	coef := Parameter(g, "coef", shapes.Make(dtypes.Float32, numCoefficients))
 	target := Parameter(g, "target", act)
@@ -153,22 +153,23 @@ func (u *Unit) drawLoop(s Subject, st *model.Store, paths []string, act shapes.S
 		slot                  []*Node
 		active, coefs, target *Node
 	}
-	declare := func(g *Graph) (v state, all []*Node) {
-		v.i, v.n = Parameter(g, "i", count), Parameter(g, "n", count)
-		v.losses = Parameter(g, "losses", trace)
-		v.x, v.slot = u.stateParameters(g)
-		v.active = Parameter(g, "active", shapes.Make(dtypes.Bool, u.cfg.Batch))
-		v.coefs = Parameter(g, "coefs", shapes.Make(dtypes.Float32, ChunkSteps, numCoefficients))
-		v.target = Parameter(g, "target", act)
+	// Names of parameters are unique in all of the program, not only in a function.
+	declare := func(g *Graph, in string) (v state, all []*Node) {
+		v.i, v.n = Parameter(g, in+"i", count), Parameter(g, in+"n", count)
+		v.losses = Parameter(g, in+"losses", trace)
+		v.x, v.slot = u.stateParameters(g, in)
+		v.active = Parameter(g, in+"active", shapes.Make(dtypes.Bool, u.cfg.Batch))
+		v.coefs = Parameter(g, in+"coefs", shapes.Make(dtypes.Float32, ChunkSteps, numCoefficients))
+		v.target = Parameter(g, in+"target", act)
 		all = append([]*Node{v.i, v.n, v.losses, v.x}, v.slot...)
 		return v, append(all, v.active, v.coefs, v.target)
 	}
-	_, initial := declare(g)
+	_, initial := declare(g, "main.")
 	for _, p := range paths {
-		initial = append(initial, Parameter(g, p, st.GetVariable(p).Shape()))
+		initial = append(initial, Parameter(g, "main."+p, st.GetVariable(p).Shape()))
 	}
 	body := NewClosure(g, func(g *Graph) []*Node {
-		v, _ := declare(g)
+		v, _ := declare(g, "body.")
 		w := parameters(g, st, paths)
 		zero := ScalarZero(g, dtypes.Int32)
 		coef := Reshape(DynamicSlice(v.coefs, []*Node{v.i, zero}, []int{1, numCoefficients}), numCoefficients)
@@ -178,9 +179,9 @@ func (u *Unit) drawLoop(s Subject, st *model.Store, paths []string, act shapes.S
 		return append(append(out, v.active, v.coefs, v.target), w...)
 	})
 	cond := NewClosure(g, func(g *Graph) []*Node {
-		v, _ := declare(g)
+		v, _ := declare(g, "cond.")
 		for _, p := range paths {
-			Parameter(g, p, st.GetVariable(p).Shape())
+			Parameter(g, "cond."+p, st.GetVariable(p).Shape())
 		}
 		return []*Node{LessThan(v.i, v.n)}
 	})
@@ -189,10 +190,10 @@ func (u *Unit) drawLoop(s Subject, st *model.Store, paths []string, act shapes.S
 	return g
 }
 
-func (u *Unit) stateParameters(g *Graph) (x *Node, slot []*Node) {
-	x = Parameter(g, "images", u.imageShape())
+func (u *Unit) stateParameters(g *Graph, in string) (x *Node, slot []*Node) {
+	x = Parameter(g, in+"images", u.imageShape())
 	for i := range slots(u.cfg.Optimizer) {
-		slot = append(slot, Parameter(g, fmt.Sprintf("slot%d", i), u.imageShape()))
+		slot = append(slot, Parameter(g, fmt.Sprintf("%sslot%d", in, i), u.imageShape()))
 	}
 	return x, slot
 }

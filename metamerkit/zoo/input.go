@@ -102,3 +102,18 @@ func (n *Net) sketch(in card.Input, draw func(s *model.Scope, images *Node)) err
 		draw(s, Parameter(g, "images", shapes.Make(dtypes.Float32, 1, in.Size, in.Size, 3)))
 	})
 }
+
+// Footprint estimates the bytes that the forward pass of one image of the given
+// size leaves for the gradient: the outputs of all nodes up to the layer.
+func (n *Net) Footprint(in card.Input, size int, layer string) (bytes uint64, err error) {
+	err = sketch(n.Weights, func(s *model.Scope, g *Graph) {
+		x := Parameter(g, "images", shapes.Make(dtypes.Float32, 1, size, size, 3))
+		n.Tap(s, in, x, stage.Options{}, layer)
+		for _, node := range g.Nodes() {
+			if node.Type() != NodeTypeParameter && node.Type() != NodeTypeConstant && node.NumOutputs() == 1 {
+				bytes += uint64(node.Shape().Size()) * 4
+			}
+		}
+	})
+	return bytes, err
+}

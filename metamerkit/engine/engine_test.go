@@ -1,0 +1,222 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/backend"
+	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/runs"
+	"github.com/ensemble-metamers/metamers/metamerkit/weights"
+)
+
+// cifar opens CIFAR-10 test images in the order of ../shared/data, or skips.
+func cifar(t testing.TB, spec string) *images.Set {
+	t.Helper()
+	if os.Getenv("METAMERS_DATA") == "" {
+		t.Setenv("METAMERS_DATA", "../../../shared/data")
+	}
+	set, err := images.Open([]string{spec}, images.Options{})
+	if err != nil {
+		t.Skipf("no CIFAR-10 here: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(os.Getenv("METAMERS_DATA"), "weights")); err != nil {
+		t.Skipf("no weights here: %v", err)
+	}
+	return set
+}
+
+func members(names ...string) (refs []metamer.ModelRef) {
+	for _, n := range names {
+		refs = append(refs, metamer.ModelRef{Name: n})
+	}
+	return refs
+}
+
+// Test accuracies that PyTorch measured on the same weights and images.
+func TestAccuracy(t *testing.T) {
+	set := cifar(t, "cifar10")
+	e := New(backendtest.Open(t, backend.XLA))
+	for name, want := range map[string]float64{"resnet20": 91.73, "resnet56": 93.39, "resnet2b": 69.25, "resnet4b": 77.20, "vit": 59.78} {
+		got, err := e.Accuracy(name, set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s %.2f %%", name, 100*got)
+		if math.Abs(100*got-want) > 0.05 {
+			t.Errorf("%s classifies %.2f %% of the test images correctly, expected %.2f", name, 100*got, want)
+		}
+	}
+}
+
+// The paper's procedure agrees with testdata/scripts/pgd.py, an independent
+// version in PyTorch, from the same start.
+func TestPaperProcedure(t *testing.T) {
+	set := cifar(t, "cifar10:16")
+	e := New(backendtest.Open(t, backend.XLA))
+	read := func(name string) map[string]*weights.Tensor {
+		f, err := weights.Open("../../testdata/golden/" + name + ".safetensors")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f.Tensors
+	}
+	start := *set
+	start.Name, start.Pixels = "golden start", read("pgd_start")["start"].Float
+	for label, names := range map[string][]string{"resnet20_resnet56": {"resnet20", "resnet56"}, "resnet2b_resnet4b": {"resnet2b", "resnet4b"}} {
+		golden := read("pgd_" + label)
+		for _, stage := range metamer.Stages {
+			t.Run(label+"/"+stage, func(t *testing.T) {
+				if testing.Short() && label == "resnet20_resnet56" {
+					t.Skip("short: 1000 steps of two deep networks take a minute a stage")
+				}
+				run, err := e.Synthesize(context.Background(), Request{
+					Recipe: metamer.Recipe{Models: members(names...), Stage: stage, Steps: 1000, Start: metamer.Start{Kind: "image"}},
+					Images: set, Given: &start,
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := golden["losses20."+stage]
+				for i := range 20 {
+					for b, v := range run.Trace.Loss[i] {
+						if w := want.Float[i*16+b]; math.Abs(float64(v-w)) > 1e-3*math.Abs(float64(w)) {
+							t.Fatalf("step %d image %d: loss %v, PyTorch has %v", i, b, v, w)
+						}
+					}
+				}
+				for m, name := range run.Recipe.ModelNames() {
+					ours, theirs := 0.0, 0.0
+					for b := range 16 {
+						ours += run.Evidence[m*16+b].Loss / 16
+						theirs += float64(golden["final."+stage].Float[m*16+b]) / 16
+					}
+					t.Logf("%s: mean relative loss %.5f, PyTorch %.5f", name, ours, theirs)
+					if math.Abs(ours-theirs) > 0.05*theirs {
+						t.Errorf("%s: mean relative loss %.5f after 1000 steps, PyTorch has %.5f", name, ours, theirs)
+					}
+				}
+			})
+		}
+	}
+}
+
+func pixels(t *testing.T, e *Engine, q Request) []float32 {
+	t.Helper()
+	run, err := e.Synthesize(context.Background(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run.Metamers
+}
+
+func worst(a, b []float32) (d float64) {
+	for i := range a {
+		d = max(d, math.Abs(float64(a[i]-b[i])))
+	}
+	return d
+}
+
+// A batch of 8 equals eight batches of 1 within float tolerance, whatever the
+// schedule and optimiser; the same seed gives the same bits.
+func TestBatchIndependence(t *testing.T) {
+	set := cifar(t, "cifar10:8")
+	backendtest.Each(t, func(t *testing.T, b *backend.Backend) {
+		e := New(b)
+		for _, c := range []struct{ optimizer, schedule string }{{"pgd", "switch"}, {"momentum", "switch"}, {"adam", "average"}} {
+			q := Request{Images: set, Recipe: metamer.Recipe{Models: members("resnet2b", "resnet4b"), Stage: "middle", Steps: 12, Seed: 3,
+				Optimizer: metamer.Optimizer{Name: c.optimizer}, Schedule: metamer.Schedule{Kind: c.schedule}, Penalties: []metamer.Penalty{{Name: "tv", Weight: 0.01}}}}
+			if c.schedule == "switch" {
+				q.Recipe.Schedule.Every = 3
+			}
+			whole := pixels(t, e, q)
+			if again := pixels(t, e, q); worst(whole, again) != 0 {
+				t.Errorf("%v: the same recipe gives other bits", c)
+			}
+			q.Recipe.Batch = 1
+			if d := worst(whole, pixels(t, e, q)); d > 1e-4 {
+				t.Errorf("%v: a batch of 8 differs from eight of 1 by %g", c, d)
+			}
+		}
+	})
+}
+
+// A run that is cancelled goes on from its checkpoint and ends bit-equal to one
+// that was not.
+func TestResume(t *testing.T) {
+	set := cifar(t, "cifar10:6")
+	for _, optimizer := range metamer.Optimizers {
+		t.Run(optimizer, func(t *testing.T) {
+			e := New(backendtest.Open(t, backend.XLA))
+			recipe := metamer.Recipe{Models: members("resnet2b", "resnet4b"), Stage: "late", Steps: 60, Batch: 4, Seed: 5, Optimizer: metamer.Optimizer{Name: optimizer}}
+			whole := pixels(t, e, Request{Recipe: recipe, Images: set})
+			store, err := runs.Open(t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			steps := 0
+			for cancelAt := 20; ; cancelAt += 30 {
+				ctx, cancel := context.WithCancel(context.Background())
+				run, err := e.Synthesize(ctx, Request{Recipe: recipe, Images: set, Store: store, Progress: func(p metamer.Progress) {
+					if p.Phase == "synthesis" {
+						if steps = p.Image/4*60 + p.Step; steps >= cancelAt && steps < 100 {
+							cancel()
+						}
+					}
+				}})
+				if err == nil {
+					if worst(run.Metamers, whole) != 0 {
+						t.Error("the resumed run is not bit-equal")
+					}
+					again, err := e.Synthesize(context.Background(), Request{Recipe: recipe, Images: set, Store: store})
+					if err != nil || !again.Cached || worst(again.Metamers, whole) != 0 || again.PassCount() != run.PassCount() || len(again.Trace.Step) != len(run.Trace.Step) {
+						t.Errorf("asking again gives %v (cached %v)", err, again != nil && again.Cached)
+					}
+					break
+				}
+				if !errors.Is(err, context.Canceled) {
+					t.Fatal(err)
+				}
+			}
+			if left, _ := filepath.Glob(filepath.Join(store.Dir, ".*.checkpoint")); len(left) > 0 {
+				t.Errorf("left behind: %v", left)
+			}
+		})
+	}
+}
+
+// A start at the reference is already a metamer: loss 0, all pass, no NaN.
+func TestStartAtReference(t *testing.T) {
+	set := cifar(t, "cifar10:4")
+	backendtest.Each(t, func(t *testing.T, b *backend.Backend) {
+		run, err := New(b).Synthesize(context.Background(), Request{Images: set, Recipe: metamer.Recipe{Models: members("resnet2b"), Stage: "middle", Steps: 3, Start: metamer.Start{Kind: "reference"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := worst(run.Metamers, set.Pixels); d > 1e-6 || run.PassCount() != 4 {
+			t.Errorf("moved by %g, %d of 4 pass: %s", d, run.PassCount(), run.Stopped)
+		}
+	})
+}
+
+func TestBadRequests(t *testing.T) {
+	set := cifar(t, "cifar10:2")
+	e := New(backendtest.Open(t, backend.Go))
+	for name, r := range map[string]metamer.Recipe{
+		"model": {Models: members("resnet21"), Stage: "late"}, "stage": {Models: members("resnet20"), Stage: "latte"},
+		"optimiser": {Models: members("resnet20"), Stage: "late", Optimizer: metamer.Optimizer{Name: "pdg"}},
+	} {
+		_, err := e.Synthesize(context.Background(), Request{Recipe: r, Images: set})
+		var unknown *metamer.UnknownError
+		if !errors.As(err, &unknown) || len(unknown.Nearest) == 0 {
+			t.Errorf("%s: %v, expected an error with the nearest names", name, err)
+		}
+		t.Log(err)
+	}
+}

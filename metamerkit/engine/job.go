@@ -1,0 +1,192 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/runs"
+	"github.com/ensemble-metamers/metamers/metamerkit/synth"
+)
+
+// job is one recipe being carried out, batch by batch.
+type job struct {
+	e        *Engine
+	q        Request
+	r        metamer.Recipe
+	subjects []synth.Subject
+	work     *runs.Work
+	began    time.Time
+
+	saved time.Time
+	state jobState
+	start []float32 // [N,S,S,3]
+	done  []float32 // pixels of finished batches
+}
+
+// jobState is what a checkpoint holds beside pixels. Floats are kept as their
+// bits: JSON has no infinity.
+type jobState struct {
+	First   int // first image of the batch under way
+	Step    int
+	Loss    [][]uint64
+	Best    []uint64
+	BestAt  []int
+	Stopped []int
+	Trace   metamer.Trace // of the batch under way
+	Past    metamer.Trace // of finished batches
+	Most    int           // most steps of any image so far
+	Why     string
+	Seconds float64
+}
+
+func (j *job) run(ctx context.Context) (*metamer.Run, error) {
+	n, per := j.r.Images.Count, j.r.Images.Size*j.r.Images.Size*3
+	var err error
+	if j.start, err = startImages(j.r, j.q); err != nil {
+		return nil, err
+	}
+	j.q.Progress(metamer.Progress{Phase: "compile", Steps: j.r.Steps, Images: n})
+	loop, err := j.e.loop(j.subjects, j.r)
+	if err != nil {
+		return nil, err
+	}
+	resumed := j.restore(loop)
+	j.saved = time.Now()
+	for j.state.First < n {
+		c := resumed
+		resumed = nil
+		if c == nil {
+			c = loop.NewCursor(fill(j.start, j.state.First, j.r.Batch, n, per), j.r.Batch)
+		}
+		if err := j.batch(ctx, loop, c, per); err != nil {
+			return nil, err
+		}
+	}
+	run := &metamer.Run{
+		ID: j.r.ID(), Recipe: j.r, Metamers: j.done, Start: j.start, Trace: j.state.Past,
+		StepsRun: j.state.Most, Stopped: j.state.Why, Seconds: j.state.Seconds + time.Since(j.began).Seconds(),
+	}
+	j.q.Progress(metamer.Progress{Phase: "evidence", Step: j.r.Steps, Steps: j.r.Steps, Image: n, Images: n})
+	return run, j.e.judge(run, j.subjects, j.q.Images)
+}
+
+// batch synthesises the batch that begins at state.First.
+func (j *job) batch(ctx context.Context, loop *synth.Loop, c *synth.Cursor, per int) error {
+	n := j.r.Images.Count
+	loop.Each = func(c *synth.Cursor, last []float64) error {
+		j.q.Progress(metamer.Progress{Phase: "synthesis", Step: c.Step, Steps: j.r.Steps, Image: j.state.First, Images: n, Loss: last})
+		if j.work != nil && time.Since(j.saved) >= j.q.CheckpointEvery {
+			return j.save(c)
+		}
+		return nil
+	}
+	if err := loop.Run(ctx, fill(j.q.Images.Pixels, j.state.First, j.r.Batch, n, per), c); err != nil {
+		if ctx.Err() != nil && j.work != nil {
+			if e := j.save(c); e != nil {
+				return e
+			}
+			return fmt.Errorf("engine: run %s stopped at step %d of images %d–%d; the same command goes on from there: %w", j.work.ID, c.Step, j.state.First, min(j.state.First+j.r.Batch, n)-1, ctx.Err())
+		}
+		return err
+	}
+	real := min(j.r.Batch, n-j.state.First)
+	j.done = append(j.done, c.Images[:real*per]...)
+	for i := range c.Trace.Step {
+		j.state.Past.Step = append(j.state.Past.Step, c.Trace.Step[i])
+		j.state.Past.Member = append(j.state.Past.Member, c.Trace.Member[i])
+		j.state.Past.Image = append(j.state.Past.Image, j.state.First)
+		j.state.Past.Loss = append(j.state.Past.Loss, c.Trace.Loss[i][:real])
+	}
+	if c.Why != "" {
+		j.state.Why += fmt.Sprintf("images from %d: %s. ", j.state.First, c.Why)
+		j.q.Warn(j.state.Why)
+	}
+	j.state.Most = max(j.state.Most, c.Step)
+	j.state.First += real
+	return nil
+}
+
+// fill cuts images first to first+batch out of [n,…]; a last short batch is filled
+// with its last image.
+func fill(pixels []float32, first, batch, n, per int) []float32 {
+	out := make([]float32, 0, batch*per)
+	for i := range batch {
+		k := min(first+i, n-1)
+		out = append(out, pixels[k*per:(k+1)*per]...)
+	}
+	return out
+}
+
+func (j *job) save(c *synth.Cursor) error {
+	if err := c.Fetch(); err != nil {
+		return err
+	}
+	s := j.state
+	s.Step, s.BestAt, s.Stopped, s.Trace, s.Why = c.Step, c.BestAt, c.Stopped, c.Trace, j.state.Why
+	s.Best = bits(c.Best)
+	s.Loss = nil
+	for _, row := range c.Loss {
+		s.Loss = append(s.Loss, bits(row))
+	}
+	s.Seconds += time.Since(j.began).Seconds()
+	// A NaN in the trace ends the batch before the next checkpoint.
+	text, err := json.Marshal(s)
+	if err != nil {
+		return fmt.Errorf("engine: checkpoint: %w", err)
+	}
+	arrays := map[string][]float32{"images": c.Images, "done": j.done}
+	for i, a := range c.Slots {
+		arrays[fmt.Sprintf("slot%d", i)] = a
+	}
+	j.saved = time.Now()
+	return j.work.Save(runs.Checkpoint{Arrays: arrays, State: text})
+}
+
+// restore takes up the checkpoint, if there is one.
+func (j *job) restore(loop *synth.Loop) *synth.Cursor {
+	if j.work == nil {
+		return nil
+	}
+	cp, err := j.work.Restore()
+	if err != nil {
+		j.q.Warn(err.Error())
+	}
+	if cp == nil {
+		return nil
+	}
+	var s jobState
+	if err := json.Unmarshal(cp.State, &s); err != nil {
+		j.q.Warn("engine: the checkpoint cannot be read, beginning anew: " + err.Error())
+		return nil
+	}
+	c := loop.NewCursor(cp.Arrays["images"], j.r.Batch)
+	c.Step, c.BestAt, c.Stopped, c.Trace, c.Best = s.Step, s.BestAt, s.Stopped, s.Trace, floats(s.Best)
+	for m, row := range s.Loss {
+		c.Loss[m] = floats(row)
+	}
+	for i := 0; cp.Arrays[fmt.Sprintf("slot%d", i)] != nil; i++ {
+		c.Slots = append(c.Slots, cp.Arrays[fmt.Sprintf("slot%d", i)])
+	}
+	j.done, j.state = cp.Arrays["done"], s
+	return c
+}
+
+func bits(v []float64) []uint64 {
+	out := make([]uint64, len(v))
+	for i, f := range v {
+		out[i] = math.Float64bits(f)
+	}
+	return out
+}
+
+func floats(v []uint64) []float64 {
+	out := make([]float64, len(v))
+	for i, b := range v {
+		out[i] = math.Float64frombits(b)
+	}
+	return out
+}

@@ -1,0 +1,80 @@
+package engine
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"gonum.org/v1/gonum/stat/distuv"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/backend"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/synth"
+)
+
+// startImages draws the initial images [N,S,S,3]. Noise depends on seed, image
+// index and size only: the same seed gives the same start at every stage and for
+// every model set, and image i starts alike in any batch.
+func startImages(r metamer.Recipe, q Request) ([]float32, error) {
+	n, per := r.Images.Count, r.Images.Size*r.Images.Size*3
+	switch r.Start.Kind {
+	case "reference":
+		return slices.Clone(q.Images.Pixels), nil
+	case "image":
+		out := make([]float32, 0, n*per)
+		for i := range n {
+			out = append(out, q.Given.Image(i%q.Given.Len())...)
+		}
+		return out, nil
+	}
+	out := make([]float32, 0, n*per)
+	for i := range n {
+		src := rand.NewPCG(r.Seed, uint64(i))
+		draw := distuv.Normal{Mu: r.Start.Mean, Sigma: r.Start.Std, Src: src}.Rand
+		if r.Start.Kind == "uniform" {
+			draw = rand.New(src).Float64
+		}
+		for range per {
+			out = append(out, float32(min(max(draw(), 0), 1)))
+		}
+	}
+	return out, nil
+}
+
+// versions of what computes, for the recipe.
+func versions(b *backend.Backend) map[string]string {
+	out := map[string]string{}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, d := range info.Deps {
+			if strings.HasPrefix(d.Path, "github.com/gomlx/") {
+				out[d.Path[len("github.com/gomlx/"):]] = d.Version
+			}
+		}
+	}
+	if b.Plugin != "" {
+		out["plugin"] = backend.PluginVersion
+	}
+	return out
+}
+
+// enoughMemory estimates what the largest member needs at least, its weights and
+// the activations that the gradient keeps, and holds it against what is free.
+func enoughMemory(subjects []synth.Subject, r metamer.Recipe) error {
+	free, err := backend.FreeMemory()
+	if err != nil || free == 0 {
+		return nil // unknown: let the allocation decide
+	}
+	for _, s := range subjects {
+		one, err := s.Net.Footprint(s.Card.Input, r.Images.Size, s.Layer)
+		if err != nil {
+			return err
+		}
+		if need := one * uint64(r.Batch); need > free {
+			return fmt.Errorf("engine: %s at %s needs about %d MB for a batch of %d images, %d MB are free: use a batch of at most %d",
+				s.Card.Name, s.Layer, need>>20, r.Batch, free>>20, max(1, free/max(one, 1)))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,137 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/runs"
+	"github.com/ensemble-metamers/metamers/metamerkit/synth"
+)
+
+// Request is a recipe with the images it speaks of, and where its run goes.
+type Request struct {
+	Recipe metamer.Recipe // of Models only the names need be set; Images and Versions are filled in
+	Images *images.Set
+	Given  *images.Set // the initial images of Start.Kind "image": one, or one an image
+	Store  *runs.Store // nil: the run is not saved
+
+	CheckpointEvery time.Duration // default 30 s
+	Progress        func(metamer.Progress)
+	Warn            func(string)
+	// Extra returns further files to save with the run.
+	Extra func(*metamer.Run) map[string]func(path string) error
+}
+
+// Resolve fills in what the recipe leaves open: defaults, full model names with
+// checksums, the images' reference and software versions.
+func (e *Engine) Resolve(q Request) (metamer.Recipe, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	r, _, err := e.resolve(q)
+	return r, err
+}
+
+func (e *Engine) resolve(q Request) (r metamer.Recipe, subjects []synth.Subject, err error) {
+	r = q.Recipe.WithDefaults()
+	if q.Images == nil || q.Images.Len() == 0 {
+		return r, nil, fmt.Errorf("engine: no images")
+	}
+	r.Images = metamer.ImageRef{Name: q.Images.Name, Count: q.Images.Len(), Size: q.Images.Size, SHA256: q.Images.SHA256()}
+	r.Batch = min(r.Batch, q.Images.Len())
+	refs := make([]metamer.ModelRef, 0, len(r.Models))
+	for _, m := range r.Models {
+		s, err := e.subject(m.Name, r.Stage)
+		if err != nil {
+			return r, nil, err
+		}
+		subjects = append(subjects, s)
+		refs = append(refs, metamer.ModelRef{Name: s.Card.Name, Layer: s.Layer, SHA256: s.Card.Weights.SHA256})
+	}
+	r.Models, r.Backend, r.Versions = refs, string(e.Backend.Kind), versions(e.Backend)
+	if r.Start.Kind == "image" {
+		if q.Given == nil || q.Given.Size != q.Images.Size || q.Given.Len() != 1 && q.Given.Len() != q.Images.Len() {
+			return r, nil, fmt.Errorf("engine: start \"image\" needs one initial image, or one for each of the %d references, of %d² pixels", q.Images.Len(), q.Images.Size)
+		}
+		r.Start.Image, r.Start.SHA256 = q.Given.Name, q.Given.SHA256()
+	}
+	return r, subjects, r.Validate()
+}
+
+// Synthesize carries a recipe out and returns its run, at once if the store holds
+// it. Cancelling ctx ends it within one chunk of steps; the checkpoint stays, and
+// the same request goes on from there.
+func (e *Engine) Synthesize(ctx context.Context, q Request) (run *metamer.Run, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	r, subjects, err := e.resolve(q)
+	if err != nil {
+		return nil, err
+	}
+	if q.Progress == nil {
+		q.Progress = func(metamer.Progress) {}
+	}
+	if q.Warn == nil {
+		q.Warn = func(string) {}
+	}
+	if q.CheckpointEvery == 0 {
+		q.CheckpointEvery = 30 * time.Second
+	}
+	var work *runs.Work
+	if q.Store != nil {
+		if work, run, err = q.Store.Begin(ctx, r); err != nil || run != nil {
+			return run, err
+		}
+		defer func() { err = errors.Join(err, work.Close()) }()
+	}
+	if err := enoughMemory(subjects, r); err != nil {
+		return nil, err
+	}
+	j := &job{e: e, q: q, r: r, subjects: subjects, work: work, began: time.Now()}
+	if run, err = j.run(ctx); err != nil {
+		return nil, err
+	}
+	if work == nil {
+		return run, nil
+	}
+	var extra map[string]func(string) error
+	if q.Extra != nil {
+		extra = q.Extra(run)
+	}
+	return run, work.Finish(run, extra)
+}
+
+// loop compiles what the recipe needs.
+func (e *Engine) loop(subjects []synth.Subject, r metamer.Recipe) (*synth.Loop, error) {
+	cfg := synth.Config{
+		Batch: r.Batch, Size: r.Images.Size, Loss: r.Loss, Penalties: r.Penalties, PlainReLU: r.PlainReLU, Loops: e.Backend.Loops(),
+		Optimizer: metamer.Optimizer{Name: r.Optimizer.Name, Momentum: r.Optimizer.Momentum, Beta2: r.Optimizer.Beta2},
+	}
+	l := &synth.Loop{Recipe: r}
+	for _, s := range subjects {
+		u, err := kept(e, func() (*synth.Unit, error) { return synth.NewUnit(e.Backend.Compute, s, cfg) }, "unit", s.Card.Name, s.Layer, cfg)
+		if err != nil {
+			return nil, err
+		}
+		l.Units = append(l.Units, u)
+		if r.Schedule.Kind != "average" {
+			continue
+		}
+		sl, err := kept(e, func() (*synth.Slope, error) { return synth.NewSlope(e.Backend.Compute, s, cfg, true) }, "slope", s.Card.Name, s.Layer, cfg)
+		if err != nil {
+			return nil, err
+		}
+		l.Slopes = append(l.Slopes, sl)
+	}
+	if r.Schedule.Kind == "average" {
+		m, err := kept(e, func() (*synth.Mover, error) { return synth.NewMover(e.Backend.Compute, cfg, len(subjects)) }, "mover", len(subjects), cfg)
+		if err != nil {
+			return nil, err
+		}
+		l.Mover = m
+	}
+	return l, nil
+}

@@ -1,0 +1,175 @@
+// Package evaluate judges metamers: here, whether they are any.
+package evaluate
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"gonum.org/v1/gonum/stat"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+// Vector is an activation with what its comparisons share.
+type Vector struct {
+	values, ranks []float64
+	power         float64 // Σ v²
+}
+
+// NewVector prepares an activation, flattened.
+func NewVector(act []float32) Vector {
+	v := Vector{values: make([]float64, len(act))}
+	for i, a := range act {
+		v.values[i] = float64(a)
+		v.power += v.values[i] * v.values[i]
+	}
+	v.ranks = ranks(v.values)
+	return v
+}
+
+// ranks are 1-based, ties averaged, as scipy.stats.rankdata has them.
+func ranks(v []float64) []float64 {
+	order := make([]int, len(v))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		switch {
+		case v[a] < v[b]:
+			return -1
+		case v[a] > v[b]:
+			return 1
+		}
+		return a - b
+	})
+	out := make([]float64, len(v))
+	for i := 0; i < len(order); {
+		j := i
+		for j < len(order) && v[order[j]] == v[order[i]] {
+			j++
+		}
+		for _, k := range order[i:j] {
+			out[k] = float64(i+j+1) / 2
+		}
+		i = j
+	}
+	return out
+}
+
+// Pearson is the correlation of two activations; 0 when one is constant.
+func Pearson(a, b Vector) float64 { return correlation(a.values, b.values) }
+
+// Spearman is the correlation of their ranks; 0 when one is constant.
+func Spearman(a, b Vector) float64 { return correlation(a.ranks, b.ranks) }
+
+func correlation(a, b []float64) float64 {
+	if r := stat.Correlation(a, b, nil); !math.IsNaN(r) {
+		return r
+	}
+	return 0
+}
+
+// maxSNR bounds SNR, so that equal activations have a number that JSON can hold.
+const maxSNR = 300
+
+// SNR is 10·log10(Σ ref² / Σ (ref−v)²) in dB (Feather et al. 2023), within ±300.
+func SNR(ref, v Vector) float64 {
+	snr := 10 * math.Log10(ref.power/noise(ref, v))
+	if math.IsNaN(snr) {
+		return 0 // both are zero everywhere
+	}
+	return min(max(snr, -maxSNR), maxSNR)
+}
+
+// Relative is the relative L2 distance ‖v−ref‖/‖ref‖; 0 for two zero vectors.
+func Relative(ref, v Vector) float64 {
+	n := noise(ref, v)
+	if n == 0 {
+		return 0
+	}
+	return math.Sqrt(n / max(ref.power, 1e-24))
+}
+
+func noise(a, b Vector) (sum float64) {
+	for i, v := range a.values {
+		sum += (v - b.values[i]) * (v - b.values[i])
+	}
+	return sum
+}
+
+// NullOf measures random ordered pairs of different images (all pairs when there
+// are no more than asked for) and returns the largest value each measure reached.
+func NullOf(member string, acts []Vector, pairs int, seed uint64) metamer.Null {
+	n := len(acts)
+	all := n * (n - 1)
+	null := metamer.Null{Member: member, Pearson: -1, Spearman: -1, SNR: -maxSNR}
+	rng := rand.New(rand.NewPCG(seed, 0x6e756c6c))
+	for _, k := range pick(rng, all, pairs) {
+		i, j := k/(n-1), k%(n-1)
+		if j >= i {
+			j++
+		}
+		null.Pairs++
+		for _, m := range []struct {
+			to *float64
+			v  float64
+		}{{&null.Pearson, Pearson(acts[i], acts[j])}, {&null.Spearman, Spearman(acts[i], acts[j])}, {&null.SNR, SNR(acts[i], acts[j])}} {
+			*m.to = max(*m.to, m.v)
+		}
+	}
+	return null
+}
+
+// pick returns k different numbers below n, all of them when k ≥ n.
+func pick(rng *rand.Rand, n, k int) []int {
+	if k >= n {
+		out := make([]int, n)
+		for i := range out {
+			out[i] = i
+		}
+		return out
+	}
+	seen := map[int]bool{}
+	out := make([]int, 0, k)
+	for len(out) < k {
+		if v := rng.IntN(n); !seen[v] {
+			seen[v] = true
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// Judge compares the metamer of one image with its reference at one member. It
+// passes when all three measures lie above the null and the class is the same.
+// Without pairs (a set of one image) the verdict is "none".
+func Judge(image int, null metamer.Null, ref, met Vector, refClass, class int) metamer.Evidence {
+	e := metamer.Evidence{
+		Image: image, Member: null.Member, RefClass: refClass, Class: class, SameClass: refClass == class && class >= 0,
+		Loss: Relative(ref, met), Pearson: Pearson(ref, met), Spearman: Spearman(ref, met), SNR: SNR(ref, met),
+	}
+	if null.Pairs == 0 {
+		e.Verdict, e.Why = "none", "a single image has no null distribution"
+		return e
+	}
+	var why []string
+	above := func(what string, v, bound float64) {
+		if !(v > bound) {
+			why = append(why, fmt.Sprintf("%s %.3f is not above the null's %.3f", what, v, bound))
+		}
+	}
+	above("Pearson", e.Pearson, null.Pearson)
+	above("Spearman", e.Spearman, null.Spearman)
+	above("SNR", e.SNR, null.SNR)
+	if class >= 0 && !e.SameClass {
+		why = append(why, "another class")
+	}
+	e.Verdict, e.Why = "pass", strings.Join(why, "; ")
+	if why != nil {
+		e.Verdict = "fail"
+	}
+	return e
+}

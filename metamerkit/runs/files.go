@@ -1,0 +1,208 @@
+package runs
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/weights"
+)
+
+// evidence is evidence.json.
+type evidence struct {
+	Evidence []metamer.Evidence `json:"evidence"`
+	Nulls    []metamer.Null     `json:"nulls"`
+	Passed   int                `json:"passed"`
+	Images   int                `json:"images"`
+	StepsRun int                `json:"stepsRun"`
+	Seconds  float64            `json:"seconds"`
+	Stopped  string             `json:"stopped,omitempty"`
+}
+
+// Load reads a run and checks every file against the manifest. The error is
+// fs.ErrNotExist when the run is not there, a *CorruptError when it is damaged.
+func (s *Store) Load(id string) (*metamer.Run, error) {
+	dir := filepath.Join(s.Dir, id)
+	if _, err := os.Stat(dir); err != nil {
+		return nil, fmt.Errorf("runs: %w", err)
+	}
+	if err := verify(dir); err != nil {
+		return nil, err
+	}
+	run := &metamer.Run{ID: id, Dir: dir}
+	var e evidence
+	for name, to := range map[string]any{"recipe.json": &run.Recipe, "evidence.json": &e} {
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			return nil, fmt.Errorf("runs: %w", err)
+		}
+		if err := json.Unmarshal(data, to); err != nil {
+			return nil, &CorruptError{dir, name + ": " + err.Error()}
+		}
+	}
+	run.Evidence, run.Nulls, run.StepsRun, run.Seconds, run.Stopped = e.Evidence, e.Nulls, e.StepsRun, e.Seconds, e.Stopped
+	for name, to := range map[string]*[]float32{"metamers": &run.Metamers, "start": &run.Start} {
+		f, err := weights.Open(filepath.Join(dir, name+".safetensors"))
+		if err != nil {
+			return nil, err
+		}
+		if t := f.Tensors[name]; t == nil || len(t.Float) != run.Recipe.Images.Count*run.Recipe.Images.Size*run.Recipe.Images.Size*3 {
+			return nil, &CorruptError{dir, name + ".safetensors does not hold the recipe's images"}
+		}
+		*to = f.Tensors[name].Float
+	}
+	var err error
+	run.Trace, err = readTrace(filepath.Join(dir, "trace.csv"), run.Recipe)
+	return run, err
+}
+
+// Finish publishes a run. extra writes further files, by name.
+func (w *Work) Finish(run *metamer.Run, extra map[string]func(path string) error) (err error) {
+	tmp, err := os.MkdirTemp(w.store.Dir, "."+w.ID+".part-")
+	if err != nil {
+		return fmt.Errorf("runs: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			os.RemoveAll(tmp)
+			err = fmt.Errorf("runs: saving run %s (the checkpoint is kept): %w", w.ID, err)
+		}
+	}()
+	if err := os.Chmod(tmp, 0o755); err != nil {
+		return err
+	}
+	r := run.Recipe
+	shape := []int{r.Images.Count, r.Images.Size, r.Images.Size, 3}
+	tensor := func(name string, v []float32) func(string) error {
+		return func(p string) error {
+			return weights.WriteSafetensors(p, []weights.Tensor{{Name: name, Shape: shape, Float: v}}, map[string]string{"run": w.ID})
+		}
+	}
+	files := map[string]func(string) error{
+		"recipe.json":          writeJSON(r),
+		"evidence.json":        writeJSON(evidence{run.Evidence, run.Nulls, run.PassCount(), r.Images.Count, run.StepsRun, run.Seconds, run.Stopped}),
+		"trace.csv":            func(p string) error { return writeTrace(p, run) },
+		"metamers.safetensors": tensor("metamers", run.Metamers),
+		"start.safetensors":    tensor("start", run.Start),
+	}
+	per := r.Images.Size * r.Images.Size * 3
+	for i := range r.Images.Count {
+		files[fmt.Sprintf("previews/%03d.png", i)] = func(p string) error {
+			return images.WritePNG(p, run.Metamers[i*per:(i+1)*per], r.Images.Size)
+		}
+	}
+	for name, f := range extra {
+		files[name] = f
+	}
+	m := manifest{map[string]string{}}
+	for name, write := range files {
+		p := filepath.Join(tmp, name)
+		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+			return err
+		}
+		if err := write(p); err != nil {
+			return err
+		}
+		if err := syncFile(p); err != nil {
+			return err
+		}
+		if m.Files[name], err = sum(p); err != nil {
+			return err
+		}
+	}
+	p := filepath.Join(tmp, "manifest.json")
+	if err := errors.Join(writeJSON(m)(p), syncFile(p), syncFile(tmp)); err != nil {
+		return err
+	}
+	run.ID, run.Dir = w.ID, filepath.Join(w.store.Dir, w.ID)
+	if err := os.Rename(tmp, run.Dir); err != nil {
+		return err
+	}
+	return errors.Join(syncFile(w.store.Dir), w.dropCheckpoint())
+}
+
+// syncFile flushes a file or folder to the disk.
+func syncFile(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
+}
+
+func writeJSON(v any) func(path string) error {
+	return func(path string) error {
+		data, err := json.MarshalIndent(v, "", "  ")
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(path, append(data, '\n'), 0o644)
+	}
+}
+
+// writeTrace writes one row a step and image: step, member, image, loss.
+func writeTrace(path string, run *metamer.Run) error {
+	var b bytes.Buffer
+	c := csv.NewWriter(&b)
+	c.Write([]string{"step", "member", "image", "loss"})
+	names := run.Recipe.ModelNames()
+	for i, row := range run.Trace.Loss {
+		for j, v := range row {
+			c.Write([]string{strconv.Itoa(run.Trace.Step[i]), names[run.Trace.Member[i]], strconv.Itoa(run.Trace.Image[i] + j), strconv.FormatFloat(float64(v), 'g', -1, 32)})
+		}
+	}
+	c.Flush()
+	return errors.Join(c.Error(), os.WriteFile(path, b.Bytes(), 0o644))
+}
+
+func readTrace(path string, r metamer.Recipe) (t metamer.Trace, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return t, fmt.Errorf("runs: %w", err)
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		return t, &CorruptError{path, err.Error()}
+	}
+	index := map[string]int{}
+	for i, n := range r.ModelNames() {
+		index[n] = i
+	}
+	for i, row := range rows[min(1, len(rows)):] {
+		step, e1 := strconv.Atoi(row[0])
+		m, ok := index[row[1]]
+		image, e2 := strconv.Atoi(row[2])
+		v, e3 := strconv.ParseFloat(row[3], 32)
+		if err := errors.Join(e1, e2, e3); err != nil || !ok {
+			return t, &CorruptError{path, fmt.Sprintf("row %d: %v %v", i+2, row, err)}
+		}
+		if n := len(t.Step); n == 0 || t.Step[n-1] != step || t.Member[n-1] != m || t.Image[n-1]+len(t.Loss[n-1]) != image {
+			t.Step, t.Member, t.Image, t.Loss = append(t.Step, step), append(t.Member, m), append(t.Image, image), append(t.Loss, nil)
+		}
+		n := len(t.Loss) - 1
+		t.Loss[n] = append(t.Loss[n], float32(v))
+	}
+	return t, nil
+}
+
+// checkpointPath is where unfinished work is kept.
+func (w *Work) checkpointPath() string {
+	return filepath.Join(w.store.Dir, "."+w.ID+".checkpoint")
+}
+
+func (w *Work) dropCheckpoint() error {
+	if err := os.Remove(w.checkpointPath()); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
