@@ -46,9 +46,11 @@ type Backend struct {
 	Notice  string // one line when a faster backend could be had, else ""
 }
 
-// Loops reports whether a graph.While whose body computes a gradient works. On
-// the Go backend (compute v0.1.5) it fails at run time.
-func (b *Backend) Loops() bool { return b.Kind != Go }
+// Loops reports whether many steps belong in one graph.While. On a GPU that saves
+// a launch a step. On the CPU XLA's convolutions are about eight times slower
+// inside a While than outside (docs/upstream.md), and on the Go backend a body
+// that computes a gradient fails at run time: there each step is one call.
+func (b *Backend) Loops() bool { return b.Kind == CUDA }
 
 // Open opens the backend that is wanted; "" means METAMERS_BACKEND, else Auto. A
 // kind that is asked for by name and cannot be had is an error; Auto falls back

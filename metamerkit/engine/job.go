@@ -54,6 +54,7 @@ func (j *job) run(ctx context.Context) (*metamer.Run, error) {
 	if err != nil {
 		return nil, err
 	}
+	j.q.Progress(metamer.Progress{Phase: "start", Steps: j.r.Steps, Images: n})
 	resumed := j.restore(loop)
 	j.saved = time.Now()
 	for j.state.First < n {

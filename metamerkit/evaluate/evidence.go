@@ -59,38 +59,54 @@ func ranks(v []float64) []float64 {
 	return out
 }
 
-// Pearson is the correlation of two activations; 0 when one is constant.
+// Pearson is the correlation of two activations; 0 when one is constant or not finite.
 func Pearson(a, b Vector) float64 { return correlation(a.values, b.values) }
 
 // Spearman is the correlation of their ranks; 0 when one is constant.
 func Spearman(a, b Vector) float64 { return correlation(a.ranks, b.ranks) }
 
 func correlation(a, b []float64) float64 {
+	if constant(a) || constant(b) {
+		return 0 // rounding of the mean would otherwise give anything
+	}
 	if r := stat.Correlation(a, b, nil); !math.IsNaN(r) {
 		return r
 	}
 	return 0
 }
 
+func constant(v []float64) bool {
+	return len(v) == 0 || slices.Min(v) == slices.Max(v)
+}
+
 // maxSNR bounds SNR, so that equal activations have a number that JSON can hold.
 const maxSNR = 300
 
-// SNR is 10·log10(Σ ref² / Σ (ref−v)²) in dB (Feather et al. 2023), within ±300.
+// SNR is 10·log10(Σ ref² / Σ (ref−v)²) in dB (Feather et al. 2023), within ±300:
+// 300 for equal activations, -300 for activations that are not finite.
 func SNR(ref, v Vector) float64 {
-	snr := 10 * math.Log10(ref.power/noise(ref, v))
+	n := noise(ref, v)
+	if n == 0 {
+		return maxSNR
+	}
+	snr := 10 * math.Log10(ref.power/n)
 	if math.IsNaN(snr) {
-		return 0 // both are zero everywhere
+		return -maxSNR
 	}
 	return min(max(snr, -maxSNR), maxSNR)
 }
 
-// Relative is the relative L2 distance ‖v−ref‖/‖ref‖; 0 for two zero vectors.
+// Relative is the relative L2 distance ‖v−ref‖/‖ref‖; 0 for two zero vectors, the
+// largest float64 (JSON has no infinity) for activations that are not finite.
 func Relative(ref, v Vector) float64 {
 	n := noise(ref, v)
 	if n == 0 {
 		return 0
 	}
-	return math.Sqrt(n / max(ref.power, 1e-24))
+	if r := math.Sqrt(n / max(ref.power, 1e-24)); r <= math.MaxFloat64 {
+		return r
+	}
+	return math.MaxFloat64
 }
 
 func noise(a, b Vector) (sum float64) {
@@ -156,6 +172,9 @@ func Judge(image int, null metamer.Null, ref, met Vector, refClass, class int) m
 		return e
 	}
 	var why []string
+	if e.Loss == math.MaxFloat64 {
+		why = append(why, "activations that are not finite")
+	}
 	above := func(what string, v, bound float64) {
 		if !(v > bound) {
 			why = append(why, fmt.Sprintf("%s %.3f is not above the null's %.3f", what, v, bound))

@@ -75,7 +75,7 @@ func span(s string, n int) (from, to int, err error) {
 func readBatch(name string, n int) (data []byte, path string, err error) {
 	path, err = place.Find("cifar-10-batches-bin/"+name, "cifar-10-batches-bin/"+name+".xz", "cifar10/"+name+".xz")
 	if err != nil {
-		return nil, "", fmt.Errorf("images: CIFAR-10 is not here (`metamers data get cifar10` downloads it): %w", err)
+		return nil, "", fmt.Errorf("images: CIFAR-10 is not here: %w", err)
 	}
 	f, err := os.Open(path)
 	if err != nil {

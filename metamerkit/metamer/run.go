@@ -76,7 +76,7 @@ func (r *Run) PassCount() int {
 
 // Progress is what a running synthesis reports.
 type Progress struct {
-	Phase  string    // compile | synthesis | evidence
+	Phase  string    // compile | start | synthesis | evidence
 	Step   int       // steps done by the batch
 	Steps  int       // steps of the batch
 	Image  int       // images finished before this batch

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/weights"
@@ -25,25 +27,37 @@ func (w *Work) Save(c Checkpoint) error {
 		ts = append(ts, weights.Tensor{Name: name, Shape: []int{len(v)}, Float: v})
 	}
 	path := w.checkpointPath()
-	if err := weights.WriteSafetensors(path+".new", ts, map[string]string{"state": string(c.State)}); err != nil {
-		return fmt.Errorf("runs: checkpoint of run %s: %w", w.ID, err)
-	}
-	digest, err := sum(path + ".new")
-	if err != nil {
-		return fmt.Errorf("runs: checkpoint of run %s: %w", w.ID, err)
-	}
-	f, err := os.OpenFile(path+".new", os.O_APPEND|os.O_WRONLY, 0)
+	err := weights.WriteSafetensors(path+".new", ts, nil)
 	if err == nil {
-		_, err = f.WriteString(digest)
-		err = errors.Join(err, f.Sync(), f.Close())
+		err = seal(path+".new", c.State)
 	}
 	if err == nil {
 		err = os.Rename(path+".new", path)
 	}
 	if err != nil {
-		return fmt.Errorf("runs: checkpoint of run %s: %w", w.ID, err)
+		os.Remove(path + ".new")
+		return fmt.Errorf("runs: writing the checkpoint of run %s (the one before is kept): %w", w.ID, err)
+	}
+	if err := syncFile(w.store.Dir); err != nil {
+		return fmt.Errorf("runs: writing the checkpoint of run %s: %w", w.ID, err)
 	}
 	return nil
+}
+
+// seal appends the state, its length and the digest of all that. (The state has no
+// place in the safetensors header, which may not be longer than 100 MiB.)
+func seal(path string, state []byte) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	tail := append(slices.Clone(state), fmt.Sprintf("%016x", len(state))...)
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(tail, digest(append(data, tail...))...))
+	return errors.Join(err, f.Sync(), f.Close())
 }
 
 // Restore returns the last checkpoint, nil if there is none. A damaged one is
@@ -67,11 +81,17 @@ func (w *Work) Restore() (c *Checkpoint, warning error) {
 	if got := digest(data[:n]); !strings.EqualFold(got, string(data[n:])) {
 		return nil, bad("its digest does not match")
 	}
-	f, err := weights.Parse(w.checkpointPath(), data[:n])
+	end := n - 16
+	length, err := strconv.ParseUint(string(data[max(end, 0):n]), 16, 63)
+	if err != nil || end < 0 || length > uint64(end) {
+		return nil, bad("it does not end as a checkpoint does")
+	}
+	state := data[end-int(length) : end]
+	f, err := weights.Parse(w.checkpointPath(), data[:end-int(length)])
 	if err != nil {
 		return nil, bad(err)
 	}
-	c = &Checkpoint{Arrays: map[string][]float32{}, State: json.RawMessage(f.Metadata["state"])}
+	c = &Checkpoint{Arrays: map[string][]float32{}, State: json.RawMessage(state)}
 	for name, t := range f.Tensors {
 		c.Arrays[name] = t.Float
 	}

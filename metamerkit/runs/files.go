@@ -30,6 +30,9 @@ type evidence struct {
 // Load reads a run and checks every file against the manifest. The error is
 // fs.ErrNotExist when the run is not there, a *CorruptError when it is damaged.
 func (s *Store) Load(id string) (*metamer.Run, error) {
+	if err := checkID(id); err != nil {
+		return nil, err
+	}
 	dir := filepath.Join(s.Dir, id)
 	if _, err := os.Stat(dir); err != nil {
 		return nil, fmt.Errorf("runs: %w", err)
@@ -48,11 +51,14 @@ func (s *Store) Load(id string) (*metamer.Run, error) {
 			return nil, &CorruptError{dir, name + ": " + err.Error()}
 		}
 	}
+	if got := run.Recipe.ID(); got != id {
+		return nil, &CorruptError{dir, "it holds the recipe of run " + got}
+	}
 	run.Evidence, run.Nulls, run.StepsRun, run.Seconds, run.Stopped = e.Evidence, e.Nulls, e.StepsRun, e.Seconds, e.Stopped
 	for name, to := range map[string]*[]float32{"metamers": &run.Metamers, "start": &run.Start} {
 		f, err := weights.Open(filepath.Join(dir, name+".safetensors"))
 		if err != nil {
-			return nil, err
+			return nil, &CorruptError{dir, err.Error()}
 		}
 		if t := f.Tensors[name]; t == nil || len(t.Float) != run.Recipe.Images.Count*run.Recipe.Images.Size*run.Recipe.Images.Size*3 {
 			return nil, &CorruptError{dir, name + ".safetensors does not hold the recipe's images"}
@@ -64,7 +70,8 @@ func (s *Store) Load(id string) (*metamer.Run, error) {
 	return run, err
 }
 
-// Finish publishes a run. extra writes further files, by name.
+// Finish publishes a run. extra writes further files, by slash-separated name.
+// When it fails, nothing that looks like a run is left and the checkpoint stays.
 func (w *Work) Finish(run *metamer.Run, extra map[string]func(path string) error) (err error) {
 	tmp, err := os.MkdirTemp(w.store.Dir, "."+w.ID+".part-")
 	if err != nil {
@@ -100,6 +107,9 @@ func (w *Work) Finish(run *metamer.Run, extra map[string]func(path string) error
 		}
 	}
 	for name, f := range extra {
+		if files[name] != nil || name == "manifest.json" || !filepath.IsLocal(name) {
+			panic(fmt.Sprintf("runs: Finish with an extra file %q", name))
+		}
 		files[name] = f
 	}
 	m := manifest{map[string]string{}}
@@ -111,7 +121,8 @@ func (w *Work) Finish(run *metamer.Run, extra map[string]func(path string) error
 		if err := write(p); err != nil {
 			return err
 		}
-		if err := syncFile(p); err != nil {
+		// Libraries write temporary files with 0600; a run may be shared.
+		if err := errors.Join(os.Chmod(p, 0o644), syncFile(p), syncFile(filepath.Dir(p))); err != nil {
 			return err
 		}
 		if m.Files[name], err = sum(p); err != nil {

@@ -18,6 +18,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -108,7 +109,7 @@ func (s *Store) IDs() ([]string, error) {
 	}
 	var found []dated
 	for _, e := range entries {
-		if info, err := e.Info(); err == nil && e.IsDir() && !strings.HasPrefix(e.Name(), ".") {
+		if info, err := e.Info(); err == nil && e.IsDir() && idForm.MatchString(e.Name()) {
 			found = append(found, dated{e.Name(), info.ModTime()})
 		}
 	}
@@ -144,13 +145,33 @@ func (s *Store) Resolve(prefix string) (string, error) {
 	return "", fmt.Errorf("runs: %q stands for %d runs: %s", prefix, len(hits), strings.Join(hits, ", "))
 }
 
-// Remove deletes a run: it is renamed first, so that half a run never shows.
+// Remove deletes a run, damaged or not: it is renamed first, so that half a run
+// never shows.
 func (s *Store) Remove(id string) error {
-	gone := filepath.Join(s.Dir, ".gone-"+id)
-	if err := os.Rename(filepath.Join(s.Dir, id), gone); err != nil {
-		return fmt.Errorf("runs: %w", err)
+	if err := checkID(id); err != nil {
+		return err
 	}
-	return os.RemoveAll(gone)
+	gone := filepath.Join(s.Dir, ".gone-"+id)
+	if err := os.RemoveAll(gone); err != nil { // of a removal that was killed
+		return fmt.Errorf("runs: removing run %s: %w", id, err)
+	}
+	if err := os.Rename(filepath.Join(s.Dir, id), gone); err != nil {
+		return fmt.Errorf("runs: removing run %s: %w", id, err)
+	}
+	if err := os.RemoveAll(gone); err != nil {
+		return fmt.Errorf("runs: removing run %s: %w", id, err)
+	}
+	return nil
+}
+
+var idForm = regexp.MustCompile(`^[0-9a-f]{16}$`)
+
+// checkID keeps names such as "../x" away from the file system.
+func checkID(id string) error {
+	if !idForm.MatchString(id) {
+		return fmt.Errorf("runs: %q is no run's ID, expected 16 hexadecimal digits", id)
+	}
+	return nil
 }
 
 // Work is the right to make one run. Only one process holds it at a time.
@@ -165,8 +186,12 @@ type Work struct {
 func (s *Store) Begin(ctx context.Context, r metamer.Recipe) (*Work, *metamer.Run, error) {
 	w := &Work{ID: r.ID(), store: s}
 	w.lock = flock.New(filepath.Join(s.Dir, "."+w.ID+".lock"))
-	if ok, err := w.lock.TryLockContext(ctx, 100*time.Millisecond); err != nil || !ok {
-		return nil, nil, fmt.Errorf("runs: waiting for another process that makes run %s: %w", w.ID, errors.Join(err, ctx.Err()))
+	if _, err := w.lock.TryLockContext(ctx, 100*time.Millisecond); err != nil {
+		w.Close()
+		if ctx.Err() != nil {
+			return nil, nil, fmt.Errorf("runs: waiting for another process that makes run %s: %w", w.ID, err)
+		}
+		return nil, nil, fmt.Errorf("runs: locking run %s: %w", w.ID, err)
 	}
 	run, err := s.Load(w.ID)
 	switch {
@@ -175,7 +200,11 @@ func (s *Store) Begin(ctx context.Context, r metamer.Recipe) (*Work, *metamer.Ru
 		w.Close()
 		return nil, run, nil
 	case errors.Is(err, fs.ErrNotExist):
-		return w, nil, w.sweep()
+		if err := w.sweep(); err != nil {
+			w.Close()
+			return nil, nil, fmt.Errorf("runs: removing what was left of run %s: %w", w.ID, err)
+		}
+		return w, nil, nil
 	}
 	w.Close()
 	return nil, nil, err
@@ -183,9 +212,13 @@ func (s *Store) Begin(ctx context.Context, r metamer.Recipe) (*Work, *metamer.Ru
 
 // sweep removes what a killed process left half-written.
 func (w *Work) sweep() error {
-	left, err := filepath.Glob(filepath.Join(w.store.Dir, "."+w.ID+".part-*"))
-	for _, l := range left {
-		err = errors.Join(err, os.RemoveAll(l))
+	entries, err := os.ReadDir(w.store.Dir)
+	for _, e := range entries {
+		n := e.Name()
+		if strings.HasPrefix(n, "."+w.ID+".part-") || strings.HasPrefix(n, filepath.Base(w.checkpointPath())+".new") ||
+			strings.HasPrefix(n, "."+filepath.Base(w.checkpointPath())+".new") { // weights' own temporary file
+			err = errors.Join(err, os.RemoveAll(filepath.Join(w.store.Dir, n)))
+		}
 	}
 	return err
 }

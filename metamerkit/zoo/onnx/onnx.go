@@ -1,215 +1,180 @@
-// Package onnx brings any network of images to classes into the zoo from an ONNX
-// file. Its layers are named by ONNX node (the first output of the node), or by
-// tensor. Importing it registers the family "onnx".
+// Package onnx runs models from ONNX files as members of the zoo. Importing it
+// registers the family "onnx". A layer is called by the name of its ONNX node, or
+// by the name of the node's first output; "logits" is the graph's output.
 package onnx
 
 import (
+	"bytes"
 	"fmt"
+	"maps"
 	"slices"
 
-	"github.com/gomlx/compute-onnx/support/protos"
+	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
-	"github.com/gomlx/gomlx/support/exceptions"
-	ox "github.com/gomlx/onnx-gomlx/onnx"
+	gomlxonnx "github.com/gomlx/onnx-gomlx/onnx"
 	"github.com/gomlx/onnx-gomlx/onnx/parser"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
-	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/stage"
 	"github.com/ensemble-metamers/metamers/metamerkit/weights"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
-func init() { zoo.RegisterFamily("onnx", open) }
+func init() { zoo.RegisterFamily("onnx", Open) }
 
-// Logits is the name under which the graph's output is marked.
-const Logits = "logits"
+// logits is the name under which the output is marked.
+const logits = "logits"
 
-func open(c *card.Card, path string) (*zoo.Net, error) {
+// FileError reports an ONNX file that cannot be used: damaged, hostile, or with
+// something in it that this package does not compute rightly.
+type FileError struct{ Path, Problem string }
+
+func (e *FileError) Error() string {
+	return fmt.Sprintf("onnx: %s cannot be used: %s", e.Path, e.Problem)
+}
+
+// Open reads the file of a card whose family is "onnx" (a zoo.Opener). The card's
+// config must be empty. The graph takes one float32 input [N,3,S,S], N dynamic and
+// S the card's size, and gives one output [N,classes]. Errors are a
+// *weights.ChecksumError or a *FileError.
+func Open(c *card.Card, path string) (*zoo.Net, error) {
+	if err := zoo.Config(c.Config, &struct{}{}); err != nil {
+		return nil, err
+	}
 	data, _, err := weights.ReadVerified(path, c.Weights.SHA256)
 	if err != nil {
 		return nil, err
 	}
-	net, err := Parse(data)
+	n, w, err := parse(data, c.Input.Size)
 	if err != nil {
-		return nil, &weights.FormatError{Path: path, Format: "ONNX", Problem: err.Error()}
+		return nil, &FileError{path, err.Error()}
 	}
-	f := &file{Net: net, layers: []string{}}
-	for _, s := range metamer.Stages {
-		l := c.Stages[s].Layer
-		if l != Logits && net.find(l) < 0 {
-			return nil, fmt.Errorf("%s: %w", path, metamer.Unknown("ONNX node", l, net.names()))
+	n.classes = c.Classes
+	for _, st := range slices.Sorted(maps.Keys(c.Stages)) {
+		if layer := c.Stages[st].Layer; !n.has(layer) {
+			return nil, &FileError{path, fmt.Sprintf("the card's %s stage is layer %q, which the graph does not have or which does not depend on the image", st, layer)}
 		}
-		f.layers = append(f.layers, l)
 	}
-	w, err := net.weights()
-	if err != nil {
-		return nil, &weights.FormatError{Path: path, Format: "ONNX", Problem: err.Error()}
-	}
-	return &zoo.Net{Forward: f.forward, Weights: w}, nil
+	return &zoo.Net{Forward: n.forward, Weights: w}, nil
 }
 
-// Net is a parsed ONNX graph.
-type Net struct {
-	graph *protos.GraphProto
-	model ox.Model
-	input string
+// net is a parsed graph.
+type net struct {
+	graph         gomlxonnx.Model
+	input, output string // tensors
+	layers        []tap  // in graph order, the output last
+	index         map[string]int
+	classes       int // 0: not known
 }
 
-// Parse reads an ONNX file's bytes. The graph has one image input and one output;
-// convolutions with even kernels are rewritten (see evenKernels).
-func Parse(data []byte) (n *Net, err error) {
-	var m protos.ModelProto
-	if err := proto.Unmarshal(data, &m); err != nil {
-		return nil, err
-	}
-	g := m.Graph
-	if g == nil || len(g.Node) == 0 || len(g.Output) != 1 {
-		return nil, fmt.Errorf("expected a graph with nodes and one output")
-	}
-	stored := map[string]bool{}
-	for _, t := range g.Initializer {
-		stored[t.GetName()] = true
-		if t.GetDataLocation() == protos.TensorProto_EXTERNAL || len(t.ExternalData) > 0 {
-			return nil, fmt.Errorf("tensor %s lies in another file; save the model as one file", t.GetName())
+// tap is a layer and how to get it.
+type tap struct {
+	name, tensor string
+	before       string // the input of the node, if that is a Relu
+}
+
+func (n *net) has(name string) bool { _, ok := n.index[name]; return ok }
+
+// parse reads the bytes of a file. Nothing is run.
+func parse(data []byte, size int) (n *net, w map[string]*tensors.Tensor, err error) {
+	defer func() {
+		// The importer takes a well-formed graph for granted.
+		if r := recover(); r != nil {
+			n, w, err = nil, nil, fmt.Errorf("the importer failed: %v", r)
 		}
-		n := int64(1)
-		for _, d := range t.Dims {
-			if d < 0 || d > 0 && n > int64(len(data))/d {
-				return nil, fmt.Errorf("tensor %s of shape %v is larger than the file of %d bytes", t.GetName(), t.Dims, len(data))
+	}()
+	m, err := decode(data)
+	if err != nil {
+		return nil, nil, err
+	}
+	input, err := checkInput(m.Graph, size)
+	if err != nil {
+		return nil, nil, err
+	}
+	alias, err := rewrite(m)
+	if err != nil {
+		return nil, nil, err
+	}
+	if w, err = variables(m.Graph); err != nil {
+		return nil, nil, err
+	}
+	n = &net{input: input, output: m.Graph.Output[0].Name}
+	n.layers, n.index = taps(m.Graph, alias, n.input, n.output)
+	if data, err = proto.Marshal(m); err != nil {
+		return nil, nil, err
+	}
+	if n.graph, err = parser.ParseReader(bytes.NewReader(data)); err != nil {
+		return nil, nil, err
+	}
+	n.graph.DisableFusion() // it hides layers, and fused nodes have no gradient on every backend
+	n.graph.WithExternalDataReader(noExternalData{})
+	return n, w, nil
+}
+
+// forward is the zoo.Forward of the net. Activations of rank 4 are marked as
+// [B,H,W,C], all others as the file has them.
+func (n *net) forward(s *model.Scope, images *Node) *Node {
+	g, batch := images.Graph(), images.Shape().Dim(0)
+	plan, listing := n.plan(g)
+	want := make([]string, len(plan))
+	for i, t := range plan {
+		if want[i] = t.tensor; t.before != "" {
+			want[i] = t.before
+		}
+	}
+	x := TransposeAllAxes(images, 0, 3, 1, 2)
+	for i, a := range n.graph.CallGraph(s, g, map[string]*Node{n.input: x}, want...) {
+		t := plan[i]
+		shape := a.Shape()
+		if shape.DType != dtypes.Float32 || shape.Rank() < 2 || shape.Dim(0) != batch {
+			if listing && t.name != logits {
+				continue // no activation: a layer cannot be tapped there
 			}
-			n *= d
+			panic(fmt.Errorf("onnx: layer %s has the shape %s, expected Float32 with %d images first", t.name, shape, batch))
 		}
-	}
-	var inputs []string
-	for _, in := range g.Input {
-		if !stored[in.GetName()] {
-			inputs = append(inputs, in.GetName())
+		if t.name == logits && n.classes > 0 && (shape.Rank() != 2 || shape.Dim(1) != n.classes) {
+			panic(fmt.Errorf("onnx: the output has the shape %s, expected [%d %d]", shape, batch, n.classes))
 		}
-	}
-	if len(inputs) != 1 {
-		return nil, fmt.Errorf("it has the inputs %q, expected one", inputs)
-	}
-	upgradeSlice(g)
-	if err := evenKernels(g); err != nil {
-		return nil, err
-	}
-	rewritten, err := proto.Marshal(&m)
-	if err != nil {
-		return nil, err
-	}
-	err = exceptions.TryCatch[error](func() {
-		parsed, e := parser.Parse(rewritten)
-		if e != nil {
-			panic(e)
-		}
-		parsed.DisableFusion() // fused operations have no gradient
-		n = &Net{graph: g, model: parsed, input: inputs[0]}
-	})
-	return n, err
-}
-
-// weights returns the initialisers by the scope path they are read under.
-func (n *Net) weights() (map[string]*tensors.Tensor, error) {
-	out := map[string]*tensors.Tensor{}
-	store := model.NewStore()
-	err := exceptions.TryCatch[error](func() {
-		if e := n.model.VariablesToScope(store.RootScope()); e != nil {
-			panic(e)
-		}
-		for v := range store.IterVariables() {
-			out[v.Path()] = v.MustValue()
-		}
-	})
-	return out, err
-}
-
-// find returns the index of the node with that name or with an output of that
-// name, -1 if there is none.
-func (n *Net) find(name string) int {
-	return slices.IndexFunc(n.graph.Node, func(p *protos.NodeProto) bool {
-		return p.GetName() == name || slices.Contains(p.Output, name)
-	})
-}
-
-func (n *Net) names() (out []string) {
-	for _, p := range n.graph.Node {
-		out = append(out, p.GetName())
-	}
-	return out
-}
-
-// Layer is one node of the graph.
-type Layer struct{ Node, Op, Output string }
-
-// Layers lists all nodes in the order of the file.
-func (n *Net) Layers() (out []Layer) {
-	for _, p := range n.graph.Node {
-		out = append(out, Layer{p.GetName(), p.GetOpType(), p.Output[0]})
-	}
-	return out
-}
-
-// file is a net with the layers that its card names.
-type file struct {
-	*Net
-	layers []string
-}
-
-// forward imports the graph up to the wanted layers and marks them in the order
-// of the graph.
-func (f *file) forward(s *model.Scope, x *Node) *Node {
-	want, capturing := stage.Wanted(x.Graph())
-	switch {
-	case !capturing:
-		want = []string{Logits}
-	case len(want) == 0:
-		want = append(slices.Clone(f.layers), Logits)
-	}
-	type tap struct {
-		layer, tensor string
-		at            int
-		relu          bool
-	}
-	var taps []tap
-	for _, layer := range want {
-		if layer == Logits {
-			taps = append(taps, tap{layer, f.graph.Output[0].GetName(), len(f.graph.Node), false})
-			continue
-		}
-		i := f.find(layer)
-		if i < 0 {
-			panic(&stage.UnknownLayerError{Missing: []string{layer}, Known: f.names()})
-		}
-		p := f.graph.Node[i]
-		t := tap{layer, p.Output[0], i, p.GetOpType() == "Relu"}
-		if slices.Contains(p.Output, layer) {
-			t.tensor = layer
-		}
-		if t.relu {
-			t.tensor = p.Input[0]
-		}
-		taps = append(taps, t)
-	}
-	slices.SortFunc(taps, func(a, b tap) int { return a.at - b.at })
-	var names []string
-	for _, t := range taps {
-		names = append(names, t.tensor)
-	}
-	nchw := TransposeAllAxes(x, 0, 3, 1, 2)
-	var last *Node
-	for i, a := range f.model.CallGraph(s, x.Graph(), map[string]*Node{f.input: nchw}, names...) {
-		if a.Rank() == 4 {
+		if shape.Rank() == 4 {
 			a = TransposeAllAxes(a, 0, 2, 3, 1)
 		}
-		if taps[i].relu {
-			last = stage.MarkReLU(a, taps[i].layer)
+		if t.before != "" {
+			a = stage.MarkReLU(a, t.name)
 		} else {
-			last = stage.Mark(a, taps[i].layer)
+			a = stage.Mark(a, t.name)
+		}
+		if t.name == logits {
+			return a
 		}
 	}
-	return last
+	panic("onnx: a capture went on behind its last layer")
+}
+
+// plan says what to draw, in graph order: what the capture under way wants, or all
+// layers if it wants a list.
+func (n *net) plan(g *Graph) (plan []tap, listing bool) {
+	names, capturing := stage.Wanted(g)
+	if !capturing {
+		names = []string{logits}
+	}
+	if len(names) == 0 {
+		return n.layers, true
+	}
+	if missing := slices.DeleteFunc(slices.Clone(names), n.has); len(missing) > 0 {
+		e := &stage.UnknownLayerError{Missing: missing}
+		for _, t := range n.layers {
+			e.Known = append(e.Known, t.name)
+		}
+		panic(e)
+	}
+	slices.SortFunc(names, func(a, b string) int { return n.index[a] - n.index[b] })
+	for _, name := range names {
+		t := n.layers[n.index[name]]
+		t.name = name // which may be the tensor's
+		plan = append(plan, t)
+	}
+	return plan, false
 }

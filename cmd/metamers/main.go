@@ -1,0 +1,81 @@
+// Command metamers synthesises metamers and ensemble metamers of neural networks
+// and judges them.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/backend"
+	"github.com/ensemble-metamers/metamers/metamerkit/engine"
+	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/runs"
+)
+
+// globals are the flags of every command.
+type globals struct {
+	Backend string `help:"auto, cuda, xla (on the CPU) or go (pure Go, needs nothing)." enum:"auto,cuda,xla,go" default:"auto" env:"METAMERS_BACKEND"`
+	JSON    bool   `help:"Print JSON for machines; no progress bar."`
+	Quiet   bool   `short:"q" help:"No progress bar."`
+}
+
+type cli struct {
+	globals
+
+	Synth       synthCmd       `cmd:"" help:"Synthesise metamers of images for a model set at a stage."`
+	Reproduce   reproduceCmd   `cmd:"" help:"Metamers of 16 CIFAR-10 images for four model sets at all three stages."`
+	Models      modelsCmd      `cmd:"" help:"List, show or check models."`
+	Runs        runsCmd        `cmd:"" help:"List, show or remove runs."`
+	Activations activationsCmd `cmd:"" help:"Write a model's activations of images to an .npz file."`
+	Doctor      doctorCmd      `cmd:"" help:"Say what was found, where, and what to do about what is missing."`
+	BenchStep   benchStepCmd   `cmd:"" hidden:"" help:"Time synthesis steps, driven over standard input (see bench/)."`
+}
+
+func main() {
+	var c cli
+	k := kong.Parse(&c, kong.Name("metamers"), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Description("Metamers of neural networks: images that differ from a reference and give the same activations.\n\nExample: metamers synth --models resnet20,resnet56 --stage late --images cifar10:16"))
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	k.BindTo(ctx, (*context.Context)(nil))
+	err := k.Run(&c.globals)
+	if errors.Is(err, context.Canceled) {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(130)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "metamers:", err)
+		os.Exit(1)
+	}
+}
+
+// engine opens the engine and says so when it is slower than it could be.
+func (g *globals) engine() (*engine.Engine, error) {
+	e, err := engine.Open(backend.Kind(g.Backend))
+	if err != nil {
+		return nil, err
+	}
+	if e.Backend.Notice != "" {
+		fmt.Fprintln(os.Stderr, e.Backend.Notice)
+	}
+	return e, nil
+}
+
+// storeFlag is the folder of runs.
+type storeFlag struct {
+	Out string `help:"Folder of the runs (default: runs in the cache folder)." type:"path" placeholder:"DIR"`
+}
+
+func (s storeFlag) open() (*runs.Store, error) {
+	dir := s.Out
+	if dir == "" {
+		dir = place.Runs()
+	}
+	return runs.Open(dir)
+}

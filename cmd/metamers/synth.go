@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"image"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/engine"
+	"github.com/ensemble-metamers/metamers/metamerkit/figures"
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+// imageFlags say which images.
+type imageFlags struct {
+	Images []string `required:"" sep:"none" help:"cifar10, cifar10:N, cifar10:FROM-TO, cifar10:train:N, a folder, or files (repeat the flag)." placeholder:"SET"`
+	Size   int      `help:"Pixels a side (default: 32 for cifar10, 224 for files)."`
+	Filter string   `help:"Resampling of files: bicubic or bilinear." enum:"bicubic,bilinear" default:"bicubic"`
+}
+
+func (f imageFlags) open() (*images.Set, error) {
+	return images.Open(f.Images, images.Options{Size: f.Size, Filter: f.Filter})
+}
+
+// recipeFlags are the settings of a recipe; zero values are its defaults.
+type recipeFlags struct {
+	Steps     int      `help:"Optimisation steps." default:"1000"`
+	Schedule  string   `help:"switch, switch:EVERY, switch:EVERY:random or average." default:"switch:10"`
+	Optimizer string   `help:"pgd (the paper's), momentum or adam." default:"pgd"`
+	StepSize  float64  `help:"Step size: for pgd and momentum the L2 norm of a step (default 1), for adam its learning rate (default .01)."`
+	Halvings  int      `help:"Equal intervals after each of which pgd's and momentum's step size is halved (default 8)."`
+	Momentum  float64  `help:"Of momentum, and adam's beta1 (default .9)."`
+	Loss      string   `help:"relative-l2, squared-l2, cosine or correlation." default:"relative-l2"`
+	Penalty   []string `help:"An image regulariser, tv=WEIGHT or grey=WEIGHT; named in the results." placeholder:"NAME=WEIGHT"`
+	Start     string   `help:"noise, uniform, reference, or an image file." default:"noise"`
+	StopLoss  float64  `help:"Stop an image when every member's loss is at most this."`
+	Patience  int      `help:"Stop an image after this many steps without progress."`
+	PlainRelu bool     `help:"No gradient through dead units of the tapped ReLU."`
+	Batch     int      `help:"Images in one executable." default:"16"`
+	Seed      uint64   `help:"Of the start and of random orders."`
+}
+
+func (f recipeFlags) recipe(models []string, stage string) (r metamer.Recipe, err error) {
+	r = metamer.Recipe{
+		Stage: stage, Steps: f.Steps, Loss: f.Loss, Batch: f.Batch, Seed: f.Seed, PlainReLU: f.PlainRelu,
+		Optimizer: metamer.Optimizer{Name: f.Optimizer, StepSize: f.StepSize, Halvings: f.Halvings, Momentum: f.Momentum},
+		Stop:      metamer.Stop{Loss: f.StopLoss, Patience: f.Patience}, Start: metamer.Start{Kind: f.Start},
+	}
+	for _, m := range models {
+		r.Models = append(r.Models, metamer.ModelRef{Name: m})
+	}
+	parts := strings.Split(f.Schedule, ":")
+	r.Schedule.Kind = parts[0]
+	if len(parts) > 1 {
+		if r.Schedule.Every, err = strconv.Atoi(parts[1]); err != nil || r.Schedule.Every < 1 {
+			return r, fmt.Errorf("schedule %q: expected a number of steps above 0 behind the colon", f.Schedule)
+		}
+	}
+	if len(parts) > 2 {
+		r.Schedule.Order = parts[2]
+	}
+	if len(parts) > 3 || r.Schedule.Kind == "average" && len(parts) > 1 {
+		return r, fmt.Errorf("schedule %q: expected switch, switch:EVERY, switch:EVERY:random or average", f.Schedule)
+	}
+	for _, p := range f.Penalty {
+		name, weight, ok := strings.Cut(p, "=")
+		w, err := strconv.ParseFloat(weight, 64)
+		if !ok || err != nil {
+			return r, fmt.Errorf("penalty %q: expected NAME=WEIGHT, such as tv=0.1", p)
+		}
+		r.Penalties = append(r.Penalties, metamer.Penalty{Name: name, Weight: w})
+	}
+	return r, nil
+}
+
+type synthCmd struct {
+	Models []string `required:"" help:"Names of the model set's members, separated by commas (see: metamers models)."`
+	Stage  string   `required:"" help:"early, middle, late, or a layer by its own name."`
+	imageFlags
+	recipeFlags
+	storeFlag
+}
+
+func (c *synthCmd) Help() string {
+	return `Examples:
+  metamers synth --models resnet20 --stage late --images cifar10:16
+  metamers synth --models resnet2b,resnet4b --stage middle --images photos/ --size 32 --steps 5000
+  metamers synth --models resnet20,vit --stage late --images cifar10:8 --optimizer adam --schedule average
+
+Ctrl-C keeps what was done; the same command goes on from there. A run that is
+there already is shown at once.`
+}
+
+func (c *synthCmd) Run(ctx context.Context, g *globals) error {
+	set, err := c.imageFlags.open()
+	if err != nil {
+		return err
+	}
+	r, err := c.recipe(c.Models, c.Stage)
+	if err != nil {
+		return err
+	}
+	q := engine.Request{Recipe: r, Images: set, Extra: extras(set)}
+	if s := c.Start; s != "noise" && s != "uniform" && s != "reference" {
+		q.Recipe.Start.Kind = "image"
+		if q.Given, err = images.Open([]string{s}, images.Options{Size: set.Size, Filter: c.Filter}); err != nil {
+			return fmt.Errorf("start: %w", err)
+		}
+	}
+	if q.Store, err = c.storeFlag.open(); err != nil {
+		return err
+	}
+	e, err := g.engine()
+	if err != nil {
+		return err
+	}
+	run, err := synthesize(ctx, g, e, q)
+	if err != nil {
+		return err
+	}
+	return report(g, run)
+}
+
+// extras are the pictures that go with every run.
+func extras(set *images.Set) func(*metamer.Run) map[string]func(string) error {
+	return func(run *metamer.Run) map[string]func(string) error {
+		return map[string]func(string) error{
+			"contact.png": func(p string) error {
+				return savePNG(p, func() (image.Image, error) {
+					return figures.Contact(fmt.Sprintf("Metamers of %s", set.Name), set, run)
+				})
+			},
+			"loss.png": func(p string) error { return figures.SaveLoss(p, run) },
+		}
+	}
+}
+
+func savePNG(path string, draw func() (image.Image, error)) error {
+	m, err := draw()
+	if err != nil {
+		return err
+	}
+	return figures.WritePNG(path, m)
+}
+
+// synthesize runs a request with a progress bar.
+func synthesize(ctx context.Context, g *globals, e *engine.Engine, q engine.Request) (*metamer.Run, error) {
+	bar := newBar(g, strings.Join(names(q.Recipe), "+")+" "+q.Recipe.Stage, names(q.Recipe))
+	q.Progress = bar.show
+	q.Warn = func(s string) { bar.clear(); fmt.Fprintln(os.Stderr, "warning:", s) }
+	run, err := e.Synthesize(ctx, q)
+	bar.clear()
+	return run, err
+}
+
+func names(r metamer.Recipe) []string { return r.ModelNames() }
+
+// report prints what a run gave.
+func report(g *globals, run *metamer.Run) error {
+	if g.JSON {
+		return json.NewEncoder(os.Stdout).Encode(struct {
+			ID, Dir  string
+			Recipe   metamer.Recipe
+			Evidence []metamer.Evidence
+			Nulls    []metamer.Null
+			Passed   int
+			Cached   bool
+			StepsRun int
+			Seconds  float64
+			Stopped  string
+		}{run.ID, run.Dir, run.Recipe, run.Evidence, run.Nulls, run.PassCount(), run.Cached, run.StepsRun, run.Seconds, run.Stopped})
+	}
+	n := run.Recipe.Images.Count
+	state := fmt.Sprintf("%d steps in %.1f s", run.StepsRun, run.Seconds)
+	if run.Cached {
+		state = "was there already"
+	}
+	fmt.Printf("run %s (%s): %d of %d images are metamers for every member\n", run.ID, state, run.PassCount(), n)
+	fmt.Printf("  %-20s %8s %9s %9s %8s %11s %6s   null of random pairs: Pearson Spearman SNR\n", "member", "rel. L2", "Pearson", "Spearman", "SNR dB", "same class", "pass")
+	for m, null := range run.Nulls {
+		var loss, pearson, spearman, snr float64
+		same, pass := 0, 0
+		for _, e := range run.Evidence[m*n : (m+1)*n] {
+			loss, pearson, spearman, snr = loss+e.Loss, pearson+e.Pearson, spearman+e.Spearman, snr+e.SNR
+			if e.SameClass {
+				same++
+			}
+			if e.Verdict == "pass" {
+				pass++
+			}
+		}
+		f := float64(n)
+		fmt.Printf("  %-20s %8.4f %9.3f %9.3f %8.1f %5d of %-3d %2d/%-3d   %d pairs, at most %.3f %.3f %.1f\n",
+			null.Member, loss/f, pearson/f, spearman/f, snr/f, same, n, pass, n, null.Pairs, null.Pearson, null.Spearman, null.SNR)
+	}
+	if run.Stopped != "" {
+		fmt.Println("  stopped:", run.Stopped)
+	}
+	if run.Dir != "" {
+		fmt.Println("  " + run.Dir + "/contact.png")
+	}
+	return nil
+}

@@ -1,0 +1,204 @@
+// Package figures draws what runs and evaluations gave. It links no GoMLX.
+package figures
+
+import (
+	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
+	"os"
+
+	"codeberg.org/go-fonts/liberation/liberationsansbold"
+	"codeberg.org/go-fonts/liberation/liberationsansregular"
+	xdraw "golang.org/x/image/draw"
+	"golang.org/x/image/font"
+	"golang.org/x/image/font/opentype"
+	"golang.org/x/image/math/fixed"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
+)
+
+// Mark says how a metamer was judged.
+type Mark int
+
+// The marks: a filled disc passes, an open ring fails, so that they are told
+// apart without colour too.
+const (
+	NoMark Mark = iota
+	Pass
+	Fail
+)
+
+// Row is one row of a contact sheet.
+type Row struct {
+	Label, Sub string    // Sub stands smaller under Label
+	Pixels     []float32 // [n,Size,Size,3] in [0,1]
+	Marks      []Mark    // one an image, or none
+}
+
+// Sheet is a contact sheet: the reference images above, a row for each model set
+// and stage below.
+type Sheet struct {
+	Title   string
+	Columns []string // above each image
+	Size    int      // pixels a side of the images
+	Rows    []Row
+	PerLine int // images side by side before a new block begins; 0: 16
+}
+
+const (
+	margin  = 16
+	gap     = 4
+	textPx  = 14
+	smallPx = 11
+)
+
+// Render draws the sheet. Small images are enlarged without smoothing, so that
+// their pixels can be judged; large ones are reduced.
+func (s Sheet) Render() (image.Image, error) {
+	n := len(s.Columns)
+	per := s.Size * s.Size * 3
+	for _, r := range s.Rows {
+		if len(r.Pixels) != n*per || len(r.Marks) != 0 && len(r.Marks) != n {
+			return nil, fmt.Errorf("figures: row %q has %d values and %d marks, expected %d images of %d²", r.Label, len(r.Pixels), len(r.Marks), n, s.Size)
+		}
+	}
+	if n == 0 || len(s.Rows) == 0 {
+		return nil, fmt.Errorf("figures: a contact sheet of %d rows and %d columns", len(s.Rows), n)
+	}
+	regular, small, bold := face(liberationsansregular.TTF, textPx), face(liberationsansregular.TTF, smallPx), face(liberationsansbold.TTF, textPx+3)
+	line := s.PerLine
+	if line == 0 {
+		line = 16
+	}
+	line = min(line, n)
+	cell := s.Size
+	for cell < 64 {
+		cell += s.Size
+	}
+	cell = min(cell, 160)
+	left := margin
+	marked := false
+	for _, r := range s.Rows {
+		left = max(left, margin+width(regular, r.Label)+12, margin+width(small, r.Sub)+12)
+		marked = marked || len(r.Marks) > 0
+	}
+	blocks := (n + line - 1) / line
+	head := 22
+	blockHeight := head + len(s.Rows)*(cell+gap) + 12
+	w := max(left+line*(cell+gap)+margin, margin*2+width(bold, s.Title))
+	h := margin + 30 + blocks*blockHeight + margin
+	if marked {
+		h += 24
+	}
+	m := image.NewRGBA(image.Rect(0, 0, w, h))
+	draw.Draw(m, m.Bounds(), image.White, image.Point{}, draw.Src)
+	text(m, bold, margin, margin+16, s.Title, ink)
+	for b := range blocks {
+		top := margin + 30 + b*blockHeight
+		for c := range min(line, n-b*line) {
+			i := b*line + c
+			x := left + c*(cell+gap)
+			text(m, small, x, top+head-8, clip(small, s.Columns[i], cell), ink)
+			for k, r := range s.Rows {
+				y := top + head + k*(cell+gap)
+				src := images.ToImage(r.Pixels[i*per:(i+1)*per], s.Size)
+				var scaler xdraw.Interpolator = xdraw.NearestNeighbor
+				if cell < s.Size {
+					scaler = xdraw.CatmullRom
+				}
+				scaler.Scale(m, image.Rect(x, y, x+cell, y+cell), src, src.Bounds(), draw.Src, nil)
+				if len(r.Marks) > 0 {
+					mark(m, x+cell-9, y+cell-9, r.Marks[i])
+				}
+			}
+		}
+		for k, r := range s.Rows {
+			y := top + head + k*(cell+gap) + cell/2
+			text(m, regular, margin, y, r.Label, ink)
+			text(m, small, margin, y+15, r.Sub, grey)
+		}
+	}
+	if marked {
+		y := h - margin - 6
+		mark(m, margin+6, y-4, Pass)
+		x := margin + 18 + text(m, small, margin+18, y, "metamer for every member", grey)
+		mark(m, x+22, y-4, Fail)
+		text(m, small, x+34, y, "not a metamer for at least one member", grey)
+	}
+	return m, nil
+}
+
+var (
+	ink    = color.RGBA{20, 20, 20, 255}
+	grey   = color.RGBA{95, 95, 95, 255}
+	green  = color.RGBA{0, 158, 115, 255} // of the Okabe-Ito palette
+	orange = color.RGBA{213, 94, 0, 255}
+)
+
+func face(ttf []byte, px float64) font.Face {
+	f, err := opentype.Parse(ttf)
+	if err != nil {
+		panic("figures: " + err.Error())
+	}
+	fc, err := opentype.NewFace(f, &opentype.FaceOptions{Size: px, DPI: 72, Hinting: font.HintingFull})
+	if err != nil {
+		panic("figures: " + err.Error())
+	}
+	return fc
+}
+
+func width(f font.Face, s string) int { return font.MeasureString(f, s).Ceil() }
+
+// text draws s with its baseline at y and returns its width.
+func text(m draw.Image, f font.Face, x, y int, s string, c color.Color) int {
+	d := font.Drawer{Dst: m, Src: image.NewUniform(c), Face: f, Dot: fixed.P(x, y)}
+	d.DrawString(s)
+	return width(f, s)
+}
+
+// clip shortens s to the width of a cell.
+func clip(f font.Face, s string, w int) string {
+	r := []rune(s)
+	for n := len(r); width(f, s) > w && n > 1; n-- {
+		s = string(r[:n-1]) + "…"
+	}
+	return s
+}
+
+// mark draws a disc or a ring on white, around x, y.
+func mark(m draw.Image, x, y int, k Mark) {
+	if k == NoMark {
+		return
+	}
+	for dy := -7; dy <= 7; dy++ {
+		for dx := -7; dx <= 7; dx++ {
+			switch d := dx*dx + dy*dy; {
+			case d > 49:
+			case d > 36:
+				m.Set(x+dx, y+dy, color.White)
+			case k == Pass:
+				m.Set(x+dx, y+dy, green)
+			case d > 12:
+				m.Set(x+dx, y+dy, orange)
+			default:
+				m.Set(x+dx, y+dy, color.White)
+			}
+		}
+	}
+}
+
+// WritePNG encodes an image into a new file.
+func WritePNG(path string, m image.Image) (err error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if e := f.Close(); err == nil {
+			err = e
+		}
+	}()
+	return png.Encode(f, m)
+}

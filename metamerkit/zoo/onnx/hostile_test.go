@@ -1,0 +1,160 @@
+package onnx_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/compute-onnx/support/protos"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/card"
+	"github.com/ensemble-metamers/metamers/metamerkit/weights"
+	"github.com/ensemble-metamers/metamers/metamerkit/zoo/onnx"
+)
+
+// TestRefused changes one thing in a good file and expects a *FileError that
+// names the problem.
+func TestRefused(t *testing.T) {
+	good, err := os.ReadFile("testdata/small.onnx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	node := func(m *protos.ModelProto, name string) *protos.NodeProto {
+		return m.Graph.Node[slices.IndexFunc(m.Graph.Node, func(n *protos.NodeProto) bool { return n.Name == name })]
+	}
+	text := func(name, value string) *protos.AttributeProto {
+		return &protos.AttributeProto{Name: name, Type: protos.AttributeProto_STRING, S: []byte(value)}
+	}
+	ints := func(name string, v ...int64) *protos.AttributeProto {
+		return &protos.AttributeProto{Name: name, Type: protos.AttributeProto_INTS, Ints: v}
+	}
+	for name, c := range map[string]struct {
+		change func(m *protos.ModelProto)
+		want   string
+	}{
+		"no graph":      {func(m *protos.ModelProto) { m.Graph = nil }, "no graph"},
+		"cycle":         {func(m *protos.ModelProto) { node(m, "conv1").Input[0] = "c3" }, "before it is computed"},
+		"defined twice": {func(m *protos.ModelProto) { node(m, "conv2").Output[0] = "c1" }, "twice"},
+		"external data": {func(m *protos.ModelProto) {
+			m.Graph.Initializer[0].DataLocation = protos.TensorProto_EXTERNAL
+		}, "another file"},
+		"huge shape":   {func(m *protos.ModelProto) { m.Graph.Initializer[0].Dims[0] = 1 << 40 }, "has the shape"},
+		"short tensor": {func(m *protos.ModelProto) { m.Graph.Initializer[0].Dims[0]++ }, "elements"},
+		"subgraph":     {func(m *protos.ModelProto) { node(m, "conv1").Attribute[0].G = &protos.GraphProto{Name: "inner"} }, "graph of its own"},
+		"fixed batch":  {func(m *protos.ModelProto) { setBatch(m, 1) }, "fixed batch"},
+		"old opset":    {func(m *protos.ModelProto) { m.OpsetImport[0].Version = 6 }, "opset 6"},
+		"same padding": {func(m *protos.ModelProto) {
+			n := node(m, "conv1")
+			n.Attribute = append(n.Attribute, text("auto_pad", "SAME_UPPER"))
+		}, "SAME_UPPER"},
+		"computed kernel": {func(m *protos.ModelProto) { node(m, "conv3").Input[1] = "c2" }, "expected an initializer"},
+		"wrong kernel size": {func(m *protos.ModelProto) {
+			n := node(m, "conv2")
+			n.Attribute = append(n.Attribute, ints("kernel_shape", 3, 3))
+		}, "kernel_shape is [3 3]"},
+		"padded mean": {func(m *protos.ModelProto) {
+			n := node(m, "relu1")
+			n.OpType, n.Attribute = "AveragePool", []*protos.AttributeProto{ints("kernel_shape", 3, 3), ints("pads", 1, 1, 1, 1)}
+		}, "padded AveragePool"},
+		"old softmax": {func(m *protos.ModelProto) { node(m, "relu1").OpType = "Softmax"; m.OpsetImport[0].Version = 12 }, "softmax"},
+		"two outputs": {func(m *protos.ModelProto) { m.Graph.Output = append(m.Graph.Output, m.Graph.Output[0]) }, "2 outputs"},
+		"dot name": {func(m *protos.ModelProto) {
+			m.Graph.Initializer[1].Name = ".."
+			node(m, "conv1").Input[2] = ".."
+		}, "cannot be told"},
+	} {
+		var m protos.ModelProto
+		if err := proto.Unmarshal(good, &m); err != nil {
+			t.Fatal(err)
+		}
+		c.change(&m)
+		bad, err := proto.Marshal(&m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), "bad.onnx")
+		if err := os.WriteFile(path, bad, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err = onnx.Open(plain(9), path)
+		var e *onnx.FileError
+		if !errors.As(err, &e) || !strings.Contains(e.Problem, c.want) || e.Path != path {
+			t.Errorf("%s: got %v, expected a FileError with %q", name, err, c.want)
+		}
+	}
+}
+
+func setBatch(m *protos.ModelProto, n int64) {
+	m.Graph.Input[0].Type.GetTensorType().Shape.Dim[0].Value = &protos.TensorShapeProto_Dimension_DimValue{DimValue: n}
+}
+
+// TestCard checks what the card says against the file.
+func TestCard(t *testing.T) {
+	c := plain(9)
+	c.Weights.SHA256 = strings.Repeat("0", 64)
+	var sum *weights.ChecksumError
+	if _, err := onnx.Open(c, "testdata/small.onnx"); !errors.As(err, &sum) {
+		t.Errorf("wrong checksum: got %v, expected a ChecksumError", err)
+	}
+	var e *onnx.FileError
+	if _, err := onnx.Open(plain(10), "testdata/small.onnx"); !errors.As(err, &e) {
+		t.Errorf("wrong size: got %v, expected a FileError", err)
+	}
+	c = plain(9)
+	c.Stages = map[string]card.Layer{"late": {Layer: "conv9"}}
+	if _, err := onnx.Open(c, "testdata/small.onnx"); !errors.As(err, &e) || !strings.Contains(e.Problem, `"conv9"`) {
+		t.Errorf("stage without a node: got %v, expected a FileError", err)
+	}
+	c = plain(9)
+	c.Classes = 7
+	net, err := onnx.Open(c, "testdata/small.onnx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := net.Reads(c.Input, "logits"); err == nil || !strings.Contains(err.Error(), "expected [1 7]") {
+		t.Errorf("5 classes where the card says 7: got %v", err)
+	}
+}
+
+func TestLayers(t *testing.T) {
+	got, err := onnx.Layers("testdata/old.onnx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []onnx.Layer{{"slice", "Slice", "s"}, {"conv", "Conv", "c"}, {"clip", "Clip", "l"}, {"pad", "Pad", "p"}, {"pool", "MaxPool", "m"}, {"flat", "Reshape", "f"}, {"fc", "Gemm", "g"}, {"softmax", "Softmax", "y"}}
+	if !slices.Equal(got, want) {
+		t.Errorf("layers %v, expected %v", got, want)
+	}
+	var e *onnx.FileError
+	if _, err := onnx.Layers("small_test.go"); !errors.As(err, &e) {
+		t.Errorf("a file that is no model: got %v, expected a FileError", err)
+	}
+}
+
+// FuzzONNX opens any bytes as a file. The only ways to fail are a panic and an
+// error of another type.
+func FuzzONNX(f *testing.F) {
+	for _, name := range []string{"small", "old", "max321"} {
+		data, err := os.ReadFile("testdata/" + name + ".onnx")
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+		f.Add(data[:len(data)/2])
+	}
+	path := filepath.Join(f.TempDir(), "fuzz.onnx")
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := onnx.Open(plain(9), path)
+		var e *onnx.FileError
+		if err != nil && !errors.As(err, &e) {
+			t.Errorf("got %T %v, expected a FileError", err, err)
+		}
+	})
+}
