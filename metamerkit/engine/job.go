@@ -23,12 +23,13 @@ type job struct {
 
 	saved time.Time
 	state jobState
-	start []float32 // [N,S,S,3]
-	done  []float32 // pixels of finished batches
+	start []float32     // [N,S,S,3]
+	done  []float32     // pixels of finished batches
+	past  metamer.Trace // of finished batches
 }
 
 // jobState is what a checkpoint holds beside pixels. Floats are kept as their
-// bits: JSON has no infinity.
+// bits: JSON has neither infinity nor NaN.
 type jobState struct {
 	First   int // first image of the batch under way
 	Step    int
@@ -36,9 +37,9 @@ type jobState struct {
 	Best    []uint64
 	BestAt  []int
 	Stopped []int
-	Trace   metamer.Trace // of the batch under way
-	Past    metamer.Trace // of finished batches
-	Most    int           // most steps of any image so far
+	Trace   traceBits // of the batch under way
+	Past    traceBits // of finished batches
+	Most    int       // most steps of any image so far
 	Why     string
 	Seconds float64
 }
@@ -68,7 +69,7 @@ func (j *job) run(ctx context.Context) (*metamer.Run, error) {
 		}
 	}
 	run := &metamer.Run{
-		ID: j.r.ID(), Recipe: j.r, Metamers: j.done, Start: j.start, Trace: j.state.Past,
+		ID: j.r.ID(), Recipe: j.r, Metamers: j.done, Start: j.start, Trace: j.past,
 		StepsRun: j.state.Most, Stopped: j.state.Why, Seconds: j.state.Seconds + time.Since(j.began).Seconds(),
 	}
 	j.q.Progress(metamer.Progress{Phase: "evidence", Step: j.r.Steps, Steps: j.r.Steps, Image: n, Images: n})
@@ -97,10 +98,10 @@ func (j *job) batch(ctx context.Context, loop *synth.Loop, c *synth.Cursor, per 
 	real := min(j.r.Batch, n-j.state.First)
 	j.done = append(j.done, c.Images[:real*per]...)
 	for i := range c.Trace.Step {
-		j.state.Past.Step = append(j.state.Past.Step, c.Trace.Step[i])
-		j.state.Past.Member = append(j.state.Past.Member, c.Trace.Member[i])
-		j.state.Past.Image = append(j.state.Past.Image, j.state.First)
-		j.state.Past.Loss = append(j.state.Past.Loss, c.Trace.Loss[i][:real])
+		j.past.Step = append(j.past.Step, c.Trace.Step[i])
+		j.past.Member = append(j.past.Member, c.Trace.Member[i])
+		j.past.Image = append(j.past.Image, j.state.First)
+		j.past.Loss = append(j.past.Loss, c.Trace.Loss[i][:real])
 	}
 	if c.Why != "" {
 		j.state.Why += fmt.Sprintf("images from %d: %s. ", j.state.First, c.Why)
@@ -127,14 +128,13 @@ func (j *job) save(c *synth.Cursor) error {
 		return err
 	}
 	s := j.state
-	s.Step, s.BestAt, s.Stopped, s.Trace, s.Why = c.Step, c.BestAt, c.Stopped, c.Trace, j.state.Why
+	s.Step, s.BestAt, s.Stopped, s.Trace, s.Past = c.Step, c.BestAt, c.Stopped, pack(c.Trace), pack(j.past)
 	s.Best = bits(c.Best)
 	s.Loss = nil
 	for _, row := range c.Loss {
 		s.Loss = append(s.Loss, bits(row))
 	}
 	s.Seconds += time.Since(j.began).Seconds()
-	// A NaN in the trace ends the batch before the next checkpoint.
 	text, err := json.Marshal(s)
 	if err != nil {
 		return fmt.Errorf("engine: checkpoint: %w", err)
@@ -165,7 +165,8 @@ func (j *job) restore(loop *synth.Loop) *synth.Cursor {
 		return nil
 	}
 	c := loop.NewCursor(cp.Arrays["images"], j.r.Batch)
-	c.Step, c.BestAt, c.Stopped, c.Trace, c.Best = s.Step, s.BestAt, s.Stopped, s.Trace, floats(s.Best)
+	c.Step, c.BestAt, c.Stopped, c.Trace, c.Best = s.Step, s.BestAt, s.Stopped, s.Trace.unpack(), floats(s.Best)
+	j.past = s.Past.unpack()
 	for m, row := range s.Loss {
 		c.Loss[m] = floats(row)
 	}
@@ -174,20 +175,4 @@ func (j *job) restore(loop *synth.Loop) *synth.Cursor {
 	}
 	j.done, j.state = cp.Arrays["done"], s
 	return c
-}
-
-func bits(v []float64) []uint64 {
-	out := make([]uint64, len(v))
-	for i, f := range v {
-		out[i] = math.Float64bits(f)
-	}
-	return out
-}
-
-func floats(v []uint64) []float64 {
-	out := make([]float64, len(v))
-	for i, b := range v {
-		out[i] = math.Float64frombits(b)
-	}
-	return out
 }

@@ -30,8 +30,12 @@ func NewVector(act []float32) Vector {
 	return v
 }
 
-// ranks are 1-based, ties averaged, as scipy.stats.rankdata has them.
+// ranks are 1-based, ties averaged, as scipy.stats.rankdata has them; all 0 when v
+// holds a NaN.
 func ranks(v []float64) []float64 {
+	if slices.ContainsFunc(v, math.IsNaN) {
+		return make([]float64, len(v))
+	}
 	order := make([]int, len(v))
 	for i := range order {
 		order[i] = i

@@ -1,31 +1,6 @@
 package evaluate
 
-import (
-	"math"
-	"testing"
-)
-
-// Values from SciPy 1.17.1: pearsonr, spearmanr, rankdata.
-func TestAgainstSciPy(t *testing.T) {
-	a := NewVector([]float32{1, 2, 2, 4, -3, 0.5})
-	b := NewVector([]float32{2, 1, 3, 3, -1, 0})
-	for _, c := range []struct {
-		what      string
-		got, want float64
-	}{
-		{"Pearson", Pearson(a, b), wantPearson}, {"Spearman", Spearman(a, b), wantSpearman},
-		{"SNR", SNR(a, b), 10 * math.Log10(34.25/8.25)}, {"relative", Relative(a, b), math.Sqrt(8.25 / 34.25)},
-	} {
-		if math.Abs(c.got-c.want) > 1e-12 {
-			t.Errorf("%s = %.15f, expected %.15f", c.what, c.got, c.want)
-		}
-	}
-	for i, want := range []float64{3, 4.5, 4.5, 6, 1, 2} {
-		if a.ranks[i] != want {
-			t.Errorf("rank %d = %v, expected %v", i, a.ranks[i], want)
-		}
-	}
-}
+import "testing"
 
 func TestJudge(t *testing.T) {
 	acts := []Vector{NewVector([]float32{1, 2, 3, 4}), NewVector([]float32{4, 1, 3, 2}), NewVector([]float32{9, 0, 2, -1})}
@@ -47,5 +22,33 @@ func TestJudge(t *testing.T) {
 	}
 	if e := Judge(0, NullOf("m", acts[:1], 10, 1), acts[0], acts[0], 3, 3); e.Verdict != "none" {
 		t.Errorf("one image gives %+v", e)
+	}
+}
+
+func TestModelWithoutClasses(t *testing.T) {
+	acts := []Vector{NewVector([]float32{1, 2, 3, 4}), NewVector([]float32{4, 1, 3, 2})}
+	e := Judge(0, NullOf("m", acts, 10, 1), acts[0], acts[0], -1, -1)
+	if e.Verdict != "pass" || e.SameClass {
+		t.Errorf("a model without classes gives %+v, expected a pass and no class", e)
+	}
+}
+
+// The bound is the maximum of the pairs, with SNR taken in both directions.
+func TestNullIsTheMaximum(t *testing.T) {
+	acts := []Vector{NewVector([]float32{1, 2, 3, 4}), NewVector([]float32{40, 10, 30, 20}), NewVector([]float32{9, 0, 2, -1})}
+	got := NullOf("m", acts, 6, 1)
+	p, s, snr := -2., -2., -1e9
+	for i := range acts {
+		for j := range acts {
+			if i != j {
+				p, s, snr = max(p, Pearson(acts[i], acts[j])), max(s, Spearman(acts[i], acts[j])), max(snr, SNR(acts[i], acts[j]))
+			}
+		}
+	}
+	if got.Pearson != p || got.Spearman != s || got.SNR != snr || p == 1 {
+		t.Errorf("null %+v, expected Pearson %v, Spearman %v, SNR %v", got, p, s, snr)
+	}
+	if few := NullOf("m", acts, 2, 3); few.Pearson > p || few.SNR > snr || few.Pairs != 2 {
+		t.Errorf("2 pairs give %+v, beyond all pairs %+v", few, got)
 	}
 }

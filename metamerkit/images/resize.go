@@ -2,8 +2,8 @@ package images
 
 import "math"
 
-// The arithmetic is PIL's (Resample.c): weights in fixed point, a horizontal pass
-// rounded to 8 bits, then a vertical one, so that results are equal to PIL's and
+// The arithmetic is PIL's (Resample.c): weights in fixed point, one pass an axis,
+// rounded to 8 bits, so that results are equal to PIL's and
 // not only close, as those of golang.org/x/image/draw, which keeps 16 bits
 // between the passes, would be.
 
@@ -19,7 +19,11 @@ func fit(r raster, size int, filter string) []float32 {
 	} else {
 		w = size * r.w / r.h
 	}
-	r = columns(rows(r, w, filter), h, filter)
+	if r.h > 2*r.w && h < r.h { // as Pillow 13.0.0 orders its passes (measured)
+		r = rows(columns(r, h, filter), w, filter)
+	} else {
+		r = columns(rows(r, w, filter), h, filter)
+	}
 	// Python rounds halves to even.
 	left, top := int(math.RoundToEven(float64(w-size)/2)), int(math.RoundToEven(float64(h-size)/2))
 	out := make([]float32, 0, size*size*3)

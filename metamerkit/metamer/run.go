@@ -11,7 +11,7 @@ type Evidence struct {
 	RefClass  int     `json:"refClass"`
 	Class     int     `json:"class"`
 	SameClass bool    `json:"sameClass"`
-	Verdict   string  `json:"verdict"` // pass | fail
+	Verdict   string  `json:"verdict"` // pass | fail | none (a set of one image has no null)
 	Why       string  `json:"why,omitempty"`
 }
 

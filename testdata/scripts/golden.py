@@ -1,10 +1,13 @@
 """Writes testdata/golden/<model>.safetensors: activations, losses and image gradients.
 
 usage: golden.py --weights DIR [--cifar cifar-10-batches-bin] [--out testdata/golden]
+The ViT of nets.py is first checked against onnxruntime on the file it was read from.
+With --cifar the test accuracies are printed too.
 """
 import argparse
 
 import numpy as np
+import onnxruntime
 import torch
 from safetensors.torch import save_file
 
@@ -30,8 +33,21 @@ def nhwc(t):
     return t.detach().permute(0, 2, 3, 1).contiguous() if t.dim() == 4 else t.detach().contiguous()
 
 
+def check_vit(net):
+    """Compares logits with onnxruntime, whose input is normalised pixels."""
+    session = onnxruntime.InferenceSession(nets.vit_path(a.weights), providers=["CPUExecutionProvider"])
+    pixels = torch.cat([images, start, torch.rand(60, 3, 32, 32, generator=torch.Generator().manual_seed(1))])
+    want, = session.run(None, {"input": nets.vit_normal(pixels).numpy()})
+    worst = np.abs(net(pixels)["logits"].numpy() - want).max()
+    print(f"vit_pgd_2_3_16: largest difference from onnxruntime {worst:.2g} (logits up to {np.abs(want).max():.2g})")
+    if not worst <= 1e-5:
+        raise SystemExit("golden.py: the ViT of nets.py differs from its ONNX file by more than 1e-5")
+
+
 for name in nets.NAMES:
     net, stages = nets.load(name, a.weights)
+    if name == "vit_pgd_2_3_16":
+        check_vit(net)
     ref = net(images)
     out = {"images": nhwc(images), "start": nhwc(start), "logits": nhwc(ref["logits"])}
     for stage, layer in stages.items():

@@ -84,11 +84,17 @@ def resnet_small(layers, path, stages):
     return forward, stages
 
 
+vit_normal = normal([.4914, .4822, .4465], [.2023, .1994, .2010])
+
+
+def vit_path(folder):
+    return f"{folder}/robust_vit_pgd_2_3_16.onnx"
+
+
 def vit(path):
     g = onnx.load(path).graph
     w = {i.name: torch.from_numpy(np.array(numpy_helper.to_array(i))) for i in g.initializer}
     mats = {n.name: w[i] for n in g.node for i in n.input if n.op_type == "MatMul" and i in w}
-    norm = normal([.4914, .4822, .4465], [.2023, .1994, .2010])
 
     def bn(x, p):  # over the channels, the last axis
         s = w[p + ".weight"] / torch.sqrt(w[p + ".running_var"] + 1e-5)
@@ -99,7 +105,7 @@ def vit(path):
 
     def forward(x, fake=None):
         out = {}
-        x = F.conv2d(norm(x), w["0.projection.weight"], w["0.projection.bias"], stride=16)
+        x = F.conv2d(vit_normal(x), w["0.projection.weight"], w["0.projection.bias"], stride=16)
         x = x.flatten(2).transpose(1, 2)
         x = torch.cat([w["0.cls_token"].expand(x.shape[0], 1, -1), x], 1) + w["0.positions"]
         out["/0/Add_1"] = x
@@ -125,7 +131,7 @@ def load(name, folder):
         "resnet56_cifar10": lambda: resnet_cifar(56, f"{folder}/resnet56-4bfd9763.th"),
         "resnet2b": lambda: resnet_small(1, f"{folder}/resnet2b.pth", dict(early="conv1", middle="layer1", late="linear1")),
         "resnet4b": lambda: resnet_small(2, f"{folder}/resnet4b.pth", dict(early="layer1", middle="layer2", late="linear1")),
-        "vit_pgd_2_3_16": lambda: vit(f"{folder}/robust_vit_pgd_2_3_16.onnx"),
+        "vit_pgd_2_3_16": lambda: vit(vit_path(folder)),
     }[name]()
 
 

@@ -2,7 +2,12 @@
 
 usage: pgd.py --weights DIR --cifar cifar-10-batches-bin [--out testdata/golden] [--only SET]
 Writes pgd_start.safetensors and pgd_<set>.safetensors: losses20.<stage> [20,16], the
-active model's loss before each of the first 20 steps, and final.<stage> [M,16].
+active model's loss before each of the first 20 steps, and final.<stage> [M,16], every
+member's relative loss after the last step.
+
+The procedure is chaotic. --shake E adds E·N(0,1) to the start, drawn with --shake-seed,
+to see how far the final losses move; such runs and runs of other than 1000 steps or of
+fewer than all stages print their means and write nothing.
 """
 import argparse
 
@@ -17,32 +22,38 @@ a.add_argument("--weights", required=True)
 a.add_argument("--cifar", required=True)
 a.add_argument("--out", default="testdata/golden")
 a.add_argument("--only")
+a.add_argument("--stages", default="early,middle,late")
 a.add_argument("--steps", type=int, default=1000)
 a.add_argument("--shake", type=float, default=0)
+a.add_argument("--shake-seed", type=int, default=0)
 a = a.parse_args()
 torch.set_num_threads(1)
 
 N, EVERY, HALVINGS = 16, 10, 8
 refs = nets.cifar_test(a.cifar)[0][:N]
 start = np.random.default_rng(11).normal(.5, .05, (N, 32, 32, 3)).astype(np.float32).clip(0, 1)
-save_file({"start": torch.from_numpy(start)}, f"{a.out}/pgd_start.safetensors")
+golden = not a.shake and a.steps == 1000 and a.stages == "early,middle,late"
+if golden:
+    save_file({"start": torch.from_numpy(start)}, f"{a.out}/pgd_start.safetensors")
 SETS = {
     "resnet2b_resnet4b": ["resnet2b", "resnet4b"],
     "resnet20_resnet56": ["resnet20_cifar10", "resnet56_cifar10"],
     "resnet20": ["resnet20_cifar10"],
 }
+if a.only and a.only not in SETS:
+    raise SystemExit(f"pgd.py: unknown set {a.only!r}, expected one of {', '.join(SETS)}")
 for label, names in SETS.items():
     if a.only and a.only != label:
         continue
     members = [nets.load(n, a.weights) for n in names]
     out = {}
-    for stage in ("early", "middle", "late"):
+    for stage in a.stages.split(","):
         layers = [stages[stage] for _, stages in members]
         with torch.no_grad():
             targets = [net(refs)[l] for (net, _), l in zip(members, layers)]
         x = torch.from_numpy(start).permute(0, 3, 1, 2).contiguous()
         if a.shake:
-            x = x + a.shake * torch.randn_like(x)
+            x = x + a.shake * torch.randn(x.shape, generator=torch.Generator().manual_seed(a.shake_seed))
         first = []
         for i in range(a.steps):
             m = (i // EVERY) % len(members)
@@ -56,6 +67,6 @@ for label, names in SETS.items():
         with torch.no_grad():
             final = torch.stack([nets.relative(net(x)[l], t) for (net, _), l, t in zip(members, layers, targets)])
         out["losses20." + stage], out["final." + stage] = torch.stack(first), final
-        print(label, stage, "mean relative loss", [f"{v:.4f}" for v in final.mean(1)], flush=True)
-    if not a.shake and a.steps == 1000:
+        print(label, stage, "mean relative loss", [f"{v:.5f}" for v in final.mean(1)], flush=True)
+    if golden:
         save_file(out, f"{a.out}/pgd_{label}.safetensors")

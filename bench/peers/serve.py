@@ -1,0 +1,78 @@
+"""What the peers share: their flags, their inputs, and the protocol of bench/compare.py.
+
+A peer prints "ready ..." once and then answers each line of standard input with one line:
+  run N   seconds that N steps took; the schedule of step sizes spans the N steps
+  mem     peak resident memory in MiB
+  check   losses [20,B] of the first 20 steps at step size 1 from the golden start, as JSON
+"""
+import argparse
+import json
+import lzma
+import platform
+import resource
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file
+
+HALVINGS = 8
+DEPTHS = {"resnet20": 20, "resnet56": 56}
+MEAN, STD = np.float32([.485, .456, .406]), np.float32([.229, .224, .225])
+
+
+def flags():
+    a = argparse.ArgumentParser()
+    a.add_argument("--model", choices=DEPTHS, default="resnet20")
+    a.add_argument("--stage", choices=["early", "middle", "late"], default="late")
+    a.add_argument("--batch", type=int, default=8)
+    a.add_argument("--threads", type=int, required=True)
+    a.add_argument("--weights", required=True, help=".npz written by export.py")
+    a.add_argument("--data", required=True, help="folder with CIFAR-10")
+    a.add_argument("--start", required=True, help="testdata/golden/pgd_start.safetensors")
+    a.add_argument("--scan", action="store_true", help="JAX: all steps of a run in one executable")
+    return a.parse_args()
+
+
+def references(data, n):
+    """The first n CIFAR-10 test images, [n,32,32,3] in [0,1]."""
+    for rel, opener in (("cifar-10-batches-bin/test_batch.bin", open), ("cifar10/test_batch.bin.xz", lzma.open)):
+        path = Path(data, rel)
+        if path.exists():
+            with opener(path, "rb") as f:
+                raw = f.read(n * 3073)
+            planes = np.frombuffer(raw, np.uint8).reshape(n, 3073)[:, 1:].reshape(n, 3, 32, 32)
+            return (planes.transpose(0, 2, 3, 1) / np.float32(255)).astype(np.float32)
+    raise SystemExit(f"peers: no CIFAR-10 test batch in {data}")
+
+
+def starts(path, n):
+    """n of the golden initial images, [n,32,32,3], repeated from the first as needed."""
+    start = load_file(path)["start"]
+    return start[np.arange(n) % len(start)]
+
+
+def sizes(steps):
+    """Step size of each step: 1.0, halved at HALVINGS equal intervals."""
+    return np.float32([2.0 ** -(i * HALVINGS // steps) for i in range(steps)])
+
+
+def serve(run, start, versions):
+    """run(start [B,32,32,3], sizes [N]) returns (images [B,32,32,3], losses [N,B]) as numpy arrays."""
+    print("ready", "Python", platform.python_version(), versions, flush=True)
+    for line in sys.stdin:
+        command = line.split()
+        if command[0] == "run":
+            began = time.perf_counter()
+            images, losses = run(start, sizes(int(command[1])))
+            took = time.perf_counter() - began
+            if not (np.isfinite(losses).all() and np.isfinite(images).all()):
+                raise SystemExit("peers: a loss or a pixel is not finite")
+            print(took, flush=True)
+        elif command[0] == "mem":
+            print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, flush=True)
+        elif command[0] == "check":
+            print(json.dumps(run(start, np.ones(20, np.float32))[1].tolist()), flush=True)
+        else:
+            raise SystemExit(f"peers: unknown command {line!r}")

@@ -1,0 +1,36 @@
+"""A program that answers one line of standard input with one line of standard output."""
+import subprocess
+
+
+class Process:
+    def __init__(self, name, command, env):
+        self.name = name
+        self.p = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+
+    def line(self):
+        line = self.p.stdout.readline()
+        if not line:
+            raise SystemExit(f"compare.py: {self.name} ended with status {self.p.wait()} (its message is above)")
+        return line.strip()
+
+    def ready(self):
+        """What the program says of itself once it is ready."""
+        line = self.line()
+        if line.split()[:1] != ["ready"]:
+            raise SystemExit(f"compare.py: {self.name} said {line!r}, expected ready")
+        return line.removeprefix("ready").strip()
+
+    def ask(self, command):
+        try:
+            self.p.stdin.write(command + "\n")
+        except BrokenPipeError:
+            pass  # line reports how it ended
+        return self.line()
+
+    def close(self):
+        self.p.stdin.close()
+        try:
+            self.p.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.p.kill()
+            self.p.wait()
