@@ -128,14 +128,20 @@ func (c *synthCmd) Run(ctx context.Context, g *globals) error {
 // extras are the pictures that go with every run.
 func extras(set *images.Set) func(*metamer.Run) map[string]func(string) error {
 	return func(run *metamer.Run) map[string]func(string) error {
-		return map[string]func(string) error{
+		files := map[string]func(string) error{
 			"contact.png": func(p string) error {
 				return savePNG(p, func() (image.Image, error) {
 					return figures.Contact(fmt.Sprintf("Metamers of %s", set.Name), set, run)
 				})
 			},
-			"loss.png": func(p string) error { return figures.SaveLoss(p, run) },
 		}
+		// A run without any finite loss is saved without the plot.
+		if _, err := figures.Loss(run); err == nil {
+			files["loss.png"] = func(p string) error { return figures.SaveLoss(p, run) }
+		} else {
+			fmt.Fprintln(os.Stderr, "warning: no loss plot:", err)
+		}
+		return files
 	}
 }
 

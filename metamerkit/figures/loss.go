@@ -1,14 +1,19 @@
 package figures
 
 import (
+	"errors"
 	"fmt"
 	"image/color"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
@@ -33,13 +38,18 @@ func Loss(run *metamer.Run) (*plot.Plot, error) {
 	p := plot.New()
 	p.Title.Text = fmt.Sprintf("Inversion loss at %s, %d images", r.Stage, r.Images.Count)
 	p.Title.Padding = vg.Points(8)
-	p.X.Label.Text, p.Y.Label.Text = "step", r.Loss+" loss (median, 25–75 %)"
+	p.X.Label.Text, p.Y.Label.Text = "step", strings.ReplaceAll(strings.ReplaceAll(r.Loss, "-", " "), "l2", "L2")+" loss (median, 25–75 %)"
+	p.X.Padding, p.Y.Padding = vg.Points(4), vg.Points(4)
+	for _, st := range []*text.Style{&p.Title.TextStyle, &p.X.Label.TextStyle, &p.Y.Label.TextStyle, &p.X.Tick.Label, &p.Y.Tick.Label, &p.Legend.TextStyle} {
+		st.Font.Variant = "Sans"
+	}
 	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
 	p.Legend.Top, p.Legend.YOffs = true, 0
 	p.Legend.Padding = vg.Points(3)
 	grid := plotter.NewGrid()
 	grid.Vertical.Color, grid.Horizontal.Color = color.Gray{225}, color.Gray{225}
 	p.Add(grid)
+	drawn := false
 	for m, name := range r.ModelNames() {
 		at := map[int][]float64{} // step → losses of all images, from all batches
 		for i, step := range run.Trace.Step {
@@ -60,32 +70,28 @@ func Loss(run *metamer.Run) (*plot.Plot, error) {
 			continue
 		}
 		slices.Sort(steps)
-		var mid plotter.XYs
-		var low, high plotter.XYs
-		for _, s := range steps {
-			v := at[s]
-			slices.Sort(v)
-			x := float64(s)
-			mid = append(mid, plotter.XY{X: x, Y: stat.Quantile(0.5, stat.LinInterp, v, nil)})
-			low = append(low, plotter.XY{X: x, Y: stat.Quantile(0.25, stat.LinInterp, v, nil)})
-			high = append(high, plotter.XY{X: x, Y: stat.Quantile(0.75, stat.LinInterp, v, nil)})
-		}
-		slices.Reverse(high)
 		c := palette[m%len(palette)]
-		band, err := plotter.NewPolygon(append(low, high...))
-		if err != nil {
-			return nil, fmt.Errorf("figures: %w", err)
+		shown := false
+		for _, part := range stretches(steps) {
+			line, err := curve(p, part, at, c)
+			if err != nil {
+				return nil, fmt.Errorf("figures: %w", err)
+			}
+			if !shown {
+				p.Legend.Add(name, line)
+			}
+			shown = true
 		}
-		faint := c
-		faint.R, faint.G, faint.B, faint.A = c.R/5, c.G/5, c.B/5, 51
-		band.Color, band.LineStyle.Width = faint, 0
-		line, err := plotter.NewLine(mid)
-		if err != nil {
-			return nil, fmt.Errorf("figures: %w", err)
-		}
-		line.LineStyle = draw.LineStyle{Color: c, Width: vg.Points(1.2)}
-		p.Add(band, line)
-		p.Legend.Add(name, line)
+		drawn = drawn || shown
+	}
+	if !drawn {
+		return nil, fmt.Errorf("figures: run %s has no finite loss", run.ID)
+	}
+	if !(p.Y.Max > p.Y.Min*1.01) {
+		p.Y.Min, p.Y.Max = max(p.Y.Min, floor)/2, max(p.Y.Max, floor)*2
+	}
+	if p.X.Max <= p.X.Min {
+		p.X.Max = p.X.Min + 1
 	}
 	// Room above the curves, so that the legend covers none of them.
 	p.Y.Max *= math.Pow(p.Y.Max/p.Y.Min, 0.12+0.06*float64(len(r.Models)))
@@ -99,5 +105,67 @@ func SaveLoss(path string, run *metamer.Run) error {
 	if err != nil {
 		return err
 	}
-	return p.Save(6.5*vg.Inch, 4*vg.Inch, path)
+	c, err := draw.NewFormattedCanvas(6.5*vg.Inch, 4*vg.Inch, strings.TrimPrefix(filepath.Ext(path), "."))
+	if err != nil {
+		return fmt.Errorf("figures: %s: %w", path, err)
+	}
+	p.Draw(draw.Crop(draw.New(c), 6, -14, 6, -6)) // a margin, so that nothing touches the edges
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	_, err = c.WriteTo(f)
+	return errors.Join(err, f.Close())
+}
+
+// stretches cuts the steps where a member paused, so that no line joins its last
+// step before the others' turn with its next.
+func stretches(steps []int) (out [][]int) {
+	stride := math.MaxInt
+	for i := 1; i < len(steps); i++ {
+		stride = min(stride, steps[i]-steps[i-1])
+	}
+	from := 0
+	for i := 1; i <= len(steps); i++ {
+		// The trace is thinned behind its head, where single rows stay joined.
+		if i == len(steps) || stride < 3 && steps[i]-steps[i-1] > 2*stride && steps[i] < 100 {
+			out = append(out, steps[from:i])
+			from = i
+		}
+	}
+	return out
+}
+
+// curve adds median and band of one stretch; a single step is a dot.
+func curve(p *plot.Plot, steps []int, at map[int][]float64, c color.RGBA) (*plotter.Line, error) {
+	var mid, low, high plotter.XYs
+	for _, s := range steps {
+		v, x := at[s], float64(s)
+		slices.Sort(v)
+		mid = append(mid, plotter.XY{X: x, Y: stat.Quantile(0.5, stat.LinInterp, v, nil)})
+		low = append(low, plotter.XY{X: x, Y: stat.Quantile(0.25, stat.LinInterp, v, nil)})
+		high = append(high, plotter.XY{X: x, Y: stat.Quantile(0.75, stat.LinInterp, v, nil)})
+	}
+	line, err := plotter.NewLine(mid)
+	if err != nil {
+		return nil, err
+	}
+	line.LineStyle = draw.LineStyle{Color: c, Width: vg.Points(1.2)}
+	if len(steps) == 1 {
+		dot, err := plotter.NewScatter(mid)
+		if err != nil {
+			return nil, err
+		}
+		dot.GlyphStyle = draw.GlyphStyle{Color: c, Radius: vg.Points(2), Shape: draw.CircleGlyph{}}
+		p.Add(dot)
+		return line, nil
+	}
+	slices.Reverse(high)
+	band, err := plotter.NewPolygon(append(low, high...))
+	if err != nil {
+		return nil, err
+	}
+	band.Color, band.LineStyle.Width = color.RGBA{c.R / 5, c.G / 5, c.B / 5, 51}, 0
+	p.Add(band, line)
+	return line, nil
 }

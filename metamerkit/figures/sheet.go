@@ -48,6 +48,9 @@ type Sheet struct {
 }
 
 const (
+	legendPass = "metamer for every member"
+	legendFail = "not a metamer for at least one member"
+
 	margin  = 16
 	gap     = 4
 	textPx  = 14
@@ -64,8 +67,8 @@ func (s Sheet) Render() (image.Image, error) {
 			return nil, fmt.Errorf("figures: row %q has %d values and %d marks, expected %d images of %d²", r.Label, len(r.Pixels), len(r.Marks), n, s.Size)
 		}
 	}
-	if n == 0 || len(s.Rows) == 0 {
-		return nil, fmt.Errorf("figures: a contact sheet of %d rows and %d columns", len(s.Rows), n)
+	if n == 0 || len(s.Rows) == 0 || s.Size < 1 || s.PerLine < 0 {
+		return nil, fmt.Errorf("figures: a contact sheet of %d rows and %d columns of %d² pixels, %d a line", len(s.Rows), n, s.Size, s.PerLine)
 	}
 	regular, small, bold := face(liberationsansregular.TTF, textPx), face(liberationsansregular.TTF, smallPx), face(liberationsansbold.TTF, textPx+3)
 	line := s.PerLine
@@ -91,16 +94,17 @@ func (s Sheet) Render() (image.Image, error) {
 	h := margin + 30 + blocks*blockHeight + margin
 	if marked {
 		h += 24
+		w = max(w, margin*2+70+width(small, legendPass)+width(small, legendFail))
 	}
 	m := image.NewRGBA(image.Rect(0, 0, w, h))
 	draw.Draw(m, m.Bounds(), image.White, image.Point{}, draw.Src)
-	text(m, bold, margin, margin+16, s.Title, ink)
+	label(m, bold, margin, margin+16, s.Title, ink)
 	for b := range blocks {
 		top := margin + 30 + b*blockHeight
 		for c := range min(line, n-b*line) {
 			i := b*line + c
 			x := left + c*(cell+gap)
-			text(m, small, x, top+head-8, clip(small, s.Columns[i], cell), ink)
+			label(m, small, x, top+head-8, clip(small, s.Columns[i], cell), ink)
 			for k, r := range s.Rows {
 				y := top + head + k*(cell+gap)
 				src := images.ToImage(r.Pixels[i*per:(i+1)*per], s.Size)
@@ -116,16 +120,16 @@ func (s Sheet) Render() (image.Image, error) {
 		}
 		for k, r := range s.Rows {
 			y := top + head + k*(cell+gap) + cell/2
-			text(m, regular, margin, y, r.Label, ink)
-			text(m, small, margin, y+15, r.Sub, grey)
+			label(m, regular, margin, y, r.Label, ink)
+			label(m, small, margin, y+15, r.Sub, grey)
 		}
 	}
 	if marked {
 		y := h - margin - 6
 		mark(m, margin+6, y-4, Pass)
-		x := margin + 18 + text(m, small, margin+18, y, "metamer for every member", grey)
+		x := margin + 18 + label(m, small, margin+18, y, legendPass, grey)
 		mark(m, x+22, y-4, Fail)
-		text(m, small, x+34, y, "not a metamer for at least one member", grey)
+		label(m, small, x+34, y, legendFail, grey)
 	}
 	return m, nil
 }
@@ -151,8 +155,8 @@ func face(ttf []byte, px float64) font.Face {
 
 func width(f font.Face, s string) int { return font.MeasureString(f, s).Ceil() }
 
-// text draws s with its baseline at y and returns its width.
-func text(m draw.Image, f font.Face, x, y int, s string, c color.Color) int {
+// label draws s with its baseline at y and returns its width.
+func label(m draw.Image, f font.Face, x, y int, s string, c color.Color) int {
 	d := font.Drawer{Dst: m, Src: image.NewUniform(c), Face: f, Dot: fixed.P(x, y)}
 	d.DrawString(s)
 	return width(f, s)

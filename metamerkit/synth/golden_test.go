@@ -1,6 +1,7 @@
 package synth
 
 import (
+	"context"
 	"math"
 	"testing"
 
@@ -106,3 +107,43 @@ func TestGolden(t *testing.T) {
 }
 
 func testData() string { return "../../../shared/data" }
+
+// Steps in one While (as on a GPU) give what single steps give.
+func TestLoopEqualsSteps(t *testing.T) {
+	b := backendtest.Open(t, backend.XLA)
+	s := subject(t, "resnet2b", "middle")
+	pix := golden(t, "resnet2b")
+	opt := metamer.Optimizer{Name: "momentum", Momentum: 0.9, StepSize: 0.5, Halvings: 4}
+	var want []float32
+	for _, loops := range []bool{false, true} {
+		u, err := NewUnit(b.Compute, s, Config{Batch: 2, Size: 32, Loss: "relative-l2", Optimizer: opt, Loops: loops})
+		if err != nil {
+			t.Fatal(err)
+		}
+		target, err := u.Target(tensors.FromFlatDataAndDimensions(pix["images"].Float, 2, 32, 32, 3))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var coefs [][numCoefficients]float32
+		for i := range 12 {
+			coefs = append(coefs, coefficients(opt, i, 12))
+		}
+		st := u.NewState(append([]float32{}, pix["start"].Float...))
+		if _, err := u.Steps(context.Background(), st, []bool{true, true}, coefs, target); err != nil {
+			t.Fatal(err)
+		}
+		got := tensors.MustCopyFlatData[float32](st.Images)
+		if want == nil {
+			want = got
+			continue
+		}
+		worst := 0.0
+		for i := range got {
+			worst = max(worst, math.Abs(float64(got[i]-want[i])))
+		}
+		if worst > 1e-5 {
+			t.Errorf("12 steps in a loop differ from 12 single ones by %g", worst)
+		}
+		t.Logf("largest difference %g", worst)
+	}
+}

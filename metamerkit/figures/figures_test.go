@@ -1,0 +1,74 @@
+package figures
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+func sample(n int, losses ...float32) (*images.Set, *metamer.Run) {
+	set := &images.Set{Name: "sample", Size: 8, ClassNames: []string{"a class with a very long name"}}
+	run := &metamer.Run{ID: "x", Recipe: metamer.Recipe{Stage: "late", Loss: "relative-l2", Models: []metamer.ModelRef{{Name: "m"}}, Images: metamer.ImageRef{Count: n, Size: 8}}}
+	for i := range n {
+		set.Names, set.Labels = append(set.Names, "i"), append(set.Labels, 0)
+		run.Evidence = append(run.Evidence, metamer.Evidence{Image: i, Verdict: map[bool]string{true: "pass", false: "fail"}[i%2 == 0]})
+		for p := range 8 * 8 * 3 {
+			set.Pixels = append(set.Pixels, float32(p%7)/7)
+			run.Metamers = append(run.Metamers, float32(p%5)/5)
+		}
+	}
+	for s, l := range losses {
+		run.Trace.Step, run.Trace.Member, run.Trace.Image = append(run.Trace.Step, s), append(run.Trace.Member, 0), append(run.Trace.Image, 0)
+		run.Trace.Loss = append(run.Trace.Loss, []float32{l})
+	}
+	return set, run
+}
+
+func TestContact(t *testing.T) {
+	for _, n := range []int{1, 16, 21} {
+		set, run := sample(n, 1)
+		m, err := Contact("Title", set, run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		blocks := (n + 15) / 16
+		if h := m.Bounds().Dy(); h < blocks*2*64 {
+			t.Errorf("%d images: height %d for %d blocks of two rows", n, h, blocks)
+		}
+		run.Recipe.Images.Count++
+		if _, err := Contact("Title", set, run); err == nil {
+			t.Error("a run of other images is accepted")
+		}
+	}
+	if _, err := (Sheet{Columns: []string{"a"}, Rows: []Row{{}}}).Render(); err == nil {
+		t.Error("images of size 0 are accepted")
+	}
+}
+
+// Whatever the losses are, the plot is drawn or the error says why not.
+func TestLoss(t *testing.T) {
+	nan := float32(math.NaN())
+	for name, c := range map[string]struct {
+		losses []float32
+		ok     bool
+	}{
+		"falling": {[]float32{1, .5, .2, .1}, true}, "one": {[]float32{.5}, true}, "zeros": {[]float32{0, 0, 0}, true},
+		"equal": {[]float32{.3, .3}, true}, "some NaN": {[]float32{1, nan, .5}, true}, "NaN": {[]float32{nan}, false}, "none": {nil, false},
+	} {
+		_, run := sample(1, c.losses...)
+		for _, ext := range []string{".png", ".svg", ".pdf"} {
+			p := filepath.Join(t.TempDir(), "loss"+ext)
+			err := SaveLoss(p, run)
+			if c.ok != (err == nil) {
+				t.Errorf("%s: %v", name, err)
+			}
+			if s, e := os.Stat(p); c.ok && (e != nil || s.Size() < 1000) {
+				t.Errorf("%s: %v", name, e)
+			}
+		}
+	}
+}
