@@ -1,0 +1,34 @@
+// Package metamerkit gathers the packages of the kit; see ARCHITECTURE.md.
+package metamerkit
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/ensemble-metamers/metamers/"
+
+// These packages link no GoMLX, so that a notebook cell that needs only results
+// compiles fast; and nothing below the engine knows the engine or the figures.
+func TestImportsPointDown(t *testing.T) {
+	deps := func(pkg string) string {
+		out, err := exec.Command("go", "list", "-deps", module+"metamerkit/"+pkg).Output()
+		if err != nil {
+			t.Fatalf("go list %s: %v", pkg, err)
+		}
+		return string(out)
+	}
+	for _, p := range []string{"metamer", "card", "weights", "images", "evaluate", "runs", "figures", "place"} {
+		if d := deps(p); strings.Contains(d, "github.com/gomlx/") {
+			t.Errorf("%s links GoMLX", p)
+		}
+	}
+	for _, p := range []string{"synth", "zoo/all", "stage", "backend", "weights", "evaluate", "runs"} {
+		for _, up := range []string{"metamerkit/engine\n", "metamerkit/figures\n", "cmd/"} {
+			if strings.Contains(deps(p), module+up) {
+				t.Errorf("%s imports %s", p, up)
+			}
+		}
+	}
+}
