@@ -7,7 +7,7 @@ Each program is a process that answers "run N" with its own measure of the secon
 steps took (peers/serve.py has the protocol), so start-up and compilation are not in it.
 In each round every program runs once, in an order that rotates; the first rounds warm up
 and are not counted. Ratios are taken within a round, then the median over rounds. Before
-timing, both peers' first 20 losses are held against testdata/golden. Standard library only;
+timing, one step of each peer is held against testdata/golden. Standard library only;
 the peers live in bench/.venv, made at the first use, or in the interpreter of --python.
 """
 import argparse
@@ -38,10 +38,14 @@ def flags():
     a.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="of PyTorch; XLA takes every core it may use")
     a.add_argument("--data", default=os.environ.get("METAMERS_DATA", str(ROOT / "../shared/data")), help="folder with CIFAR-10 and weights/")
     a.add_argument("--metamers", default=str(ROOT / "bin/metamers"), help="this project's program; empty: peers only")
-    a.add_argument("--backend", default="xla", help="of this project: xla, go or cuda")
+    a.add_argument("--backend", choices=["xla", "go"], default="xla", help="of this project; everything runs on the CPU")
     a.add_argument("--python", help="interpreter that has requirements.txt; default: bench/.venv, made when missing")
     a.add_argument("--json", help="also write every measurement there")
-    return a.parse_args()
+    a = a.parse_args()
+    a.data = str(Path(a.data).resolve())
+    if unknown := set(a.peers.split(",")) - {"torch", "jax", "jax-scan"}:
+        raise SystemExit(f"compare.py: unknown peer {unknown.pop()!r}, expected torch, jax or jax-scan")
+    return a
 
 
 def interpreter(given):
@@ -57,45 +61,41 @@ def interpreter(given):
     return str(python)
 
 
-def commands(a, python, stage, weights):
-    """{name: (command, environment)} of the programs to compare, this project first."""
-    data = str(Path(a.data).resolve())
-    out = {}
-    if a.metamers:
-        out["metamers"] = [a.metamers, f"--backend={a.backend}", "bench-step", "--model", a.model, "--stage", stage, "--batch", str(a.batch)]
-    for peer in a.peers.split(","):
-        script, extra = {"torch": ("torch_step.py", []), "jax": ("jax_step.py", []), "jax-scan": ("jax_step.py", ["--scan"])}[peer]
-        out[peer] = [python, HERE / "peers" / script, *extra, "--model", a.model, "--stage", stage, "--batch", str(a.batch),
-                     "--threads", str(a.threads), "--weights", weights, "--data", data,
-                     "--start", ROOT / "testdata/golden/pgd_start.safetensors"]
-    env = dict(os.environ, METAMERS_DATA=data, JAX_PLATFORMS="cpu", CUDA_VISIBLE_DEVICES="", PYTHONDONTWRITEBYTECODE="1")
-    if a.backend == "cuda":
-        raise SystemExit("compare.py: the peers run on the CPU here; compare with --backend xla or go")
-    return {name: Process(name, [str(c) for c in command], env) for name, command in out.items()}
+def peer(a, python, name, stage, weights, *more):
+    """Starts a peer."""
+    script, extra = {"torch": ("torch_step.py", []), "jax": ("jax_step.py", []), "jax-scan": ("jax_step.py", ["--scan"])}[name]
+    return start(a, name, [python, HERE / "peers" / script, *extra, "--model", a.model, "--stage", stage, "--batch", a.batch, "--threads", a.threads,
+                           "--weights", weights, "--data", a.data, "--start", ROOT / "testdata/golden/pgd_start.safetensors", *more])
 
 
-def check(a, python, stage, processes):
-    """Stops unless the peers take the steps of testdata/scripts/pgd.py."""
-    golden = ROOT / f"testdata/golden/pgd_{a.model}.safetensors"
-    if not golden.exists() or a.batch > 16:
-        return f"not checked: no golden losses of {a.model} at batch {a.batch}"
-    read = "import json,sys; from safetensors.numpy import load_file; print(json.dumps(load_file(sys.argv[1])[sys.argv[2]].tolist()))"
-    want = json.loads(subprocess.run([python, "-c", read, golden, "losses20." + stage], check=True, capture_output=True, text=True).stdout)
-    worst = {}
-    for name, p in processes.items():
-        if name != "metamers":  # its own tests do this
-            got = json.loads(p.ask("check"))
-            worst[name] = max(abs(g / w - 1) for gs, ws in zip(got, want) for g, w in zip(gs, ws))
-            if not worst[name] <= 1e-3:
-                raise SystemExit(f"compare.py: {name} at {stage}: a loss of the first 20 steps is off by {worst[name]:.2g}, expected at most 1e-3")
-    return worst
+def start(a, name, command):
+    env = dict(os.environ, METAMERS_DATA=a.data, JAX_PLATFORMS="cpu", CUDA_VISIBLE_DEVICES="", PYTHONDONTWRITEBYTECODE="1")
+    return Process(name, [str(c) for c in command], env)
+
+
+def check(a, python, name, stage, weights):
+    """Stops unless a step of the peer is the golden one; returns the errors. This project's own tests check its step."""
+    p = peer(a, python, name, stage, weights, "--golden", ROOT / f"testdata/golden/{a.model}_cifar10.safetensors")
+    try:
+        p.ready()
+        errors = json.loads(p.ask("check"))
+    finally:
+        p.close()
+    if not max(errors.values()) <= 1e-3:
+        raise SystemExit(f"compare.py: {name} at {stage}: relative errors of a step {errors}, expected at most 1e-3")
+    return errors
 
 
 def measure(a, python, stage, weights):
-    processes = commands(a, python, stage, weights)
+    peers = a.peers.split(",")
+    checked = {name: check(a, python, name, stage, weights) for name in peers}
+    processes = {}
     try:
+        if a.metamers:
+            own = [a.metamers, f"--backend={a.backend}", "bench-step", "--model", a.model, "--stage", stage, "--batch", a.batch]
+            processes["metamers"] = start(a, "metamers", own)
+        processes |= {name: peer(a, python, name, stage, weights) for name in peers}
         programs = {name: p.ready() for name, p in processes.items()}
-        checked = check(a, python, stage, processes)
         names, rounds = list(processes), []
         for i in range(a.warm + a.rounds):
             turn = i % len(names)

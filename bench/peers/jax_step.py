@@ -56,7 +56,7 @@ def step(x, w, target, size):
     return jnp.clip(x - size * g, 0, 1), d
 
 
-target = jax.block_until_ready(jax.jit(activation)(weights, serve.references(a.data, a.batch)))
+target = jax.block_until_ready(jax.jit(activation)(weights, serve.references(a)))
 one = jax.jit(step, donate_argnums=0)
 many = jax.jit(lambda x, w, target, sizes: lax.scan(lambda x, s: step(x, w, target, s), x, sizes), donate_argnums=0)
 
@@ -74,4 +74,4 @@ def run(start, sizes):
     return np.asarray(x), np.asarray(losses)
 
 
-serve.serve(run, serve.starts(a.start, a.batch), f"jax {jax.__version__} on {jax.devices()[0].platform}")
+serve.serve(a, run, f"jax {jax.__version__} on {jax.devices()[0].platform}")

@@ -3,7 +3,9 @@
 A peer prints "ready ..." once and then answers each line of standard input with one line:
   run N   seconds that N steps took; the schedule of step sizes spans the N steps
   mem     peak resident memory in MiB
-  check   losses [20,B] of the first 20 steps at step size 1 from the golden start, as JSON
+  check   with --golden: takes one step of size 1 and answers its relative errors, of the loss
+          and of the change of the image (L2), against the golden loss and gradient, as JSON.
+          One step, because PGD is chaotic: after three, PyTorch differs from itself.
 """
 import argparse
 import json
@@ -31,12 +33,16 @@ def flags():
     a.add_argument("--weights", required=True, help=".npz written by export.py")
     a.add_argument("--data", required=True, help="folder with CIFAR-10")
     a.add_argument("--start", required=True, help="testdata/golden/pgd_start.safetensors")
+    a.add_argument("--golden", help="take reference images and start from this file of testdata/golden")
     a.add_argument("--scan", action="store_true", help="JAX: all steps of a run in one executable")
     return a.parse_args()
 
 
-def references(data, n):
-    """The first n CIFAR-10 test images, [n,32,32,3] in [0,1]."""
+def references(a):
+    """The golden images, or the first a.batch CIFAR-10 test images: [B,32,32,3] in [0,1]."""
+    if a.golden:
+        return load_file(a.golden)["images"]
+    n, data = a.batch, a.data
     for rel, opener in (("cifar-10-batches-bin/test_batch.bin", open), ("cifar10/test_batch.bin.xz", lzma.open)):
         path = Path(data, rel)
         if path.exists():
@@ -47,10 +53,12 @@ def references(data, n):
     raise SystemExit(f"peers: no CIFAR-10 test batch in {data}")
 
 
-def starts(path, n):
-    """n of the golden initial images, [n,32,32,3], repeated from the first as needed."""
-    start = load_file(path)["start"]
-    return start[np.arange(n) % len(start)]
+def starts(a):
+    """The initial images that go with references(a); those of pgd_start repeat as needed."""
+    if a.golden:
+        return load_file(a.golden)["start"]
+    start = load_file(a.start)["start"]
+    return start[np.arange(a.batch) % len(start)]
 
 
 def sizes(steps):
@@ -58,8 +66,18 @@ def sizes(steps):
     return np.float32([2.0 ** -(i * HALVINGS // steps) for i in range(steps)])
 
 
-def serve(run, start, versions):
-    """run(start [B,32,32,3], sizes [N]) returns (images [B,32,32,3], losses [N,B]) as numpy arrays."""
+def check(a, run, start):
+    golden = load_file(a.golden)
+    images, losses = run(start, np.ones(1, np.float32))
+    g, want = golden["gradient." + a.stage], golden["loss." + a.stage]
+    norm = lambda x: np.sqrt((x**2).sum((1, 2, 3), keepdims=True))
+    moved = (start - g / (norm(g) + 1e-10)).clip(0, 1) - start
+    return {"loss": float(np.abs(losses[0] / want - 1).max()), "step": float((norm(images - start - moved) / norm(moved)).max())}
+
+
+def serve(a, run, versions):
+    """Answers standard input. run(start [B,32,32,3], sizes [N]) returns (images [B,32,32,3], losses [N,B]) as numpy arrays."""
+    start = starts(a)
     print("ready", "Python", platform.python_version(), versions, flush=True)
     for line in sys.stdin:
         command = line.split()
@@ -73,6 +91,6 @@ def serve(run, start, versions):
         elif command[0] == "mem":
             print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, flush=True)
         elif command[0] == "check":
-            print(json.dumps(run(start, np.ones(20, np.float32))[1].tolist()), flush=True)
+            print(json.dumps(check(a, run, start)), flush=True)
         else:
             raise SystemExit(f"peers: unknown command {line!r}")

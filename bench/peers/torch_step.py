@@ -50,7 +50,7 @@ def nchw(images):
 
 
 with torch.no_grad():
-    target = activation(nchw(serve.references(a.data, a.batch))).flatten(1)
+    target = activation(nchw(serve.references(a))).flatten(1)
     target_norm = target.norm(dim=1)
 
 
@@ -67,4 +67,4 @@ def run(start, sizes):
     return x.permute(0, 2, 3, 1).numpy(), torch.stack(losses).numpy()
 
 
-serve.serve(run, serve.starts(a.start, a.batch), f"torch {torch.__version__}")
+serve.serve(a, run, f"torch {torch.__version__}")

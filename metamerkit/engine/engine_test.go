@@ -55,6 +55,27 @@ func TestAccuracy(t *testing.T) {
 	}
 }
 
+// bounds say how long the mean loss over the images follows PyTorch's to 1e-3, and
+// how near it is after 1000 steps.
+type bounds struct {
+	steps int
+	final float64
+}
+
+// tolerance is no narrower than PyTorch's agreement with itself when the start is
+// shaken by 1e-7 (testdata/README.md): the procedure is chaotic, and in deep
+// networks at Late single steps differ after a few and final means by 13 %.
+func tolerance(set, stage string) bounds {
+	b := bounds{steps: 20, final: 0.05}
+	if set == "resnet20_resnet56" {
+		b.steps = 3
+	}
+	if stage == "late" {
+		b.final = 0.2
+	}
+	return b
+}
+
 // The paper's procedure agrees with testdata/scripts/pgd.py, an independent
 // version in PyTorch, from the same start.
 func TestPaperProcedure(t *testing.T) {
@@ -76,6 +97,7 @@ func TestPaperProcedure(t *testing.T) {
 				if testing.Short() && label == "resnet20_resnet56" {
 					t.Skip("short: 1000 steps of two deep networks take a minute a stage")
 				}
+				bounds := tolerance(label, stage)
 				run, err := e.Synthesize(context.Background(), Request{
 					Recipe: metamer.Recipe{Models: members(names...), Stage: stage, Steps: 1000, Start: metamer.Start{Kind: "image"}},
 					Images: set, Given: &start,
@@ -84,11 +106,13 @@ func TestPaperProcedure(t *testing.T) {
 					t.Fatal(err)
 				}
 				want := golden["losses20."+stage]
-				for i := range 20 {
+				for i := range bounds.steps {
+					ours, theirs := 0.0, 0.0
 					for b, v := range run.Trace.Loss[i] {
-						if w := want.Float[i*16+b]; math.Abs(float64(v-w)) > 1e-3*math.Abs(float64(w)) {
-							t.Fatalf("step %d image %d: loss %v, PyTorch has %v", i, b, v, w)
-						}
+						ours, theirs = ours+float64(v)/16, theirs+float64(want.Float[i*16+b])/16
+					}
+					if math.Abs(ours-theirs) > 1e-3*theirs {
+						t.Errorf("step %d: mean loss %v, PyTorch has %v", i, ours, theirs)
 					}
 				}
 				for m, name := range run.Recipe.ModelNames() {
@@ -98,7 +122,7 @@ func TestPaperProcedure(t *testing.T) {
 						theirs += float64(golden["final."+stage].Float[m*16+b]) / 16
 					}
 					t.Logf("%s: mean relative loss %.5f, PyTorch %.5f", name, ours, theirs)
-					if math.Abs(ours-theirs) > 0.05*theirs {
+					if math.Abs(ours-theirs) > bounds.final*theirs {
 						t.Errorf("%s: mean relative loss %.5f after 1000 steps, PyTorch has %.5f", name, ours, theirs)
 					}
 				}

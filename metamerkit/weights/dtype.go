@@ -7,18 +7,35 @@ import (
 )
 
 // width is the number of bytes of an element, by safetensors' type names.
-var width = map[string]int{"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
+var width = map[string]int{
+	"F64": 8, "F32": 4, "F16": 2, "BF16": 2,
+	"I64": 8, "I32": 4, "I16": 2, "I8": 1, "U32": 4, "U16": 2, "U8": 1, "BOOL": 1,
+}
 
-// elements returns the product of the dimensions, or an error when one is
-// negative or the product is larger than limit.
+func isFloat(dtype string) bool { return dtype[0] == 'F' || dtype == "BF16" }
+
+// product is elements for a shape known to be sound.
+func product(shape []int) int {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	return n
+}
+
+// elements returns the product of the dimensions, or an error when there are too
+// many, one is negative, or the product is larger than limit.
 func elements(shape []int, limit int) (int, error) {
+	if len(shape) > maxRank {
+		return 0, fmt.Errorf("a shape has %d dimensions, more than %d", len(shape), maxRank)
+	}
 	n := 1
 	for _, d := range shape {
 		if d < 0 {
-			return 0, fmt.Errorf("shape %v has a negative dimension", shape)
+			return 0, fmt.Errorf("the shape %v has a negative dimension", shape)
 		}
 		if d > 0 && n > limit/d {
-			return 0, fmt.Errorf("shape %v holds more than the file's %d elements", shape, limit)
+			return 0, fmt.Errorf("the shape %v has more than %d elements, the most that there can be", shape, limit)
 		}
 		n *= d
 	}
@@ -55,6 +72,10 @@ func (t *Tensor) fill(raw []byte) {
 		integer(func(i int) int64 { return int64(le.Uint64(raw[8*i:])) })
 	case "I32":
 		integer(func(i int) int64 { return int64(int32(le.Uint32(raw[4*i:]))) })
+	case "U32":
+		integer(func(i int) int64 { return int64(le.Uint32(raw[4*i:])) })
+	case "U16":
+		integer(func(i int) int64 { return int64(le.Uint16(raw[2*i:])) })
 	case "I16":
 		integer(func(i int) int64 { return int64(int16(le.Uint16(raw[2*i:]))) })
 	case "I8":

@@ -10,8 +10,11 @@ import (
 )
 
 // WriteNPZ writes arrays as NumPy's .npz: float32 or int64, C order, one member an
-// array. (The layout is NumPy's format 1.0, numpy/lib/format.py.)
+// array, under a temporary name that is renamed at the end. It panics on a repeated
+// name and on a shape that does not fit its elements. The layout is NumPy's format
+// 1.0 (numpy/lib/format.py); sbinet/npyio cannot write a slice with a shape of its own.
 func WriteNPZ(path string, arrays []Tensor) error {
+	check(arrays)
 	err := writeAtomic(path, func(f *os.File) error {
 		z := zip.NewWriter(f)
 		for _, a := range arrays {

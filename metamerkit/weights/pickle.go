@@ -4,10 +4,21 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"math"
 
 	"github.com/nlpodyssey/gopickle/pickle"
 	"github.com/nlpodyssey/gopickle/types"
+)
+
+// Of nlpodyssey/gopickle only the pickle machine is used. Its pytorch package
+// allocates what a file declares, panics on old views, takes records by their
+// base name whatever their folder, and leaves strides unchecked.
+
+// Limits that no state dict comes near (a tensor takes some 150 bytes of pickle).
+const (
+	maxPickle = 4 << 20 // bytes; the machine allocates up to 250 bytes for each
+	maxDepth  = 1000    // marks open at once
+	maxLine   = 1000    // bytes of a text argument; long numbers take quadratic time
+	maxRank   = 64      // as PyTorch
 )
 
 // arguments says how long each opcode's argument is: a number of bytes, or one of
@@ -17,7 +28,7 @@ var arguments = map[byte]int{
 	'\x80': 1, 'K': 1, 'M': 2, 'J': 4, 'G': 8, 'h': 1, 'q': 1, 'j': 4, 'r': 4, '\x95': 8,
 	'(': 0, '.': 0, '0': 0, '1': 0, '2': 0, 'N': 0, '\x88': 0, '\x89': 0, ')': 0, '\x85': 0, '\x86': 0, '\x87': 0, 't': 0,
 	']': 0, 'l': 0, 'a': 0, 'e': 0, '}': 0, 'd': 0, 's': 0, 'u': 0, 'R': 0, 'b': 0, 'Q': 0, '\x93': 0, '\x94': 0, '\x81': 0,
-	'U': length1, '\x8c': length1, 'C': length1, '\x8a': length1, 'X': length4, 'T': length4, 'B': length4, '\x8b': length4,
+	'U': length1, '\x8c': length1, 'C': length1, '\x8a': length1, 'X': length4, 'T': length4, 'B': length4,
 	'\x8d': length8, '\x8e': length8, 'c': twoLines, 'I': line, 'L': line, 'F': line, 'S': line, 'V': line, 'p': line, 'g': line,
 }
 
@@ -33,15 +44,27 @@ const (
 // it. The pickle library allocates what an opcode declares, so that every declared
 // length is held against the data first.
 func walk(data []byte) (end int, err error) {
-	at := 0
+	short := fmt.Errorf("the pickle is cut short")
+	if len(data) > maxPickle {
+		data, short = data[:maxPickle], fmt.Errorf("the pickle is longer than %d bytes", maxPickle)
+	}
+	at, depth := 0, 0
 	for {
 		if at >= len(data) {
-			return 0, fmt.Errorf("the pickle is cut short")
+			return 0, short
 		}
 		op := data[at]
 		n, ok := arguments[op]
 		if !ok {
 			return 0, fmt.Errorf("the pickle has the opcode 0x%02x at byte %d, which no state dict needs", op, at)
+		}
+		switch op {
+		case '(':
+			if depth++; depth > maxDepth {
+				return 0, fmt.Errorf("the pickle nests deeper than %d", maxDepth)
+			}
+		case '1', 't', 'l', 'd', 'e', 'u':
+			depth = max(depth-1, 0)
 		}
 		at++
 		rest := data[at:]
@@ -49,7 +72,7 @@ func walk(data []byte) (end int, err error) {
 		case length1, length4, length8:
 			w := map[int]int{length1: 1, length4: 4, length8: 8}[n]
 			if len(rest) < w {
-				return 0, fmt.Errorf("the pickle is cut short")
+				return 0, short
 			}
 			var size uint64
 			for i := w - 1; i >= 0; i-- {
@@ -65,13 +88,16 @@ func walk(data []byte) (end int, err error) {
 			for range want {
 				i := bytes.IndexByte(rest[n:], '\n')
 				if i < 0 {
-					return 0, fmt.Errorf("the pickle is cut short")
+					return 0, short
+				}
+				if i > maxLine {
+					return 0, fmt.Errorf("the pickle has a line of %d bytes at byte %d", i, at)
 				}
 				n += i + 1
 			}
 		}
 		if len(rest) < n {
-			return 0, fmt.Errorf("the pickle is cut short")
+			return 0, short
 		}
 		if op == '\x95' && binary.LittleEndian.Uint64(rest) > uint64(len(rest)-8) {
 			return 0, fmt.Errorf("the pickle declares a frame longer than itself")
@@ -81,31 +107,6 @@ func walk(data []byte) (end int, err error) {
 			return at, nil
 		}
 	}
-}
-
-// storageTypes maps PyTorch's storage classes to element types.
-var storageTypes = map[string]string{
-	"torch.FloatStorage": "F32", "torch.HalfStorage": "F16", "torch.BFloat16Storage": "BF16", "torch.DoubleStorage": "F64",
-	"torch.LongStorage": "I64", "torch.IntStorage": "I32", "torch.ShortStorage": "I16", "torch.CharStorage": "I8",
-	"torch.ByteStorage": "U8", "torch.BoolStorage": "BOOL",
-}
-
-// storageClass stands for one of PyTorch's storage classes.
-type storageClass string
-
-// storage is a block of elements in the file.
-type storage struct {
-	dtype string
-	size  int // elements
-	raw   []byte
-}
-
-// lazy is a tensor whose storage may not have been read yet (legacy files hold
-// the storages behind the pickle).
-type lazy struct {
-	s              *storage
-	offset         int
-	shape, strides []int
 }
 
 type callable func(args ...any) (any, error)
@@ -133,46 +134,21 @@ func findClass(module, name string) (any, error) {
 	return nil, fmt.Errorf("the pickle refers to %s, which no state dict needs; it was not executed", full)
 }
 
-func rebuildTensor(args ...any) (any, error) {
-	if len(args) < 4 {
-		return nil, fmt.Errorf("_rebuild_tensor_v2 with %d arguments", len(args))
+// describe shows a value out of a pickle in an error. Containers are named only:
+// they may contain themselves, or double with each of many levels, and fmt would
+// follow them.
+func describe(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "None"
+	case string:
+		return fmt.Sprintf("%.100q", v)
+	case bool, int, float64:
+		return fmt.Sprint(v)
+	case *types.Tuple:
+		return fmt.Sprintf("a tuple of %d", v.Len())
 	}
-	s, ok1 := args[0].(*storage)
-	offset, ok2 := args[1].(int)
-	shape, ok3 := ints(args[2])
-	strides, ok4 := ints(args[3])
-	if !ok1 || !ok2 || !ok3 || !ok4 || len(shape) != len(strides) || offset < 0 {
-		return nil, fmt.Errorf("a tensor has the offset %v, the shape %v and the strides %v", args[1], args[2], args[3])
-	}
-	n, err := elements(shape, s.size)
-	if err != nil {
-		return nil, err
-	}
-	last := offset
-	for i, d := range shape {
-		if strides[i] < 0 || d > 0 && strides[i] > math.MaxInt32 {
-			return nil, fmt.Errorf("a tensor has the strides %v", strides)
-		}
-		last += max(d-1, 0) * strides[i]
-	}
-	if n > 0 && last >= s.size {
-		return nil, fmt.Errorf("a tensor of shape %v reaches element %d of a storage of %d", shape, last, s.size)
-	}
-	return &lazy{s, offset, shape, strides}, nil
-}
-
-func ints(v any) ([]int, bool) {
-	t, ok := v.(*types.Tuple)
-	if !ok {
-		return nil, false
-	}
-	out := make([]int, t.Len())
-	for i := range out {
-		if out[i], ok = t.Get(i).(int); !ok {
-			return nil, false
-		}
-	}
-	return out, true
+	return fmt.Sprintf("a %T", v)
 }
 
 // unpickle runs the pickle library on data that walk has passed.
@@ -187,7 +163,7 @@ func unpickle(data []byte, load func(id *types.Tuple) (any, error)) (v any, err 
 	u.PersistentLoad = func(id any) (any, error) {
 		t, ok := id.(*types.Tuple)
 		if !ok || load == nil {
-			return nil, fmt.Errorf("a persistent id is %v", id)
+			return nil, fmt.Errorf("a persistent id is %s, expected a storage", describe(id))
 		}
 		return load(t)
 	}

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"slices"
 )
@@ -21,10 +20,12 @@ type entry struct {
 	Offsets []int  `json:"data_offsets"`
 }
 
+// parseSafetensors reads a length, a JSON header and the elements, in little-endian
+// order (github.com/huggingface/safetensors, "Format").
 func parseSafetensors(data []byte) (map[string]*Tensor, map[string]string, error) {
 	n := binary.LittleEndian.Uint64(data)
 	if n > maxHeader || n > uint64(len(data)-8) {
-		return nil, nil, fmt.Errorf("header of %d bytes in a file of %d", n, len(data))
+		return nil, nil, fmt.Errorf("its first eight bytes declare a header of %d bytes in a file of %d", n, len(data))
 	}
 	header, body := data[8:8+n], data[8+n:]
 	raw, err := members(header)
@@ -52,6 +53,9 @@ func parseSafetensors(data []byte) (map[string]*Tensor, map[string]string, error
 		}
 		if len(e.Offsets) != 2 || e.Offsets[0] < 0 || e.Offsets[1] < e.Offsets[0] || e.Offsets[1] > len(body) {
 			return nil, nil, fmt.Errorf("tensor %s lies at %v of %d bytes", m.key, e.Offsets, len(body))
+		}
+		if e.Shape == nil {
+			return nil, nil, fmt.Errorf("tensor %s has no shape", m.key)
 		}
 		count, err := elements(e.Shape, len(body)/w)
 		if err != nil {
@@ -115,8 +119,12 @@ func members(data []byte) (out []member, err error) {
 	return out, nil
 }
 
-// WriteSafetensors writes tensors as F32 (Float) or I64 (Int), in the order given.
+// WriteSafetensors writes tensors as F32 (Float) or I64 (Int; DType is not looked
+// at), in the order given,
+// under a temporary name that is renamed at the end. It panics on a repeated name
+// and on a shape that does not fit its elements.
 func WriteSafetensors(path string, tensors []Tensor, metadata map[string]string) error {
+	check(tensors)
 	header := map[string]any{}
 	if len(metadata) > 0 {
 		header["__metadata__"] = metadata
@@ -127,12 +135,6 @@ func WriteSafetensors(path string, tensors []Tensor, metadata map[string]string)
 		size := 4 * len(t.Float)
 		if t.Int != nil {
 			e.DType, size = "I64", 8*len(t.Int)
-		}
-		if n, err := elements(t.Shape, math.MaxInt/8); err != nil || n*width[e.DType] != size {
-			panic(fmt.Sprintf("weights: tensor %s has shape %v and %d bytes", t.Name, t.Shape, size))
-		}
-		if _, dup := header[t.Name]; dup {
-			panic("weights: two tensors are called " + t.Name)
 		}
 		e.Offsets = []int{at, at + size}
 		at += size

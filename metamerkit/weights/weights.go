@@ -9,11 +9,11 @@ import (
 	"encoding/hex"
 	"fmt"
 	"os"
-	"path/filepath"
 )
 
 // Tensor is a named array. Exactly one of Float and Int is set; half and double
-// precision become float32, integers and booleans int64.
+// precision become float32 (doubles beyond its range ±Inf), integers and booleans
+// int64. Elements are in C order.
 type Tensor struct {
 	Name  string
 	Shape []int
@@ -46,7 +46,10 @@ func (e *ChecksumError) Error() string {
 // MaxBytes is the largest file that Open reads (64 GiB).
 const MaxBytes = 64 << 30
 
-// Open reads a file, recognising its format by its content.
+// Open reads a file, recognising its format by its content: what torch.save writes
+// (a state dict, alone or under the key "state_dict" or "model"; names are kept as
+// they are, "module." included) or safetensors. A file that is none of these, is
+// damaged or is hostile gives a *FormatError.
 func Open(path string) (*File, error) { return OpenVerified(path, "") }
 
 // OpenVerified is Open for a file whose SHA-256 (lower-case hexadecimal) is known;
@@ -86,51 +89,39 @@ func ReadVerified(path, sum string) (data []byte, got string, err error) {
 func Parse(path string, data []byte) (*File, error) {
 	f := &File{Path: path}
 	var err error
-	head := bytes.ToLower(bytes.TrimSpace(data[:min(len(data), 256)]))
 	switch {
 	case len(data) == 0:
 		return nil, &FormatError{path, "weight", "it is empty"}
-	case bytes.HasPrefix(head, []byte("<!doctype html")) || bytes.HasPrefix(head, []byte("<html")):
-		return nil, &FormatError{path, "weight", "it is an HTML page; a download went wrong"}
+	// First, since the length of a header may look like the beginning of a pickle.
+	case len(data) > 8 && data[8] == '{':
+		f.Format = "safetensors"
+		f.Tensors, f.Metadata, err = parseSafetensors(data)
 	case bytes.HasPrefix(data, []byte("PK\x03\x04")):
 		f.Format = "PyTorch zip"
 		f.Tensors, err = parseZip(data)
-	case bytes.HasPrefix(data, []byte{0x80, 2}):
+	case len(data) > 1 && data[0] == 0x80 && data[1] >= 2 && data[1] <= 5:
 		f.Format = "PyTorch legacy"
 		f.Tensors, err = parseLegacy(data)
-	case len(data) > 9 && data[8] == '{':
-		f.Format = "safetensors"
-		f.Tensors, f.Metadata, err = parseSafetensors(data)
 	default:
-		return nil, &FormatError{path, "weight", fmt.Sprintf("it begins with %q, expected a PyTorch zip or pickle file or safetensors", data[:min(len(data), 16)])}
+		return nil, &FormatError{path, "weight", mistaken(data)}
 	}
 	if err != nil {
-		return nil, &FormatError{path, f.Format, err.Error()}
+		return nil, &FormatError{path, f.Format, fmt.Sprintf("%.500s", err)}
 	}
 	return f, nil
 }
 
-// writeAtomic writes a file under a temporary name in its folder, syncs it and
-// renames it, so that path never holds half a file.
-func writeAtomic(path string, write func(f *os.File) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.part")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
+// mistaken says what a file is that is none of the formats.
+func mistaken(data []byte) string {
+	head := data[:min(len(data), 512)]
+	text := bytes.ToLower(bytes.TrimSpace(bytes.TrimPrefix(head, []byte("\ufeff"))))
+	for _, tag := range []string{"<!doctype", "<html", "<head", "<!--", "<?xml"} {
+		if bytes.HasPrefix(text, []byte(tag)) {
+			return "it is an HTML page; a download went wrong"
 		}
-	}()
-	if err = write(f); err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
 	}
-	if err = f.Sync(); err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
+	if bytes.HasPrefix(text, []byte("version https://git-lfs")) {
+		return "it is a Git LFS pointer; fetch the file itself (git lfs pull)"
 	}
-	if err = f.Close(); err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	return os.Rename(f.Name(), path)
+	return fmt.Sprintf("it begins with %q, expected a PyTorch zip or pickle file or safetensors", head[:min(len(head), 16)])
 }

@@ -7,13 +7,14 @@ member's relative loss after the last step.
 
 The procedure is chaotic. --shake E adds E·N(0,1) to the start, drawn with --shake-seed,
 to see how far the final losses move; such runs and runs of other than 1000 steps or of
-fewer than all stages print their means and write nothing.
+fewer than all stages print their means and write nothing. --first stops after 20 of
+the steps and prints how far the losses have moved from those of the golden file.
 """
 import argparse
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 import nets
 
@@ -26,13 +27,14 @@ a.add_argument("--stages", default="early,middle,late")
 a.add_argument("--steps", type=int, default=1000)
 a.add_argument("--shake", type=float, default=0)
 a.add_argument("--shake-seed", type=int, default=0)
+a.add_argument("--first", action="store_true")
 a = a.parse_args()
 torch.set_num_threads(1)
 
 N, EVERY, HALVINGS = 16, 10, 8
 refs = nets.cifar_test(a.cifar)[0][:N]
 start = np.random.default_rng(11).normal(.5, .05, (N, 32, 32, 3)).astype(np.float32).clip(0, 1)
-golden = not a.shake and a.steps == 1000 and a.stages == "early,middle,late"
+golden = not a.shake and a.steps == 1000 and a.stages == "early,middle,late" and not a.first
 if golden:
     save_file({"start": torch.from_numpy(start)}, f"{a.out}/pgd_start.safetensors")
 SETS = {
@@ -55,7 +57,7 @@ for label, names in SETS.items():
         if a.shake:
             x = x + a.shake * torch.randn(x.shape, generator=torch.Generator().manual_seed(a.shake_seed))
         first = []
-        for i in range(a.steps):
+        for i in range(20 if a.first else a.steps):
             m = (i // EVERY) % len(members)
             x.requires_grad_()
             loss = nets.relative(members[m][0](x, layers[m])[layers[m]], targets[m])
@@ -64,6 +66,14 @@ for label, names in SETS.items():
                 first.append(loss.detach())
             g = g / (g.flatten(1).norm(dim=1).view(-1, 1, 1, 1) + 1e-10)
             x = (x.detach() - 2.0 ** -(i * HALVINGS // a.steps) * g).clamp(0, 1)
+        if a.first:
+            was = load_file(f"{a.out}/pgd_{label}.safetensors")["losses20." + stage]
+            now = torch.stack(first)
+            one, mean = (now / was - 1).abs().amax(1), (now.mean(1) / was.mean(1) - 1).abs()
+            for what, d in (("worst image", one), ("mean over images", mean)):
+                late = (d > 1e-3).nonzero().flatten().tolist()
+                print(label, stage, what, f"largest {d.max():.1g},", f"above 1e-3 from step {late[0]}" if late else "never above 1e-3", flush=True)
+            continue
         with torch.no_grad():
             final = torch.stack([nets.relative(net(x)[l], t) for (net, _), l, t in zip(members, layers, targets)])
         out["losses20." + stage], out["final." + stage] = torch.stack(first), final

@@ -1,0 +1,170 @@
+package weights
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/nlpodyssey/gopickle/types"
+)
+
+// storageTypes maps PyTorch's storage classes to element types.
+var storageTypes = map[string]string{
+	"torch.FloatStorage": "F32", "torch.HalfStorage": "F16", "torch.BFloat16Storage": "BF16", "torch.DoubleStorage": "F64",
+	"torch.LongStorage": "I64", "torch.IntStorage": "I32", "torch.ShortStorage": "I16", "torch.CharStorage": "I8",
+	"torch.ByteStorage": "U8", "torch.BoolStorage": "BOOL",
+}
+
+// storageClass stands for one of PyTorch's storage classes.
+type storageClass string
+
+// storage is a block of elements in the file.
+type storage struct {
+	key   string
+	dtype string
+	size  int    // elements
+	raw   []byte // nil until read: legacy files hold the storages behind the pickle
+}
+
+// storages are those of one file, by key.
+type storages map[string]*storage
+
+// declared returns the storage of a persistent id ("storage", class, key, location,
+// elements[, view]), calling add for one that is new.
+func (all storages) declared(id *types.Tuple, add func(s *storage) error) (*storage, error) {
+	if id.Len() < 5 || id.Get(0) != "storage" {
+		return nil, fmt.Errorf("a persistent id is %s, expected a storage", describe(id))
+	}
+	class, ok1 := id.Get(1).(storageClass)
+	key, ok2 := id.Get(2).(string)
+	size, ok3 := id.Get(4).(int)
+	if !ok1 || !ok2 || !ok3 || size < 0 {
+		return nil, fmt.Errorf("a storage is declared with the class %s, the key %s and the size %s", describe(id.Get(1)), describe(id.Get(2)), describe(id.Get(4)))
+	}
+	if id.Len() > 5 && id.Get(5) != nil {
+		return nil, fmt.Errorf("storage %s is a view of another, as PyTorch before 0.4 wrote; save the file again with a newer one", describe(key))
+	}
+	s := &storage{key: key, dtype: string(class), size: size}
+	if old, ok := all[key]; ok {
+		if old.dtype != s.dtype || old.size != size {
+			return nil, fmt.Errorf("storage %s is declared as %d %s and as %d %s", describe(key), old.size, old.dtype, size, s.dtype)
+		}
+		return old, nil
+	}
+	if err := add(s); err != nil {
+		return nil, err
+	}
+	all[key] = s
+	return s, nil
+}
+
+// strided is a tensor as PyTorch saves it: a view of a storage.
+type strided struct {
+	s              *storage
+	offset         int
+	shape, strides []int
+}
+
+// rebuildTensor is torch._utils._rebuild_tensor_v2 (storage, offset, shape,
+// strides, …). Every element lies inside the storage; the number of elements may
+// still be large, since strides of 0 repeat them.
+func rebuildTensor(args ...any) (any, error) {
+	if len(args) < 4 {
+		return nil, fmt.Errorf("_rebuild_tensor_v2 with %d arguments", len(args))
+	}
+	s, ok1 := args[0].(*storage)
+	offset, ok2 := args[1].(int)
+	if !ok1 || !ok2 || offset < 0 {
+		return nil, fmt.Errorf("a tensor has the storage %s and the offset %s", describe(args[0]), describe(args[1]))
+	}
+	shape, ok3 := ints(args[2])
+	strides, ok4 := ints(args[3])
+	if !ok3 || !ok4 || len(shape) != len(strides) {
+		return nil, fmt.Errorf("a tensor has the shape %s and the strides %s, expected as many integers in both and at most %d", describe(args[2]), describe(args[3]), maxRank)
+	}
+	n, err := elements(shape, math.MaxInt/8)
+	if err != nil {
+		return nil, err
+	}
+	if n > 0 {
+		left := s.size - 1 - offset // elements behind the first one
+		for i, d := range shape {
+			if left < 0 || strides[i] < 0 || d > 1 && strides[i] > left/(d-1) {
+				return nil, fmt.Errorf("a tensor of shape %v, strides %v and offset %d reaches outside its storage of %d elements", shape, strides, offset, s.size)
+			}
+			left -= (d - 1) * strides[i]
+		}
+		if left < 0 {
+			return nil, fmt.Errorf("a tensor has the offset %d in a storage of %d elements", offset, s.size)
+		}
+	}
+	return &strided{s, offset, shape, strides}, nil
+}
+
+// ints returns a tuple of at most maxRank integers.
+func ints(v any) ([]int, bool) {
+	t, ok := v.(*types.Tuple)
+	if !ok || t.Len() > maxRank {
+		return nil, false
+	}
+	out := make([]int, t.Len())
+	for i := range out {
+		if out[i], ok = t.Get(i).(int); !ok {
+			return nil, false
+		}
+	}
+	return out, true
+}
+
+// bytes is what dense allocates for the result.
+func (v *strided) bytes() int {
+	n, err := elements(v.shape, math.MaxInt/8)
+	if err != nil {
+		panic("weights: " + err.Error()) // rebuildTensor has seen to it
+	}
+	if isFloat(v.s.dtype) {
+		return 4 * n
+	}
+	return 8 * n
+}
+
+// dense copies the view into a contiguous tensor.
+func (v *strided) dense(name string) (*Tensor, error) {
+	if v.s.raw == nil && v.s.size > 0 {
+		return nil, fmt.Errorf("the elements of tensor %s are missing", describe(name))
+	}
+	t := &Tensor{Name: name, Shape: v.shape, DType: v.s.dtype}
+	n, w := product(v.shape), width[v.s.dtype]
+	if n == 0 || v.contiguous() {
+		t.fill(v.s.raw[min(v.offset, v.s.size)*w:][:n*w])
+		return t, nil
+	}
+	raw := make([]byte, 0, n*w)
+	index := make([]int, len(v.shape))
+	for range n {
+		at := v.offset
+		for i, j := range index {
+			at += j * v.strides[i]
+		}
+		raw = append(raw, v.s.raw[at*w:at*w+w]...)
+		for i := len(index) - 1; i >= 0; i-- {
+			if index[i]++; index[i] < v.shape[i] {
+				break
+			}
+			index[i] = 0
+		}
+	}
+	t.fill(raw)
+	return t, nil
+}
+
+func (v *strided) contiguous() bool {
+	step := 1
+	for i, d := range slices.Backward(v.shape) {
+		if d != 1 && v.strides[i] != step {
+			return false
+		}
+		step *= d
+	}
+	return true
+}
