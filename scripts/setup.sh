@@ -1,48 +1,64 @@
 #!/usr/bin/env bash
 # Brings what the backends need into the cache folder (METAMERS_CACHE, default
-# ~/.cache/metamers): the XLA CPU plugin, from its PyPI wheel, checked against a
-# pinned SHA-256. Says what it does; does nothing when all is there.
+# ~/.cache/metamers) from PyPI wheels, checked against the SHA-256 pinned beside
+# this script:
+#   scripts/setup.sh          XLA's CPU plugin (plugins.txt)
+#   scripts/setup.sh --cuda   XLA's CUDA plugin (plugins-cuda.txt)
+# Says what it does; does nothing when all is there.
 set -euo pipefail
 
-version=0.11.2
-wheel=lammps_jax_pjrt_cpu-$version-py3-none-manylinux_2_27_x86_64.whl
-sum=1319390d948b39f69f7dade496b7c385149d9ca6097a6b62114da113216d9ad1
-member=lammps_jax_pjrt_cpu/pjrt_c_api_cpu_plugin.so
-
-cache=${METAMERS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/metamers}
-folder=$cache/plugins/pjrt-cpu-$version
-target=$folder/$(basename "$member")
-
 say() { echo "setup: $*" >&2; }
+fail() { say "$*"; exit 1; }
 
-if [[ -f $target ]]; then
-  exit 0
+here=$(cd "$(dirname "$0")" && pwd)
+case ${1-} in
+  "")     name=pjrt-cpu    pins=$here/plugins.txt      file=pjrt_c_api_cpu_plugin.so size="63 MB" ;;
+  --cuda) name=pjrt-cuda13 pins=$here/plugins-cuda.txt file=xla_cuda_plugin.so       size="124 MB" ;;
+  *)      fail "unknown option $1 (usage: scripts/setup.sh [--cuda])" ;;
+esac
+[[ $(<"$pins") =~ ==([0-9.]+)\  ]] || fail "$pins pins no version"
+version=${BASH_REMATCH[1]}
+if [[ -z ${METAMERS_CACHE-} && -z ${XDG_CACHE_HOME-} && -z ${HOME-} ]]; then
+  fail "neither METAMERS_CACHE nor HOME is set: where is the cache to be?"
 fi
+plugins=${METAMERS_CACHE:-${XDG_CACHE_HOME:-${HOME-}/.cache}/metamers}/plugins
+target=$plugins/$name-$version/$file
+[[ ! -f $target ]] || exit 0
+
 if [[ $(uname -s)/$(uname -m) != Linux/x86_64 ]]; then
-  say "there is no XLA CPU plugin for $(uname -s)/$(uname -m); the pure-Go backend will be used"
+  say "no XLA plugin is published for $(uname -s)/$(uname -m): the pure-Go backend will be used"
   exit 0
 fi
-command -v python3 >/dev/null || { say "python3 is missing: install it (apt-get install python3)"; exit 1; }
+command -v python3 >/dev/null || fail "python3 is missing: apt-get install python3 python3-pip"
 if ! python3 -m pip --version >/dev/null 2>&1; then
   if [[ $(id -u) = 0 ]] && command -v apt-get >/dev/null; then
-    say "installing python3-pip"
-    apt-get update -qq && apt-get install -y -qq python3-pip >/dev/null
+    say "pip is missing: installing python3-pip"
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3-pip; } >/dev/null \
+      || fail "apt-get could not install python3-pip"
   else
-    say "pip is missing: install it (apt-get install python3-pip)"
-    exit 1
+    fail "pip is missing: apt-get install python3-pip"
   fi
 fi
 
-mkdir -p "$folder"
-work=$(mktemp -d "$cache/plugins/.setup-XXXXXX")
+mkdir -p "$plugins"
+work=$(mktemp -d "$plugins/.setup-XXXXXX") # on the target's file system, so that mv is atomic
 trap 'rm -rf "$work"' EXIT
-say "fetching the XLA CPU plugin $version (63 MB) into $folder"
-echo "lammps-jax-pjrt-cpu==$version --hash=sha256:$sum" >"$work/requirements.txt"
-python3 -m pip download --quiet --no-deps --require-hashes --only-binary :all: -d "$work" -r "$work/requirements.txt"
-python3 - "$work/$wheel" "$member" "$work/plugin.so" <<'PY'
-import shutil, sys, zipfile
-with zipfile.ZipFile(sys.argv[1]).open(sys.argv[2]) as src, open(sys.argv[3], "wb") as dst:
-    shutil.copyfileobj(src, dst)
+say "fetching $name $version (about $size) into ${target%/*}"
+python3 -m pip download --quiet --no-deps --no-cache-dir --require-hashes --only-binary :all: \
+  --dest "$work" --requirement "$pins" >&2 \
+  || fail "pip could not fetch the plugin (see above). Without it the pure-Go backend works: make build"
+python3 - "$work" "$file" <<'PY'
+import glob, os, shutil, sys, zipfile
+work, file = sys.argv[1:]
+(path,) = glob.glob(os.path.join(work, "*.whl"))
+with zipfile.ZipFile(path) as wheel:
+    (member,) = [n for n in wheel.namelist() if os.path.basename(n) == file]
+    with wheel.open(member) as src, open(os.path.join(work, file), "wb") as dst:
+        shutil.copyfileobj(src, dst, 1 << 20)
 PY
-mv "$work/plugin.so" "$target"
-say "done"
+mkdir -p "${target%/*}"
+mv -f "$work/$file" "$target"
+say "$target is in place"
+if [[ ${1-} = --cuda ]]; then
+  say "it looks for CUDA 13, cuDNN and NCCL in $plugins/nvidia: link the folder site-packages/nvidia of a Python environment with jax[cuda13] there"
+fi

@@ -5,14 +5,12 @@ package backend
 import (
 	"fmt"
 	"os"
-	"path/filepath"
-	"runtime"
+	"strings"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/gobackend"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
 )
 
 // Kind is a way to compute.
@@ -31,9 +29,6 @@ var Kinds = []string{string(Auto), string(CUDA), string(XLA), string(Go)}
 
 // EnvVar overrides Auto.
 const EnvVar = "METAMERS_BACKEND"
-
-// PluginVersion is the version of the XLA CPU plugin that `make setup` brings.
-const PluginVersion = "0.11.2"
 
 // Backend is an open backend.
 //
@@ -82,16 +77,19 @@ func auto() (*Backend, error) {
 	b, err := openXLA(XLA)
 	if err != nil {
 		if b, e := openGo(); e == nil {
-			b.Notice = fmt.Sprintf("computing on the pure-Go backend, several times slower than XLA (%v)", err)
+			b.Notice = fmt.Sprintf("computing on the pure-Go backend, several times slower than XLA (%s)", oneLine(err))
 			return b, nil
 		}
 		return nil, err
 	}
 	if cudaErr != nil {
-		b.Notice = fmt.Sprintf("a GPU is there but not used: %v", cudaErr)
+		b.Notice = fmt.Sprintf("a GPU is there but not used (%s)", oneLine(cudaErr))
 	}
 	return b, nil
 }
+
+// oneLine flattens the errors of XLA, some of which carry a stack trace.
+func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
 func openGo() (*Backend, error) {
 	b, err := gobackend.New("")
@@ -99,44 +97,4 @@ func openGo() (*Backend, error) {
 		return nil, fmt.Errorf("backend: pure Go: %w", err)
 	}
 	return &Backend{Compute: b, Kind: Go}, nil
-}
-
-// GPU returns the device file of the first NVIDIA GPU, "" if there is none.
-func GPU() string {
-	found, _ := filepath.Glob("/dev/nvidia[0-9]*")
-	if len(found) == 0 {
-		return ""
-	}
-	return found[0]
-}
-
-// Places returns the paths at which a kind's plugin is looked for, in order.
-func Places(k Kind) []string {
-	file, folder := "pjrt_c_api_cpu_plugin.so", "pjrt-cpu-"+PluginVersion
-	if k == CUDA {
-		file, folder = "xla_cuda_plugin.so", "pjrt-cuda"
-	}
-	var out []string
-	for _, d := range filepath.SplitList(os.Getenv("PJRT_PLUGIN_LIBRARY_PATH")) {
-		out = append(out, filepath.Join(d, file))
-	}
-	return append(out, filepath.Join(place.Cache(), "plugins", folder, file))
-}
-
-// FindPlugin returns the path of a kind's plugin, or an error that says where it
-// was looked for and how to get it.
-func FindPlugin(k Kind) (string, error) {
-	if k == XLA && (runtime.GOOS != "linux" || runtime.GOARCH != "amd64") {
-		return "", fmt.Errorf("backend: there is no XLA CPU plugin for %s/%s", runtime.GOOS, runtime.GOARCH)
-	}
-	for _, p := range Places(k) {
-		if s, err := os.Stat(p); err == nil && s.Mode().IsRegular() {
-			return filepath.Abs(p)
-		}
-	}
-	how := "`make setup` brings it"
-	if k == CUDA {
-		how = "`make setup-cuda` brings it"
-	}
-	return "", fmt.Errorf("backend: no %s plugin at %v: %s", k, Places(k), how)
 }

@@ -3,9 +3,12 @@
 package backend
 
 import (
+	"debug/elf"
 	"fmt"
+	"runtime"
 
 	"github.com/gomlx/go-xla/compute/xla"
+	"github.com/gomlx/go-xla/pjrt"
 )
 
 // HasXLA says whether this binary was built with XLA (it needs cgo).
@@ -16,10 +19,37 @@ func openXLA(k Kind) (*Backend, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := loadable(path); err != nil {
+		return nil, fmt.Errorf("backend: the plugin %s is damaged (%w): remove it and run `make setup`", path, err)
+	}
+	// go-xla tells a plugin's kind by its whole path.
+	if k == XLA && pjrt.IsCUDAName(path) {
+		return nil, fmt.Errorf("backend: go-xla takes %s for a CUDA plugin because of its path: set METAMERS_CACHE to a folder without cuda or nvidia in its path, and run `make setup`", path)
+	}
 	xla.EnableAutoInstall(false)
 	b, err := xla.New(path)
 	if err != nil {
-		return nil, fmt.Errorf("backend: loading the plugin %s: %w", path, err)
+		how := "`make setup` brings version " + PluginVersion + ", which is known to work"
+		if k == CUDA {
+			how = "it needs an NVIDIA driver and the CUDA 13 libraries (`make setup-cuda` says which)"
+			if GPU() == "" {
+				how = "there is no NVIDIA GPU at " + gpuDevices
+			}
+		}
+		return nil, fmt.Errorf("backend: loading the plugin %s: %w; %s", path, err, how)
 	}
 	return &Backend{Compute: b, Kind: k, Plugin: path}, nil
+}
+
+// loadable checks that the file is a whole shared library, because the loader
+// that comes after it writes its complaints to the standard error as well.
+func loadable(path string) error {
+	if runtime.GOOS != "linux" {
+		return nil
+	}
+	f, err := elf.Open(path)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }

@@ -1,0 +1,82 @@
+package backend
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/place"
+)
+
+// PluginVersion is the version of the XLA CPU plugin that `make setup` brings,
+// CUDAPluginVersion that of the CUDA plugin that `make setup-cuda` brings.
+const (
+	PluginVersion     = "0.11.2"
+	CUDAPluginVersion = "0.10.2"
+)
+
+// gpuDevices matches the device files of NVIDIA GPUs, one a card; the control
+// files beside them (nvidiactl, nvidia-uvm) exist without a card as well.
+var gpuDevices = "/dev/nvidia[0-9]*"
+
+// GPUs returns the device files of the NVIDIA GPUs.
+func GPUs() []string {
+	found, err := filepath.Glob(gpuDevices)
+	if err != nil {
+		panic("backend: " + err.Error())
+	}
+	return found
+}
+
+// GPU returns the device file of the first NVIDIA GPU, "" if there is none.
+func GPU() string {
+	if found := GPUs(); len(found) > 0 {
+		return found[0]
+	}
+	return ""
+}
+
+// Places returns the paths at which a kind's plugin is looked for, in order: the
+// folders of PJRT_PLUGIN_LIBRARY_PATH, then the cache. It panics for kinds that
+// have no plugin.
+func Places(k Kind) []string {
+	var files []string // the first is what `make setup` writes
+	var folder string
+	switch k {
+	case XLA:
+		files, folder = []string{"pjrt_c_api_cpu_plugin.so"}, "pjrt-cpu-"+PluginVersion
+	case CUDA:
+		files, folder = []string{"xla_cuda_plugin.so", "pjrt_c_api_cuda_plugin.so"}, "pjrt-cuda13-"+CUDAPluginVersion
+	default:
+		panic(fmt.Sprintf("backend: %q has no plugin", k))
+	}
+	var out []string
+	for _, d := range filepath.SplitList(os.Getenv("PJRT_PLUGIN_LIBRARY_PATH")) {
+		if d == "" {
+			continue
+		}
+		for _, f := range files {
+			out = append(out, filepath.Join(d, f))
+		}
+	}
+	return append(out, filepath.Join(place.Cache(), "plugins", folder, files[0]))
+}
+
+// FindPlugin returns the path of a kind's plugin, or an error that says where it
+// was looked for and how to get it.
+func FindPlugin(k Kind) (string, error) {
+	for _, p := range Places(k) {
+		if s, err := os.Stat(p); err == nil && s.Mode().IsRegular() {
+			return filepath.Abs(p)
+		}
+	}
+	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
+		return "", fmt.Errorf("backend: no %s plugin at %v, and none is published for %s/%s", k, Places(k), runtime.GOOS, runtime.GOARCH)
+	}
+	how := "`make setup` brings it"
+	if k == CUDA {
+		how = "`make setup-cuda` brings it"
+	}
+	return "", fmt.Errorf("backend: no %s plugin at %v: %s", k, Places(k), how)
+}

@@ -1,0 +1,150 @@
+package backend
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/gomlx/compute"
+	"github.com/shirou/gopsutil/v4/disk"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/place"
+)
+
+// Findings is what Survey found on this machine and in this binary.
+type Findings struct {
+	GoVersion  string // of the compiler, without experiments
+	OS, Arch   string
+	XLA        bool              // built with cgo, so that XLA can be loaded
+	SIMD       bool              // built with GOEXPERIMENT=simd, which the pure-Go backend profits from
+	Modules    map[string]string // versions of what computes, by module path
+	Cores      int
+	FreeMemory uint64 // bytes of host memory, 0 if unknown
+	GPUs       []string
+	Plugins    []Plugin
+	Kind       Kind     // of the backend that opened, "" if none did
+	Computes   string   // its own description
+	Devices    []string // its devices
+	Folders    []Folder
+	Advice     []string // a line each: what is missing and how to mend it
+}
+
+// Plugin is a PJRT plugin that was looked for.
+type Plugin struct {
+	Kind    Kind
+	Version string   // the version that set-up brings
+	Looked  []string // paths, in order
+	Path    string   // where it was found, "" if nowhere
+}
+
+// Folder is one of the product's folders.
+type Folder struct {
+	Use  string // "cache", "data"
+	Path string
+	Here bool
+	Free uint64 // bytes free on its file system (its nearest parent's, if it is not here), 0 if unknown
+}
+
+// Survey looks at the machine and opens the backend that is wanted ("" as for
+// Open), which it closes again. It never fails: what is wrong is in Advice.
+func Survey(want Kind) Findings {
+	version, experiments := compiler(runtime.Version())
+	f := Findings{
+		GoVersion: version, OS: runtime.GOOS, Arch: runtime.GOARCH,
+		XLA: HasXLA, SIMD: slices.Contains(experiments, "simd"), Modules: modules(),
+		Cores: runtime.NumCPU(), GPUs: GPUs(),
+	}
+	if free, err := FreeMemory(); err == nil {
+		f.FreeMemory = free
+	}
+	for _, k := range []Kind{CUDA, XLA} {
+		p := Plugin{Kind: k, Version: PluginVersion, Looked: Places(k)}
+		if k == CUDA {
+			p.Version = CUDAPluginVersion
+		}
+		var err error
+		if p.Path, err = FindPlugin(k); err != nil && HasXLA && (k == XLA || len(f.GPUs) > 0) {
+			f.advise(err.Error())
+		}
+		f.Plugins = append(f.Plugins, p)
+	}
+	f.open(want)
+	f.Folders = append(f.Folders, folder("cache", place.Cache()))
+	for _, d := range place.Data() {
+		if d != place.Cache() {
+			f.Folders = append(f.Folders, folder("data", d))
+		}
+	}
+	return f
+}
+
+// open fills in the backend.
+func (f *Findings) open(want Kind) {
+	b, err := Open(want)
+	if err != nil {
+		f.advise(oneLine(err))
+		return
+	}
+	defer b.Compute.Finalize()
+	f.Kind, f.Computes = b.Kind, strings.TrimSpace(b.Compute.Description())
+	for i := range b.Compute.NumDevices() {
+		f.Devices = append(f.Devices, strings.TrimSpace(b.Compute.DeviceDescription(compute.DeviceNum(i))))
+	}
+	if b.Notice != "" {
+		f.advise(b.Notice)
+	}
+	if b.Kind == Go && !f.SIMD && f.Arch == "amd64" {
+		f.advise("the pure-Go backend is several times faster when built with GOEXPERIMENT=simd: `make build`")
+	}
+}
+
+// advise adds a line, unless a line already says it.
+func (f *Findings) advise(line string) {
+	for _, a := range f.Advice {
+		if strings.Contains(a, line) {
+			return
+		}
+	}
+	f.Advice = append(f.Advice, line)
+}
+
+// compiler parses what runtime.Version returns, such as go1.26.8-X:simd.
+func compiler(s string) (version string, experiments []string) {
+	version, rest, found := strings.Cut(s, "X:")
+	if found {
+		experiments = strings.Split(rest, ",")
+	}
+	return strings.TrimRight(version, " -"), experiments
+}
+
+func modules() map[string]string {
+	out := map[string]string{}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return out
+	}
+	for _, d := range info.Deps {
+		if strings.HasPrefix(d.Path, "github.com/gomlx/") {
+			out[d.Path] = d.Version
+		}
+	}
+	return out
+}
+
+func folder(use, path string) Folder {
+	f := Folder{Use: use, Path: path}
+	s, err := os.Stat(path)
+	f.Here = err == nil && s.IsDir()
+	for at := path; ; at = filepath.Dir(at) {
+		if u, err := disk.Usage(at); err == nil {
+			f.Free = u.Free
+			return f
+		}
+		if at == filepath.Dir(at) {
+			return f
+		}
+	}
+}

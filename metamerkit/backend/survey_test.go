@@ -1,0 +1,76 @@
+package backend
+
+import (
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+func TestSurveyOfABareMachine(t *testing.T) {
+	cache := bare(t)
+	data := filepath.Join(t.TempDir(), "not", "there")
+	t.Setenv("METAMERS_DATA", data)
+	f := Survey(Auto)
+	if f.Kind != Go || f.Computes == "" || len(f.Devices) == 0 {
+		t.Errorf("backend %q, %q, devices %q", f.Kind, f.Computes, f.Devices)
+	}
+	if f.XLA != HasXLA || f.Cores != runtime.NumCPU() || !strings.HasPrefix(runtime.Version(), f.GoVersion) {
+		t.Errorf("program: %+v", f)
+	}
+	for _, p := range f.Plugins {
+		if p.Path != "" || len(p.Looked) == 0 || p.Version == "" {
+			t.Errorf("plugin %+v", p)
+		}
+	}
+	advice := strings.Join(f.Advice, "\n")
+	if !strings.Contains(advice, mend(XLA)) {
+		t.Errorf("advice %q does not mention %q", advice, mend(XLA))
+	}
+	if strings.Contains(advice, "cuda") {
+		t.Errorf("advice about CUDA on a machine without a GPU: %q", advice)
+	}
+	if c := f.Folders[0]; c.Use != "cache" || c.Path != cache || !c.Here || c.Free == 0 {
+		t.Errorf("cache folder %+v", c)
+	}
+	if d := f.Folders[1]; d.Use != "data" || d.Path != data || d.Here || d.Free == 0 {
+		t.Errorf("data folder %+v", d)
+	}
+}
+
+func TestSurveyWithGPUAdvisesThePlugin(t *testing.T) {
+	if !HasXLA {
+		t.Skip("built without cgo: no plugin could be loaded")
+	}
+	bare(t)
+	withGPU(t, true)
+	f := Survey(Auto)
+	if len(f.GPUs) != 1 {
+		t.Errorf("GPUs %q", f.GPUs)
+	}
+	if advice := strings.Join(f.Advice, "\n"); !strings.Contains(advice, mend(CUDA)) {
+		t.Errorf("advice %q does not mention %q", advice, mend(CUDA))
+	}
+}
+
+func TestSurveyOfAnImpossibleWish(t *testing.T) {
+	bare(t)
+	f := Survey(XLA)
+	if f.Kind != "" || len(f.Advice) != 1 {
+		t.Errorf("kind %q, advice %q; want none open and one line", f.Kind, f.Advice)
+	}
+}
+
+func TestCompiler(t *testing.T) {
+	for in, want := range map[string]struct{ version, experiments string }{
+		"go1.26.8":                      {"go1.26.8", ""},
+		"go1.26.8-X:simd":               {"go1.26.8", "simd"},
+		"go1.27rc1-X:nogreenteagc,simd": {"go1.27rc1", "nogreenteagc simd"},
+		"devel go1.27-abc X:simd":       {"devel go1.27-abc", "simd"},
+	} {
+		v, e := compiler(in)
+		if v != want.version || strings.Join(e, " ") != want.experiments {
+			t.Errorf("compiler(%q) = %q, %q", in, v, e)
+		}
+	}
+}
