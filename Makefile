@@ -52,8 +52,8 @@ test-go: ## all tests that need no cgo
 race: ## the race detector on packages with goroutines and locks
 	go test -race -timeout 20m $(RACE_PKGS)
 
-fuzz: ## each fuzz target for ten seconds
-	scripts/fuzz.sh 10s
+fuzz: ## each fuzz target, 3000 inputs
+	scripts/fuzz.sh 3000x
 
 clean: ## remove what was built
 	rm -rf bin out
