@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"github.com/gomlx/compute"
+
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/engine"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
@@ -50,7 +52,7 @@ func (doctorCmd) Run(g *globals) error {
 	} else {
 		line("backend", "%s: %s", b.Kind, strings.TrimSpace(b.Compute.Description()))
 		for i := range b.Compute.NumDevices() {
-			line("", "device %d: %s", i, b.Compute.DeviceDescription(0))
+			line("", "device %d: %s", i, b.Compute.DeviceDescription(compute.DeviceNum(i)))
 		}
 		if b.Notice != "" {
 			advice = append(advice, b.Notice)
