@@ -153,7 +153,7 @@ func (u *Unit) drawLoop(s Subject, st *model.Store, paths []string, act shapes.S
 		slot                  []*Node
 		active, coefs, target *Node
 	}
-	// Names of parameters are unique in all of the program, not only in a function.
+	// XLA wants names of parameters that differ between main and its closures.
 	declare := func(g *Graph, in string) (v state, all []*Node) {
 		v.i, v.n = Parameter(g, in+"i", count), Parameter(g, in+"n", count)
 		v.losses = Parameter(g, in+"losses", trace)
