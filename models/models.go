@@ -3,7 +3,8 @@ package models
 
 import "embed"
 
-// Cards holds one JSON file a model, named after it.
+// Cards holds one JSON file a model, named after it, in a folder named after its
+// family.
 //
-//go:embed *.json
+//go:embed */*.json
 var Cards embed.FS

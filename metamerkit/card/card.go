@@ -10,6 +10,7 @@ import (
 	"math"
 	"regexp"
 	"slices"
+	"strings"
 )
 
 // Layer is the layer that stands for a stage.
@@ -24,13 +25,28 @@ type Input struct {
 	Size int        `json:"size"` // pixels a side
 	Mean [3]float64 `json:"mean"` // R, G, B, of pixels in [0,1]
 	Std  [3]float64 `json:"std"`
+	// Crop is the share of the resized image that the centre crop of the model's own
+	// evaluation keeps (timm's crop_pct), 0 for 1. It matters where images are read
+	// for one model (classify), not in synthesis, where all members see the same.
+	Crop float64 `json:"crop,omitempty"`
+	// Filter is the resampling of that evaluation: bicubic (default) or bilinear.
+	Filter string `json:"filter,omitempty"`
+	// Order is the order of the channels that the weights expect: rgb (default) or
+	// bgr. Mean and Std are R, G, B all the same.
+	Order string `json:"order,omitempty"`
 }
 
-// Weights says which file holds the parameters.
+// Weights says which file holds the parameters and where it can be had.
 type Weights struct {
-	File   string `json:"file"`
-	SHA256 string `json:"sha256"`
-	Source string `json:"source"` // where the file was published
+	File string `json:"file"`
+	// SHA256 is the file's sum, or the first digits of it that its publisher states
+	// (at least 8, as in torchvision's file names). Empty: not known when the card
+	// was written; pulling the file pins what its publisher states then.
+	SHA256   string `json:"sha256,omitempty"`
+	Hub      string `json:"hub,omitempty"`      // a repository of the Hugging Face hub, such as timm/resnet50.a1_in1k
+	Revision string `json:"revision,omitempty"` // of that repository
+	URL      string `json:"url,omitempty"`      // of the file itself, where it is on no hub
+	Source   string `json:"source"`             // where it was published, for people
 }
 
 // Measured is a test accuracy in percent that this project measured.
@@ -45,7 +61,7 @@ type Card struct {
 	Aliases  []string         `json:"aliases,omitempty"`
 	Title    string           `json:"title"`
 	Kind     string           `json:"kind"`     // cnn | transformer
-	Training string           `json:"training"` // standard | robust
+	Training string           `json:"training"` // one of Trainings
 	Family   string           `json:"family"`   // a family of package zoo
 	Config   json.RawMessage  `json:"config,omitempty"`
 	Input    Input            `json:"input"`
@@ -58,11 +74,14 @@ type Card struct {
 	Measured []Measured       `json:"measured,omitempty"`
 }
 
+// Trainings are the ways of training that models are grouped by.
+var Trainings = []string{"standard", "robust", "self-supervised", "language-image"}
+
 // MaxBytes is the largest card that Parse reads.
 const MaxBytes = 1 << 20
 
 var (
-	hexDigest = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	hexDigest = regexp.MustCompile(`^([0-9a-f]{8,64})?$`)
 	goodName  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
 )
 
@@ -98,8 +117,8 @@ func (c *Card) validate() error {
 		return bad("family", c.Family, "a family of the zoo")
 	case !slices.Contains([]string{"cnn", "transformer"}, c.Kind):
 		return bad("kind", c.Kind, "cnn or transformer")
-	case !slices.Contains([]string{"standard", "robust"}, c.Training):
-		return bad("training", c.Training, "standard or robust")
+	case !slices.Contains(Trainings, c.Training):
+		return bad("training", c.Training, "one of "+strings.Join(Trainings, ", "))
 	case c.Input.Size < 1 || c.Input.Size > 4096:
 		return bad("input.size", c.Input.Size, "1 to 4096 pixels")
 	case c.Classes < 0 || c.Classes > 1<<20:
@@ -107,7 +126,15 @@ func (c *Card) validate() error {
 	case c.Weights.File == "" || !goodName.MatchString(c.Weights.File):
 		return bad("weights.file", c.Weights.File, "a file name without folders")
 	case !hexDigest.MatchString(c.Weights.SHA256):
-		return bad("weights.sha256", c.Weights.SHA256, "64 lower-case hexadecimal digits")
+		return bad("weights.sha256", c.Weights.SHA256, "the 64 lower-case hexadecimal digits, the first 8 or more of them, or none")
+	case c.Weights.SHA256 == "" && c.Weights.Hub == "" && c.Weights.URL == "":
+		return bad("weights.sha256", "", "a sum, since neither hub nor url is given")
+	case c.Input.Crop < 0 || c.Input.Crop > 1:
+		return bad("input.crop", c.Input.Crop, "a share above 0 and at most 1")
+	case !slices.Contains([]string{"", "bicubic", "bilinear"}, c.Input.Filter):
+		return bad("input.filter", c.Input.Filter, "bicubic or bilinear")
+	case !slices.Contains([]string{"", "rgb", "bgr"}, c.Input.Order):
+		return bad("input.order", c.Input.Order, "rgb or bgr")
 	}
 	for i := range 3 {
 		if m, s := c.Input.Mean[i], c.Input.Std[i]; math.Abs(m) > 10 || !(s > 0 && s < 100) {

@@ -13,7 +13,7 @@ import (
 func read(t testing.TB) map[string][]byte {
 	t.Helper()
 	out := map[string][]byte{}
-	files, err := fs.Glob(models.Cards, "*.json")
+	files, err := fs.Glob(models.Cards, "*/*.json")
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
 	}

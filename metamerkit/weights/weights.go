@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"os"
+	"strings"
 )
 
 // Tensor is a named array. Exactly one of Float and Int is set; half and double
@@ -52,8 +53,9 @@ const MaxBytes = 64 << 30
 // damaged or is hostile gives a *FormatError.
 func Open(path string) (*File, error) { return OpenVerified(path, "") }
 
-// OpenVerified is Open for a file whose SHA-256 (lower-case hexadecimal) is known;
-// another sum is a *ChecksumError, and nothing of the file is looked at.
+// OpenVerified is Open for a file whose SHA-256 (lower-case hexadecimal), or the
+// first digits of it, are known; another sum is a *ChecksumError, and nothing of
+// the file is looked at.
 func OpenVerified(path, sum string) (*File, error) {
 	data, got, err := ReadVerified(path, sum)
 	if err != nil {
@@ -67,8 +69,8 @@ func OpenVerified(path, sum string) (*File, error) {
 	return f, nil
 }
 
-// ReadVerified returns a file's bytes and their SHA-256, checked against sum
-// unless that is empty.
+// ReadVerified returns a file's bytes and their SHA-256, checked against sum, which
+// may be its first digits only, or empty.
 func ReadVerified(path, sum string) (data []byte, got string, err error) {
 	if s, err := os.Stat(path); err != nil {
 		return nil, "", fmt.Errorf("weights: %w", err)
@@ -79,7 +81,7 @@ func ReadVerified(path, sum string) (data []byte, got string, err error) {
 		return nil, "", fmt.Errorf("weights: %w", err)
 	}
 	h := sha256.Sum256(data)
-	if got = hex.EncodeToString(h[:]); sum != "" && got != sum {
+	if got = hex.EncodeToString(h[:]); !strings.HasPrefix(got, sum) {
 		return nil, "", &ChecksumError{path, got, sum}
 	}
 	return data, got, nil

@@ -23,7 +23,11 @@ func Prepare(in card.Input, images *Node) *Node {
 	for i := range 3 {
 		scale[i], shift[i] = float32(1/in.Std[i]), float32(in.Mean[i]/in.Std[i])
 	}
-	return Sub(Mul(images, ExpandLeftToRank(Const(g, scale), 4)), ExpandLeftToRank(Const(g, shift), 4))
+	images = Sub(Mul(images, ExpandLeftToRank(Const(g, scale), 4)), ExpandLeftToRank(Const(g, shift), 4))
+	if in.Order == "bgr" {
+		images = Reverse(images, 3)
+	}
+	return images
 }
 
 // resize multiplies both axes by a matrix of filter weights.

@@ -73,7 +73,7 @@ func Config(raw json.RawMessage, c any) error {
 // load reads the embedded cards once.
 var load = sync.OnceFunc(func() {
 	cards, aliases = map[string]*card.Card{}, map[string]string{}
-	files, err := fs.Glob(models.Cards, "*.json")
+	files, err := fs.Glob(models.Cards, "*/*.json")
 	if err != nil {
 		panic("zoo: " + err.Error())
 	}
@@ -86,7 +86,7 @@ var load = sync.OnceFunc(func() {
 		if err != nil {
 			panic("zoo: models/" + f + ": " + err.Error())
 		}
-		if f != c.Name+".json" {
+		if f != c.Family+"/"+c.Name+".json" {
 			panic("zoo: models/" + f + " holds the card of " + c.Name)
 		}
 		for _, n := range append([]string{c.Name}, c.Aliases...) {
