@@ -36,14 +36,14 @@ func resize(x *Node, size int) *Node {
 	if from == size {
 		return x
 	}
-	w := ConstTensor(x.Graph(), tensors.FromFlatDataAndDimensions(bicubic(from, size), size, from))
+	w := ConstTensor(x.Graph(), tensors.FromFlatDataAndDimensions(Bicubic(from, size), size, from))
 	x = DotGeneral(w, []int{1}, nil, x, []int{1}, nil) // [H',B,W,C]
 	x = DotGeneral(w, []int{1}, nil, x, []int{2}, nil) // [W',H',B,C]
 	return TransposeAllAxes(x, 2, 1, 0, 3)
 }
 
-// bicubic returns the [to,from] matrix of the antialiased Catmull-Rom filter.
-func bicubic(from, to int) []float32 {
+// Bicubic returns the [to,from] matrix of the antialiased Catmull-Rom filter.
+func Bicubic(from, to int) []float32 {
 	kernel := func(t float64) float64 {
 		switch t = math.Abs(t); {
 		case t < 1:

@@ -19,8 +19,9 @@ import (
 // PyTorch makes the opener of a family whose weights are a PyTorch state dict.
 // The layout rules are the same for every model: a rank-4 kernel goes from OIHW
 // to HWIO, a matrix called weight from [out,in] to [in,out], a leading "module."
-// goes, and counters of batches are left out.
-func PyTorch(build func(config json.RawMessage) (Forward, error)) Opener {
+// goes, and counters of batches are left out. What a family's files name in other
+// ways is put right by adapt, in order.
+func PyTorch(build func(config json.RawMessage) (Forward, error), adapt ...Adapt) Opener {
 	return func(c *card.Card, path string) (*Net, error) {
 		forward, err := build(c.Config)
 		if err != nil {
@@ -34,6 +35,11 @@ func PyTorch(build func(config json.RawMessage) (Forward, error)) Opener {
 		if err != nil {
 			return nil, err
 		}
+		for _, a := range adapt {
+			if f.Tensors, err = a(f.Tensors); err != nil {
+				return nil, fmt.Errorf("%s: %w", path, err)
+			}
+		}
 		w, err := match(f, want)
 		if err != nil {
 			return nil, err
@@ -41,6 +47,11 @@ func PyTorch(build func(config json.RawMessage) (Forward, error)) Opener {
 		return &Net{Forward: forward, Weights: w}, nil
 	}
 }
+
+// Adapt turns the tensors of a file, by their keys, into those that the family
+// names: renamed, joined, or left out. It returns the map as it is when the file
+// is not of the layout that it knows.
+type Adapt func(tensors map[string]*weights.Tensor) (map[string]*weights.Tensor, error)
 
 // Variables returns the shape of each variable that forward reads, by scope path.
 func Variables(c *card.Card, forward Forward) (map[string]shapes.Shape, error) {
