@@ -1,7 +1,9 @@
 package metamer
 
+import "math"
+
 // Row is one measured value, in long form: what every evaluation gives and every
-// figure and table reads. Rows go to CSV, one a line.
+// figure and table reads. Rows go to CSV, one a line (see WriteRows).
 type Row struct {
 	Run      string  // the run's ID, "" for references and for metamers made elsewhere
 	Set      string  // model names of the set, sorted as in the recipe, joined by "+"
@@ -9,8 +11,44 @@ type Row struct {
 	Observer string  // model that judges; "" for image metrics
 	Member   bool    // whether the observer belongs to the set
 	Image    int     // index in the image set; -1: over all images
-	Measure  string  // such as "same-class", "jsd/pearson", "niqe"
-	Value    float64 // NaN: not defined (the reason is the measure's)
+	Measure  string  // such as "same-class", "jsd/pearson", "niqe" (docs/evaluation.md)
+	Value    float64 // NaN: not defined, and Reason says why
 	Low      float64 // bounds of the 95 % interval where Image is -1 and one was asked for, else NaN
 	High     float64
+	Count    int    // images behind the value: 1 for one image; 0 where there is no value
+	Reason   string // why Value is NaN, else ""
+}
+
+// Rows are the results of an evaluation.
+type Rows []Row
+
+// Where returns the rows for which keep is true.
+func (r Rows) Where(keep func(Row) bool) Rows {
+	var out Rows
+	for _, row := range r {
+		if keep(row) {
+			out = append(out, row)
+		}
+	}
+	return out
+}
+
+// Overall returns the rows of a measure over all images.
+func (r Rows) Overall(measure string) Rows {
+	return r.Where(func(row Row) bool { return row.Measure == measure && row.Image < 0 })
+}
+
+// PerImage returns the rows of a measure for single images.
+func (r Rows) PerImage(measure string) Rows {
+	return r.Where(func(row Row) bool { return row.Measure == measure && row.Image >= 0 })
+}
+
+// Equal reports whether two rows are the same; NaN equals NaN.
+func (r Row) Equal(o Row) bool {
+	for _, p := range []struct{ a, b *float64 }{{&r.Value, &o.Value}, {&r.Low, &o.Low}, {&r.High, &o.High}} {
+		if math.IsNaN(*p.a) && math.IsNaN(*p.b) {
+			*p.a, *p.b = 0, 0
+		}
+	}
+	return r == o
 }

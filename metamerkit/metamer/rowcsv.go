@@ -1,0 +1,244 @@
+package metamer
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// RowHeader is the first line of a file of rows. Numbers are written so that they
+// read back to the same bits, NaN as NaN, infinity as Inf, booleans as true and
+// false: what pandas.read_csv and R's read.csv understand. (A column of IDs that
+// are all digits is read as numbers there unless its type is given.)
+var RowHeader = []string{"run", "set", "stage", "observer", "member", "image", "measure", "value", "low", "high", "count", "reason"}
+
+// RowError reports a line of a file of rows that is not as it should be.
+type RowError struct {
+	Path    string // "" when the source has no name
+	Line    int    // from 1; the header is line 1
+	Problem string
+}
+
+func (e *RowError) Error() string {
+	return fmt.Sprintf("rows: %s: line %d: %s", cmpOr(e.Path, "input"), e.Line, e.Problem)
+}
+
+func cmpOr(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a
+}
+
+// RowWriter writes rows as CSV, one by one.
+type RowWriter struct{ w *csv.Writer }
+
+// NewRowWriter writes the header.
+func NewRowWriter(w io.Writer) (*RowWriter, error) {
+	c := csv.NewWriter(w)
+	if err := c.Write(RowHeader); err != nil {
+		return nil, fmt.Errorf("rows: %w", err)
+	}
+	return &RowWriter{c}, nil
+}
+
+// Write adds a row. Text that CSV cannot carry unchanged (carriage returns, text
+// that is not UTF-8) is an error.
+func (w *RowWriter) Write(r Row) error {
+	for i, s := range []string{r.Run, r.Set, r.Stage, r.Observer, r.Measure, r.Reason} {
+		if strings.ContainsRune(s, '\r') || !utf8.ValidString(s) {
+			return fmt.Errorf("rows: the text %q (field %d) has a carriage return or is not UTF-8", s, i+1)
+		}
+	}
+	err := w.w.Write([]string{r.Run, r.Set, r.Stage, r.Observer, strconv.FormatBool(r.Member), strconv.Itoa(r.Image), r.Measure,
+		number(r.Value), number(r.Low), number(r.High), strconv.Itoa(r.Count), r.Reason})
+	if err != nil {
+		return fmt.Errorf("rows: %w", err)
+	}
+	return nil
+}
+
+// Flush writes what is buffered.
+func (w *RowWriter) Flush() error {
+	w.w.Flush()
+	if err := w.w.Error(); err != nil {
+		return fmt.Errorf("rows: %w", err)
+	}
+	return nil
+}
+
+func number(v float64) string {
+	switch {
+	case math.IsNaN(v):
+		return "NaN"
+	case math.IsInf(v, 0):
+		return strings.TrimPrefix(strconv.FormatFloat(v, 'g', -1, 64), "+")
+	}
+	return strconv.FormatFloat(v, 'g', -1, 64)
+}
+
+// RowReader reads rows, one by one.
+type RowReader struct {
+	path string
+	c    *csv.Reader
+}
+
+// NewRowReader checks the header, behind a byte order mark if there is one; path
+// only names the source in errors.
+func NewRowReader(r io.Reader, path string) (*RowReader, error) {
+	b := bufio.NewReader(r)
+	if mark, _ := b.Peek(3); bytes.Equal(mark, []byte("\ufeff")) {
+		b.Discard(3)
+	}
+	rr := &RowReader{path, csv.NewReader(b)}
+	rr.c.FieldsPerRecord = -1
+	head, err := rr.c.Read()
+	if err == io.EOF {
+		return nil, &RowError{path, 1, "it is empty, expected the header " + strings.Join(RowHeader, ",")}
+	}
+	if err != nil {
+		return nil, rr.wrap(err)
+	}
+	if !slices.Equal(head, RowHeader) {
+		return nil, &RowError{path, 1, fmt.Sprintf("the header is %.300q, expected %s", strings.Join(head, ","), strings.Join(RowHeader, ","))}
+	}
+	return rr, nil
+}
+
+func (r *RowReader) wrap(err error) error {
+	var p *csv.ParseError
+	if errors.As(err, &p) {
+		return &RowError{r.path, p.Line, p.Err.Error()}
+	}
+	return fmt.Errorf("rows: %s: %w", cmpOr(r.path, "input"), err)
+}
+
+// Read returns the next row; the error is io.EOF behind the last one.
+func (r *RowReader) Read() (row Row, err error) {
+	f, err := r.c.Read()
+	if err == io.EOF {
+		return row, err
+	}
+	if err != nil {
+		return row, r.wrap(err)
+	}
+	line, _ := r.c.FieldPos(0)
+	if len(f) != len(RowHeader) {
+		return row, &RowError{r.path, line, fmt.Sprintf("it has %d fields, expected %d", len(f), len(RowHeader))}
+	}
+	bad := func(i int, want string) error {
+		return &RowError{r.path, line, fmt.Sprintf("%s is %.100q, expected %s", RowHeader[i], f[i], want)}
+	}
+	row = Row{Run: f[0], Set: f[1], Stage: f[2], Observer: f[3], Measure: f[6], Reason: f[11]}
+	for i, s := range f {
+		if !utf8.ValidString(s) || strings.ContainsRune(s, '\r') {
+			return row, bad(i, "UTF-8 text without carriage returns")
+		}
+	}
+	switch f[4] { // R writes TRUE, pandas True
+	case "true", "True", "TRUE":
+		row.Member = true
+	case "false", "False", "FALSE":
+	default:
+		return row, bad(4, "true or false")
+	}
+	if row.Image, err = strconv.Atoi(f[5]); err != nil || row.Image < -1 {
+		return row, bad(5, "the index of an image, or -1")
+	}
+	for i, to := range map[int]*float64{7: &row.Value, 8: &row.Low, 9: &row.High} {
+		if *to, err = parseNumber(f[i]); err != nil {
+			return row, bad(i, "a number, NaN or Inf")
+		}
+	}
+	if row.Count, err = strconv.Atoi(f[10]); err != nil || row.Count < 0 {
+		return row, bad(10, "a number of images")
+	}
+	if row.Measure == "" {
+		return row, bad(6, "the name of a measure")
+	}
+	return row, nil
+}
+
+// parseNumber takes what R and pandas write for a missing value too: NA, nothing.
+func parseNumber(s string) (float64, error) {
+	if s == "" || s == "NA" {
+		return math.NaN(), nil
+	}
+	if strings.ContainsAny(s, "_xXpP") { // Go's own notations
+		return 0, strconv.ErrSyntax
+	}
+	return strconv.ParseFloat(s, 64)
+}
+
+// WriteRows writes rows with their header as CSV.
+func WriteRows(w io.Writer, rows Rows) error {
+	rw, err := NewRowWriter(w)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if err := rw.Write(r); err != nil {
+			return err
+		}
+	}
+	return rw.Flush()
+}
+
+// ReadRows reads all rows; path only names the source in errors.
+func ReadRows(r io.Reader, path string) (Rows, error) {
+	rr, err := NewRowReader(r, path)
+	if err != nil {
+		return nil, err
+	}
+	var rows Rows
+	for {
+		row, err := rr.Read()
+		if err == io.EOF {
+			return rows, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, row)
+	}
+}
+
+// LoadRows reads a file of rows.
+func LoadRows(path string) (Rows, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("rows: %w", err)
+	}
+	defer f.Close()
+	return ReadRows(f, path)
+}
+
+// SaveRows writes a file of rows under a temporary name and renames it, so that
+// path never holds half of them.
+func SaveRows(path string, rows Rows) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".part-*")
+	if err != nil {
+		return fmt.Errorf("rows: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(f.Name())
+			err = fmt.Errorf("rows: writing %s: %w", path, err)
+		}
+	}()
+	if err := errors.Join(WriteRows(f, rows), f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
