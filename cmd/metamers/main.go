@@ -29,7 +29,7 @@ type cli struct {
 	globals
 
 	Synth       synthCmd       `cmd:"" help:"Synthesise metamers of images for a model set at a stage."`
-	Reproduce   reproduceCmd   `cmd:"" help:"Metamers of 16 CIFAR-10 images for four model sets at all three stages."`
+	Reproduce   reproduceCmd   `cmd:"" help:"Metamers of 16 images for four model sets at all three stages."`
 	Models      modelsCmd      `cmd:"" help:"List, show or check models."`
 	Runs        runsCmd        `cmd:"" help:"List, show or remove runs."`
 	Activations activationsCmd `cmd:"" help:"Write a model's activations of images to an .npz file."`

@@ -10,6 +10,8 @@ import (
 
 	"github.com/ensemble-metamers/metamers/metamerkit/engine"
 	"github.com/ensemble-metamers/metamers/metamerkit/figures"
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
+	_ "github.com/ensemble-metamers/metamers/metamerkit/images/photos" // the image set photos
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
@@ -18,7 +20,7 @@ import (
 var reproduceSets = [][]string{{"resnet20"}, {"resnet20", "resnet56"}, {"resnet2b", "resnet4b"}, {"resnet20", "vit"}}
 
 type reproduceCmd struct {
-	Images []string `help:"Image set." default:"cifar10:16" sep:"none"`
+	Images []string `help:"Image set (default: cifar10:16, or photos:16 where CIFAR-10 is not there)." sep:"none"`
 	Size   int      `help:"Pixels a side, for image files." default:"32"`
 	recipeFlags
 	storeFlag
@@ -26,6 +28,13 @@ type reproduceCmd struct {
 }
 
 func (c *reproduceCmd) Run(ctx context.Context, g *globals) error {
+	if len(c.Images) == 0 {
+		c.Images = []string{"cifar10:16"}
+		if !images.HasCIFAR() {
+			c.Images = []string{"photos:16"}
+			fmt.Fprintln(os.Stderr, "CIFAR-10 is not here; using the first 16 of the embedded photographs")
+		}
+	}
 	f := imageFlags{Images: c.Images, Size: c.Size}
 	set, err := f.open()
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 
 // imageFlags say which images.
 type imageFlags struct {
-	Images []string `required:"" sep:"none" help:"cifar10, cifar10:N, cifar10:FROM-TO, cifar10:train:N, a folder, or files (repeat the flag)." placeholder:"SET"`
-	Size   int      `help:"Pixels a side (default: 32 for cifar10, 224 for files)."`
+	Images []string `required:"" sep:"none" help:"cifar10, cifar10:N, cifar10:FROM-TO, cifar10:train:N, photos, photos:N (embedded photographs), a folder, or files (repeat the flag)." placeholder:"SET"`
+	Size   int      `help:"Pixels a side (default: 32 for cifar10, 224 for photos and files)."`
 	Filter string   `help:"Resampling of files: bicubic or bilinear." enum:"bicubic,bilinear" default:"bicubic"`
 }
 

@@ -30,7 +30,7 @@ func openCIFAR(part string) (*Set, error) {
 		}
 		name, rng = "cifar10:train", strings.TrimPrefix(strings.TrimPrefix(part, "train"), ":")
 	}
-	from, to, err := span(rng, 10000*len(batches))
+	from, to, err := Span(rng, 10000*len(batches))
 	if err != nil {
 		return nil, fmt.Errorf("images: cifar10:%s: %w", part, err)
 	}
@@ -54,8 +54,8 @@ func openCIFAR(part string) (*Set, error) {
 	return s, nil
 }
 
-// span reads "", "N" or "from-to".
-func span(s string, n int) (from, to int, err error) {
+// Span reads "" (all), "N" (the first N) or "from-to" as a range of n images.
+func Span(s string, n int) (from, to int, err error) {
 	to = n
 	if a, b, ok := strings.Cut(s, "-"); ok {
 		from, err = strconv.Atoi(a)
@@ -71,9 +71,20 @@ func span(s string, n int) (from, to int, err error) {
 	return from, to, nil
 }
 
+// cifarFiles are the places of a batch file in a data folder.
+func cifarFiles(name string) []string {
+	return []string{"cifar-10-batches-bin/" + name, "cifar-10-batches-bin/" + name + ".xz", "cifar10/" + name + ".xz"}
+}
+
+// HasCIFAR says whether CIFAR-10's test images are in a data folder.
+func HasCIFAR() bool {
+	_, err := place.Find(cifarFiles("test_batch.bin")...)
+	return err == nil
+}
+
 // readBatch returns the first n records of a batch file.
 func readBatch(name string, n int) (data []byte, path string, err error) {
-	path, err = place.Find("cifar-10-batches-bin/"+name, "cifar-10-batches-bin/"+name+".xz", "cifar10/"+name+".xz")
+	path, err = place.Find(cifarFiles(name)...)
 	if err != nil {
 		return nil, "", fmt.Errorf("images: CIFAR-10 is not here: %w", err)
 	}

@@ -1,11 +1,13 @@
 package images
 
 import (
+	"bytes"
 	"fmt"
 	"image"
 	"image/color"
 	_ "image/jpeg" // decoders of image.Decode
 	"image/png"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -55,17 +57,26 @@ func expand(spec []string) (files []string, err error) {
 // do with PIL images. Transparent pixels are composited over white. The result is
 // [size,size,3].
 func Decode(path string, size int, filter string) ([]float32, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("images: %w", err)
+	}
+	defer f.Close()
+	return decode(path, f, size, filter)
+}
+
+// DecodeBytes is Decode for a file that is in memory; path names it in errors.
+func DecodeBytes(path string, data []byte, size int, filter string) ([]float32, error) {
+	return decode(path, bytes.NewReader(data), size, filter)
+}
+
+func decode(path string, f io.ReadSeeker, size int, filter string) ([]float32, error) {
 	if filter == "" {
 		filter = "bicubic"
 	}
 	if !slices.Contains(Filters, filter) {
 		return nil, fmt.Errorf("images: %w", metamer.Unknown("filter", filter, Filters))
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("images: %w", err)
-	}
-	defer f.Close()
 	c, _, err := image.DecodeConfig(f)
 	if err != nil {
 		return nil, fmt.Errorf("images: %s is not a readable JPEG or PNG image: %w", path, err)

@@ -64,7 +64,8 @@ type Options struct {
 
 // Open reads an image set: "cifar10" (the test images), "cifar10:16" (the first
 // 16), "cifar10:100-116" (those from 100 up to 116), "cifar10:train" likewise
-// ("cifar10:train:16"), or folders and files.
+// ("cifar10:train:16"), a registered set likewise (see Register; "photos:16" where
+// metamerkit/images/photos is imported), or folders and files.
 func Open(spec []string, o Options) (*Set, error) {
 	if len(spec) == 0 {
 		return nil, fmt.Errorf("images: no images given: expected cifar10[:N], a folder or files")
@@ -80,6 +81,15 @@ func Open(spec []string, o Options) (*Set, error) {
 	}
 	if o.Size < 1 || o.Size > 4096 {
 		return nil, fmt.Errorf("images: size %d, expected 1 to 4096 pixels", o.Size)
+	}
+	if name, rest, _ := strings.Cut(spec[0], ":"); len(spec) == 1 {
+		if open := source(name); open != nil {
+			s, err := open(rest, o)
+			if err != nil {
+				return nil, fmt.Errorf("images: %w", err)
+			}
+			return s, nil
+		}
 	}
 	files, err := expand(spec)
 	if err != nil {

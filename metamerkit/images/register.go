@@ -1,0 +1,44 @@
+package images
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+)
+
+// Source opens part of a named image set: "", "N" or "from-to" (see Span). Its
+// options have a size and the caller's filter.
+type Source func(part string, o Options) (*Set, error)
+
+var (
+	sourcesMu sync.RWMutex
+	sources   = map[string]Source{}
+)
+
+// Register adds a named image set, which Open then reads like CIFAR-10. It panics
+// if the name is empty or taken: both are mistakes in the program.
+func Register(name string, open Source) {
+	sourcesMu.Lock()
+	defer sourcesMu.Unlock()
+	if name == "" || name == "cifar10" || open == nil || sources[name] != nil {
+		panic(fmt.Sprintf("images: Register(%q): empty, taken or without a source", name))
+	}
+	sources[name] = open
+}
+
+// Registered lists the names that Register was called with, sorted.
+func Registered() []string {
+	sourcesMu.RLock()
+	defer sourcesMu.RUnlock()
+	return slices.Sorted(maps.Keys(sources))
+}
+
+func source(name string) Source {
+	sourcesMu.RLock()
+	defer sourcesMu.RUnlock()
+	return sources[name]
+}
+
+// CIFARClasses returns the ten class names of CIFAR-10 in order.
+func CIFARClasses() []string { return slices.Clone(cifarClasses) }
