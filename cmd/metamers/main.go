@@ -31,6 +31,7 @@ type cli struct {
 	Synth       synthCmd       `cmd:"" help:"Synthesise metamers of images for a model set at a stage."`
 	Reproduce   reproduceCmd   `cmd:"" help:"Metamers of 16 images for four model sets at all three stages."`
 	Models      modelsCmd      `cmd:"" help:"List, show or check models."`
+	Data        dataCmd        `cmd:"" help:"Download data sets."`
 	Runs        runsCmd        `cmd:"" help:"List, show or remove runs."`
 	Activations activationsCmd `cmd:"" help:"Write a model's activations of images to an .npz file."`
 	Doctor      doctorCmd      `cmd:"" help:"Say what was found, where, and what to do about what is missing."`

@@ -86,7 +86,7 @@ func HasCIFAR() bool {
 func readBatch(name string, n int) (data []byte, path string, err error) {
 	path, err = place.Find(cifarFiles(name)...)
 	if err != nil {
-		return nil, "", fmt.Errorf("images: CIFAR-10 is not here: %w", err)
+		return nil, "", fmt.Errorf("images: CIFAR-10 is not here: metamers data get cifar10 downloads it (%w)", err)
 	}
 	f, err := os.Open(path)
 	if err != nil {

@@ -1,0 +1,218 @@
+// Package fetch downloads files. A file appears under its name only when all of it
+// is there and its checksum is right; what a cut or cancelled download has brought
+// stays beside it as NAME.part, and the next call goes on from there.
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/shirou/gopsutil/v4/disk"
+)
+
+// Request says what to download. Only URL is needed.
+type Request struct {
+	URL string
+	// Header is sent to the host of URL alone: a redirect to another host, port or
+	// scheme gets none of it.
+	Header http.Header
+
+	SHA256 string // lower-case hexadecimal, whole or its first digits; "": not known
+	MD5    string // likewise, whole, where a publisher states nothing better
+	Size   int64  // bytes; 0: not known
+
+	Tries    int                     // attempts without any progress between them; default 5
+	Backoff  time.Duration           // wait before the second attempt, doubled for each further one; default 1 s
+	Stall    time.Duration           // an attempt that brings nothing for so long counts as cut; default 60 s
+	Progress func(done, total int64) // called after each piece, total 0 if not known
+	Client   *http.Client            // default: one of this package, which follows the proxy variables
+}
+
+// Result is a file that was downloaded or was there.
+type Result struct {
+	SHA256 string // whole
+	Size   int64
+	There  bool // it was there already; nothing was transferred
+}
+
+// RefusedError reports a file that arrived and is not what was asked for. Nothing
+// of it is kept.
+type RefusedError struct{ URL, Path, Problem string }
+
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("fetch: %s: %s; it was not kept", e.URL, e.Problem)
+}
+
+// StatusError reports a server's answer other than success.
+type StatusError struct {
+	URL     string
+	Code    int
+	Message string // what the server says about it, "" if nothing
+}
+
+func (e *StatusError) Error() string {
+	s := fmt.Sprintf("fetch: %s: the server answered %d %s", e.URL, e.Code, http.StatusText(e.Code))
+	if e.Message != "" {
+		s += ": " + e.Message
+	}
+	return s
+}
+
+// CutError reports a download that ended early, by a cut connection or because it
+// was cancelled. What came is in Path + ".part", and the next call goes on there.
+type CutError struct {
+	URL, Path   string
+	Done, Total int64 // bytes; Total is 0 if not known
+	Cause       error
+}
+
+func (e *CutError) Error() string {
+	return fmt.Sprintf("fetch: %s was cut after %d of %s bytes; the same command goes on from there: %v", e.URL, e.Done, known(e.Total), e.Cause)
+}
+func (e *CutError) Unwrap() error { return e.Cause }
+
+// SpaceError reports a disk without room for the file.
+type SpaceError struct {
+	Path       string
+	Need, Free uint64 // bytes
+	Cause      error  // nil when the room was counted beforehand
+}
+
+func (e *SpaceError) Error() string {
+	if e.Cause != nil {
+		return fmt.Sprintf("fetch: no space left on the disk of %s: %d more bytes are needed; make room, and the same command goes on: %v", e.Path, e.Need, e.Cause)
+	}
+	return fmt.Sprintf("fetch: no space on the disk of %s: %d bytes are needed, %d are free", e.Path, e.Need, e.Free)
+}
+func (e *SpaceError) Unwrap() error { return e.Cause }
+
+func known(n int64) string {
+	if n <= 0 {
+		return "an unknown number of"
+	}
+	return fmt.Sprint(n)
+}
+
+// freeSpace is a variable for tests.
+var freeSpace = func(dir string) (uint64, error) {
+	u, err := disk.Usage(dir)
+	if err != nil {
+		return 0, err
+	}
+	return u.Free, nil
+}
+
+// File downloads a file to path, whose folder is made if need be. A file that is at
+// path already is left there if it has the sums and size of the request, else it
+// is an error: nothing is ever overwritten. Two processes that ask for the same
+// path do the work once.
+func File(ctx context.Context, path string, r Request) (Result, error) {
+	r = r.withDefaults()
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		return Result{}, fmt.Errorf("fetch: %w", err)
+	}
+	if res, there, err := r.existing(path); there || err != nil {
+		return res, err
+	}
+	p, err := lockPart(ctx, path)
+	if err != nil {
+		return Result{}, err
+	}
+	defer p.close()
+	if res, there, err := r.existing(path); there || err != nil { // another process was faster
+		p.discard()
+		return res, err
+	}
+	return r.download(ctx, path, p)
+}
+
+func (r Request) withDefaults() Request {
+	if r.Tries == 0 {
+		r.Tries = 5
+	}
+	if r.Backoff == 0 {
+		r.Backoff = time.Second
+	}
+	if r.Stall == 0 {
+		r.Stall = time.Minute
+	}
+	if r.Progress == nil {
+		r.Progress = func(int64, int64) {}
+	}
+	if r.Client == nil {
+		r.Client = client
+	}
+	return r
+}
+
+// existing checks a file that is there.
+func (r Request) existing(path string) (Result, bool, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return Result{}, false, nil
+	}
+	if err != nil {
+		return Result{}, false, fmt.Errorf("fetch: %w", err)
+	}
+	defer f.Close()
+	d := newDigest()
+	if err := d.add(f); err != nil {
+		return Result{}, false, fmt.Errorf("fetch: %s: %w", path, err)
+	}
+	if problem := d.check(r); problem != "" {
+		return Result{}, true, fmt.Errorf("fetch: %s is there and is not what %s should give: %s; remove it to download it anew", path, r.URL, problem)
+	}
+	return Result{d.sum(), d.n, true}, true, nil
+}
+
+// part is the unfinished file, locked.
+type part struct {
+	path string // of the part
+	lock *flock.Flock
+	f    *os.File
+}
+
+// lockPart opens path.part for this process alone.
+func lockPart(ctx context.Context, path string) (*part, error) {
+	name := path + ".part"
+	for {
+		l := flock.New(name, flock.SetPermissions(0o666))
+		if _, err := l.TryLockContext(ctx, 100*time.Millisecond); err != nil {
+			return nil, fmt.Errorf("fetch: waiting for another download of %s: %w", path, err)
+		}
+		f, err := os.OpenFile(name, os.O_RDWR, 0o666)
+		if err == nil {
+			held, e1 := l.Stat()
+			now, e2 := f.Stat()
+			if e1 == nil && e2 == nil && os.SameFile(held, now) {
+				return &part{name, l, f}, nil
+			}
+			f.Close()
+		}
+		l.Close()
+		// Whoever held it has renamed or removed it.
+		if _, e := os.Stat(path); e == nil || err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, errors.Join(fmt.Errorf("fetch: %s appeared meanwhile; ask again", path), err)
+		}
+	}
+}
+
+func (p *part) close() {
+	p.f.Close()
+	if s, err := os.Stat(p.path); err == nil && s.Size() == 0 { // nothing to go on from
+		p.discard()
+	}
+	p.lock.Close()
+}
+
+// discard removes the part and what is known about it.
+func (p *part) discard() {
+	os.Remove(p.path)
+	os.Remove(p.path + ".json")
+}
