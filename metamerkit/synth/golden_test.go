@@ -72,7 +72,7 @@ func near(t *testing.T, what string, got, want []float32, abs float64) {
 // Activations, losses and image gradients agree with PyTorch on the same weights.
 func TestGolden(t *testing.T) {
 	backendtest.Each(t, func(t *testing.T, b *backend.Backend) {
-		for _, name := range zoo.Names() {
+		for _, name := range []string{"resnet20_cifar10", "resnet56_cifar10", "resnet2b", "resnet4b", "vit_pgd_2_3_16"} {
 			t.Run(name, func(t *testing.T) {
 				g := golden(t, name)
 				for _, stage := range metamer.Stages {

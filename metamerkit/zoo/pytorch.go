@@ -1,7 +1,6 @@
 package zoo
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,7 +20,7 @@ import (
 // to HWIO, a matrix called weight from [out,in] to [in,out], a leading "module."
 // goes, and counters of batches are left out. What a family's files name in other
 // ways is put right by adapt, in order.
-func PyTorch(build func(config json.RawMessage) (Forward, error), adapt ...Adapt) Opener {
+func PyTorch(build Builder, adapt ...Adapt) Opener {
 	return func(c *card.Card, path string) (*Net, error) {
 		forward, err := build(c.Config)
 		if err != nil {

@@ -39,6 +39,7 @@ type Opener func(c *card.Card, path string) (*Net, error)
 var (
 	mu       sync.RWMutex
 	families = map[string]Opener{}
+	builders = map[string]Builder{}
 	cards    map[string]*card.Card // by name
 	aliases  map[string]string
 )
@@ -55,6 +56,35 @@ func RegisterFamily(name string, open Opener) {
 		panic("zoo: RegisterFamily called twice for " + name)
 	}
 	families[name] = open
+}
+
+// Builder makes a family's graph function from a card's config.
+type Builder func(config json.RawMessage) (Forward, error)
+
+// RegisterPyTorch adds a family whose weights are a PyTorch state dict (see
+// PyTorch). It panics as RegisterFamily does.
+func RegisterPyTorch(name string, build Builder, adapt ...Adapt) {
+	RegisterFamily(name, PyTorch(build, adapt...))
+	mu.Lock()
+	defer mu.Unlock()
+	builders[name] = build
+}
+
+// Build returns a card's graph function without weights. It fails for families
+// whose graph is in the weight file.
+func Build(c *card.Card) (Forward, error) {
+	mu.RLock()
+	build, ok := builders[c.Family]
+	known := slices.Sorted(maps.Keys(builders))
+	mu.RUnlock()
+	if !ok {
+		return nil, fmt.Errorf("zoo: model %s: %w", c.Name, metamer.Unknown("family with a graph of its own", c.Family, known))
+	}
+	forward, err := build(c.Config)
+	if err != nil {
+		return nil, fmt.Errorf("zoo: model %s: %w", c.Name, err)
+	}
+	return forward, nil
 }
 
 // Config decodes a card's config into c, strictly. An absent config leaves c.

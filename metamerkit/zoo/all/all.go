@@ -3,6 +3,7 @@ package all
 
 import (
 	_ "github.com/ensemble-metamers/metamers/metamerkit/zoo/onnx"        // family onnx
+	_ "github.com/ensemble-metamers/metamers/metamerkit/zoo/resnet"      // family resnet
 	_ "github.com/ensemble-metamers/metamers/metamerkit/zoo/resnetcifar" // family resnet_cifar
 	_ "github.com/ensemble-metamers/metamers/metamerkit/zoo/resnetsmall" // family resnet_small
 )

@@ -19,7 +19,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo/block"
 )
 
-func init() { zoo.RegisterFamily("resnet_cifar", zoo.PyTorch(newForward)) }
+func init() { zoo.RegisterPyTorch("resnet_cifar", newForward) }
 
 // config is what a card of this family says.
 type config struct {

@@ -17,7 +17,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo/block"
 )
 
-func init() { zoo.RegisterFamily("resnet_small", zoo.PyTorch(newForward)) }
+func init() { zoo.RegisterPyTorch("resnet_small", newForward) }
 
 // config is what a card of this family says.
 type config struct {
