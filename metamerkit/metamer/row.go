@@ -52,3 +52,12 @@ func (r Row) Equal(o Row) bool {
 	}
 	return r == o
 }
+
+// Measures that figures look for, and the observers that stand for several.
+const (
+	Recognizability = "recognizability" // share of images given the reference's class
+	JSD             = "jsd/pearson"     // bits
+
+	Members    = "members"     // mean over the set's own members
+	NonMembers = "non-members" // mean over all other observers
+)

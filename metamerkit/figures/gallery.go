@@ -1,0 +1,181 @@
+package figures
+
+import (
+	"fmt"
+	"image"
+
+	"gonum.org/v1/plot/text"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	xdraw "golang.org/x/image/draw"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+// Gallery draws Figure 2: metamers of a few reference images for several model
+// sets, a block a stage. Runs must be of the references; which are the images'
+// indices, nil for the first four. A disc says that the image is a metamer for
+// every member, a ring that it is not.
+func Gallery(s *Study, refs *images.Set, which []int, runs ...*metamer.Run) (*Figure, error) {
+	g := &gallery{study: s, refs: refs, which: which, runs: map[string]*metamer.Run{}}
+	if g.which == nil {
+		for i := range min(4, refs.Len()) {
+			g.which = append(g.which, i)
+		}
+	}
+	for _, i := range g.which {
+		if i < 0 || i >= refs.Len() {
+			return nil, fmt.Errorf("figures: gallery of image %d, the set %s has %d", i, refs.Name, refs.Len())
+		}
+	}
+	var sets [][]string
+	seen, stages := map[string]bool{}, map[string]bool{}
+	for _, r := range runs {
+		if r.Recipe.Images.Count != refs.Len() || r.Recipe.Images.Size != refs.Size {
+			return nil, fmt.Errorf("figures: run %s has %d images of %d², the references are %d of %d²", r.ID, r.Recipe.Images.Count, r.Recipe.Images.Size, refs.Len(), refs.Size)
+		}
+		name := SetName(r.Recipe.ModelNames())
+		g.runs[name+"@"+r.Recipe.Stage] = r
+		if !seen[name] {
+			sets = append(sets, r.Recipe.ModelNames())
+		}
+		seen[name], stages[r.Recipe.Stage] = true, true
+		if !contains(metamer.Stages, r.Recipe.Stage) && !contains(g.stages, r.Recipe.Stage) {
+			g.stages = append(g.stages, r.Recipe.Stage)
+		}
+	}
+	for i := len(metamer.Stages) - 1; i >= 0; i-- {
+		if stages[metamer.Stages[i]] {
+			g.stages = append([]string{metamer.Stages[i]}, g.stages...)
+		}
+	}
+	if err := need(len(sets) > 0 && len(g.which) > 0, "the gallery", "run"); err != nil {
+		return nil, err
+	}
+	ordered := Study{Sets: sets, Cards: s.Cards}
+	g.sets = ordered.sets()
+	g.lay()
+	return &Figure{
+		Name: "figure2", Title: "Metamers of single models and ensembles",
+		Caption: s.caption("Metamers of the same reference images by model set (rows) and stage (blocks). A disc marks a metamer for every member of the set, a ring an image that is none for at least one."),
+		Width:   g.width, Height: g.height, draw: g.draw,
+	}, nil
+}
+
+func contains(list []string, s string) bool {
+	for _, l := range list {
+		if l == s {
+			return true
+		}
+	}
+	return false
+}
+
+type gallery struct {
+	study         *Study
+	refs          *images.Set
+	which         []int
+	sets          [][]string
+	stages        []string
+	runs          map[string]*metamer.Run // by set@stage
+	labels        [][]string              // of each set, wrapped
+	left          vg.Length
+	width, height vg.Length
+}
+
+const (
+	galleryCell vg.Length = 40
+	galleryGap  vg.Length = 12
+)
+
+var galleryText = style(fontSmall, false, ink, text.XRight, text.YCenter)
+
+func (g *gallery) lay() {
+	for _, set := range g.sets {
+		lines := wrap(galleryText, g.study.label(set), 92)
+		g.labels = append(g.labels, lines)
+		for _, l := range lines {
+			g.left = max(g.left, galleryText.Width(l)+14)
+		}
+	}
+	g.left = max(g.left, 62)
+	block := vg.Length(len(g.which))*(galleryCell+2) + galleryGap
+	g.width = g.left + vg.Length(len(g.stages))*block
+	g.height = 24 + vg.Length(1+len(g.sets))*(galleryCell+2) + 6 + 20
+}
+
+func (g *gallery) draw(c draw.Canvas) {
+	head := style(fontText, true, ink, text.XCenter, text.YBottom)
+	top := c.Max.Y - 20
+	row := func(i int) vg.Length { // y of the lower edge; a little room below the references
+		y := top - vg.Length(i+1)*(galleryCell+2)
+		if i > 0 {
+			y -= 6
+		}
+		return y
+	}
+	c.FillText(galleryText, vg.Point{X: c.Min.X + g.left - 6, Y: row(0) + galleryCell/2}, "reference")
+	for i, lines := range g.labels {
+		y := row(i+1) + galleryCell/2 + vg.Length(len(lines)-1)*4.5
+		for _, l := range lines {
+			c.FillText(galleryText, vg.Point{X: c.Min.X + g.left - 6, Y: y}, l)
+			y -= 9
+		}
+	}
+	none := style(fontSmall, false, axisInk, text.XCenter, text.YCenter)
+	block := vg.Length(len(g.which))*(galleryCell+2) + galleryGap
+	for k, st := range g.stages {
+		x0 := c.Min.X + g.left + vg.Length(k)*block
+		c.FillText(head, vg.Point{X: x0 + (block-galleryGap)/2, Y: top + 4}, title(st))
+		for j, i := range g.which {
+			x := x0 + vg.Length(j)*(galleryCell+2)
+			picture(c, g.refs.Image(i), g.refs.Size, vg.Point{X: x, Y: row(0)}, galleryCell)
+			for n, set := range g.sets {
+				r := g.runs[SetName(set)+"@"+st]
+				at := vg.Point{X: x, Y: row(n + 1)}
+				if r == nil {
+					c.FillText(none, vg.Point{X: x + galleryCell/2, Y: at.Y + galleryCell/2}, "–")
+					continue
+				}
+				per := g.refs.Size * g.refs.Size * 3
+				picture(c, r.Metamers[i*per:(i+1)*per], g.refs.Size, at, galleryCell)
+				verdict(c, vg.Point{X: x + galleryCell - 5, Y: at.Y + 5}, r.Passed()[i])
+			}
+		}
+	}
+	note := style(fontSmall, false, axisInk, text.XLeft, text.YCenter)
+	x, y := c.Min.X+g.left, c.Min.Y+9
+	verdict(c, vg.Point{X: x + 4, Y: y}, true)
+	c.FillText(note, vg.Point{X: x + 11, Y: y}, legendPass)
+	x += 11 + note.Width(legendPass) + 14
+	if x+16+note.Width(legendFail) < c.Max.X {
+		verdict(c, vg.Point{X: x + 4, Y: y}, false)
+		c.FillText(note, vg.Point{X: x + 11, Y: y}, legendFail)
+	}
+}
+
+// picture draws [size,size,3] pixels with sides of w. Small images are enlarged
+// without smoothing first: viewers would blur them.
+func picture(c draw.Canvas, pixels []float32, size int, at vg.Point, w vg.Length) {
+	src := images.ToImage(pixels, size)
+	side := size
+	for side < 256 {
+		side += size
+	}
+	big := image.NewNRGBA(image.Rect(0, 0, side, side))
+	xdraw.NearestNeighbor.Scale(big, big.Bounds(), src, src.Bounds(), xdraw.Src, nil)
+	c.DrawImage(vg.Rectangle{Min: at, Max: vg.Point{X: at.X + w, Y: at.Y + w}}, big)
+}
+
+// verdict draws a disc (pass) or a ring on white.
+func verdict(c draw.Canvas, at vg.Point, pass bool) {
+	c.DrawGlyph(draw.GlyphStyle{Color: white, Radius: 4, Shape: draw.CircleGlyph{}}, at)
+	if pass {
+		c.DrawGlyph(draw.GlyphStyle{Color: green, Radius: 3, Shape: draw.CircleGlyph{}}, at)
+		return
+	}
+	c.DrawGlyph(draw.GlyphStyle{Color: orange, Radius: 3, Shape: draw.CircleGlyph{}}, at)
+	c.DrawGlyph(draw.GlyphStyle{Color: white, Radius: 1.6, Shape: draw.CircleGlyph{}}, at)
+}

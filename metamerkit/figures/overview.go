@@ -1,0 +1,167 @@
+package figures
+
+import (
+	"fmt"
+	"image/color"
+	"math"
+
+	"gonum.org/v1/plot/text"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+// Overview draws Figure 1: how a metamer is made (left), how it is judged (middle),
+// and examples from a run (right), by preference one of a CNN ensemble at Late.
+func Overview(s *Study, refs *images.Set, run *metamer.Run) (*Figure, error) {
+	n := refs.Len()
+	if n == 0 || run.Recipe.Images.Count != n || run.Recipe.Images.Size != refs.Size || len(run.Start) != len(run.Metamers) {
+		return nil, fmt.Errorf("figures: overview of run %s: its images are not the %d references of %d²", run.ID, n, refs.Size)
+	}
+	o := &overview{study: s, refs: refs, run: run}
+	return &Figure{
+		Name: "figure1", Title: "Ensemble metamers",
+		Caption: s.caption(fmt.Sprintf("Making and judging ensemble metamers. Left: starting from noise, gradient steps change the image until every member of the model set has the reference's activations at one stage; the active member switches. Middle: observers, image metrics and representational similarity judge the result. Right: examples at %s for {%s}.", title(run.Recipe.Stage), s.label(run.Recipe.ModelNames()))),
+		Width:   560, Height: 236, draw: o.draw,
+	}, nil
+}
+
+type overview struct {
+	study *Study
+	refs  *images.Set
+	run   *metamer.Run
+}
+
+var (
+	boxFill = color.RGBA{238, 244, 249, 255}
+	boxLine = draw.LineStyle{Color: color.RGBA{120, 150, 175, 255}, Width: 0.7}
+	flow    = draw.LineStyle{Color: color.Gray{70}, Width: 0.8}
+	back    = draw.LineStyle{Color: orange, Width: 0.9}
+	boxText = style(fontSmall, false, ink, text.XCenter, text.YCenter)
+	boxHead = style(fontHead, true, ink, text.XLeft, text.YBottom)
+)
+
+func (o *overview) draw(c draw.Canvas) {
+	at := func(x, y vg.Length) vg.Point { return vg.Point{X: c.Min.X + x, Y: c.Max.Y - y} }
+	c.FillText(boxHead, at(10, 20), "a  Synthesis")
+	c.FillText(boxHead, at(262, 20), "b  Evaluation")
+	c.FillText(boxHead, at(430, 20), "c  "+title(o.run.Recipe.Stage)+" metamers")
+	o.synthesis(c, at)
+	o.evaluation(c, at)
+	o.examples(c, at)
+}
+
+// first is an example that is a metamer, if any is.
+func (o *overview) first() int {
+	for i, ok := range o.run.Passed() {
+		if ok {
+			return i
+		}
+	}
+	return 0
+}
+
+func (o *overview) synthesis(c draw.Canvas, at func(x, y vg.Length) vg.Point) {
+	per := o.refs.Size * o.refs.Size * 3
+	i := o.first()
+	caption := style(fontSmall, false, ink, text.XCenter, text.YTop)
+	picture(c, o.refs.Image(i), o.refs.Size, at(12, 82), 50)
+	c.FillText(caption, at(37, 85), "reference x")
+	picture(c, o.run.Metamers[i*per:(i+1)*per], o.refs.Size, at(12, 176), 50)
+	c.FillText(caption, at(37, 179), "metamer x′")
+	picture(c, o.run.Start[i*per:(i+1)*per], o.refs.Size, at(12, 227), 26)
+	c.FillText(style(fontSmall, false, axisInk, text.XLeft, text.YCenter), at(42, 214), "initial image: noise")
+	// The members, each read at one stage.
+	names := o.run.Recipe.ModelNames()
+	shown := names[:min(3, len(names))]
+	h := vg.Length(26)
+	y0 := 104 - vg.Length(len(shown))*(h+6)/2
+	for k, n := range shown {
+		y := y0 + vg.Length(k)*(h+6)
+		box(c, at(100, y+h), 78, h, clipText(boxText, o.study.short(n), 72))
+		mid := y + h/2
+		arrow(c, flow, at(64, 57), at(99, mid))
+		arrow(c, flow, at(64, 151), at(99, mid))
+		arrow(c, flow, at(178, mid), at(199, 104))
+	}
+	if len(names) > len(shown) {
+		c.FillText(boxText, at(139, y0+vg.Length(len(shown))*(h+6)+4), fmt.Sprintf("and %d more", len(names)-len(shown)))
+	}
+	box(c, at(200, 118), 48, 28, "loss", "‖F(x′)−F(x)‖")
+	// The gradient goes back to the pixels.
+	c.StrokeLines(back, []vg.Point{at(224, 118), at(224, 165)})
+	arrow(c, back, at(224, 165), at(64, 165))
+	st := style(fontSmall, false, orange, text.XCenter, text.YTop)
+	c.FillText(st, at(146, 169), "gradient step, clamp to [0,1];")
+	c.FillText(st, at(146, 178), "the active member switches")
+}
+
+func (o *overview) evaluation(c draw.Canvas, at func(x, y vg.Length) vg.Point) {
+	for k, b := range [][]string{
+		{"Recognizability", "does an observer give", "x′ the class of x?"},
+		{"Image metrics", "how natural is x′?", "(noise, NIQE, spectrum …)"},
+		{"Similarity distributions", "do images relate to each", "other as before? (JSD)"},
+	} {
+		y := 34 + vg.Length(k)*64
+		rectangle(c, vg.Rectangle{Min: at(268, y+54), Max: at(404, y)}, boxFill, boxLine)
+		c.FillText(style(fontText, true, ink, text.XCenter, text.YCenter), at(336, y+13), b[0])
+		c.FillText(boxText, at(336, y+28), b[1])
+		c.FillText(boxText, at(336, y+39), b[2])
+	}
+}
+
+func (o *overview) examples(c draw.Canvas, at func(x, y vg.Length) vg.Point) {
+	per := o.refs.Size * o.refs.Size * 3
+	head := style(fontSmall, false, axisInk, text.XCenter, text.YBottom)
+	c.FillText(head, at(463, 34), "reference")
+	c.FillText(head, at(517, 34), "metamer")
+	shown := 0
+	passed := o.run.Passed()
+	// Metamers first; where there are too few, the others, marked as such.
+	for _, want := range []bool{true, false} {
+		for i := range o.refs.Len() {
+			if passed[i] != want || shown == 4 {
+				continue
+			}
+			y := 84 + vg.Length(shown)*47
+			picture(c, o.refs.Image(i), o.refs.Size, at(441, y), 44)
+			picture(c, o.run.Metamers[i*per:(i+1)*per], o.refs.Size, at(495, y), 44)
+			verdict(c, at(534, y-5), passed[i])
+			shown++
+		}
+	}
+}
+
+// box is a rounded-off name in a frame, with a smaller line below.
+func box(c draw.Canvas, min vg.Point, w, h vg.Length, lines ...string) {
+	rectangle(c, vg.Rectangle{Min: min, Max: vg.Point{X: min.X + w, Y: min.Y + h}}, boxFill, boxLine)
+	y := min.Y + h/2 + vg.Length(len(lines)-1)*4.5
+	for i, l := range lines {
+		st := boxText
+		if i > 0 {
+			st = style(fontSmall-1, false, axisInk, text.XCenter, text.YCenter)
+		}
+		c.FillText(st, vg.Point{X: min.X + w/2, Y: y}, l)
+		y -= 9
+	}
+}
+
+func arrow(c draw.Canvas, st draw.LineStyle, from, to vg.Point) {
+	c.StrokeLine2(st, from.X, from.Y, to.X, to.Y)
+	a := math.Atan2(float64(to.Y-from.Y), float64(to.X-from.X))
+	wing := func(turn float64) vg.Point {
+		return vg.Point{X: to.X - vg.Length(5*math.Cos(a+turn)), Y: to.Y - vg.Length(5*math.Sin(a+turn))}
+	}
+	c.FillPolygon(st.Color, []vg.Point{to, wing(0.4), wing(-0.4)})
+}
+
+// clipText shortens s to a width.
+func clipText(st text.Style, s string, w vg.Length) string {
+	r := []rune(s)
+	for n := len(r) - 1; st.Width(s) > w && n > 1; n-- {
+		s = string(r[:n]) + "…"
+	}
+	return s
+}

@@ -1,0 +1,162 @@
+package figures
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/card"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+// Study is what figures and tables are drawn from: rows, and what they speak of.
+type Study struct {
+	Rows      []metamer.Row
+	Sets      [][]string // the model sets by their members' names, in the order to be shown; nil: as in the rows
+	Observers []string   // in the order to be shown; nil: as in the rows
+	// Cards of the models, by name: how they are grouped and named. A model without a
+	// card is in no group.
+	Cards map[string]*card.Card
+	// Settings names optimiser, start and loss: results depend on them, so that every
+	// figure does.
+	Settings string
+}
+
+// SetName is the name of a model set in rows.
+func SetName(members []string) string { return strings.Join(members, "+") }
+
+// sets returns the model sets that have rows, grouped by kind.
+func (s *Study) sets() [][]string {
+	sets := s.Sets
+	if sets == nil {
+		seen := map[string]bool{}
+		for _, r := range s.Rows {
+			if r.Set != "" && !seen[r.Set] {
+				seen[r.Set] = true
+				sets = append(sets, strings.Split(r.Set, "+"))
+			}
+		}
+	}
+	sets = slices.Clone(sets)
+	slices.SortStableFunc(sets, func(a, b []string) int { return s.group(a...).order - s.group(b...).order })
+	return sets
+}
+
+// observers returns the observers that have rows, grouped by kind.
+func (s *Study) observers() []string {
+	obs := slices.Clone(s.Observers)
+	if obs == nil {
+		seen := map[string]bool{"": true}
+		for _, r := range s.Rows {
+			if !seen[r.Observer] && s.Cards[r.Observer] != nil {
+				seen[r.Observer] = true
+				obs = append(obs, r.Observer)
+			}
+		}
+	}
+	slices.SortStableFunc(obs, func(a, b string) int { return s.group(a).order - s.group(b).order })
+	return obs
+}
+
+// stages returns early, middle and late, and behind them any layers by name.
+func (s *Study) stages() []string {
+	var out []string
+	for _, want := range metamer.Stages {
+		if slices.ContainsFunc(s.Rows, func(r metamer.Row) bool { return r.Stage == want }) {
+			out = append(out, want)
+		}
+	}
+	for _, r := range s.Rows {
+		if r.Stage != "" && !slices.Contains(out, r.Stage) {
+			out = append(out, r.Stage)
+		}
+	}
+	return out
+}
+
+// group is a kind of models: training and architecture.
+type group struct {
+	name  string
+	order int
+}
+
+// group returns the group that all the models belong to, or a mixed one.
+func (s *Study) group(models ...string) group {
+	kinds, trainings := map[string]bool{}, map[string]bool{}
+	kind, training := "", ""
+	for _, m := range models {
+		c := s.Cards[m]
+		if c == nil {
+			return group{"other models", 99}
+		}
+		kind, training = c.Kind, c.Training
+		kinds[kind], trainings[training] = true, true
+	}
+	nouns := map[string]string{"cnn": "CNNs", "transformer": "transformers"}
+	order := slices.Index([]string{"cnn", "transformer"}, kind) * 10
+	if len(kinds) > 1 {
+		return group{"CNNs with transformers", 20}
+	}
+	if len(trainings) > 1 {
+		return group{nouns[kind] + ", mixed training", order + 9}
+	}
+	return group{training + " " + nouns[kind], order + slices.Index(card.Trainings, training)}
+}
+
+// short is a model's name without its tag, unless two models would share it.
+func (s *Study) short(name string) string {
+	head, _, tagged := strings.Cut(name, ".")
+	if !tagged {
+		return name
+	}
+	for other := range s.Cards {
+		if o, _, _ := strings.Cut(other, "."); other != name && o == head {
+			return name
+		}
+	}
+	return head
+}
+
+// label is a model set's name as figures show it.
+func (s *Study) label(set []string) string {
+	names := make([]string, len(set))
+	for i, m := range set {
+		names[i] = s.short(m)
+	}
+	return strings.Join(names, " + ")
+}
+
+// find returns the row that is over all images with these names.
+func (s *Study) find(measure string, set []string, stage, observer string) (metamer.Row, bool) {
+	name := SetName(set)
+	for _, r := range s.Rows {
+		if r.Image < 0 && r.Measure == measure && r.Set == name && r.Stage == stage && r.Observer == observer {
+			return r, !math.IsNaN(r.Value)
+		}
+	}
+	return metamer.Row{}, false
+}
+
+// caption ends what a figure says with its settings.
+func (s *Study) caption(text string) string {
+	if s.Settings == "" {
+		return text
+	}
+	return text + " Settings: " + s.Settings + "."
+}
+
+func need(ok bool, figure, what string) error {
+	if ok {
+		return nil
+	}
+	return fmt.Errorf("figures: %s needs %s, and the rows have none", figure, what)
+}
+
+// title makes a stage's name a heading.
+func title(stage string) string {
+	if stage == "" {
+		return stage
+	}
+	return strings.ToUpper(stage[:1]) + stage[1:]
+}

@@ -1,0 +1,97 @@
+package figures
+
+import (
+	"hash/fnv"
+	"math"
+	"strings"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/card"
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+// noise is a number in [0,1) that depends on nothing but its name.
+func noise(name string) float64 {
+	h := fnv.New64a()
+	h.Write([]byte(name))
+	x := h.Sum64()
+	x ^= x >> 31
+	x *= 0x9E3779B97F4A7C15
+	return float64(x>>11) / (1 << 53)
+}
+
+// invented is a study with made-up values: four model kinds, two kinds of training.
+func invented() *Study {
+	s := &Study{Cards: map[string]*card.Card{}, Settings: "pgd, 1000 steps, start from noise, relative L2 loss"}
+	for _, m := range []struct{ name, kind, training string }{
+		{"resnet20", "cnn", "standard"}, {"vgg11", "cnn", "standard"}, {"resnet20.linf8", "cnn", "robust"}, {"vgg11.linf8", "cnn", "robust"},
+		{"vit_tiny_patch16_224.augreg_in21k_ft_in1k", "transformer", "standard"}, {"cct_small.linf8", "transformer", "robust"},
+	} {
+		s.Cards[m.name] = &card.Card{Name: m.name, Kind: m.kind, Training: m.training}
+		s.Observers = append(s.Observers, m.name)
+	}
+	o := s.Observers
+	s.Sets = [][]string{{o[0]}, {o[0], o[1]}, {o[4]}, {o[2], o[3]}, {o[2]}, {o[5]}, {o[0], o[2], o[4]}}
+	nan := math.NaN()
+	add := func(r metamer.Row, spread float64) {
+		r.Image, r.Low, r.High = -1, r.Value-spread, r.Value+spread
+		s.Rows = append(s.Rows, r)
+	}
+	for _, m := range Metrics {
+		s.Rows = append(s.Rows, metamer.Row{Measure: m.Name, Image: -1, Value: 10 * noise(m.Name), Low: nan, High: nan})
+	}
+	for k, stage := range metamer.Stages {
+		for _, set := range s.Sets {
+			name := SetName(set)
+			for i, who := range []string{metamer.Members, metamer.NonMembers} {
+				add(metamer.Row{Set: name, Stage: stage, Observer: who, Measure: metamer.Recognizability, Value: 0.92 - 0.2*float64(k)*(0.2+noise(name))*float64(i+1)}, 0.04)
+			}
+			for _, obs := range o {
+				add(metamer.Row{Set: name, Stage: stage, Observer: obs, Member: strings.Contains("+"+name+"+", "+"+obs+"+"), Measure: metamer.JSD, Value: 0.03 + 0.2*float64(k)*noise(name+obs)}, 0.01)
+			}
+			for _, m := range Metrics {
+				add(metamer.Row{Set: name, Stage: stage, Measure: m.Name, Value: 10 * noise(m.Name) * (1 + float64(k)*noise(name))}, 0.5)
+			}
+		}
+	}
+	return s
+}
+
+// blobs are references of coloured spots, and runs in which they dissolve into
+// noise, for each stage and set.
+func blobs(s *Study, sets ...[]string) (*images.Set, []*metamer.Run) {
+	const size, n = 16, 6
+	refs := &images.Set{Name: "blobs", Size: size, ClassNames: []string{"spot"}}
+	for i := range n {
+		refs.Names, refs.Labels = append(refs.Names, "spot"), append(refs.Labels, 0)
+		for y := range size {
+			for x := range size {
+				d := math.Hypot(float64(x)-4-float64(i), float64(y)-8)
+				for c := range 3 {
+					refs.Pixels = append(refs.Pixels, float32(math.Exp(-d*d/float64(8+12*((i+c)%3)))))
+				}
+			}
+		}
+	}
+	var runs []*metamer.Run
+	for k, stage := range metamer.Stages {
+		for _, set := range sets {
+			r := &metamer.Run{ID: "0123456789abcdef", StepsRun: 1000, Recipe: metamer.Recipe{Stage: stage, Loss: "relative-l2", Images: metamer.ImageRef{Name: "blobs", Count: n, Size: size}, Optimizer: metamer.Optimizer{Name: "pgd"}}}
+			for _, m := range set {
+				r.Recipe.Models = append(r.Recipe.Models, metamer.ModelRef{Name: m})
+			}
+			seed := uint32(7)
+			for i, p := range refs.Pixels {
+				seed = seed*1664525 + 1013904223
+				e := float32(seed>>8) / (1 << 24)
+				r.Metamers = append(r.Metamers, p*(1-0.25*float32(k+1))+0.25*float32(k+1)*e)
+				r.Start = append(r.Start, 0.4+0.2*e)
+				if i%(size*size*3) == 0 {
+					r.Evidence = append(r.Evidence, metamer.Evidence{Image: i / (size * size * 3), Verdict: map[bool]string{true: "pass", false: "fail"}[i != 0 || k < 2]})
+				}
+			}
+			runs = append(runs, r)
+		}
+	}
+	return refs, runs
+}

@@ -1,0 +1,160 @@
+package figures
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/card"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+// Models is Table 1: what each model is, where it comes from and what it scores.
+func Models(cards ...*card.Card) *Table {
+	t := &Table{Name: "table1", Title: "Models", Caption: "Models: architecture, training, source, licence and test accuracy as measured by this project.",
+		Columns: []Column{{"model", false}, {"kind", false}, {"training", false}, {"source", false}, {"licence", false}, {"accuracy", false}}}
+	for _, c := range cards {
+		var acc []string
+		for _, m := range c.Measured {
+			acc = append(acc, fmt.Sprintf("%.2f %% (%s)", m.Accuracy, m.Data))
+		}
+		kind := strings.ToUpper(c.Kind)
+		if c.Kind != "cnn" {
+			kind = c.Kind
+		}
+		t.Rows = append(t.Rows, []string{c.Name, kind, c.Training, c.Weights.Source, c.Licence, dash(strings.Join(acc, ", "))})
+	}
+	return t
+}
+
+// ModelSets is Table 2: the sets with their members and kinds.
+func ModelSets(s *Study) *Table {
+	t := &Table{Name: "table2", Title: "Model sets", Caption: "Model sets: a set of one model, or an ensemble.",
+		Columns: []Column{{"model set", false}, {"members", true}, {"kind", false}}}
+	for _, set := range s.sets() {
+		t.Rows = append(t.Rows, []string{s.label(set), strconv.Itoa(len(set)), s.group(set...).name})
+	}
+	return t
+}
+
+// Stages is Table 3: the layer that stands for each stage of each model, and why.
+func Stages(cards ...*card.Card) *Table {
+	t := &Table{Name: "table3", Title: "Stages", Caption: "The layer of each model that stands for a stage, and the reason.",
+		Columns: []Column{{"model", false}, {"stage", false}, {"layer", false}, {"reason", false}}}
+	for _, c := range cards {
+		for _, st := range metamer.Stages {
+			t.Rows = append(t.Rows, []string{c.Name, st, c.Stages[st].Layer, c.Stages[st].Why})
+		}
+	}
+	return t
+}
+
+// Settings is Table 4: what a recipe settles, the models and images aside.
+func Settings(r metamer.Recipe) *Table {
+	t := &Table{Name: "table4", Title: "Synthesis settings", Caption: "Synthesis settings of every run shown.",
+		Columns: []Column{{"setting", false}, {"value", false}}}
+	add := func(name, format string, args ...any) {
+		t.Rows = append(t.Rows, []string{name, fmt.Sprintf(format, args...)})
+	}
+	o := r.Optimizer
+	add("optimiser", "%s", o.Name)
+	if o.Name == "adam" {
+		add("learning rate", "%g, cosine decay", o.StepSize)
+		add("β₁, β₂", "%g, %g", o.Momentum, o.Beta2)
+	} else {
+		add("step size", "%g (L2 norm per image), halved at %d equal intervals", o.StepSize, o.Halvings)
+		if o.Momentum > 0 {
+			add("momentum", "%g", o.Momentum)
+		}
+	}
+	add("steps", "%d", r.Steps)
+	if r.Schedule.Kind == "switch" {
+		add("schedule", "switch every %d steps, order %s", r.Schedule.Every, r.Schedule.Order)
+	} else {
+		add("schedule", "%s", r.Schedule.Kind)
+	}
+	add("inversion loss", "%s", r.Loss)
+	penalties := "none"
+	for i, p := range r.Penalties {
+		if i == 0 {
+			penalties = ""
+		}
+		penalties += fmt.Sprintf("%s × %g ", p.Name, p.Weight)
+	}
+	add("penalties", "%s", strings.TrimSpace(penalties))
+	if r.Start.Kind == "noise" {
+		add("initial image", "N(%g, %g) clamped to [0,1]", r.Start.Mean, r.Start.Std)
+	} else {
+		add("initial image", "%s", r.Start.Kind)
+	}
+	add("last ReLU of the stage", "%s", map[bool]string{false: "passes the gradient unchanged", true: "as it is"}[r.PlainReLU])
+	add("seed", "%d", r.Seed)
+	add("images", "%s: %d of %d² pixels", r.Images.Name, r.Images.Count, r.Images.Size)
+	add("null distribution", "%d random pairs", r.NullPairs)
+	add("backend", "%s", r.Backend)
+	return t
+}
+
+// Numbers is Table 5: recognizability and image metrics of each set and stage, with
+// 95 % intervals.
+func Numbers(s *Study, measures []Measure) *Table {
+	t := &Table{Name: "table5", Title: "Results", Caption: s.caption("Recognizability by members and by other observers, and image metrics, with 95 % intervals over images. Arrows point in the better direction."),
+		Columns: []Column{{"model set", false}, {"stage", false}, {"members ↑", true}, {"other observers ↑", true}}}
+	var shown []Measure
+	for _, m := range measures {
+		for _, r := range s.Rows {
+			if r.Measure == m.Name {
+				shown = append(shown, m)
+				t.Columns = append(t.Columns, Column{m.heading(), true})
+				break
+			}
+		}
+	}
+	for _, set := range s.sets() {
+		for _, st := range s.stages() {
+			row := []string{s.label(set), st}
+			for _, who := range []string{metamer.Members, metamer.NonMembers} {
+				row = append(row, s.cell(metamer.Recognizability, set, st, who))
+			}
+			for _, m := range shown {
+				row = append(row, s.cell(m.Name, set, st, ""))
+			}
+			t.Rows = append(t.Rows, row)
+		}
+	}
+	return t
+}
+
+// cell is a value with its interval, or a dash.
+func (s *Study) cell(measure string, set []string, stage, observer string) string {
+	r, ok := s.find(measure, set, stage, observer)
+	switch {
+	case !ok:
+		return "–"
+	case r.Low <= r.High:
+		return fmt.Sprintf("%s (%s–%s)", number(r.Value), number(r.Low), number(r.High))
+	}
+	return number(r.Value)
+}
+
+// number has three significant digits, and no exponent where there need be none.
+func number(v float64) string {
+	switch a := max(v, -v); {
+	case a != 0 && (a < 1e-3 || a >= 1e5):
+		return fmt.Sprintf("%.2e", v)
+	case a >= 100:
+		return fmt.Sprintf("%.0f", v)
+	case a >= 10:
+		return fmt.Sprintf("%.1f", v)
+	case a >= 1:
+		return fmt.Sprintf("%.2f", v)
+	}
+	return fmt.Sprintf("%.3f", v)
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "–"
+	}
+	return s
+}
