@@ -1,4 +1,5 @@
-package figures
+// Package figurestest makes up studies and runs to draw: for tests and examples.
+package figurestest
 
 import (
 	"hash/fnv"
@@ -6,9 +7,12 @@ import (
 	"strings"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
+	"github.com/ensemble-metamers/metamers/metamerkit/figures"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
+
+const reason = "a reason, of words"
 
 // noise is a number in [0,1) that depends on nothing but its name.
 func noise(name string) float64 {
@@ -20,14 +24,19 @@ func noise(name string) float64 {
 	return float64(x>>11) / (1 << 53)
 }
 
-// invented is a study with made-up values: four model kinds, two kinds of training.
-func invented() *Study {
-	s := &Study{Cards: map[string]*card.Card{}, Settings: "pgd, 1000 steps, start from noise, relative L2 loss"}
+// Study has made-up values for sets of CNNs and transformers of two kinds of
+// training. They depend on nothing but their names.
+func Study() *figures.Study {
+	s := &figures.Study{Cards: map[string]*card.Card{}, Settings: "pgd, 1000 steps, start from noise, relative L2 loss"}
 	for _, m := range []struct{ name, kind, training string }{
 		{"resnet20", "cnn", "standard"}, {"vgg11", "cnn", "standard"}, {"resnet20.linf8", "cnn", "robust"}, {"vgg11.linf8", "cnn", "robust"},
 		{"vit_tiny_patch16_224.augreg_in21k_ft_in1k", "transformer", "standard"}, {"cct_small.linf8", "transformer", "robust"},
 	} {
-		s.Cards[m.name] = &card.Card{Name: m.name, Kind: m.kind, Training: m.training}
+		s.Cards[m.name] = &card.Card{
+			Name: m.name, Kind: m.kind, Training: m.training, Licence: "none", Weights: card.Weights{Source: "made up"},
+			Measured: []card.Measured{{Data: "cifar10 test", Accuracy: 91.73}},
+			Stages:   map[string]card.Layer{"early": {Layer: "layer1", Why: reason}, "middle": {Layer: "layer2", Why: reason}, "late": {Layer: "layer3", Why: reason}},
+		}
 		s.Observers = append(s.Observers, m.name)
 	}
 	o := s.Observers
@@ -37,19 +46,19 @@ func invented() *Study {
 		r.Image, r.Low, r.High = -1, r.Value-spread, r.Value+spread
 		s.Rows = append(s.Rows, r)
 	}
-	for _, m := range Metrics {
+	for _, m := range figures.Metrics {
 		s.Rows = append(s.Rows, metamer.Row{Measure: m.Name, Image: -1, Value: 10 * noise(m.Name), Low: nan, High: nan})
 	}
 	for k, stage := range metamer.Stages {
 		for _, set := range s.Sets {
-			name := SetName(set)
+			name := figures.SetName(set)
 			for i, who := range []string{metamer.Members, metamer.NonMembers} {
 				add(metamer.Row{Set: name, Stage: stage, Observer: who, Measure: metamer.Recognizability, Value: 0.92 - 0.2*float64(k)*(0.2+noise(name))*float64(i+1)}, 0.04)
 			}
 			for _, obs := range o {
 				add(metamer.Row{Set: name, Stage: stage, Observer: obs, Member: strings.Contains("+"+name+"+", "+"+obs+"+"), Measure: metamer.JSD, Value: 0.03 + 0.2*float64(k)*noise(name+obs)}, 0.01)
 			}
-			for _, m := range Metrics {
+			for _, m := range figures.Metrics {
 				add(metamer.Row{Set: name, Stage: stage, Measure: m.Name, Value: 10 * noise(m.Name) * (1 + float64(k)*noise(name))}, 0.5)
 			}
 		}
@@ -57,9 +66,9 @@ func invented() *Study {
 	return s
 }
 
-// blobs are references of coloured spots, and runs in which they dissolve into
-// noise, for each stage and set.
-func blobs(s *Study, sets ...[]string) (*images.Set, []*metamer.Run) {
+// Runs has coloured spots as references and, for each stage and model set, a run
+// in which they dissolve into noise.
+func Runs(sets ...[]string) (*images.Set, []*metamer.Run) {
 	const size, n = 16, 6
 	refs := &images.Set{Name: "blobs", Size: size, ClassNames: []string{"spot"}}
 	for i := range n {

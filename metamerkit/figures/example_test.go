@@ -1,0 +1,205 @@
+package figures_test
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"image"
+	"image/png"
+	"os"
+	"path/filepath"
+
+	"gonum.org/v1/plot/cmpimg"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/figures"
+	"github.com/ensemble-metamers/metamers/metamerkit/figures/figurestest"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+var update = flag.Bool("update", false, "write the golden images instead of comparing with them")
+
+// golden compares a figure with its golden image, pixel by pixel. On a difference
+// it leaves NAME.got.png and NAME.diff.png beside it.
+func golden(f *figures.Figure, err error) {
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	got, err := f.PNG(100)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	base := filepath.Join("testdata", f.Name)
+	if *update {
+		fmt.Println(os.WriteFile(base+".png", got, 0o644))
+		return
+	}
+	want, err := os.ReadFile(base + ".png")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	same, err := cmpimg.Equal("png", got, want)
+	if err == nil && same {
+		fmt.Printf("%s, %.0f × %.0f points: as %s.png\n", f.Title, f.Width.Points(), f.Height.Points(), base)
+		return
+	}
+	fmt.Printf("%s differs from %s.png (%v): see %s.got.png and %[2]s.diff.png\n", f.Title, base, err, base)
+	if err := leave(base, got, want); err != nil {
+		fmt.Println(err)
+	}
+}
+
+// leave writes what was drawn, and the difference.
+func leave(base string, got, want []byte) error {
+	if err := os.WriteFile(base+".got.png", got, 0o644); err != nil {
+		return err
+	}
+	a, err := png.Decode(bytes.NewReader(got))
+	if err != nil {
+		return err
+	}
+	b, err := png.Decode(bytes.NewReader(want))
+	if err != nil {
+		return err
+	}
+	d := image.NewRGBA(a.Bounds().Union(b.Bounds()))
+	cmpimg.Diff(d, a, b)
+	var buf bytes.Buffer
+	if err := png.Encode(&buf, d); err != nil {
+		return err
+	}
+	return os.WriteFile(base+".diff.png", buf.Bytes(), 0o644)
+}
+
+// single keeps sets of one model.
+func single(set []string) bool { return len(set) == 1 }
+
+func ExampleOverview() {
+	s := figurestest.Study()
+	refs, runs := figurestest.Runs(s.Sets[3])
+	golden(figures.Overview(s, refs, runs[2]))
+	// Output: Ensemble metamers, 560 × 236 points: as testdata/figure1.png
+}
+
+func ExampleGallery() {
+	s := figurestest.Study()
+	refs, runs := figurestest.Runs(s.Sets[0], s.Sets[1], s.Sets[3], s.Sets[6])
+	golden(figures.Gallery(s, refs, nil, runs...))
+	// Output: Metamers of single models and ensembles, 637 × 260 points: as testdata/figure2.png
+}
+
+func ExampleRecognizability() {
+	golden(figures.Recognizability(figurestest.Study()))
+	// Output: Recognizability, 525 × 406 points: as testdata/figure3.png
+}
+
+func ExampleQuality() {
+	golden(figures.Quality(figurestest.Study(), figures.Metrics, nil))
+	// Output: Image metrics, 528 × 289 points: as testdata/figure4.png
+}
+
+func ExampleDivergence() {
+	golden(figures.Divergence(figurestest.Study(), metamer.JSD, nil))
+	// Output: Jensen-Shannon divergence, 676 × 273 points: as testdata/figure5.png
+}
+
+// Figure 6 is Figure 4 for sets of one model.
+func ExampleQuality_single() {
+	f, err := figures.Quality(figurestest.Study(), figures.Metrics, single)
+	if err == nil {
+		f.Name = "figure6"
+	}
+	golden(f, err)
+	// Output: Image metrics, 528 × 278 points: as testdata/figure6.png
+}
+
+// Figure 7 is Figure 5 for sets of one model.
+func ExampleDivergence_single() {
+	f, err := figures.Divergence(figurestest.Study(), metamer.JSD, single)
+	if err == nil {
+		f.Name = "figure7"
+	}
+	golden(f, err)
+	// Output: Jensen-Shannon divergence, 460 × 256 points: as testdata/figure7.png
+}
+
+func ExampleModelSets() {
+	fmt.Print(figures.ModelSets(figurestest.Study()).Markdown())
+	// Output:
+	// | model set | members | kind |
+	// |---|---:|---|
+	// | resnet20 | 1 | standard CNNs |
+	// | resnet20 + vgg11 | 2 | standard CNNs |
+	// | resnet20.linf8 + vgg11.linf8 | 2 | robust CNNs |
+	// | resnet20.linf8 | 1 | robust CNNs |
+	// | vit_tiny_patch16_224 | 1 | standard transformers |
+	// | cct_small | 1 | robust transformers |
+	// | resnet20 + resnet20.linf8 + vit_tiny_patch16_224 | 3 | CNNs with transformers |
+}
+
+func ExampleModels() {
+	s := figurestest.Study()
+	fmt.Print(figures.Models(s.Cards["resnet20"], s.Cards["cct_small.linf8"]).LaTeX())
+	// Output:
+	// \begin{table}
+	// \centering
+	// \caption{Models: architecture, training, source, licence and test accuracy as measured by this project.}
+	// \label{tab:table1}
+	// \begin{tabular}{llllll}
+	// \toprule
+	// model & kind & training & source & licence & accuracy \\
+	// \midrule
+	// resnet20 & CNN & standard & made up & none & 91.73 \% (cifar10 test) \\
+	// cct\_small.linf8 & transformer & robust & made up & none & 91.73 \% (cifar10 test) \\
+	// \bottomrule
+	// \end{tabular}
+	// \end{table}
+}
+
+func ExampleStages() {
+	s := figurestest.Study()
+	fmt.Print(figures.Stages(s.Cards["resnet20"]).CSV())
+	// Output:
+	// model,stage,layer,reason
+	// resnet20,early,layer1,"a reason, of words"
+	// resnet20,middle,layer2,"a reason, of words"
+	// resnet20,late,layer3,"a reason, of words"
+}
+
+func ExampleSettings() {
+	r := metamer.Recipe{Stage: "late", Images: metamer.ImageRef{Name: "photos", Count: 16, Size: 32}, Backend: "xla"}.WithDefaults()
+	fmt.Print(figures.Settings(r).Markdown())
+	// Output:
+	// | setting | value |
+	// |---|---|
+	// | optimiser | pgd |
+	// | step size | 1 (L2 norm per image), halved at 8 equal intervals |
+	// | steps | 1000 |
+	// | schedule | switch every 10 steps, order given |
+	// | inversion loss | relative-l2 |
+	// | penalties | none |
+	// | initial image | N(0.5, 0.05) clamped to [0,1] |
+	// | last ReLU of the stage | passes the gradient unchanged |
+	// | seed | 0 |
+	// | images | photos: 16 of 32² pixels |
+	// | null distribution | 1000 random pairs |
+	// | backend | xla |
+}
+
+func ExampleNumbers() {
+	s := figurestest.Study()
+	s.Sets = s.Sets[:1]
+	fmt.Print(figures.Numbers(s, figures.Metrics[7:]).HTML())
+	// Output:
+	// <table>
+	// <caption>Recognizability by members and by other observers, and image metrics, with 95 % intervals over images. Arrows point in the better direction. Settings: pgd, 1000 steps, start from noise, relative L2 loss.</caption>
+	// <thead><tr><th>model set</th><th>stage</th><th style="text-align:right">members ↑</th><th style="text-align:right">other observers ↑</th><th style="text-align:right">NIQE ↓</th></tr></thead>
+	// <tbody>
+	// <tr><td>resnet20</td><td>early</td><td style="text-align:right">0.920 (0.880–0.960)</td><td style="text-align:right">0.920 (0.880–0.960)</td><td style="text-align:right">9.14 (8.64–9.64)</td></tr>
+	// <tr><td>resnet20</td><td>middle</td><td style="text-align:right">0.699 (0.659–0.739)</td><td style="text-align:right">0.478 (0.438–0.518)</td><td style="text-align:right">17.4 (16.9–17.9)</td></tr>
+	// <tr><td>resnet20</td><td>late</td><td style="text-align:right">0.478 (0.438–0.518)</td><td style="text-align:right">0.036 (-0.004–0.076)</td><td style="text-align:right">25.7 (25.2–26.2)</td></tr>
+	// </tbody>
+	// </table>
+}
