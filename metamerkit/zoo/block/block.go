@@ -22,8 +22,12 @@ func At(s *model.Scope, format string, args ...any) *model.Scope {
 	return s
 }
 
-// Weight reads the variable called name, of the given shape and of x's type.
+// Weight reads the variable called name, of the given shape and of x's type. It is
+// trainable in a graph under training, else frozen.
 func Weight(s *model.Scope, x *Node, name string, dims ...int) *Node {
+	if s.IsTraining(x.Graph()) {
+		return variable(s, x, name, true, dims...)
+	}
 	return s.VariableWithShape(name, shapes.Make(x.DType(), dims...)).SetTrainable(false).NodeValue(x.Graph())
 }
 
@@ -44,9 +48,12 @@ func Conv(s *model.Scope, x *Node, out, k, stride, pad int) *Node {
 
 // ConvNorm is a k×k convolution without bias, in the scope conv, followed by a
 // frozen batch normalisation (ε = 1e-5) in the scope norm. The normalisation is
-// folded into kernel and bias.
+// folded into kernel and bias. In training it normalises by the batch.
 func ConvNorm(conv, norm *model.Scope, x *Node, out, k, stride, pad int) *Node {
 	w := Weight(conv, x, "weight", k, k, channels(x), out)
+	if conv.IsTraining(x.Graph()) {
+		return batchNorm(norm, convolve(x, w, stride, pad), 1e-5)
+	}
 	gain, bias := Weight(norm, x, "weight", out), Weight(norm, x, "bias", out)
 	mean, variance := Weight(norm, x, "running_mean", out), Weight(norm, x, "running_var", out)
 	scale := Div(gain, Sqrt(AddScalar(variance, 1e-5)))
