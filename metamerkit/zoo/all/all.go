@@ -6,4 +6,6 @@ import (
 	_ "github.com/ensemble-metamers/metamers/metamerkit/zoo/resnet"      // family resnet
 	_ "github.com/ensemble-metamers/metamers/metamerkit/zoo/resnetcifar" // family resnet_cifar
 	_ "github.com/ensemble-metamers/metamers/metamerkit/zoo/resnetsmall" // family resnet_small
+	_ "github.com/ensemble-metamers/metamers/metamerkit/zoo/swin"        // family swin
+	_ "github.com/ensemble-metamers/metamers/metamerkit/zoo/vit"         // family vit
 )

@@ -1,0 +1,57 @@
+package block
+
+import (
+	"fmt"
+	"math"
+
+	. "github.com/gomlx/gomlx/core/graph"
+)
+
+// Activation returns the function that timm knows by that name: gelu (exact),
+// gelu_tanh, quick_gelu, relu.
+func Activation(name string) (func(x *Node) *Node, error) {
+	switch name {
+	case "gelu":
+		return GELU, nil
+	case "gelu_tanh":
+		return GELUTanh, nil
+	case "quick_gelu":
+		return QuickGELU, nil
+	case "relu":
+		return ReLU, nil
+	}
+	return nil, fmt.Errorf("activation %q: expected gelu, gelu_tanh, quick_gelu or relu", name)
+}
+
+// GELU is x·Φ(x), Φ the normal distribution function (Hendrycks & Gimpel 2016,
+// arXiv:1606.08415).
+func GELU(x *Node) *Node {
+	return Mul(x, MulScalar(AddScalar(erf(MulScalar(x, math.Sqrt2/2)), 1), 0.5))
+}
+
+// GELUTanh is the approximation of GELU by tanh, of SigLIP and the JAX models.
+func GELUTanh(x *Node) *Node {
+	cube := Mul(Square(x), x)
+	y := Tanh(MulScalar(Add(x, MulScalar(cube, 0.044715)), math.Sqrt(2/math.Pi)))
+	return Mul(x, MulScalar(AddScalar(y, 1), 0.5))
+}
+
+// QuickGELU is x·sigmoid(1.702 x), of OpenAI's CLIP.
+func QuickGELU(x *Node) *Node { return Mul(x, Logistic(MulScalar(x, 1.702))) }
+
+// erf is the error function. The Go backend's own starts workers while it holds
+// one and waits for ever where there is only one (docs/upstream.md, "Independent
+// convolutions wait for each other"); there it is Abramowitz & Stegun 7.1.26,
+// which is 1.5e-7 off at most.
+func erf(x *Node) *Node {
+	if x.Graph().Backend().Name() != "go" {
+		return Erf(x)
+	}
+	a := Abs(x)
+	t := Reciprocal(AddScalar(MulScalar(a, 0.3275911), 1))
+	p := MulScalar(t, 1.061405429)
+	for _, c := range []float64{-1.453152027, 1.421413741, -0.284496736, 0.254829592} {
+		p = Mul(t, AddScalar(p, c))
+	}
+	return Mul(StopGradient(Sign(x)), OneMinus(Mul(p, Exp(Neg(Square(x))))))
+}

@@ -1,0 +1,55 @@
+package block
+
+import (
+	"math"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+)
+
+// LinearNoBias applies y = xW on the last axis.
+func LinearNoBias(s *model.Scope, x *Node, out int) *Node {
+	return DotGeneral(x, []int{x.Rank() - 1}, nil, Weight(s, x, "weight", channels(x), out), []int{0}, nil)
+}
+
+// MLP is fc1, act, fc2, back to the width of x.
+func MLP(s *model.Scope, x *Node, hidden int, act func(*Node) *Node) *Node {
+	return Linear(At(s, "fc2"), act(Linear(At(s, "fc1"), x, hidden)), channels(x))
+}
+
+// Attention is multi-head self-attention on x [B,T,C] (Vaswani et al. 2017), with
+// the variables of timm's: one matrix qkv [C,3C] (query, key, value; in each of
+// them the heads), with a bias if qkvBias, then proj. bias is added to the scores
+// and must broadcast to [B,heads,T,T]; nil for none.
+func Attention(s *model.Scope, x *Node, heads int, qkvBias bool, bias *Node) *Node {
+	b, t, c := x.Shape().Dim(0), x.Shape().Dim(1), channels(x)
+	linear := LinearNoBias
+	if qkvBias {
+		linear = Linear
+	}
+	qkv := Reshape(linear(At(s, "qkv"), x, 3*c), b, t, 3, heads, c/heads)
+	part := func(i int) *Node {
+		return Squeeze(Slice(qkv, AxisRange(), AxisRange(), AxisElem(i)), 2) // [B,T,heads,C/heads]
+	}
+	return Linear(At(s, "proj"), Attend(part(0), part(1), part(2), bias), c)
+}
+
+// Attend is softmax(q·kᵀ/√D + bias)·v for each head: q [B,Q,H,D], k and v [B,T,H,D]
+// → [B,Q,H·D].
+func Attend(q, k, v, bias *Node) *Node {
+	d := channels(q)
+	q = MulScalar(q, 1/math.Sqrt(float64(d)))
+	scores := DotGeneral(q, []int{3}, []int{0, 2}, k, []int{3}, []int{0, 2}) // [B,H,Q,T]
+	if bias != nil {
+		scores = Add(scores, bias)
+	}
+	y := DotGeneral(softmax(scores), []int{3}, []int{0, 1}, v, []int{1}, []int{0, 2}) // [B,H,Q,D]
+	y = TransposeAllAxes(y, 0, 2, 1, 3)
+	return Reshape(y, y.Shape().Dim(0), y.Shape().Dim(1), -1)
+}
+
+// softmax over the last axis.
+func softmax(x *Node) *Node {
+	e := Exp(Sub(x, StopGradient(ReduceAndKeep(x, ReduceMax, -1))))
+	return Mul(e, Reciprocal(ReduceAndKeep(e, ReduceSum, -1)))
+}

@@ -1,0 +1,63 @@
+package zoo
+
+import (
+	"fmt"
+	"maps"
+	"math"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/stage"
+	"github.com/ensemble-metamers/metamers/metamerkit/zoo/block"
+)
+
+// Embedding ends the forward pass of a model without a classifier: x [B,D] with
+// each image's vector scaled to length 1, marked as the layer "embedding". Its
+// products are cosines, between images or with the texts of the same CLIP.
+func Embedding(x *Node) *Node {
+	length := Sqrt(ReduceAndKeep(Square(x), ReduceSum, -1))
+	return stage.Mark(Div(x, AddScalar(length, 1e-12)), "embedding")
+}
+
+// ZeroShot makes a classifier of a model without one: logits [B,K] are scale times
+// the cosines of the image's embedding with K class embeddings, those of texts such
+// as "a photo of a dog", each a row of D values (any length but zero). scale is
+// CLIP's exp(logit_scale), 100 for OpenAI's; 0 means 100. The new net shares the
+// weights of n, and "logits" is one of its layers.
+func ZeroShot(n *Net, classes [][]float32, scale float64) (*Net, error) {
+	if len(classes) == 0 || len(classes[0]) == 0 {
+		return nil, fmt.Errorf("zoo: zero-shot classes: no class embeddings")
+	}
+	if scale == 0 {
+		scale = 100
+	}
+	k, d := len(classes), len(classes[0])
+	flat := make([]float32, d*k) // [D,K]
+	for i, c := range classes {
+		if len(c) != d {
+			return nil, fmt.Errorf("zoo: zero-shot classes: embedding %d has %d values, expected %d as the first", i, len(c), d)
+		}
+		sum := 0.0
+		for _, v := range c {
+			sum += float64(v) * float64(v)
+		}
+		if !(sum > 0) || math.IsInf(sum, 0) {
+			return nil, fmt.Errorf("zoo: zero-shot classes: embedding %d has the squared length %v, expected a finite one above 0", i, sum)
+		}
+		for j, v := range c {
+			flat[j*k+i] = float32(scale * float64(v) / math.Sqrt(sum))
+		}
+	}
+	weights := maps.Clone(n.Weights)
+	weights["/zero_shot/weight"] = tensors.FromFlatDataAndDimensions(flat, d, k)
+	forward := func(s *model.Scope, images *Node) *Node {
+		x := n.Forward(s, images)
+		if x.Rank() != 2 || x.Shape().Dim(1) != d {
+			panic(fmt.Errorf("zero-shot classes: embeddings of %d values, the model's are %v", d, x.Shape()))
+		}
+		return stage.Mark(block.LinearNoBias(block.At(s, "zero_shot"), x, k), "logits")
+	}
+	return &Net{Forward: forward, Weights: weights}, nil
+}
