@@ -1,0 +1,213 @@
+package evaluate
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"gonum.org/v1/gonum/stat/distuv"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+// Methods are the ways to make an interval from bootstrap replicates (Efron &
+// Tibshirani 1993, chapters 13 and 14): the replicates' own quantiles; those
+// mirrored at the estimate; or corrected for bias and acceleration.
+var Methods = []string{"percentile", "basic", "bca"}
+
+// Bootstrap says how intervals over images are made. Its zero value is 2000
+// resamples, 95 %, BCa.
+type Bootstrap struct {
+	Resamples int     // default 2000
+	Level     float64 // default 0.95
+	Method    string  // one of Methods, default bca; for JSD, CKA and RSA basic
+	Seed      uint64  // resample r of n images is the same for every measure
+}
+
+func (b Bootstrap) withDefaults() Bootstrap {
+	if b.Resamples == 0 {
+		b.Resamples = 2000
+	}
+	if b.Level == 0 {
+		b.Level = 0.95
+	}
+	if b.Method == "" {
+		b.Method = "bca"
+	}
+	return b
+}
+
+// ofPairs is b for a value that comes from pairs of images.
+func (b Bootstrap) ofPairs() Bootstrap {
+	if b.Method == "" {
+		b.Method = "basic"
+	}
+	return b
+}
+
+// Validate reports the first setting that cannot be used.
+func (b Bootstrap) Validate() error {
+	b = b.withDefaults()
+	switch {
+	case !slices.Contains(Methods, b.Method):
+		return fmt.Errorf("evaluate: %w", metamer.Unknown("bootstrap method", b.Method, Methods))
+	case b.Resamples < 100:
+		return fmt.Errorf("evaluate: %d bootstrap resamples, expected at least 100", b.Resamples)
+	case !(b.Level > 0 && b.Level < 1):
+		return fmt.Errorf("evaluate: the level of the interval is %v, expected a share between 0 and 1", b.Level)
+	}
+	return nil
+}
+
+// Statistic computes a value from images of which image i was drawn weight[i] times.
+// It must not keep weight.
+type Statistic func(weight []int) float64
+
+// Interval resamples n images with replacement. Where the statistic cannot be
+// computed for more than one in twenty resamples, or there are fewer than two
+// images, the interval is Undefined.
+func (b Bootstrap) Interval(n int, stat Statistic) (low, high float64, err error) {
+	if err := b.Validate(); err != nil {
+		return math.NaN(), math.NaN(), err
+	}
+	return b.withDefaults().interval(n, stat, func(r int, weight []int) {
+		rng := rand.New(rand.NewPCG(b.Seed, uint64(r)))
+		for range weight {
+			weight[rng.IntN(n)]++
+		}
+	})
+}
+
+// interval takes the resamples from draw, which adds to weight.
+func (b Bootstrap) interval(n int, stat Statistic, draw func(r int, weight []int)) (low, high float64, err error) {
+	low, high = math.NaN(), math.NaN()
+	if n < 2 {
+		return low, high, undefined("%d image has no interval", n)
+	}
+	weight := make([]int, n)
+	all := func(v int) []int {
+		for i := range weight {
+			weight[i] = v
+		}
+		return weight
+	}
+	estimate := stat(all(1))
+	replicates := make([]float64, 0, b.Resamples)
+	for r := range b.Resamples {
+		draw(r, all(0))
+		if v := stat(weight); !math.IsNaN(v) {
+			replicates = append(replicates, v)
+		}
+	}
+	if math.IsNaN(estimate) || len(replicates) < b.Resamples-b.Resamples/20 {
+		return low, high, undefined("the value is not defined for %d of %d resamples", b.Resamples-len(replicates), b.Resamples)
+	}
+	slices.Sort(replicates)
+	tail := (1 - b.Level) / 2
+	switch b.Method {
+	case "percentile":
+		return quantile(replicates, tail), quantile(replicates, 1-tail), nil
+	case "basic":
+		return 2*estimate - quantile(replicates, 1-tail), 2*estimate - quantile(replicates, tail), nil
+	}
+	jack := make([]float64, n)
+	for i := range jack {
+		all(1)[i] = 0
+		jack[i] = stat(weight)
+	}
+	lo, hi := bca(estimate, replicates, jack, tail)
+	return quantile(replicates, lo), quantile(replicates, hi), nil
+}
+
+// bca returns the shares of the replicates that bound the interval. Where all
+// replicates lie on one side of the estimate, or are one value, the correction is
+// not defined and the percentile interval is used.
+func bca(estimate float64, replicates, jack []float64, tail float64) (lo, hi float64) {
+	below, equal := 0, 0
+	for _, v := range replicates {
+		if v < estimate {
+			below++
+		} else if v == estimate {
+			equal++
+		}
+	}
+	// Ties count half, as in scipy.stats.bootstrap.
+	z0 := distuv.UnitNormal.Quantile((float64(below) + float64(equal)/2) / float64(len(replicates)))
+	mean := 0.0
+	for _, v := range jack {
+		mean += v / float64(len(jack))
+	}
+	cube, square := 0.0, 0.0
+	for _, v := range jack {
+		d := mean - v
+		cube, square = cube+d*d*d, square+d*d
+	}
+	a := 0.0
+	if square > 0 {
+		a = cube / (6 * math.Pow(square, 1.5))
+	}
+	if math.IsInf(z0, 0) || math.IsNaN(z0) || math.IsNaN(a) {
+		return tail, 1 - tail
+	}
+	at := func(share float64) float64 {
+		z := z0 + distuv.UnitNormal.Quantile(share)
+		return distuv.UnitNormal.CDF(z0 + z/(1-a*z))
+	}
+	return at(tail), at(1 - tail)
+}
+
+// quantile interpolates linearly, as numpy.percentile does.
+func quantile(sorted []float64, share float64) float64 {
+	at := share * float64(len(sorted)-1)
+	i := int(math.Floor(at))
+	if i+1 >= len(sorted) {
+		return sorted[len(sorted)-1]
+	}
+	return sorted[i] + (at-float64(i))*(sorted[i+1]-sorted[i])
+}
+
+// Mean returns the mean of one value an image, over the images that have one (NaN:
+// none), with its interval. Without any value it is Undefined. A share of which all
+// images agree (values all 0 or all 1) has no spread to resample: its interval is
+// Wilson's (1927).
+func (b Bootstrap) Mean(values []float64) (mean, low, high float64, count int, err error) {
+	mean, low, high = math.NaN(), math.NaN(), math.NaN()
+	kept := make([]float64, 0, len(values))
+	for _, v := range values {
+		if !math.IsNaN(v) {
+			kept = append(kept, v)
+		}
+	}
+	if count = len(kept); count == 0 {
+		return mean, low, high, 0, undefined("no image has a value")
+	}
+	stat := func(weight []int) float64 {
+		sum, n := 0.0, 0
+		for i, w := range weight {
+			sum, n = sum+float64(w)*kept[i], n+w
+		}
+		return sum / float64(n)
+	}
+	ones := make([]int, count)
+	for i := range ones {
+		ones[i] = 1
+	}
+	mean = stat(ones)
+	if mean == 0 && slices.Max(kept) == 0 && slices.Min(kept) == 0 || slices.Min(kept) == 1 && slices.Max(kept) == 1 {
+		low, high = Wilson(int(mean)*count, count, b.withDefaults().Level)
+		return mean, low, high, count, b.Validate()
+	}
+	low, high, err = b.Interval(count, stat)
+	return mean, low, high, count, err
+}
+
+// Wilson is the score interval of a share of k among n (Wilson 1927).
+func Wilson(k, n int, level float64) (low, high float64) {
+	z := distuv.UnitNormal.Quantile((1 + level) / 2)
+	p, m := float64(k)/float64(n), float64(n)
+	middle := p + z*z/(2*m)
+	half := z * math.Sqrt(p*(1-p)/m+z*z/(4*m*m))
+	scale := 1 + z*z/m
+	return max((middle-half)/scale, 0), min((middle+half)/scale, 1)
+}

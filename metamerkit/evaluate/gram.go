@@ -1,0 +1,263 @@
+package evaluate
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas64"
+)
+
+// Source gives the activations of a number of images, block by block, so that they
+// need never be in memory together.
+type Source interface {
+	Len() int // images
+	Dim() int // values of one activation, flattened
+	// Read returns the activations of the images from ≤ i < to. They are only read,
+	// and not kept beyond the next two calls.
+	Read(ctx context.Context, from, to int) ([][]float32, error)
+}
+
+// Held is a Source that is in memory.
+type Held [][]float32
+
+func (h Held) Len() int { return len(h) }
+
+// Dim is the length of the first activation; all must have it.
+func (h Held) Dim() int {
+	if len(h) == 0 {
+		return 0
+	}
+	return len(h[0])
+}
+
+// Read returns a part of h.
+func (h Held) Read(_ context.Context, from, to int) ([][]float32, error) { return h[from:to], nil }
+
+// Ranked is a Source of the ranks of src's activations (1-based, ties averaged),
+// exact in float32 up to 2²³ values. Activations that are not finite stay as they
+// are.
+func Ranked(src Source) Source { return ranked{src} }
+
+type ranked struct{ Source }
+
+func (r ranked) Read(ctx context.Context, from, to int) ([][]float32, error) {
+	acts, err := r.Source.Read(ctx, from, to)
+	if err != nil {
+		return nil, err
+	}
+	out := make([][]float32, len(acts))
+	for i, a := range acts {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if _, _, ok := span(a); !ok {
+			out[i] = a
+			continue
+		}
+		out[i] = ranks32(a)
+	}
+	return out, nil
+}
+
+// ranks32 are ranks of values that are all finite.
+func ranks32(a []float32) []float32 {
+	order := make([]int32, len(a))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortFunc(order, func(i, j int32) int {
+		switch {
+		case a[i] < a[j]:
+			return -1
+		case a[i] > a[j]:
+			return 1
+		}
+		return 0
+	})
+	out := make([]float32, len(a))
+	for i := 0; i < len(order); {
+		j := i
+		for j < len(order) && a[order[j]] == a[order[i]] {
+			j++
+		}
+		for _, k := range order[i:j] {
+			out[k] = float32(i+j+1) / 2
+		}
+		i = j
+	}
+	return out
+}
+
+// span returns the smallest and largest value, and whether all are finite.
+func span(a []float32) (lo, hi float32, finite bool) {
+	lo, hi = float32(math.Inf(1)), float32(math.Inf(-1))
+	for _, v := range a {
+		if v != v || v > math.MaxFloat32 || v < -math.MaxFloat32 {
+			return 0, 0, false
+		}
+		lo, hi = min(lo, v), max(hi, v)
+	}
+	return lo, hi, len(a) > 0
+}
+
+// Gram holds the inner products of the activations of N images, from which every
+// measure of representational similarity follows.
+type Gram struct {
+	N, Dim  int
+	centred []float64 // [N,N]: Σₖ (xᵢₖ − mᵢ)(xⱼₖ − mⱼ)
+	mean    []float64 // [N]
+	flaw    []flaw    // [N]
+}
+
+// flaw says what is wrong with an activation.
+type flaw uint8
+
+const (
+	constant1 flaw = 1 + iota // all its values are equal: no correlation
+	infinite                  // a value is NaN or infinite
+)
+
+// blockBytes is what two blocks of activations may take unless a caller says
+// otherwise.
+const blockBytes = 1 << 30
+
+// columns of a block are converted to float64 and multiplied at once.
+const columns = 4096
+
+// NewGram computes the inner products of all pairs, in float64, from blocks of
+// activations that together take at most about memory bytes (0: 1 GiB). Blocks are
+// read again as needed: (k²−k)/2+1 reads for k blocks.
+func NewGram(ctx context.Context, src Source, memory int64) (*Gram, error) {
+	n, dim := src.Len(), src.Dim()
+	if n == 0 || dim == 0 {
+		return nil, fmt.Errorf("evaluate: %d images with activations of %d values", n, dim)
+	}
+	if memory == 0 {
+		memory = blockBytes
+	}
+	g := &Gram{N: n, Dim: dim, centred: make([]float64, n*n), mean: make([]float64, n), flaw: make([]flaw, n)}
+	size := int(min(max(memory/(8*int64(dim)), 1), 1024, int64(n)))
+	read := func(from int) ([][]float32, error) {
+		to := min(from+size, n)
+		acts, err := src.Read(ctx, from, to)
+		if err != nil {
+			return nil, err
+		}
+		if len(acts) != to-from {
+			return nil, fmt.Errorf("evaluate: %d activations for the images %d to %d", len(acts), from, to-1)
+		}
+		for i, a := range acts {
+			if len(a) != dim {
+				return nil, fmt.Errorf("evaluate: the activation of image %d has %d values, expected %d", from+i, len(a), dim)
+			}
+		}
+		return acts, ctx.Err()
+	}
+	for a := 0; a < n; a += size {
+		left, err := read(a)
+		if err != nil {
+			return nil, err
+		}
+		for i, v := range left {
+			g.note(a+i, v)
+		}
+		if err := g.multiply(ctx, a, left, a, left); err != nil {
+			return nil, err
+		}
+		// The blocks before this one, whose means are known by now.
+		for b := 0; b < a; b += size {
+			right, err := read(b)
+			if err != nil {
+				return nil, err
+			}
+			if err := g.multiply(ctx, a, left, b, right); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return g, nil
+}
+
+func (g *Gram) note(i int, a []float32) {
+	lo, hi, finite := span(a)
+	if !finite {
+		g.flaw[i] = infinite
+		return
+	}
+	if lo == hi {
+		g.flaw[i], g.mean[i] = constant1, float64(lo)
+		return
+	}
+	sum := 0.0
+	for _, v := range a {
+		sum += float64(v)
+	}
+	g.mean[i] = sum / float64(len(a))
+}
+
+// multiply fills the products of the block of images from a on with that from b on.
+func (g *Gram) multiply(ctx context.Context, a int, left [][]float32, b int, right [][]float32) error {
+	out := blas64.General{Rows: len(left), Cols: len(right), Stride: len(right), Data: make([]float64, len(left)*len(right))}
+	for k := 0; k < g.Dim; k += columns {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		l := g.part(a, left, k)
+		r := l
+		if a != b {
+			r = g.part(b, right, k)
+		}
+		blas64.Gemm(blas.NoTrans, blas.Trans, 1, l, r, 1, out)
+	}
+	for i := range left {
+		for j := range right {
+			v := out.Data[i*out.Stride+j]
+			g.centred[(a+i)*g.N+b+j], g.centred[(b+j)*g.N+a+i] = v, v
+		}
+	}
+	return nil
+}
+
+// part is a stretch of columns of a block, centred, in float64; zeros for flawed
+// activations.
+func (g *Gram) part(first int, acts [][]float32, from int) blas64.General {
+	to := min(from+columns, g.Dim)
+	m := blas64.General{Rows: len(acts), Cols: to - from, Stride: to - from, Data: make([]float64, len(acts)*(to-from))}
+	for i, a := range acts {
+		if g.flaw[first+i] != 0 {
+			continue
+		}
+		mean, row := g.mean[first+i], m.Data[i*m.Stride:(i+1)*m.Stride]
+		for j, v := range a[from:to] {
+			row[j] = float64(v) - mean
+		}
+	}
+	return m
+}
+
+// Product returns Σₖ xᵢₖ xⱼₖ; NaN where an activation is not finite.
+func (g *Gram) Product(i, j int) float64 {
+	if g.flaw[i] == infinite || g.flaw[j] == infinite {
+		return math.NaN()
+	}
+	return g.centred[i*g.N+j] + float64(g.Dim)*g.mean[i]*g.mean[j]
+}
+
+// Pearson returns the correlation of two activations; NaN where one is constant or
+// not finite. Of a Gram of ranks it is Spearman's.
+func (g *Gram) Pearson(i, j int) float64 {
+	if g.flaw[i] != 0 || g.flaw[j] != 0 {
+		return math.NaN()
+	}
+	return clamp(g.centred[i*g.N+j] / math.Sqrt(g.centred[i*g.N+i]*g.centred[j*g.N+j]))
+}
+
+// Cosine returns the cosine of two activations; NaN where one is zero or not finite.
+func (g *Gram) Cosine(i, j int) float64 {
+	return clamp(g.Product(i, j) / math.Sqrt(g.Product(i, i)*g.Product(j, j)))
+}
+
+func clamp(v float64) float64 { return min(max(v, -1), 1) }

@@ -1,0 +1,76 @@
+package evaluate
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+// Similarities are the measures of representational similarity of two images: the
+// correlation, cosine and rank correlation of their activations.
+var Similarities = []string{"pearson", "cosine", "spearman"}
+
+// Matrix holds the similarity of every pair of N images.
+type Matrix struct {
+	N      int
+	Kind   string    // one of Similarities
+	Values []float64 // [N,N], symmetric; NaN where one activation has none
+	flawed int       // images without similarities
+	why    string
+}
+
+// Matrix returns the similarities of a kind, of which "spearman" asks that g is of
+// ranks (see Ranked).
+func (g *Gram) Matrix(kind string) (*Matrix, error) {
+	m := &Matrix{N: g.N, Kind: kind, Values: make([]float64, g.N*g.N)}
+	of := g.Pearson
+	switch kind {
+	case "pearson", "spearman":
+		m.why = "constant or not finite"
+	case "cosine":
+		of, m.why = g.Cosine, "zero or not finite"
+	default:
+		return nil, fmt.Errorf("evaluate: %w", metamer.Unknown("similarity", kind, Similarities))
+	}
+	for i := range g.N {
+		for j := i; j < g.N; j++ {
+			v := of(i, j)
+			m.Values[i*g.N+j], m.Values[j*g.N+i] = v, v
+		}
+		if math.IsNaN(m.Values[i*g.N+i]) {
+			m.flawed++
+		}
+	}
+	return m, nil
+}
+
+// NewMatrix computes the similarities of a kind from activations, block by block
+// (see NewGram).
+func NewMatrix(ctx context.Context, src Source, kind string, memory int64) (*Matrix, error) {
+	if kind == "spearman" {
+		src = Ranked(src)
+	}
+	g, err := NewGram(ctx, src, memory)
+	if err != nil {
+		return nil, err
+	}
+	return g.Matrix(kind)
+}
+
+// Pairs returns the similarities of the images i < j, row by row. A flawed image
+// or fewer than three images are Undefined: one pair is no distribution.
+func (m *Matrix) Pairs() ([]float64, error) {
+	if m.N < 3 {
+		return nil, undefined("%d images have %d pairs, expected at least 3 images", m.N, m.N*(m.N-1)/2)
+	}
+	if m.flawed > 0 {
+		return nil, undefined("the activations of %d of %d images are %s", m.flawed, m.N, m.why)
+	}
+	out := make([]float64, 0, m.N*(m.N-1)/2)
+	for i := range m.N {
+		out = append(out, m.Values[i*m.N+i+1:(i+1)*m.N]...)
+	}
+	return out, nil
+}
