@@ -20,7 +20,8 @@ import (
 // used longest ago goes first.
 const maxCompiled = 64
 
-// Engine is safe for use by several goroutines; its work is done one at a time.
+// Engine is safe for use by several goroutines. One of them computes at a time; long
+// work lets others in between its chunks of steps (yield).
 type Engine struct {
 	Backend *backend.Backend
 
@@ -90,6 +91,14 @@ func (e *Engine) subject(model, stage string) (synth.Subject, error) {
 		return synth.Subject{}, fmt.Errorf("engine: model %s: %w", c.Name, metamer.Unknown("stage", stage, append(append([]string{}, metamer.Stages...), layers...)))
 	}
 	return synth.Subject{Card: c, Net: net, Layer: layer}, nil
+}
+
+// yield lets another goroutine that waits for the engine have it, and takes it
+// back. A mutex gives itself to whoever waited longest once that is a millisecond,
+// so that several clients take turns chunk by chunk.
+func (e *Engine) yield() {
+	e.mu.Unlock()
+	e.mu.Lock()
 }
 
 // kept returns what make gives, from the cache if it is there.

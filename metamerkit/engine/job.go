@@ -20,7 +20,8 @@ type job struct {
 	work     *runs.Work
 	began    time.Time
 
-	saved time.Time
+	saved time.Time // the last checkpoint
+	shown time.Time // the last preview
 	state jobState
 	start []float32     // [N,S,S,3]
 	done  []float32     // pixels of finished batches
@@ -79,7 +80,16 @@ func (j *job) run(ctx context.Context) (*metamer.Run, error) {
 func (j *job) batch(ctx context.Context, loop *synth.Loop, c *synth.Cursor, per int) error {
 	n := j.r.Images.Count
 	loop.Each = func(c *synth.Cursor, last []float64) error {
-		j.q.Progress(metamer.Progress{Phase: "synthesis", Step: c.Step, Steps: j.r.Steps, Image: j.state.First, Images: n, Loss: last})
+		p := metamer.Progress{Phase: "synthesis", Step: c.Step, Steps: j.r.Steps, Image: j.state.First, Images: n, Loss: last}
+		if j.q.PreviewEvery > 0 && time.Since(j.shown) >= j.q.PreviewEvery {
+			if err := c.Fetch(); err != nil {
+				return err
+			}
+			p.Preview = c.Images[:min(j.r.Batch, n-j.state.First)*per]
+			j.shown = time.Now()
+		}
+		j.q.Progress(p)
+		j.e.yield()
 		if j.work != nil && time.Since(j.saved) >= j.q.CheckpointEvery {
 			return j.save(c)
 		}

@@ -6,25 +6,14 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/images"
+	"github.com/ensemble-metamers/metamers/metamerkit/ask"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/runs"
 	"github.com/ensemble-metamers/metamers/metamerkit/synth"
 )
 
-// Request is a recipe with the images it speaks of, and where its run goes.
-type Request struct {
-	Recipe metamer.Recipe // of Models only the names need be set; Images and Versions are filled in
-	Images *images.Set
-	Given  *images.Set // the initial images of Start.Kind "image": one, or one an image
-	Store  *runs.Store // nil: the run is not saved
-
-	CheckpointEvery time.Duration // default 30 s
-	Progress        func(metamer.Progress)
-	Warn            func(string)
-	// Extra returns further files to save with the run.
-	Extra func(*metamer.Run) map[string]func(path string) error
-}
+// Request is what Synthesize is asked.
+type Request = ask.Synthesis
 
 // Resolve fills in what the recipe leaves open: defaults, full model names with
 // checksums, the images' reference and software versions.

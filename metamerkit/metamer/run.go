@@ -82,4 +82,7 @@ type Progress struct {
 	Image  int       // images finished before this batch
 	Images int       // images in all
 	Loss   []float64 // mean over the batch, one a member; NaN while not yet seen
+	// Preview holds the batch's images so far, [n,Size,Size,3], where a preview was
+	// asked for and is due. It is valid during the call only.
+	Preview []float32
 }

@@ -1,0 +1,37 @@
+// Package ask holds what is asked of an engine and how it answers. It links no
+// GoMLX, so that programs which reach the engine over a socket stay small.
+package ask
+
+import (
+	"context"
+	"time"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/runs"
+)
+
+// Engine carries out what it is asked: in this process (package engine) or in one
+// of its own (package remote). Cancelling ctx ends the work within one chunk of
+// steps; what was done is kept.
+type Engine interface {
+	Synthesize(ctx context.Context, q Synthesis) (*metamer.Run, error)
+}
+
+// Synthesis is a recipe with the images it speaks of, and where its run goes.
+type Synthesis struct {
+	Recipe metamer.Recipe // of Models only the names need be set; Images and Versions are filled in
+	Images *images.Set
+	Given  *images.Set // the initial images of Start.Kind "image": one, or one an image
+	Store  *runs.Store // nil: the run is not saved
+
+	CheckpointEvery time.Duration // default 30 s
+	// PreviewEvery asks for the images so far in Progress, no more often than this; 0:
+	// never.
+	PreviewEvery time.Duration
+	Progress     func(metamer.Progress)
+	Warn         func(string)
+	// Extra returns further files to save with the run. An engine in another process
+	// adds its own.
+	Extra func(*metamer.Run) map[string]func(path string) error
+}
