@@ -10,7 +10,7 @@ STEPS ?= 1000
 # do not know it build without.
 SIMD := $(shell [ "$$(go env GOARCH)" != amd64 ] || ! GOEXPERIMENT=simd go version >/dev/null 2>&1 || echo simd)
 # Packages with goroutines or locks.
-RACE_PKGS ?= ./metamerkit/stage ./metamerkit/runs ./metamerkit/weights ./metamerkit/evaluate ./metamerkit/fetch
+RACE_PKGS ?= ./metamerkit/remote ./metamerkit/stage ./metamerkit/runs ./metamerkit/weights ./metamerkit/evaluate ./metamerkit/fetch
 GO_SOURCES := $(shell find cmd metamerkit models testdata/photos -name '*.go' -o -name '*.json' -o -name 'labels.tsv') go.mod go.sum
 
 # Targets run one after the other whatever -j says: each uses all cores itself.

@@ -34,6 +34,7 @@ type cli struct {
 	Data        dataCmd        `cmd:"" help:"Download data sets."`
 	Runs        runsCmd        `cmd:"" help:"List, show or remove runs."`
 	Activations activationsCmd `cmd:"" help:"Write a model's activations of images to an .npz file."`
+	Engine      engineCmd      `cmd:"" help:"The engine that notebooks share: serve, status, stop."`
 	Doctor      doctorCmd      `cmd:"" help:"Say what was found, where, and what to do about what is missing."`
 	BenchStep   benchStepCmd   `cmd:"" hidden:"" help:"Time synthesis steps, driven over standard input (see bench/)."`
 }

@@ -4,8 +4,11 @@ package engine
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
@@ -29,6 +32,7 @@ type Engine struct {
 	nets     map[string]*zoo.Net
 	compiled map[string]any
 	order    []string // keys of compiled, the latest used last
+	loaded   atomic.Pointer[[]string]
 }
 
 // Open opens a backend (see backend.Open) and returns an engine on it.
@@ -73,6 +77,8 @@ func (e *Engine) Model(name string) (*card.Card, *zoo.Net, error) {
 		return nil, nil, err
 	}
 	e.nets[c.Name] = net
+	names := slices.Sorted(maps.Keys(e.nets))
+	e.loaded.Store(&names)
 	return c, net, nil
 }
 
@@ -91,6 +97,14 @@ func (e *Engine) subject(model, stage string) (synth.Subject, error) {
 		return synth.Subject{}, fmt.Errorf("engine: model %s: %w", c.Name, metamer.Unknown("stage", stage, append(append([]string{}, metamer.Stages...), layers...)))
 	}
 	return synth.Subject{Card: c, Net: net, Layer: layer}, nil
+}
+
+// Loaded lists the models in memory, by name. It does not wait for work under way.
+func (e *Engine) Loaded() []string {
+	if names := e.loaded.Load(); names != nil {
+		return *names
+	}
+	return nil
 }
 
 // yield lets another goroutine that waits for the engine have it, and takes it

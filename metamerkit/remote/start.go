@@ -1,0 +1,147 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Options say which engine Connect wants.
+type Options struct {
+	// Address of an engine that runs elsewhere (default: the environment's
+	// METAMERS_ENGINE), such as tcp:127.0.0.1:7000, and its token
+	// (METAMERS_ENGINE_TOKEN). Such an engine is never started from here.
+	Address, Token string
+	// Program starts an engine where none runs: the command metamers (default:
+	// METAMERS_PROGRAM, then the one on PATH).
+	Program  string
+	Backend  string        // see backend.Kind; "" is auto
+	Patience time.Duration // how long an engine may take to start; default 60 s
+	// Say, if set, is told that an engine is being started.
+	Say func(string)
+}
+
+func (o Options) filled() Options {
+	or := func(v *string, env, fallback string) {
+		if *v == "" {
+			*v = os.Getenv(env)
+		}
+		if *v == "" {
+			*v = fallback
+		}
+	}
+	or(&o.Address, "METAMERS_ENGINE", "")
+	or(&o.Token, "METAMERS_ENGINE_TOKEN", "")
+	or(&o.Program, "METAMERS_PROGRAM", "metamers")
+	or(&o.Backend, "METAMERS_BACKEND", "auto")
+	if o.Patience == 0 {
+		o.Patience = time.Minute
+	}
+	if o.Say == nil {
+		o.Say = func(string) {}
+	}
+	return o
+}
+
+// Connect returns a client of the engine that o asks for, and starts one where none
+// runs. An idle engine whose program has been replaced since is started again.
+func Connect(ctx context.Context, o Options) (*Client, error) {
+	o = o.filled()
+	if o.Address != "" {
+		c, err := Dial(o.Address, o.Token)
+		if err != nil {
+			return nil, err
+		}
+		_, err = c.Status(ctx)
+		return c, err
+	}
+	dir, err := Dir(o.Backend)
+	if err != nil {
+		return nil, err
+	}
+	c, err := Dial(Address(dir), "")
+	if err != nil {
+		return nil, err
+	}
+	st, err := c.Status(ctx)
+	var old *VersionError
+	if errors.As(err, &old) || err == nil && st.Stale {
+		if st.Working > 0 {
+			return c, err // not in the middle of somebody's work
+		}
+		o.Say("the engine that runs is of an older build: starting it again")
+		if err := c.Stop(ctx); err != nil {
+			return nil, err
+		}
+		err = &UnreachableError{c.address, errors.New("stopped")}
+	}
+	var gone *UnreachableError
+	if !errors.As(err, &gone) {
+		return c, err
+	}
+	return c, start(ctx, o, dir, c)
+}
+
+// start runs the program apart from this process and waits until it answers.
+func start(ctx context.Context, o Options, dir string, c *Client) error {
+	program, err := exec.LookPath(o.Program)
+	if err != nil {
+		return fmt.Errorf("remote: the program metamers, which holds the engine, is not here: build it (make build) and put it on PATH, or name it in METAMERS_PROGRAM: %w", err)
+	}
+	logPath := filepath.Join(dir, "log.txt")
+	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_WRONLY|os.O_TRUNC|os.O_APPEND, 0o600)
+	if err != nil {
+		return fmt.Errorf("remote: %w", err)
+	}
+	defer log.Close()
+	o.Say("starting the engine (" + o.Backend + ")")
+	cmd := exec.Command(program, "engine", "serve", "--backend="+o.Backend)
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // an interrupt of the cell is not one of the engine
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("remote: starting the engine: %w", err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	deadline := time.NewTimer(o.Patience)
+	defer deadline.Stop()
+	for {
+		_, err := c.Status(ctx)
+		var gone *UnreachableError
+		if !errors.As(err, &gone) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-deadline.C:
+			return fmt.Errorf("remote: the engine has not answered within %s: %s", o.Patience, tail(logPath))
+		case why := <-ended:
+			// Another process may have started one at the same moment.
+			if _, err := c.Status(ctx); err == nil {
+				return nil
+			}
+			return fmt.Errorf("remote: the engine ended at once (%v): %s", why, tail(logPath))
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// tail is the end of a log for an error message.
+func tail(path string) string {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err.Error()
+	}
+	text := strings.TrimSpace(string(data))
+	if len(text) > 800 {
+		text = "…" + text[len(text)-800:]
+	}
+	return text
+}

@@ -1,0 +1,195 @@
+// Package remote reaches an engine in a process of its own: HTTP over a unix socket
+// that only its user can open, or over TCP with a token. It links no GoMLX.
+//
+// A request is one gob value, an answer a stream of gob events. When the client
+// goes away the request's context ends, and with it the work.
+package remote
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/runs"
+)
+
+// Protocol is raised whenever what goes over the wire changes.
+const Protocol = 1
+
+const (
+	contentType = "application/x-metamers-gob"
+
+	pathHello  = "/v1/hello"
+	pathSynth  = "/v1/synthesize"
+	pathHold   = "/v1/hold"
+	pathStop   = "/v1/stop"
+	maxRequest = 8 << 30 // bytes of one request: 13,000 images of 224²
+)
+
+// Status is what an engine says of itself.
+type Status struct {
+	Protocol int
+	PID      int
+	Backend  string
+	Program  string // path of the executable
+	Stale    bool   // the executable was replaced since it was started
+	Started  time.Time
+	Holders  int // clients that keep it alive
+	Working  int // requests under way
+	MemoryMB uint64
+	Models   []string // loaded
+}
+
+// floats are packed as little-endian bytes: gob would take five to nine bytes a
+// value and its time.
+type floats []float32
+
+// GobEncode implements gob.GobEncoder.
+func (f floats) GobEncode() ([]byte, error) {
+	b := make([]byte, 0, 4*len(f))
+	for _, v := range f {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+	}
+	return b, nil
+}
+
+// GobDecode implements gob.GobDecoder.
+func (f *floats) GobDecode(b []byte) error {
+	if len(b)%4 != 0 {
+		return fmt.Errorf("remote: %d bytes of float32", len(b))
+	}
+	*f = make(floats, len(b)/4)
+	for i := range *f {
+		(*f)[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
+	}
+	return nil
+}
+
+// imageSet is images.Set on the wire.
+type imageSet struct {
+	Name       string
+	Size       int
+	Names      []string
+	Labels     []int
+	ClassNames []string
+	Pixels     floats
+}
+
+func packSet(s *images.Set) *imageSet {
+	if s == nil {
+		return nil
+	}
+	return &imageSet{s.Name, s.Size, s.Names, s.Labels, s.ClassNames, s.Pixels}
+}
+
+// set checks that the parts fit each other, since it may come from anyone.
+func (s *imageSet) set() (*images.Set, error) {
+	if s == nil {
+		return nil, nil
+	}
+	n := len(s.Names)
+	if s.Size < 1 || s.Size > 4096 || len(s.Labels) != n || len(s.Pixels) != n*s.Size*s.Size*3 {
+		return nil, fmt.Errorf("remote: image set %q of %d names, %d labels and %d values for %d² pixels", s.Name, n, len(s.Labels), len(s.Pixels), s.Size)
+	}
+	return &images.Set{Name: s.Name, Size: s.Size, Names: s.Names, Labels: s.Labels, ClassNames: s.ClassNames, Pixels: s.Pixels}, nil
+}
+
+// synthesis is ask.Synthesis on the wire.
+type synthesis struct {
+	Recipe          metamer.Recipe
+	Images, Given   *imageSet
+	Store           string // "": not saved
+	CheckpointEvery time.Duration
+	PreviewEvery    time.Duration
+	Progress        bool
+}
+
+func packSynthesis(q ask.Synthesis) synthesis {
+	w := synthesis{Recipe: q.Recipe, Images: packSet(q.Images), Given: packSet(q.Given), CheckpointEvery: q.CheckpointEvery, PreviewEvery: q.PreviewEvery, Progress: q.Progress != nil}
+	if q.Store != nil {
+		w.Store = q.Store.Dir
+	}
+	return w
+}
+
+func (w synthesis) ask() (q ask.Synthesis, err error) {
+	q = ask.Synthesis{Recipe: w.Recipe, CheckpointEvery: w.CheckpointEvery, PreviewEvery: w.PreviewEvery}
+	if q.Images, err = w.Images.set(); err != nil {
+		return q, err
+	}
+	if q.Given, err = w.Given.set(); err != nil {
+		return q, err
+	}
+	if w.Store != "" {
+		q.Store, err = runs.Open(w.Store)
+	}
+	return q, err
+}
+
+// run is metamer.Run on the wire.
+type run struct {
+	Run             metamer.Run // without the pixels
+	Metamers, Start floats
+}
+
+func packRun(r *metamer.Run) *run {
+	w := &run{Run: *r, Metamers: r.Metamers, Start: r.Start}
+	w.Run.Metamers, w.Run.Start = nil, nil
+	return w
+}
+
+func (w *run) run() *metamer.Run {
+	r := w.Run
+	r.Metamers, r.Start = w.Metamers, w.Start
+	return &r
+}
+
+// progress is metamer.Progress on the wire.
+type progress struct {
+	Progress metamer.Progress // without the preview
+	Preview  floats
+}
+
+// event is one message of an answer; exactly one field is set. Alive says that
+// nothing has happened for a while.
+type event struct {
+	Alive    bool
+	Progress *progress
+	Warning  string
+	Run      *run
+	Failed   *failure
+}
+
+// failure is an error on the wire: what it says, and the kinds that callers branch
+// on.
+type failure struct {
+	Text     string
+	Canceled bool
+	Unknown  *metamer.UnknownError
+}
+
+func packError(err error) *failure {
+	f := &failure{Text: err.Error(), Canceled: errors.Is(err, context.Canceled)}
+	errors.As(err, &f.Unknown)
+	return f
+}
+
+// Error implements error.
+func (f *failure) Error() string { return f.Text }
+
+// Unwrap lets errors.As and errors.Is see what the error was.
+func (f *failure) Unwrap() error {
+	switch {
+	case f.Unknown != nil:
+		return f.Unknown
+	case f.Canceled:
+		return context.Canceled
+	}
+	return nil
+}
