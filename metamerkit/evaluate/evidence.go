@@ -120,13 +120,16 @@ func noise(a, b Vector) (sum float64) {
 	return sum
 }
 
+// nullStream keeps the pairs of the null apart from other draws of the same seed.
+const nullStream = 0x6e756c6c
+
 // NullOf measures random ordered pairs of different images (all pairs when there
 // are no more than asked for) and returns the largest value each measure reached.
 func NullOf(member string, acts []Vector, pairs int, seed uint64) metamer.Null {
 	n := len(acts)
 	all := n * (n - 1)
 	null := metamer.Null{Member: member, Pearson: -1, Spearman: -1, SNR: -maxSNR}
-	rng := rand.New(rand.NewPCG(seed, 0x6e756c6c))
+	rng := rand.New(rand.NewPCG(seed, nullStream))
 	for _, k := range pick(rng, all, pairs) {
 		i, j := k/(n-1), k%(n-1)
 		if j >= i {

@@ -1,6 +1,9 @@
 package evaluate
 
-import "testing"
+import (
+	"context"
+	"testing"
+)
 
 func TestJudge(t *testing.T) {
 	acts := []Vector{NewVector([]float32{1, 2, 3, 4}), NewVector([]float32{4, 1, 3, 2}), NewVector([]float32{9, 0, 2, -1})}
@@ -50,5 +53,33 @@ func TestNullIsTheMaximum(t *testing.T) {
 	}
 	if few := NullOf("m", acts, 2, 3); few.Pearson > p || few.SNR > snr || few.Pairs != 2 {
 		t.Errorf("2 pairs give %+v, beyond all pairs %+v", few, got)
+	}
+}
+
+// From inner products the null is the same.
+func TestNullFromGram(t *testing.T) {
+	ref, met := sampled(9, 40, 3)
+	ref = append(ref, met[0], ref[0], make([]float32, 40)) // an image twice, a dead layer
+	vectors := make([]Vector, len(ref))
+	for i, a := range ref {
+		vectors[i] = NewVector(a)
+	}
+	values, err := NewGram(context.Background(), ref, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ranked, err := NewGram(context.Background(), Ranked(ref), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pairs := range []int{1000, 20, 5} {
+		want := NullOf("m", vectors, pairs, 8)
+		got, err := NullFrom("m", values, ranked, pairs, 8)
+		if err != nil || got.Pairs != want.Pairs {
+			t.Fatalf("%+v, expected %+v: %v", got, want, err)
+		}
+		near(t, "Pearson", got.Pearson, want.Pearson, 1e-12)
+		near(t, "Spearman", got.Spearman, want.Spearman, 1e-12)
+		near(t, "SNR", got.SNR, want.SNR, 1e-9)
 	}
 }

@@ -16,7 +16,7 @@ type Row struct {
 	Low      float64 // bounds of the 95 % interval where Image is -1 and one was asked for, else NaN
 	High     float64
 	Count    int    // images behind the value: 1 for one image; 0 where there is no value
-	Reason   string // why Value is NaN, else ""
+	Reason   string // why Value, or an interval that was asked for, is NaN, else ""
 }
 
 // Rows are the results of an evaluation.

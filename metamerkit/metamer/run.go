@@ -74,9 +74,11 @@ func (r *Run) PassCount() int {
 	return n
 }
 
-// Progress is what a running synthesis reports.
+// Progress is what a running synthesis or evaluation reports. In an evaluation steps
+// are pairs of a run and an observer, and What names the one under way.
 type Progress struct {
-	Phase  string    // compile | start | synthesis | evidence
+	Phase  string    // compile | start | synthesis | evidence | evaluation
+	What   string
 	Step   int       // steps done by the batch
 	Steps  int       // steps of the batch
 	Image  int       // images finished before this batch

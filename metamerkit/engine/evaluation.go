@@ -1,0 +1,243 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/synth"
+	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
+)
+
+// Measures are the groups of measures that Evaluate takes (docs/evaluation.md):
+//
+//	recognizability  the observer's class for the metamer against that for the reference
+//	success          the metamer's activations against the null distribution
+//	jsd, cka, rsa    representational similarity of references and of metamers
+var Measures = []string{"recognizability", "success", "jsd", "cka", "rsa"}
+
+// Evaluation says what is to be measured. Its zero value, with runs, is everything
+// about each run by every model at hand that knows the same classes.
+type Evaluation struct {
+	Runs []*metamer.Run
+	// Images are the references of all runs; nil: each run's are opened again by the
+	// name in its recipe, and must have its SHA-256.
+	Images *images.Set
+	// Observers are models by name or alias. nil: the runs' members, and all models
+	// that are here and have the same labels as the first member.
+	Observers    []string
+	Measures     []string // of Measures; nil: all
+	Similarities []string // of evaluate.Similarities; nil: pearson
+	Bins         int      // of JSD, default evaluate.DefaultBins
+	Bootstrap    evaluate.Bootstrap
+	Batch        int   // images at a time, default 16
+	Memory       int64 // bytes that activations may take, default 1 GiB
+	Anew         bool  // measure again what is kept beside the runs
+	Progress     func(metamer.Progress)
+	Warn         func(string)
+}
+
+func (q Evaluation) withDefaults() Evaluation {
+	if q.Measures == nil {
+		q.Measures = Measures
+	}
+	if q.Similarities == nil {
+		q.Similarities = []string{"pearson"}
+	}
+	if q.Bins == 0 {
+		q.Bins = evaluate.DefaultBins
+	}
+	if q.Batch == 0 {
+		q.Batch = 16
+	}
+	if q.Memory == 0 {
+		q.Memory = 1 << 30
+	}
+	if q.Progress == nil {
+		q.Progress = func(metamer.Progress) {}
+	}
+	if q.Warn == nil {
+		q.Warn = func(string) {}
+	}
+	return q
+}
+
+func (q Evaluation) validate() error {
+	if len(q.Runs) == 0 {
+		return fmt.Errorf("engine: no runs to evaluate")
+	}
+	for _, m := range q.Measures {
+		if !slices.Contains(Measures, m) {
+			return fmt.Errorf("engine: %w", metamer.Unknown("measure", m, Measures))
+		}
+	}
+	for _, s := range q.Similarities {
+		if !slices.Contains(evaluate.Similarities, s) {
+			return fmt.Errorf("engine: %w", metamer.Unknown("similarity", s, evaluate.Similarities))
+		}
+	}
+	if q.Bins < 2 || q.Batch < 1 || q.Memory < 1 {
+		return fmt.Errorf("engine: %d bins, batch of %d, %d bytes of memory: expected at least 2, 1 and 1", q.Bins, q.Batch, q.Memory)
+	}
+	return q.Bootstrap.Validate()
+}
+
+// unit is one run judged by one observer.
+type unit struct {
+	run    *metamer.Run
+	refs   *images.Set
+	sum    string // of the references
+	judge  synth.Subject
+	member bool
+	// noLayer says why there are no activations to compare, "" if there are.
+	noLayer string
+	weights string // SHA-256 of the observer's
+}
+
+// Evaluate measures runs as observers see them. For each measure there is a row an
+// image where it has a value for one, and a row over all images with its interval;
+// behind the observers' rows come those of "members" and "non-members", the means
+// over the observers of each kind. What a measure cannot say is a row with NaN and
+// the reason.
+//
+// Rows are kept beside the runs, so that asking again is at once. Cancelling ctx ends
+// the work within a batch; what was finished is kept.
+func (e *Engine) Evaluate(ctx context.Context, q Evaluation) (metamer.Rows, error) {
+	q = q.withDefaults()
+	if err := q.validate(); err != nil {
+		return nil, err
+	}
+	units, err := e.units(q)
+	if err != nil {
+		return nil, err
+	}
+	// Units with the same references, observer and layer share what is read of them.
+	order := make([]int, len(units))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return strings.Compare(units[a].key(), units[b].key()) })
+	results := make([]metamer.Rows, len(units))
+	var refs *reading
+	for done, i := range order {
+		u := units[i]
+		q.Progress(metamer.Progress{Phase: "evaluation", What: setName(u.run.Recipe) + " " + u.run.Recipe.Stage + " by " + u.judge.Card.Name, Step: done, Steps: len(units)})
+		if results[i], err = e.evaluateUnit(ctx, q, u, &refs); err != nil {
+			if ctx.Err() != nil {
+				return nil, fmt.Errorf("engine: evaluation stopped after %d of %d; the same command goes on from there: %w", done, len(units), ctx.Err())
+			}
+			return nil, err
+		}
+	}
+	q.Progress(metamer.Progress{Phase: "evaluation", Step: len(units), Steps: len(units)})
+	var rows metamer.Rows
+	for i, u := range units {
+		rows = append(rows, results[i]...)
+		if i+1 == len(units) || units[i+1].run != u.run {
+			first := i
+			for first > 0 && units[first-1].run == u.run {
+				first--
+			}
+			rows = append(rows, means(u.run, results[first:i+1], q.Bootstrap)...)
+		}
+	}
+	return rows, nil
+}
+
+// setName is the name of a model set in rows.
+func setName(r metamer.Recipe) string { return strings.Join(r.ModelNames(), "+") }
+
+func (u unit) key() string {
+	return fmt.Sprintf("%s %d %s %s", u.sum, u.refs.Size, u.judge.Card.Name, u.judge.Layer)
+}
+
+// units pairs every run with every observer.
+func (e *Engine) units(q Evaluation) ([]unit, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var out []unit
+	open := references{given: q.Images}
+	for _, run := range q.Runs {
+		refs, sum, err := open.of(run)
+		if err != nil {
+			return nil, err
+		}
+		names, err := observers(q.Observers, run)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			u := unit{run: run, refs: refs, sum: sum, member: slices.Contains(run.Recipe.ModelNames(), name)}
+			c, net, err := e.Model(name)
+			if err != nil {
+				return nil, err
+			}
+			if u.weights, err = weightsSum(c); err != nil {
+				return nil, err
+			}
+			u.judge = synth.Subject{Card: c, Net: net}
+			var unknown *metamer.UnknownError
+			switch s, err := e.subject(name, run.Recipe.Stage); {
+			case run.Recipe.Stage == "":
+				u.noLayer = "no stage is known of these metamers: name one"
+			case err == nil:
+				u.judge = s
+			case errors.As(err, &unknown):
+				u.noLayer = fmt.Sprintf("%s has no layer %s", name, run.Recipe.Stage)
+			default:
+				return nil, err
+			}
+			out = append(out, u)
+		}
+	}
+	return out, nil
+}
+
+// observers returns the full names of the models that judge a run.
+func observers(wanted []string, run *metamer.Run) ([]string, error) {
+	var out []string
+	add := func(n string) {
+		if !slices.Contains(out, n) {
+			out = append(out, n)
+		}
+	}
+	if wanted != nil {
+		for _, n := range wanted {
+			c, err := zoo.Lookup(n)
+			if err != nil {
+				return nil, fmt.Errorf("engine: observer: %w", err)
+			}
+			add(c.Name)
+		}
+		return out, nil
+	}
+	labels := ""
+	for _, n := range run.Recipe.ModelNames() {
+		c, err := zoo.Lookup(n)
+		if err != nil {
+			continue // metamers made elsewhere may name models that are not here
+		}
+		add(c.Name)
+		if labels == "" {
+			labels = c.Labels
+		}
+	}
+	for _, n := range zoo.Names() {
+		c, err := zoo.Lookup(n)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := Locate(c); err == nil && (labels == "" || c.Labels == labels) {
+			add(c.Name)
+		}
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("engine: no observer: no model with the labels %q is here", labels)
+	}
+	return out, nil
+}

@@ -1,0 +1,228 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/backend"
+	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
+	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/runs"
+)
+
+// made synthesises and saves a small run.
+func made(t *testing.T, e *Engine, set *images.Set, models ...string) *metamer.Run {
+	t.Helper()
+	store, err := runs.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	run, err := e.Synthesize(context.Background(), Request{Images: set, Store: store, Recipe: metamer.Recipe{Models: members(models...), Stage: "middle", Steps: 30, NullPairs: 40}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run
+}
+
+func equalRows(a, b metamer.Rows) bool {
+	return slices.EqualFunc(a, b, metamer.Row.Equal)
+}
+
+var quickBoot = evaluate.Bootstrap{Resamples: 200}
+
+// Rows agree with the run's own evidence and with the measures taken by hand; asking
+// again is answered from the run's folder, to the bit.
+func TestEvaluate(t *testing.T) {
+	set := cifar(t, "cifar10:12")
+	e := New(backendtest.Open(t, backend.XLA))
+	run := made(t, e, set, "resnet2b", "resnet4b")
+	q := Evaluation{Runs: []*metamer.Run{run}, Observers: []string{"resnet2b", "vit", "resnet4b"}, Similarities: []string{"pearson", "spearman"}, Bootstrap: quickBoot}
+	rows, err := e.Evaluate(context.Background(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rows.Where(func(r metamer.Row) bool { return math.IsNaN(r.Value) && r.Reason == "" })) > 0 {
+		t.Error("a value is NaN without a reason")
+	}
+	find := func(measure, observer string, image int) metamer.Row {
+		t.Helper()
+		hits := rows.Where(func(r metamer.Row) bool { return r.Measure == measure && r.Observer == observer && r.Image == image })
+		if len(hits) != 1 {
+			t.Fatalf("%d rows of %s by %s of image %d", len(hits), measure, observer, image)
+		}
+		return hits[0]
+	}
+	for _, ev := range run.Evidence {
+		for measure, want := range map[string]float64{
+			"match/relative-l2": ev.Loss, "match/pearson": ev.Pearson, "match/spearman": ev.Spearman, "match/snr": ev.SNR,
+			"success": float64(b2f(ev.Verdict == "pass")), metamer.Recognizability: float64(b2f(ev.SameClass)),
+		} {
+			if got := find(measure, ev.Member, ev.Image); math.Abs(got.Value-want) > 1e-5*max(1, math.Abs(want)) || !got.Member {
+				t.Errorf("%s by %s of image %d: %+v, the run's evidence has %v", measure, ev.Member, ev.Image, got, want)
+			}
+		}
+	}
+	// By hand: the activations of both sides in memory, and the functions of evaluate.
+	met := *set
+	met.Pixels = run.Metamers
+	for _, observer := range []string{"resnet4b", "vit_pgd_2_3_16"} {
+		a, _, err := e.Activations(observer, []string{"middle", "logits"}, set, 12)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, _, err := e.Activations(observer, []string{"middle", "logits"}, &met, 12)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same, right := 0.0, 0.0
+		for i := range a[1] {
+			same += b2f(argmax(a[1][i]) == argmax(b[1][i])) / 12
+			right += b2f(argmax(b[1][i]) == set.Labels[i]) / 12
+		}
+		if got := find(metamer.Recognizability, observer, -1); math.Abs(got.Value-same) > 1e-12 || got.Count != 12 || !(got.Low <= same && same <= got.High && got.Low < got.High) {
+			t.Errorf("%+v, expected %v", got, same)
+		}
+		if got := find("recognizability-true", observer, -1); math.Abs(got.Value-right) > 1e-12 {
+			t.Errorf("%+v, expected %v", got, right)
+		}
+		for _, kind := range q.Similarities {
+			ref, err := evaluate.NewMatrix(context.Background(), evaluate.Held(a[0]), kind, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := evaluate.NewMatrix(context.Background(), evaluate.Held(b[0]), kind, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			j, err := evaluate.NewJSD(ref, m, 0, quickBoot)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := find("jsd/"+kind, observer, -1); math.Abs(got.Value-j.Value) > 1e-9 || math.Abs(got.Low-j.Low) > 1e-9 || got.Member == (observer != "resnet4b") {
+				t.Errorf("%+v, expected %+v", got, j)
+			}
+		}
+	}
+	two := (find(metamer.Recognizability, "resnet2b", -1).Value + find(metamer.Recognizability, "resnet4b", -1).Value) / 2
+	if got := find(metamer.Recognizability, metamer.Members, -1); math.Abs(got.Value-two) > 1e-12 {
+		t.Errorf("members: %+v, expected %v", got, two)
+	}
+	if got := find(metamer.Recognizability, metamer.NonMembers, -1); got.Value != find(metamer.Recognizability, "vit_pgd_2_3_16", -1).Value || got.Member {
+		t.Errorf("non-members: %+v", got)
+	}
+
+	kept, _ := filepath.Glob(filepath.Join(run.Dir, "rows", "*.csv"))
+	if len(kept) != 3*len(Measures) {
+		t.Errorf("%d files of rows are kept, expected %d", len(kept), 3*len(Measures))
+	}
+	fresh := New(e.Backend)
+	again, err := fresh.Evaluate(context.Background(), q)
+	if err != nil || !equalRows(rows, again) {
+		t.Errorf("asked again, the rows are others: %v", err)
+	}
+	if len(fresh.compiled) > 0 {
+		t.Error("asked again, something was compiled")
+	}
+	// Without room for activations they are read in blocks, to the same numbers.
+	q.Anew, q.Memory, q.Batch = true, 1<<15, 5
+	blocks, err := e.Evaluate(context.Background(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range blocks {
+		if r.Measure != rows[i].Measure || math.Abs(r.Value-rows[i].Value) > 1e-5*max(1, math.Abs(r.Value)) {
+			t.Errorf("in blocks %+v, in memory %+v", r, rows[i])
+		}
+	}
+	// A damaged file is measured again.
+	if err := os.WriteFile(kept[0], []byte("run,set\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	warned := ""
+	q.Anew, q.Memory, q.Batch, q.Warn = false, 0, 0, func(s string) { warned += s }
+	if again, err = e.Evaluate(context.Background(), q); err != nil || len(again) != len(rows) || !strings.Contains(warned, kept[0]) {
+		t.Errorf("with a damaged file: %v, %d rows, warning %q", err, len(again), warned)
+	}
+	if _, err := metamer.LoadRows(kept[0]); err != nil {
+		t.Errorf("the damaged file stays: %v", err)
+	}
+	store := runs.Store{Dir: filepath.Dir(run.Dir)}
+	if _, err := store.Load(run.ID); err != nil {
+		t.Errorf("with rows beside it, the run does not load: %v", err)
+	}
+}
+
+func b2f(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// What has no value has a reason; what cannot be is an error.
+func TestEvaluateReasons(t *testing.T) {
+	set := cifar(t, "cifar10:2")
+	e := New(backendtest.Open(t, backend.Go))
+	ctx := context.Background()
+	run, err := e.Synthesize(ctx, Request{Images: set, Recipe: metamer.Recipe{Models: members("resnet2b"), Stage: "conv1", Steps: 2}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := e.Evaluate(ctx, Evaluation{Runs: []*metamer.Run{run}, Observers: []string{"resnet2b", "resnet4b", "vit"}, Bootstrap: quickBoot})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reason := func(measure, observer string) string {
+		for _, r := range rows.Overall(measure) {
+			if r.Observer == observer {
+				if !math.IsNaN(r.Value) {
+					t.Errorf("%+v", r)
+				}
+				return r.Reason
+			}
+		}
+		t.Errorf("no row of %s by %s", measure, observer)
+		return ""
+	}
+	if got := reason("jsd", "vit_pgd_2_3_16"); !strings.Contains(got, "no layer conv1") {
+		t.Errorf("an observer without the layer: %q", got)
+	}
+	if got := reason("jsd/pearson", "resnet2b"); !strings.Contains(got, "at least 3") {
+		t.Errorf("two images: %q", got)
+	}
+	unlabelled := *set
+	unlabelled.Labels = []int{-1, -1}
+	run.Recipe.Images.SHA256 = unlabelled.SHA256()
+	rows, err = e.Evaluate(ctx, Evaluation{Runs: []*metamer.Run{run}, Images: &unlabelled, Observers: []string{"resnet2b"}, Measures: []string{"recognizability"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := reason("recognizability-true", "resnet2b"); !strings.Contains(got, "no labels") {
+		t.Errorf("images without labels: %q", got)
+	}
+	var unknown *metamer.UnknownError
+	for name, q := range map[string]Evaluation{
+		"measure": {Measures: []string{"jds"}}, "similarity": {Similarities: []string{"person"}}, "observer": {Observers: []string{"resnet21"}},
+	} {
+		q.Runs, q.Images = []*metamer.Run{run}, &unlabelled
+		if _, err := e.Evaluate(ctx, q); !errors.As(err, &unknown) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := e.Evaluate(ctx, Evaluation{Runs: []*metamer.Run{run}, Images: set}); err == nil || !strings.Contains(err.Error(), "not the references") {
+		t.Errorf("other references: %v", err)
+	}
+	cancelled, cancel := context.WithCancel(ctx)
+	cancel()
+	if _, err := e.Evaluate(cancelled, Evaluation{Runs: []*metamer.Run{run}, Images: &unlabelled}); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}

@@ -1,0 +1,82 @@
+package engine
+
+import (
+	"fmt"
+	"path/filepath"
+	"regexp"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/card"
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/weights"
+)
+
+// References opens the reference images of a run again, by the name in its recipe:
+// part of a named set, a folder or a file. They must be the same pixels.
+func References(run *metamer.Run) (*images.Set, error) {
+	r := run.Recipe.Images
+	var last error
+	for _, filter := range images.Filters {
+		set, err := images.Open([]string{r.Name}, images.Options{Size: r.Size, Filter: filter})
+		if err != nil {
+			last = err
+			break
+		}
+		got := set.SHA256()
+		if got == r.SHA256 {
+			return set, nil
+		}
+		last = fmt.Errorf("the images have the SHA-256 %.12s…, the recipe says %.12s…", got, r.SHA256)
+	}
+	return nil, fmt.Errorf("engine: the reference images %q of run %s cannot be opened again; name them (--images): %w", r.Name, run.ID, last)
+}
+
+// references opens each image set once.
+type references struct {
+	given *images.Set
+	sums  map[*images.Set]string
+	named map[metamer.ImageRef]*images.Set
+}
+
+// of returns the references of a run and their SHA-256.
+func (r *references) of(run *metamer.Run) (set *images.Set, sum string, err error) {
+	if r.sums == nil {
+		r.sums, r.named = map[*images.Set]string{}, map[metamer.ImageRef]*images.Set{}
+	}
+	want := run.Recipe.Images
+	if set = r.given; set == nil {
+		if set = r.named[want]; set == nil {
+			if set, err = References(run); err != nil {
+				return nil, "", err
+			}
+			r.named[want] = set
+		}
+	}
+	if r.sums[set] == "" {
+		r.sums[set] = set.SHA256()
+	}
+	if sum = r.sums[set]; sum != want.SHA256 {
+		return nil, "", fmt.Errorf("engine: the images %q are not the references of run %s: they have the SHA-256 %.12s…, its recipe says %.12s… (%d images of %d² named %q)",
+			set.Name, run.ID, sum, want.SHA256, want.Count, want.Size, want.Name)
+	}
+	if per := set.Size * set.Size * 3; len(run.Metamers) != set.Len()*per {
+		return nil, "", fmt.Errorf("engine: run %s holds %d metamers of %d², there are %d references", run.ID, len(run.Metamers)/per, set.Size, set.Len())
+	}
+	return set, sum, nil
+}
+
+var wholeSum = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// weightsSum returns the SHA-256 of a model's weights: the card's, or the file's
+// where the card has none or its first digits only.
+func weightsSum(c *card.Card) (string, error) {
+	if wholeSum.MatchString(c.Weights.SHA256) {
+		return c.Weights.SHA256, nil
+	}
+	path, err := Locate(c)
+	if err != nil {
+		return "", err
+	}
+	_, sum, err := weights.ReadVerified(filepath.Clean(path), c.Weights.SHA256)
+	return sum, err
+}
