@@ -8,7 +8,7 @@ import (
 )
 
 // Activation returns the function that timm knows by that name: gelu (exact),
-// gelu_tanh, quick_gelu, relu.
+// gelu_tanh, quick_gelu, relu, silu (or swish), hard_swish, sigmoid, hard_sigmoid.
 func Activation(name string) (func(x *Node) *Node, error) {
 	switch name {
 	case "gelu":
@@ -19,8 +19,16 @@ func Activation(name string) (func(x *Node) *Node, error) {
 		return QuickGELU, nil
 	case "relu":
 		return ReLU, nil
+	case "silu", "swish":
+		return SiLU, nil
+	case "hard_swish":
+		return HardSwish, nil
+	case "sigmoid":
+		return Logistic, nil
+	case "hard_sigmoid":
+		return HardSigmoid, nil
 	}
-	return nil, fmt.Errorf("activation %q: expected gelu, gelu_tanh, quick_gelu or relu", name)
+	return nil, fmt.Errorf("activation %q: expected gelu, gelu_tanh, quick_gelu, relu, silu, hard_swish, sigmoid or hard_sigmoid", name)
 }
 
 // GELU is x·Φ(x), Φ the normal distribution function (Hendrycks & Gimpel 2016,
@@ -38,6 +46,17 @@ func GELUTanh(x *Node) *Node {
 
 // QuickGELU is x·sigmoid(1.702 x), of OpenAI's CLIP.
 func QuickGELU(x *Node) *Node { return Mul(x, Logistic(MulScalar(x, 1.702))) }
+
+// SiLU is x·sigmoid(x) (Elfwing et al. 2017, arXiv:1702.03118), or swish.
+func SiLU(x *Node) *Node { return Mul(x, Logistic(x)) }
+
+// HardSigmoid is x/6 + ½ between 0 and 1 (Howard et al. 2019, arXiv:1905.02244).
+func HardSigmoid(x *Node) *Node {
+	return MulScalar(MinScalar(MaxScalar(AddScalar(x, 3), 0), 6), 1.0/6)
+}
+
+// HardSwish is x·HardSigmoid(x).
+func HardSwish(x *Node) *Node { return Mul(x, HardSigmoid(x)) }
 
 // erf is the error function. The Go backend's own starts workers while it holds
 // one and waits for ever where there is only one (docs/upstream.md, "Independent

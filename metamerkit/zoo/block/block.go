@@ -40,27 +40,5 @@ func Linear(s *model.Scope, x *Node, out int) *Node {
 	return Add(y, ExpandLeftToRank(b, y.Rank()))
 }
 
-// Conv is a k×k convolution with bias.
-func Conv(s *model.Scope, x *Node, out, k, stride, pad int) *Node {
-	w, b := Weight(s, x, "weight", k, k, channels(x), out), Weight(s, x, "bias", out)
-	return Add(convolve(x, w, stride, pad), ExpandLeftToRank(b, 4))
-}
-
-// ConvNorm is a k×k convolution without bias, in the scope conv, followed by a
-// frozen batch normalisation (ε = 1e-5) in the scope norm. The normalisation is
-// folded into kernel and bias. In training it normalises by the batch.
-func ConvNorm(conv, norm *model.Scope, x *Node, out, k, stride, pad int) *Node {
-	w := Weight(conv, x, "weight", k, k, channels(x), out)
-	if conv.IsTraining(x.Graph()) {
-		return batchNorm(norm, convolve(x, w, stride, pad), 1e-5)
-	}
-	gain, bias := Weight(norm, x, "weight", out), Weight(norm, x, "bias", out)
-	mean, variance := Weight(norm, x, "running_mean", out), Weight(norm, x, "running_var", out)
-	scale := Div(gain, Sqrt(AddScalar(variance, 1e-5)))
-	shift := Sub(bias, Mul(mean, scale))
-	y := convolve(x, Mul(w, ExpandLeftToRank(scale, 4)), stride, pad)
-	return Add(y, ExpandLeftToRank(shift, 4))
-}
-
 // ReLU is max(x, 0).
 func ReLU(x *Node) *Node { return MaxScalar(x, 0) }

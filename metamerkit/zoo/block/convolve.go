@@ -5,45 +5,60 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// convolve is PyTorch's convolution: x [B,H,W,C], kernel [k,k,C,O], the same
-// stride and zero padding on both axes.
+// convolve is PyTorch's convolution of x [B,H,W,C] with a kernel [K,K,C/Groups,O].
 //
 // GoMLX v0.28.5 has a wrong image gradient for kernels of even size, so that an
 // even kernel gets a row and a column of zeros first. Its pure-Go backend has a
 // slow convolution; there the patches are gathered and multiplied as one matrix.
-func convolve(x, kernel *Node, stride, pad int) *Node {
-	k := kernel.Shape().Dim(0)
-	if k == 1 && pad == 0 {
-		x = every(x, stride)
+//
+// Groups have forms of their own, whose gradient reaches the image alone unless the
+// graph trains weights.
+func (w Window) convolve(x, kernel *Node, training bool) *Node {
+	switch g := w.groups(); {
+	case g > 1 && g == channels(x) && g == kernel.Shape().Dim(3):
+		return w.depthwise(x, kernel, training)
+	case g > 1:
+		return w.grouped(x, kernel, training)
+	}
+	pads, _ := w.frame(x)
+	if w.K == 1 && pads == [2][2]int{} {
+		x = every(x, w.stride())
 		return DotGeneral(x, []int{3}, nil, Reshape(kernel, kernel.Shape().Dim(2), kernel.Shape().Dim(3)), []int{0}, nil)
 	}
-	if x.Graph().Backend().Name() == "go" {
-		return patches(x, kernel, stride, pad)
+	if onGo(x) {
+		p := w.patches(x)
+		k := kernel.Shape()
+		return DotGeneral(Concatenate(p, 3), []int{3}, nil, Reshape(kernel, -1, k.Dim(3)), []int{0}, nil)
 	}
-	end := pad
-	if k%2 == 0 {
-		kernel = padHW(kernel, 0, 1, 0)
-		end++
+	if w.K%2 == 0 {
+		kernel = frameHW(kernel, 0, [2][2]int{{0, 1}, {0, 1}})
+		pads[0][1]++
+		pads[1][1]++
 	}
-	return Convolve(x, kernel).Strides(stride).PaddingPerDim([][2]int{{pad, end}, {pad, end}}).Done()
+	return Convolve(x, kernel).Strides(w.stride()).PaddingPerDim(pads[:]).Done()
 }
 
-// patches is convolve as k·k shifted views of x, side by side, times a matrix.
-func patches(x, kernel *Node, stride, pad int) *Node {
-	k, out := kernel.Shape().Dim(0), kernel.Shape().Dim(3)
-	c := channels(x)
-	if pad > 0 {
-		x = padHW(x, pad, pad, 1)
-	}
-	h, w := (x.Shape().Dim(1)-k)/stride+1, (x.Shape().Dim(2)-k)/stride+1
-	views := make([]*Node, 0, k*k)
-	for i := range k {
-		for j := range k {
-			v := Slice(x, AxisRange(), AxisRange(i, i+(h-1)*stride+1), AxisRange(j, j+(w-1)*stride+1))
-			views = append(views, every(v, stride))
+// onGo reports whether x is computed by the pure-Go backend.
+func onGo(x *Node) bool { return x.Graph().Backend().Name() == "go" }
+
+// patches returns K·K views of x, one for each element of the window, row by row:
+// view [B,H',W',C] holds what that element sees.
+func (w Window) patches(x *Node) (views []*Node) {
+	pads, n := w.frame(x)
+	x = frameHW(x, 1, pads)
+	for i := range w.K {
+		for j := range w.K {
+			views = append(views, w.view(x, i, j, n))
 		}
 	}
-	return DotGeneral(Concatenate(views, 3), []int{3}, nil, Reshape(kernel, k*k*c, out), []int{0}, nil)
+	return views
+}
+
+// view is what element i,j of the window sees of a padded x, at n windows.
+func (w Window) view(x *Node, i, j int, n [2]int) *Node {
+	s := w.stride()
+	x = Slice(x, AxisRange(), AxisRange(i, i+(n[0]-1)*s+1), AxisRange(j, j+(n[1]-1)*s+1))
+	return every(x, s)
 }
 
 // every keeps each stride-th row and column, from the first.
@@ -54,10 +69,15 @@ func every(x *Node, stride int) *Node {
 	return Slice(x, AxisRange(), AxisRange().Stride(stride), AxisRange().Stride(stride))
 }
 
-// padHW adds start and end zeros to axes first and first+1 of a rank-4 tensor.
-func padHW(x *Node, start, end, first int) *Node {
+// frameHW adds zeros to axes first and first+1 of a rank-4 tensor: start and end of
+// each.
+func frameHW(x *Node, first int, pads [2][2]int) *Node {
+	if pads == [2][2]int{} {
+		return x
+	}
 	axes := make([]compute.PadAxis, 4)
-	axes[first] = compute.PadAxis{Start: start, End: end}
-	axes[first+1] = axes[first]
+	for i, p := range pads {
+		axes[first+i] = compute.PadAxis{Start: p[0], End: p[1]}
+	}
 	return Pad(x, ScalarZero(x.Graph(), x.DType()), axes...)
 }

@@ -2,10 +2,53 @@ package block
 
 import (
 	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
 )
 
-// PoolMax is the largest of each k×k window, with padding that never wins.
+// Max is the largest of each window of x [B,H,W,C]; padding never wins.
+func (w Window) Max(x *graph.Node) *graph.Node {
+	pads, _ := w.frame(x)
+	return graph.MaxPool(x).Window(w.K).Strides(w.stride()).PaddingPerDim(pads[:]).Done()
+}
+
+// PoolMax is Window.Max of k×k windows.
 func PoolMax(x *graph.Node, k, stride, pad int) *graph.Node {
-	p := [2]int{pad, pad}
-	return graph.MaxPool(x).Window(k).Strides(stride).PaddingPerDim([][2]int{p, p}).Done()
+	return Window{K: k, Stride: stride, Pad: pad}.Max(x)
+}
+
+// PoolMean is the mean of k×k windows side by side, without those that reach over the
+// edge. (GoMLX's gradient of a padded mean pool ends the process on the Go backend.)
+func PoolMean(x *graph.Node, k int) *graph.Node {
+	b, h, w, c := x.Shape().Dim(0), x.Shape().Dim(1)/k, x.Shape().Dim(2)/k, channels(x)
+	x = graph.Slice(x, graph.AxisRange(), graph.AxisRange(0, h*k), graph.AxisRange(0, w*k))
+	return graph.ReduceMean(graph.Reshape(x, b, h, k, w, k, c), 2, 4)
+}
+
+// PoolTo is the mean of size×size windows that cover x [B,H,W,C] as PyTorch's adaptive
+// average pool has them: window i of an axis goes from ⌊i·H/size⌋ to ⌈(i+1)·H/size⌉.
+func PoolTo(x *graph.Node, size int) *graph.Node {
+	if x.Shape().Dim(1) == size && x.Shape().Dim(2) == size {
+		return x
+	}
+	for axis := 1; axis <= 2; axis++ {
+		w := graph.ConstTensor(x.Graph(), windows(x.Shape().Dim(axis), size))
+		x = graph.DotGeneral(x, []int{axis}, nil, graph.ConvertDType(w, x.DType()), []int{0}, nil) // the pooled axis comes last
+		order := []int{0, 1, 2, 3}
+		copy(order[axis+1:], order[axis:3])
+		order[axis] = 3
+		x = graph.TransposeAllAxes(x, order...)
+	}
+	return x
+}
+
+// windows is the matrix [from,to] of an adaptive average pool.
+func windows(from, to int) *tensors.Tensor {
+	w := make([]float32, from*to)
+	for i := range to {
+		start, end := i*from/to, ((i+1)*from+to-1)/to
+		for j := start; j < end; j++ {
+			w[j*to+i] = 1 / float32(end-start)
+		}
+	}
+	return tensors.FromFlatDataAndDimensions(w, from, to)
 }

@@ -78,7 +78,8 @@ func (c config) forward(s *model.Scope, x *Node) *Node {
 // residual is one block up to its last ReLU.
 func (c config) residual(s *model.Scope, x *Node, planes, stride int) *Node {
 	conv := func(i int, x *Node, out, k, stride, groups int) *Node {
-		return block.ConvNorm(block.At(s, "conv%d", i), block.At(s, "bn%d", i), x, out, k, stride, k/2)
+		w := block.Window{K: k, Stride: stride, Pad: k / 2, Groups: groups}
+		return w.ConvNorm(block.At(s, "conv%d", i), block.At(s, "bn%d", i), x, out, 1e-5)
 	}
 	var y *Node
 	out := planes

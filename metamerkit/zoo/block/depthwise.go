@@ -1,0 +1,74 @@
+package block
+
+import (
+	. "github.com/gomlx/gomlx/core/graph"
+)
+
+// depthwise is the convolution of each channel alone, kernel [K,K,1,C]: shifted views
+// times factors, summed. Its gradient is of the same form, so that the graph has K·K
+// terms each way whatever the number of channels.
+func (w Window) depthwise(x, kernel *Node, training bool) *Node {
+	tap := func(i, j int) *Node {
+		return Reshape(Slice(kernel, AxisRange(i, i+1), AxisRange(j, j+1)), 1, 1, 1, channels(x))
+	}
+	forward := func(x *Node) *Node {
+		var terms []*Node
+		for i, v := range w.patches(x) {
+			terms = append(terms, Mul(v, tap(i/w.K, i%w.K)))
+		}
+		return sum(terms)
+	}
+	if training {
+		return forward(x)
+	}
+	return linear(x, forward, func(v *Node) *Node { return w.spread(x, v, tap) })
+}
+
+// spread is the transpose of depthwise: v [B,H',W',C] to x's shape. Pixels of x in the
+// same place modulo the stride see the same elements of the window. Each such
+// phase is a sum of shifted views of v; then phases are interleaved.
+func (w Window) spread(x, v *Node, tap func(i, j int) *Node) *Node {
+	s, size := w.stride(), [2]int{x.Shape().Dim(1), x.Shape().Dim(2)}
+	pads, n := w.frame(x)
+	// Row s·m+a of x is seen by element i of window (s·m+a+start−i)/s, for m < rows.
+	rows := [2]int{(size[0] + s - 1) / s, (size[1] + s - 1) / s}
+	before := (w.K - 1) / s
+	var margin [2][2]int
+	for i := range 2 {
+		margin[i] = [2]int{before, max(rows[i]+(s-1+pads[i][0])/s-n[i], 0)}
+	}
+	v = frameHW(v, 1, margin)
+	var phases []*Node
+	for a := range s {
+		var row []*Node
+		for b := range s {
+			var terms []*Node
+			for i := (a + pads[0][0]) % s; i < w.K; i += s {
+				for j := (b + pads[1][0]) % s; j < w.K; j += s {
+					y, x := before+(a+pads[0][0]-i)/s, before+(b+pads[1][0]-j)/s
+					view := Slice(v, AxisRange(), AxisRange(y, y+rows[0]), AxisRange(x, x+rows[1]))
+					terms = append(terms, Mul(view, tap(i, j)))
+				}
+			}
+			if terms == nil { // no window sees this phase: the stride is larger than the window
+				terms = append(terms, ZerosLike(Slice(v, AxisRange(), AxisRange(0, rows[0]), AxisRange(0, rows[1]))))
+			}
+			row = append(row, sum(terms))
+		}
+		phases = append(phases, Stack(row, 3)) // [B,rows,rows,S,C]
+	}
+	if s == 1 {
+		return Reshape(phases[0], x.Shape().Dimensions...)
+	}
+	all := Stack(phases, 2) // [B,rows,S,rows,S,C]
+	all = Reshape(all, x.Shape().Dim(0), rows[0]*s, rows[1]*s, channels(x))
+	return Slice(all, AxisRange(), AxisRange(0, size[0]), AxisRange(0, size[1]))
+}
+
+func sum(terms []*Node) *Node {
+	y := terms[0]
+	for _, t := range terms[1:] {
+		y = Add(y, t)
+	}
+	return y
+}
