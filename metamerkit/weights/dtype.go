@@ -42,48 +42,54 @@ func elements(shape []int, limit int) (int, error) {
 	return n, nil
 }
 
-// fill decodes little-endian elements of the type into t.
-func (t *Tensor) fill(raw []byte) {
-	w := width[t.DType]
-	n := len(raw) / w
+// floats decodes little-endian elements of a float type, all of raw.
+func floats(dtype string, raw []byte, out []float32) {
 	le := binary.LittleEndian
-	float := func(f func(i int) float32) {
-		t.Float = make([]float32, n)
-		for i := range t.Float {
-			t.Float[i] = f(i)
-		}
-	}
-	integer := func(f func(i int) int64) {
-		t.Int = make([]int64, n)
-		for i := range t.Int {
-			t.Int[i] = f(i)
-		}
-	}
-	switch t.DType {
+	switch dtype {
 	case "F64":
-		float(func(i int) float32 { return float32(math.Float64frombits(le.Uint64(raw[8*i:]))) })
+		for i := range len(raw) / 8 {
+			out[i] = float32(math.Float64frombits(le.Uint64(raw[8*i:])))
+		}
 	case "F32":
-		float(func(i int) float32 { return math.Float32frombits(le.Uint32(raw[4*i:])) })
+		for i := range len(raw) / 4 {
+			out[i] = math.Float32frombits(le.Uint32(raw[4*i:]))
+		}
 	case "F16":
-		float(func(i int) float32 { return half(le.Uint16(raw[2*i:])) })
+		for i := range len(raw) / 2 {
+			out[i] = half(le.Uint16(raw[2*i:]))
+		}
 	case "BF16":
-		float(func(i int) float32 { return math.Float32frombits(uint32(le.Uint16(raw[2*i:])) << 16) })
-	case "I64":
-		integer(func(i int) int64 { return int64(le.Uint64(raw[8*i:])) })
-	case "I32":
-		integer(func(i int) int64 { return int64(int32(le.Uint32(raw[4*i:]))) })
-	case "U32":
-		integer(func(i int) int64 { return int64(le.Uint32(raw[4*i:])) })
-	case "U16":
-		integer(func(i int) int64 { return int64(le.Uint16(raw[2*i:])) })
-	case "I16":
-		integer(func(i int) int64 { return int64(int16(le.Uint16(raw[2*i:]))) })
-	case "I8":
-		integer(func(i int) int64 { return int64(int8(raw[i])) })
-	case "U8", "BOOL":
-		integer(func(i int) int64 { return int64(raw[i]) })
+		for i := range len(raw) / 2 {
+			out[i] = math.Float32frombits(uint32(le.Uint16(raw[2*i:])) << 16)
+		}
 	default:
-		panic("weights: unknown type " + t.DType)
+		panic("weights: " + dtype + " is no float type")
+	}
+}
+
+// integers decodes little-endian elements of an integer type, all of raw.
+func integers(dtype string, raw []byte, out []int64) {
+	w, le := width[dtype], binary.LittleEndian
+	for i := range len(raw) / w {
+		b := raw[w*i:]
+		switch dtype {
+		case "I64":
+			out[i] = int64(le.Uint64(b))
+		case "I32":
+			out[i] = int64(int32(le.Uint32(b)))
+		case "U32":
+			out[i] = int64(le.Uint32(b))
+		case "U16":
+			out[i] = int64(le.Uint16(b))
+		case "I16":
+			out[i] = int64(int16(le.Uint16(b)))
+		case "I8":
+			out[i] = int64(int8(b[0]))
+		case "U8", "BOOL":
+			out[i] = int64(b[0])
+		default:
+			panic("weights: unknown type " + dtype)
+		}
 	}
 }
 

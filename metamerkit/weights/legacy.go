@@ -11,20 +11,25 @@ import (
 // parseLegacy reads what torch.save wrote before 1.6: pickles of a magic number, a
 // protocol version and system facts, the object, the storages' keys, and then
 // each storage as an element count and raw little-endian elements.
-func parseLegacy(data []byte) (map[string]*Tensor, error) {
-	fileSize := len(data)
+func (f *File) parseLegacy(src source, which string) error {
 	all := storages{}
+	var unknown []string
+	var at int64 // of what was not read yet
+	window := make([]byte, min(src.size, maxPickle+1))
 	next := func() (any, error) {
-		end, err := walk(data)
+		text := window[:min(src.size-at, maxPickle+1)]
+		if err := src.read(text, at); err != nil {
+			return nil, err
+		}
+		end, err := walk(text)
 		if err != nil {
 			return nil, err
 		}
-		text := data[:end]
-		data = data[end:]
-		return unpickle(text, func(id *types.Tuple) (any, error) {
+		at += int64(end)
+		return unpickle(text[:end], &unknown, func(id *types.Tuple) (any, error) {
 			return all.declared(id, func(s *storage) error {
-				if s.size > len(data)/width[s.dtype] {
-					return fmt.Errorf("storage %s declares %d elements in a file that has %d bytes left", describe(s.key), s.size, len(data))
+				if left := src.size - at; int64(s.size) > left/int64(width[s.dtype]) {
+					return fmt.Errorf("storage %s declares %d elements in a file that has %d bytes left", describe(s.key), s.size, left)
 				}
 				return nil
 			})
@@ -32,42 +37,49 @@ func parseLegacy(data []byte) (map[string]*Tensor, error) {
 	}
 	magic, err := next()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if n, ok := magic.(*big.Int); !ok || n.Text(16) != "1950a86a20f9469cfc6c" {
-		return nil, fmt.Errorf("it is a pickle without PyTorch's magic number")
+		return fmt.Errorf("it is a pickle without PyTorch's magic number")
 	}
 	if v, err := next(); err != nil {
-		return nil, err
+		return err
 	} else if v != 1001 {
-		return nil, fmt.Errorf("it has the protocol version %s, expected 1001", describe(v))
+		return fmt.Errorf("it has the protocol version %s, expected 1001", describe(v))
 	}
 	if _, err := next(); err != nil { // facts about the machine; the elements are little-endian on all
-		return nil, err
+		return err
 	}
 	object, err := next()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	keys, err := next()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	list, ok := keys.(*types.List)
 	if !ok {
-		return nil, fmt.Errorf("the storage keys are %s, expected a list", describe(keys))
+		return fmt.Errorf("the storage keys are %s, expected a list", describe(keys))
 	}
 	for _, k := range *list {
 		key, _ := k.(string)
 		s, ok := all[key]
-		if !ok || s.raw != nil {
-			return nil, fmt.Errorf("the file holds a storage %s that belongs to no tensor or came before", describe(k))
+		if !ok || s.there {
+			return fmt.Errorf("the file holds a storage %s that belongs to no tensor or came before", describe(k))
 		}
-		if len(data) < 8 || binary.LittleEndian.Uint64(data) != uint64(s.size) || (len(data)-8)/width[s.dtype] < s.size {
-			return nil, fmt.Errorf("storage %s of %d elements is cut short", describe(key), s.size)
+		count := make([]byte, 8)
+		left := src.size - at
+		if left >= 8 {
+			if err := src.read(count, at); err != nil {
+				return err
+			}
 		}
-		n := 8 + s.size*width[s.dtype]
-		s.raw, data = data[8:n:n], data[n:]
+		if left < 8 || binary.LittleEndian.Uint64(count) != uint64(s.size) || (left-8)/int64(width[s.dtype]) < int64(s.size) {
+			return fmt.Errorf("storage %s of %d elements is cut short", describe(key), s.size)
+		}
+		s.src, s.at, s.there = src, at+8, true
+		at += 8 + int64(s.size*width[s.dtype])
 	}
-	return collect(object, fileSize)
+	return f.collect(object, which, unknown, src.size)
 }

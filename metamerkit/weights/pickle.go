@@ -15,10 +15,11 @@ import (
 
 // Limits that no state dict comes near (a tensor takes some 150 bytes of pickle).
 const (
-	maxPickle = 4 << 20 // bytes; the machine allocates up to 250 bytes for each
-	maxDepth  = 1000    // marks open at once
-	maxLine   = 1000    // bytes of a text argument; long numbers take quadratic time
-	maxRank   = 64      // as PyTorch
+	maxPickle  = 4 << 20 // bytes; the machine allocates up to 250 bytes for each
+	maxDepth   = 1000    // marks open at once
+	maxLine    = 1000    // bytes of a text argument; long numbers take quadratic time
+	maxRank    = 64      // as PyTorch
+	maxUnknown = 20      // names that are kept for the error
 )
 
 // arguments says how long each opcode's argument is: a number of bytes, or one of
@@ -113,9 +114,21 @@ type callable func(args ...any) (any, error)
 
 func (c callable) Call(args ...any) (any, error) { return c(args...) }
 
+// opaque stands for something of Python that a state dict does not need: what the
+// pickle calls, makes and fills with it is thrown away. Nothing runs.
+type opaque struct{ name string }
+
+func (o *opaque) Call(...any) (any, error)  { return o, nil }
+func (o *opaque) PyNew(...any) (any, error) { return o, nil }
+func (o *opaque) PySetState(any) error      { return nil }
+func (o *opaque) Set(_, _ any)              {}
+func (o *opaque) Append(any)                {}
+func (o *opaque) Add(any)                   {}
+
 // findClass stands in for the few names that a state dict refers to. Nothing of
-// Python runs; any other name is an error.
-func findClass(module, name string) (any, error) {
+// Python runs. Any other name becomes opaque and is added to unknown: checkpoints
+// keep optimisers and the like beside the state dict.
+func findClass(module, name string, unknown *[]string) (any, error) {
 	full := module + "." + name
 	if dtype, ok := storageTypes[full]; ok {
 		return storageClass(dtype), nil
@@ -131,7 +144,10 @@ func findClass(module, name string) (any, error) {
 			return args[0], nil
 		}), nil
 	}
-	return nil, fmt.Errorf("the pickle refers to %s, which no state dict needs; it was not executed", full)
+	if len(*unknown) < maxUnknown {
+		*unknown = append(*unknown, full)
+	}
+	return &opaque{full}, nil
 }
 
 // describe shows a value out of a pickle in an error. Containers are named only:
@@ -143,6 +159,8 @@ func describe(v any) string {
 		return "None"
 	case string:
 		return fmt.Sprintf("%.100q", v)
+	case *opaque:
+		return fmt.Sprintf("%.100s", v.name)
 	case bool, int, float64:
 		return fmt.Sprint(v)
 	case *types.Tuple:
@@ -152,14 +170,14 @@ func describe(v any) string {
 }
 
 // unpickle runs the pickle library on data that walk has passed.
-func unpickle(data []byte, load func(id *types.Tuple) (any, error)) (v any, err error) {
+func unpickle(data []byte, unknown *[]string, load func(id *types.Tuple) (any, error)) (v any, err error) {
 	defer func() {
 		if r := recover(); r != nil { // the library panics on some malformed stacks
 			err = fmt.Errorf("the pickle is malformed: %v", r)
 		}
 	}()
 	u := pickle.NewUnpickler(bytes.NewReader(data))
-	u.FindClass = findClass
+	u.FindClass = func(module, name string) (any, error) { return findClass(module, name, unknown) }
 	u.PersistentLoad = func(id any) (any, error) {
 		t, ok := id.(*types.Tuple)
 		if !ok || load == nil {

@@ -22,12 +22,21 @@ type entry struct {
 
 // parseSafetensors reads a length, a JSON header and the elements, in little-endian
 // order (github.com/huggingface/safetensors, "Format").
-func parseSafetensors(data []byte) (map[string]*Tensor, map[string]string, error) {
-	n := binary.LittleEndian.Uint64(data)
-	if n > maxHeader || n > uint64(len(data)-8) {
-		return nil, nil, fmt.Errorf("its first eight bytes declare a header of %d bytes in a file of %d", n, len(data))
+func parseSafetensors(src source) (map[string]*Tensor, map[string]string, error) {
+	first, err := src.bytes(0, 8)
+	if err != nil {
+		return nil, nil, err
 	}
-	header, body := data[8:8+n], data[8+n:]
+	n := binary.LittleEndian.Uint64(first)
+	if n > maxHeader || n > uint64(src.size-8) {
+		return nil, nil, fmt.Errorf("its first eight bytes declare a header of %d bytes in a file of %d", n, src.size)
+	}
+	header, err := src.bytes(8, int64(n))
+	if err != nil {
+		return nil, nil, err
+	}
+	begin := 8 + int64(n)
+	body := int(src.size - begin) // bytes
 	raw, err := members(header)
 	if err != nil {
 		return nil, nil, err
@@ -51,22 +60,21 @@ func parseSafetensors(data []byte) (map[string]*Tensor, map[string]string, error
 		if !ok {
 			return nil, nil, fmt.Errorf("tensor %s has the unknown type %q", m.key, e.DType)
 		}
-		if len(e.Offsets) != 2 || e.Offsets[0] < 0 || e.Offsets[1] < e.Offsets[0] || e.Offsets[1] > len(body) {
-			return nil, nil, fmt.Errorf("tensor %s lies at %v of %d bytes", m.key, e.Offsets, len(body))
+		if len(e.Offsets) != 2 || e.Offsets[0] < 0 || e.Offsets[1] < e.Offsets[0] || e.Offsets[1] > body {
+			return nil, nil, fmt.Errorf("tensor %s lies at %v of %d bytes", m.key, e.Offsets, body)
 		}
 		if e.Shape == nil {
 			return nil, nil, fmt.Errorf("tensor %s has no shape", m.key)
 		}
-		count, err := elements(e.Shape, len(body)/w)
+		count, err := elements(e.Shape, body/w)
 		if err != nil {
 			return nil, nil, fmt.Errorf("tensor %s: %w", m.key, err)
 		}
 		if count*w != e.Offsets[1]-e.Offsets[0] {
 			return nil, nil, fmt.Errorf("tensor %s %s %v needs %d bytes, its offsets give %d", m.key, e.DType, e.Shape, count*w, e.Offsets[1]-e.Offsets[0])
 		}
-		t := &Tensor{Name: m.key, Shape: e.Shape, DType: e.DType}
-		t.fill(body[e.Offsets[0]:e.Offsets[1]])
-		out[m.key] = t
+		held := &storage{src: src, at: begin + int64(e.Offsets[0]), there: true, dtype: e.DType, size: count}
+		out[m.key] = (&strided{s: held, shape: e.Shape, strides: packed(e.Shape)}).tensor(m.key)
 		spans = append(spans, span{e.Offsets[0], e.Offsets[1]})
 	}
 	slices.SortFunc(spans, func(a, b span) int { return cmp.Or(a.from-b.from, a.to-b.to) })
@@ -77,8 +85,8 @@ func parseSafetensors(data []byte) (map[string]*Tensor, map[string]string, error
 		}
 		at = s.to
 	}
-	if at != len(body) {
-		return nil, nil, fmt.Errorf("%d bytes belong to no tensor", len(body)-at)
+	if at != body {
+		return nil, nil, fmt.Errorf("%d bytes belong to no tensor", body-at)
 	}
 	return out, meta, nil
 }

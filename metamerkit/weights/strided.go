@@ -22,8 +22,10 @@ type storageClass string
 type storage struct {
 	key   string
 	dtype string
-	size  int    // elements
-	raw   []byte // nil until read: legacy files hold the storages behind the pickle
+	size  int // elements
+	src   source
+	at    int64 // of its first byte in the file
+	there bool  // at is known: legacy files hold the storages behind the pickle
 }
 
 // storages are those of one file, by key.
@@ -128,34 +130,19 @@ func (v *strided) bytes() int {
 	return 8 * n
 }
 
-// dense copies the view into a contiguous tensor.
-func (v *strided) dense(name string) (*Tensor, error) {
-	if v.s.raw == nil && v.s.size > 0 {
-		return nil, fmt.Errorf("the elements of tensor %s are missing", describe(name))
+// tensor is the view as a tensor, not loaded.
+func (v *strided) tensor(name string) *Tensor {
+	return &Tensor{Name: name, Shape: v.shape, DType: v.s.dtype, view: v}
+}
+
+// packed are the strides of a tensor in C order.
+func packed(shape []int) []int {
+	out, step := make([]int, len(shape)), 1
+	for i, d := range slices.Backward(shape) {
+		out[i] = step
+		step *= d
 	}
-	t := &Tensor{Name: name, Shape: v.shape, DType: v.s.dtype}
-	n, w := product(v.shape), width[v.s.dtype]
-	if n == 0 || v.contiguous() {
-		t.fill(v.s.raw[min(v.offset, v.s.size)*w:][:n*w])
-		return t, nil
-	}
-	raw := make([]byte, 0, n*w)
-	index := make([]int, len(v.shape))
-	for range n {
-		at := v.offset
-		for i, j := range index {
-			at += j * v.strides[i]
-		}
-		raw = append(raw, v.s.raw[at*w:at*w+w]...)
-		for i := len(index) - 1; i >= 0; i-- {
-			if index[i]++; index[i] < v.shape[i] {
-				break
-			}
-			index[i] = 0
-		}
-	}
-	t.fill(raw)
-	return t, nil
+	return out
 }
 
 func (v *strided) contiguous() bool {

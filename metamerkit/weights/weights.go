@@ -8,26 +8,43 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 )
 
-// Tensor is a named array. Exactly one of Float and Int is set; half and double
-// precision become float32 (doubles beyond its range ±Inf), integers and booleans
-// int64. Elements are in C order.
+// Tensor is a named array. Exactly one of Float and Int is set, once it is loaded;
+// half and double precision become float32 (doubles beyond its range ±Inf),
+// integers and booleans int64. Elements are in C order.
 type Tensor struct {
 	Name  string
 	Shape []int
 	Float []float32
 	Int   []int64
 	DType string // as the file has it, in safetensors' words: F32, BF16, I64 …
+
+	view *strided // where the elements lie in the file; nil for a tensor made otherwise
 }
 
-// File is a weight file that was read.
+// File is a weight file that was read, or (Index) is open for reading.
 type File struct {
 	Path, Format, SHA256 string
 	Tensors              map[string]*Tensor
 	Metadata             map[string]string // safetensors' __metadata__
+	// Key is the entry of a checkpoint that holds the state dict, such as
+	// "state_dict"; "" when the file is one itself. Beside names its other entries.
+	Key    string
+	Beside []string
+
+	f *os.File
+}
+
+// Options say how a file is read.
+type Options struct {
+	SHA256 string // lower-case hexadecimal, whole or its first digits; "": not known
+	// Key is the entry of the checkpoint to read, such as "state_dict_ema"; "": one
+	// called state_dict or model if there is one, else the file itself.
+	Key string
 }
 
 // FormatError reports a file that is not what it should be.
@@ -57,26 +74,103 @@ func Open(path string) (*File, error) { return OpenVerified(path, "") }
 // first digits of it, are known; another sum is a *ChecksumError, and nothing of
 // the file is looked at.
 func OpenVerified(path, sum string) (*File, error) {
-	data, got, err := ReadVerified(path, sum)
+	f, err := Index(path, Options{SHA256: sum})
 	if err != nil {
 		return nil, err
 	}
-	f, err := Parse(path, data)
-	if err != nil {
+	defer f.Close()
+	if err := f.load(); err != nil {
 		return nil, err
 	}
-	f.SHA256 = got
 	return f, nil
+}
+
+// Index checks a file's sum, reads what tensors there are, and leaves their
+// elements in the file until they are asked for (Tensor.Pieces, Tensor.Load), so
+// that large files need memory once. Close it when done.
+func Index(path string, o Options) (*File, error) {
+	h, size, err := openRegular(path)
+	if err != nil {
+		return nil, err
+	}
+	got, err := sumOf(h, size)
+	if err == nil && !strings.HasPrefix(got, o.SHA256) {
+		err = &ChecksumError{path, got, o.SHA256}
+	}
+	var f *File
+	if err == nil {
+		f, err = index(path, source{h, size}, o.Key)
+	}
+	if err != nil {
+		h.Close()
+		return nil, err
+	}
+	f.f, f.SHA256 = h, got
+	return f, nil
+}
+
+// Close closes the file of Index. Tensors that were loaded stay.
+func (f *File) Close() error {
+	if f.f == nil {
+		return nil
+	}
+	return f.f.Close()
+}
+
+// load reads all elements.
+func (f *File) load() error {
+	for _, t := range f.Tensors {
+		if err := t.Load(); err != nil {
+			return &FormatError{f.Path, f.Format, fmt.Sprintf("%.500s", err)}
+		}
+	}
+	return nil
+}
+
+func openRegular(path string) (*os.File, int64, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, fmt.Errorf("weights: %w", err)
+	}
+	s, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, 0, fmt.Errorf("weights: %w", err)
+	}
+	if !s.Mode().IsRegular() || s.Size() > MaxBytes {
+		f.Close()
+		return nil, 0, &FormatError{path, "weight", fmt.Sprintf("expected a regular file of at most %d bytes, got %v with %d bytes", int64(MaxBytes), s.Mode(), s.Size())}
+	}
+	return f, s.Size(), nil
+}
+
+func sumOf(r io.ReaderAt, size int64) (string, error) {
+	h := sha256.New()
+	n, err := io.CopyBuffer(h, struct{ io.Reader }{io.NewSectionReader(r, 0, size)}, make([]byte, min(size+1, 1<<20)))
+	if err != nil || n != size {
+		return "", fmt.Errorf("weights: reading %d bytes gave %d: %w", size, n, err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// Sum returns the SHA-256 of a file.
+func Sum(path string) (string, error) {
+	f, size, err := openRegular(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	return sumOf(f, size)
 }
 
 // ReadVerified returns a file's bytes and their SHA-256, checked against sum, which
 // may be its first digits only, or empty.
 func ReadVerified(path, sum string) (data []byte, got string, err error) {
-	if s, err := os.Stat(path); err != nil {
-		return nil, "", fmt.Errorf("weights: %w", err)
-	} else if !s.Mode().IsRegular() || s.Size() > MaxBytes {
-		return nil, "", &FormatError{path, "weight", fmt.Sprintf("expected a regular file of at most %d bytes, got %v with %d bytes", int64(MaxBytes), s.Mode(), s.Size())}
+	f, _, err := openRegular(path)
+	if err != nil {
+		return nil, "", err
 	}
+	defer f.Close()
 	if data, err = os.ReadFile(path); err != nil {
 		return nil, "", fmt.Errorf("weights: %w", err)
 	}
@@ -89,23 +183,38 @@ func ReadVerified(path, sum string) (data []byte, got string, err error) {
 
 // Parse reads the bytes of a file; path only names it in errors.
 func Parse(path string, data []byte) (*File, error) {
+	f, err := index(path, source{bytes.NewReader(data), int64(len(data))}, "")
+	if err != nil {
+		return nil, err
+	}
+	return f, f.load()
+}
+
+// index finds the tensors of a file.
+func index(path string, src source, key string) (*File, error) {
 	f := &File{Path: path}
-	var err error
+	head, err := src.bytes(0, min(src.size, 512))
+	if err != nil {
+		return nil, fmt.Errorf("weights: %s: %w", path, err)
+	}
 	switch {
-	case len(data) == 0:
+	case len(head) == 0:
 		return nil, &FormatError{path, "weight", "it is empty"}
 	// First, since the length of a header may look like the beginning of a pickle.
-	case len(data) > 8 && data[8] == '{':
+	case len(head) > 8 && head[8] == '{':
 		f.Format = "safetensors"
-		f.Tensors, f.Metadata, err = parseSafetensors(data)
-	case bytes.HasPrefix(data, []byte("PK\x03\x04")):
+		if key != "" {
+			return nil, &FormatError{path, f.Format, fmt.Sprintf("it has no entry %q: safetensors hold tensors only", key)}
+		}
+		f.Tensors, f.Metadata, err = parseSafetensors(src)
+	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
 		f.Format = "PyTorch zip"
-		f.Tensors, err = parseZip(data)
-	case len(data) > 1 && data[0] == 0x80 && data[1] >= 2 && data[1] <= 5:
+		err = f.parseZip(src, key)
+	case len(head) > 1 && head[0] == 0x80 && head[1] >= 2 && head[1] <= 5:
 		f.Format = "PyTorch legacy"
-		f.Tensors, err = parseLegacy(data)
+		err = f.parseLegacy(src, key)
 	default:
-		return nil, &FormatError{path, "weight", mistaken(data)}
+		return nil, &FormatError{path, "weight", mistaken(head)}
 	}
 	if err != nil {
 		return nil, &FormatError{path, f.Format, fmt.Sprintf("%.500s", err)}
@@ -114,8 +223,7 @@ func Parse(path string, data []byte) (*File, error) {
 }
 
 // mistaken says what a file is that is none of the formats.
-func mistaken(data []byte) string {
-	head := data[:min(len(data), 512)]
+func mistaken(head []byte) string {
 	text := bytes.ToLower(bytes.TrimSpace(bytes.TrimPrefix(head, []byte("\ufeff"))))
 	for _, tag := range []string{"<!doctype", "<html", "<head", "<!--", "<?xml"} {
 		if bytes.HasPrefix(text, []byte(tag)) {

@@ -16,56 +16,60 @@ type archive struct {
 	root    string
 	members map[string]*zip.File
 	left    uint64 // bytes that may still be read: members do not overlap
+	buf     []byte
 }
 
 // parseZip reads what torch.save has written since PyTorch 1.6.
-func parseZip(data []byte) (map[string]*Tensor, error) {
-	a, err := openArchive(data)
+func (f *File) parseZip(src source, key string) error {
+	a, err := openArchive(src)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if _, script := a.members[path.Join(a.root, "constants.pkl")]; script {
-		return nil, fmt.Errorf("it is a TorchScript archive; save the state dict with torch.save instead")
+		return fmt.Errorf("it is a TorchScript archive; save the state dict with torch.save instead")
 	}
 	if _, ok := a.members[path.Join(a.root, "byteorder")]; ok {
 		if order, err := a.read("byteorder"); err != nil {
-			return nil, err
+			return err
 		} else if string(order) != "little" {
-			return nil, fmt.Errorf("byte order %.20q, expected little", order)
+			return fmt.Errorf("byte order %.20q, expected little", order)
 		}
 	}
 	text, err := a.read("data.pkl")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	end, err := walk(text)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	all := storages{}
-	object, err := unpickle(text[:end], func(id *types.Tuple) (any, error) {
-		return all.declared(id, func(s *storage) (err error) {
-			if s.raw, err = a.read(path.Join("data", s.key)); err != nil {
+	var unknown []string
+	object, err := unpickle(text[:end], &unknown, func(id *types.Tuple) (any, error) {
+		return all.declared(id, func(s *storage) error {
+			at, n, err := a.check(path.Join("data", s.key))
+			if err != nil {
 				return err
 			}
-			if held := len(s.raw) / width[s.dtype]; held < s.size {
+			if held := n / int64(width[s.dtype]); held < int64(s.size) {
 				return fmt.Errorf("storage %s declares %d elements, the archive holds %d", describe(s.key), s.size, held)
 			}
+			s.src, s.at, s.there = src, at, true
 			return nil
 		})
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return collect(object, len(data))
+	return f.collect(object, key, unknown, src.size)
 }
 
-func openArchive(data []byte) (*archive, error) {
-	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+func openArchive(src source) (*archive, error) {
+	z, err := zip.NewReader(src.r, src.size)
 	if err != nil {
 		return nil, err
 	}
-	a := &archive{members: map[string]*zip.File{}, left: uint64(len(data))}
+	a := &archive{members: map[string]*zip.File{}, left: uint64(src.size)}
 	for _, f := range z.File {
 		if _, twice := a.members[f.Name]; twice {
 			return nil, fmt.Errorf("the archive holds %s twice", describe(f.Name))
@@ -84,9 +88,9 @@ func openArchive(data []byte) (*archive, error) {
 	return a, nil
 }
 
-// read returns a member's bytes, its CRC checked. torch.save stores without
-// compression; a compressed member is refused, so that none can grow beyond the file.
-func (a *archive) read(name string) ([]byte, error) {
+// member finds one that is stored. torch.save stores without compression; a
+// compressed member is refused, so that none can grow beyond the file.
+func (a *archive) member(name string) (*zip.File, error) {
 	f, ok := a.members[path.Join(a.root, name)]
 	if !ok {
 		return nil, fmt.Errorf("the archive has no member %s", describe(name))
@@ -98,17 +102,54 @@ func (a *archive) read(name string) ([]byte, error) {
 		return nil, fmt.Errorf("member %s declares %d bytes (%d stored), %d are left in the archive", describe(name), f.UncompressedSize64, f.CompressedSize64, a.left)
 	}
 	a.left -= f.UncompressedSize64
+	return f, nil
+}
+
+// copy writes a member's bytes to w, its CRC checked.
+func (a *archive) copy(w io.Writer, f *zip.File, name string) error {
 	r, err := f.Open()
 	if err != nil {
-		return nil, fmt.Errorf("member %s: %w", describe(name), err)
+		return fmt.Errorf("member %s: %w", describe(name), err)
 	}
 	defer r.Close()
-	b := make([]byte, f.UncompressedSize64)
-	if _, err := io.ReadFull(r, b); err != nil {
-		return nil, fmt.Errorf("member %s: %w", describe(name), err)
+	if a.buf == nil {
+		a.buf = make([]byte, min(f.UncompressedSize64+1, 1<<18))
 	}
-	if _, err := r.Read(make([]byte, 1)); err != io.EOF { // the CRC is checked at the end
-		return nil, fmt.Errorf("member %s: %w", describe(name), err)
+	n, err := io.CopyBuffer(w, struct{ io.Reader }{r}, a.buf) // the CRC is checked at the end
+	if err == nil && uint64(n) != f.UncompressedSize64 {
+		err = io.ErrUnexpectedEOF
 	}
-	return b, nil
+	if err != nil {
+		return fmt.Errorf("member %s: %w", describe(name), err)
+	}
+	return nil
+}
+
+// read returns a member's bytes.
+func (a *archive) read(name string) ([]byte, error) {
+	f, err := a.member(name)
+	if err != nil {
+		return nil, err
+	}
+	if f.UncompressedSize64 > maxPickle {
+		return nil, fmt.Errorf("the pickle is longer than %d bytes", maxPickle)
+	}
+	b := bytes.NewBuffer(make([]byte, 0, f.UncompressedSize64+bytes.MinRead))
+	err = a.copy(b, f, name)
+	return b.Bytes(), err
+}
+
+// check returns where a member's bytes lie in the file, after checking its CRC.
+func (a *archive) check(name string) (at, size int64, err error) {
+	f, err := a.member(name)
+	if err != nil {
+		return 0, 0, err
+	}
+	if err := a.copy(io.Discard, f, name); err != nil {
+		return 0, 0, err
+	}
+	if at, err = f.DataOffset(); err != nil {
+		return 0, 0, fmt.Errorf("member %s: %w", describe(name), err)
+	}
+	return at, int64(f.UncompressedSize64), nil
 }
