@@ -46,7 +46,12 @@ type Weights struct {
 	Hub      string `json:"hub,omitempty"`      // a repository of the Hugging Face hub, such as timm/resnet50.a1_in1k
 	Revision string `json:"revision,omitempty"` // of that repository
 	URL      string `json:"url,omitempty"`      // of the file itself, where it is on no hub
-	Source   string `json:"source"`             // where it was published, for people
+	// Key is the entry of a checkpoint that holds the state dict where it is not
+	// state_dict or model, such as timm's state_dict_ema.
+	Key string `json:"key,omitempty"`
+	// Path is where the file lies on this machine: cards of users only.
+	Path   string `json:"path,omitempty"`
+	Source string `json:"source"` // where it was published, for people
 }
 
 // Measured is a test accuracy in percent that this project measured.

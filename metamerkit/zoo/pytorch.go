@@ -2,6 +2,8 @@ package zoo
 
 import (
 	"fmt"
+	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -17,9 +19,10 @@ import (
 
 // PyTorch makes the opener of a family whose weights are a PyTorch state dict.
 // The layout rules are the same for every model: a rank-4 kernel goes from OIHW
-// to HWIO, a matrix called weight from [out,in] to [in,out], a leading "module."
-// goes, and counters of batches are left out. What a family's files name in other
-// ways is put right by adapt, in order.
+// to HWIO, a matrix called weight from [out,in] to [in,out], what training code
+// wraps names in goes (see unwrap), and counters of batches are left out. What a
+// family's files name in other ways is put right by adapt, in order. The elements
+// go piece by piece from the file to their place, so that a model needs memory once.
 func PyTorch(build Builder, adapt ...Adapt) Opener {
 	return func(c *card.Card, path string) (*Net, error) {
 		forward, err := build(c.Config)
@@ -30,26 +33,36 @@ func PyTorch(build Builder, adapt ...Adapt) Opener {
 		if err != nil {
 			return nil, err
 		}
-		f, err := weights.OpenVerified(path, c.Weights.SHA256)
+		f, err := weights.Index(path, weights.Options{SHA256: c.Weights.SHA256, Key: c.Weights.Key})
 		if err != nil {
 			return nil, err
 		}
+		defer f.Close()
+		net := &Net{Forward: forward, SHA256: f.SHA256, half: true}
+		if f.Key != "" {
+			net.Notes = append(net.Notes, fmt.Sprintf("%s: the tensors are those of the entry %q; beside it: %s", filepath.Base(path), f.Key, strings.Join(f.Beside, ", ")))
+		}
+		all, notes, err := unwrap(f.Tensors, c.Input, want)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		net.Notes = append(net.Notes, notes...)
 		for _, a := range adapt {
-			if f.Tensors, err = a(f.Tensors); err != nil {
+			if all, err = a(all); err != nil {
 				return nil, fmt.Errorf("%s: %w", path, err)
 			}
 		}
-		w, err := match(f, want)
-		if err != nil {
+		if net.Weights, err = match(path, all, want); err != nil {
 			return nil, err
 		}
-		return &Net{Forward: forward, Weights: w}, nil
+		return net, nil
 	}
 }
 
 // Adapt turns the tensors of a file, by their keys, into those that the family
 // names: renamed, joined, or left out. It returns the map as it is when the file
-// is not of the layout that it knows.
+// is not of the layout that it knows. Elements are still in the file: a tensor of
+// which Float is needed has to be loaded first (weights.Tensor.Load).
 type Adapt func(tensors map[string]*weights.Tensor) (map[string]*weights.Tensor, error)
 
 // Variables returns the shape of each variable that forward reads, by scope path.
@@ -79,67 +92,85 @@ func (e *MismatchError) Error() string {
 	return fmt.Sprintf("%s does not hold this model's weights: %s", e.Path, strings.Join(e.Problems, "; "))
 }
 
-func match(f *weights.File, want map[string]shapes.Shape) (map[string]*tensors.Tensor, error) {
+// match brings every tensor that the model reads to its place.
+func match(path string, all map[string]*weights.Tensor, want map[string]shapes.Shape) (map[string]*tensors.Tensor, error) {
 	have := map[string]*weights.Tensor{}
-	for key, t := range f.Tensors {
-		key = strings.TrimPrefix(key, "module.")
+	for key, t := range all {
 		if !strings.HasSuffix(key, "num_batches_tracked") {
 			have["/"+strings.ReplaceAll(key, ".", "/")] = t
 		}
 	}
-	out := map[string]*tensors.Tensor{}
 	var problems []string
 	for path, shape := range want {
-		key := strings.ReplaceAll(strings.TrimPrefix(path, "/"), "/", ".")
+		key := keyOf(path)
 		t, ok := have[path]
 		if !ok {
 			problems = append(problems, "tensor "+key+" is missing")
 			continue
 		}
-		delete(have, path)
-		dims, flat := layout(t)
-		if t.Float == nil || !slices.Equal(dims, shape.Dimensions) {
+		if dims := layout(key, t.Shape); !t.IsFloat() || !slices.Equal(dims, shape.Dimensions) {
 			problems = append(problems, fmt.Sprintf("tensor %s is %s %v, expected float %v (in this project's layout)", key, t.DType, dims, shape.Dimensions))
-			continue
 		}
-		out[path] = tensors.FromFlatDataAndDimensions(flat, dims...)
 	}
 	for path := range have {
-		problems = append(problems, "tensor "+strings.ReplaceAll(strings.TrimPrefix(path, "/"), "/", ".")+" belongs to no layer")
+		if _, ok := want[path]; !ok {
+			problems = append(problems, "tensor "+keyOf(path)+" belongs to no layer")
+		}
 	}
 	if problems != nil {
 		slices.Sort(problems)
-		return nil, &MismatchError{f.Path, problems}
+		return nil, &MismatchError{path, problems}
+	}
+	out := map[string]*tensors.Tensor{}
+	for _, at := range slices.Sorted(maps.Keys(want)) {
+		to := tensors.FromShape(want[at])
+		var err error
+		tensors.MustMutableFlatData(to, func(flat []float32) { err = place(keyOf(at), have[at], flat) })
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		out[at] = to
 	}
 	return out, nil
 }
 
-// layout turns a PyTorch tensor into the project's layout.
-func layout(t *weights.Tensor) ([]int, []float32) {
-	s := t.Shape
-	if t.Float == nil {
-		return s, nil
-	}
+func keyOf(path string) string { return strings.ReplaceAll(strings.TrimPrefix(path, "/"), "/", ".") }
+
+// layout is the shape that a PyTorch tensor has in this project.
+func layout(key string, s []int) []int {
 	switch {
 	case len(s) == 4: // OIHW → HWIO
-		o, i, hw := s[0], s[1], s[2]*s[3]
-		out := make([]float32, len(t.Float))
-		for a := range o {
-			for b := range i {
-				for p := range hw {
-					out[(p*i+b)*o+a] = t.Float[(a*i+b)*hw+p]
+		return []int{s[2], s[3], s[1], s[0]}
+	case len(s) == 2 && strings.HasSuffix(key, "weight"): // [out,in] → [in,out]
+		return []int{s[1], s[0]}
+	}
+	return s
+}
+
+// place writes a tensor's elements in this project's layout. A rank-4 kernel is a
+// matrix [out, in·h·w] whose columns are put in another order.
+func place(key string, t *weights.Tensor, to []float32) error {
+	s := t.Shape
+	if len(s) != 4 && (len(s) != 2 || !strings.HasSuffix(key, "weight")) {
+		return t.Pieces(1, func(first int, v []float32) { copy(to[first:], v) })
+	}
+	out, in, area := s[0], s[1], 1
+	if len(s) == 4 {
+		area = s[2] * s[3]
+	}
+	row := in * area
+	if row == 0 {
+		return nil
+	}
+	return t.Pieces(row, func(first int, v []float32) {
+		a, rows := first/row, len(v)/row
+		for b := range in {
+			for p := range area {
+				column := to[(p*in+b)*out+a:]
+				for r := range rows {
+					column[r] = v[r*row+b*area+p]
 				}
 			}
 		}
-		return []int{s[2], s[3], i, o}, out
-	case len(s) == 2 && strings.HasSuffix(t.Name, "weight"): // [out,in] → [in,out]
-		out := make([]float32, len(t.Float))
-		for a := range s[0] {
-			for b := range s[1] {
-				out[b*s[0]+a] = t.Float[a*s[1]+b]
-			}
-		}
-		return []int{s[1], s[0]}, out
-	}
-	return s, t.Float
+	})
 }

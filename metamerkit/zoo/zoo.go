@@ -31,6 +31,10 @@ type Net struct {
 	// Weights holds a tensor for each variable of Forward, by scope path
 	// ("/layer1/0/conv1/weight").
 	Weights map[string]*tensors.Tensor
+	SHA256  string   // of the file, whole
+	Notes   []string // what had to be done to the file's names, for people
+
+	half bool // Forward reads its variables by block.Weight
 }
 
 // Opener sets a family up for a card, with the weights of the file at path.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
@@ -23,12 +24,18 @@ func At(s *model.Scope, format string, args ...any) *model.Scope {
 }
 
 // Weight reads the variable called name, of the given shape and of x's type. It is
-// trainable in a graph under training, else frozen.
+// trainable in a graph under training, else frozen. One that is held in bfloat16
+// (zoo.Net.BFloat16) is widened here.
 func Weight(s *model.Scope, x *Node, name string, dims ...int) *Node {
 	if s.IsTraining(x.Graph()) {
 		return variable(s, x, name, true, dims...)
 	}
-	return s.VariableWithShape(name, shapes.Make(x.DType(), dims...)).SetTrainable(false).NodeValue(x.Graph())
+	shape := shapes.Make(x.DType(), dims...)
+	if v := s.GetVariable(name); v != nil && v.DType() == dtypes.BFloat16 {
+		shape.DType = v.DType()
+	}
+	w := s.VariableWithShape(name, shape).SetTrainable(false).NodeValue(x.Graph())
+	return ConvertDType(w, x.DType())
 }
 
 func channels(x *Node) int { return x.Shape().Dim(-1) }

@@ -44,7 +44,7 @@ func Open(c *card.Card, path string) (*zoo.Net, error) {
 	if err := zoo.Config(c.Config, &struct{}{}); err != nil {
 		return nil, err
 	}
-	data, _, err := weights.ReadVerified(path, c.Weights.SHA256)
+	data, sum, err := weights.ReadVerified(path, c.Weights.SHA256)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func Open(c *card.Card, path string) (*zoo.Net, error) {
 			return nil, &FileError{path, fmt.Sprintf("the card's %s stage is layer %q, which the graph does not have or which does not depend on the image", st, layer)}
 		}
 	}
-	return &zoo.Net{Forward: n.forward, Weights: w}, nil
+	return &zoo.Net{Forward: n.forward, Weights: w, SHA256: sum}, nil
 }
 
 // net is a parsed graph.

@@ -28,6 +28,9 @@ func openCLIP(in map[string]*weights.Tensor) (map[string]*weights.Tensor, error)
 		v := *t
 		switch {
 		case key == "proj": // [C,D] and no bias; head.weight is [D,C]
+			if err := v.Load(); err != nil {
+				return nil, err
+			}
 			if len(v.Shape) != 2 || v.Float == nil {
 				return nil, fmt.Errorf("tensor visual.proj is %s %v, expected a float matrix", v.DType, v.Shape)
 			}
@@ -76,6 +79,11 @@ func dinoV2(in map[string]*weights.Tensor) (map[string]*weights.Tensor, error) {
 	cls, pos := out["cls_token"], out["pos_embed"]
 	if out["reg_token"] == nil || cls == nil || pos == nil {
 		return out, nil
+	}
+	for _, t := range []*weights.Tensor{cls, pos} {
+		if err := t.Load(); err != nil {
+			return nil, err
+		}
 	}
 	c := len(cls.Float)
 	if len(pos.Shape) != 3 || pos.Shape[2] != c || len(pos.Float) <= c {

@@ -1,0 +1,40 @@
+package zoo
+
+import (
+	"fmt"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/dtypes/bfloat16"
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/tensors"
+)
+
+// BFloat16 returns the net with its matrices and kernels rounded to bfloat16, which
+// halves their memory; biases, gains and statistics stay float32. Each weight is
+// widened where it is used, so that pixels, activations, losses and gradients are
+// float32 and nothing but the weights' rounding differs (8 bits of mantissa). n must
+// not be used afterwards: its tensors are released one by one.
+func (n *Net) BFloat16() (*Net, error) {
+	if !n.half {
+		return nil, fmt.Errorf("zoo: weights in bfloat16 are for PyTorch and safetensors files; the graph of an ONNX file has its own types")
+	}
+	out := *n
+	out.Weights = map[string]*tensors.Tensor{}
+	for path, t := range n.Weights {
+		out.Weights[path] = t
+		if t.Shape().Rank() < 2 || t.DType() != dtypes.Float32 {
+			continue
+		}
+		small := tensors.FromShape(shapes.Make(dtypes.BFloat16, t.Shape().Dimensions...))
+		tensors.MustConstFlatData(t, func(from []float32) {
+			tensors.MustMutableFlatData(small, func(to []bfloat16.BFloat16) {
+				for i, v := range from {
+					to[i] = bfloat16.FromFloat32(v)
+				}
+			})
+		})
+		out.Weights[path] = small
+		t.MustFinalizeAll()
+	}
+	return &out, nil
+}
