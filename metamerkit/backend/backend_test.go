@@ -239,3 +239,16 @@ func TestSetupAgreesOnVersions(t *testing.T) {
 		}
 	}
 }
+
+// The CPU is one device: each further one is a thread of its own that competes
+// for the cores.
+func TestOneDevice(t *testing.T) {
+	b, err := Open(XLA)
+	if err != nil {
+		t.Skipf("no XLA here: %v", err)
+	}
+	defer b.Compute.Finalize()
+	if n := b.Compute.NumDevices(); n != 1 {
+		t.Errorf("XLA on the CPU has %d devices, expected 1", n)
+	}
+}

@@ -27,7 +27,7 @@ func openXLA(k Kind) (*Backend, error) {
 		return nil, fmt.Errorf("backend: go-xla takes %s for a CUDA plugin because of its path: set METAMERS_CACHE to a folder without cuda or nvidia in its path, and run `make setup`", path)
 	}
 	xla.EnableAutoInstall(false)
-	b, err := xla.New(path)
+	b, err := xla.NewWithOptions(path, options(k))
 	if err != nil {
 		how := "`make setup` brings version " + PluginVersion + ", which is known to work"
 		if k == CUDA {
@@ -39,6 +39,16 @@ func openXLA(k Kind) (*Backend, error) {
 		return nil, fmt.Errorf("backend: loading the plugin %s: %w; %s", path, err, how)
 	}
 	return &Backend{Compute: b, Kind: k, Plugin: path}, nil
+}
+
+// options are what the plugin's client is made with. The CPU plugin makes four
+// devices by itself, and with them at least four threads: on two cores they get in
+// each other's way.
+func options(k Kind) pjrt.NamedValuesMap {
+	if k == XLA {
+		return pjrt.NamedValuesMap{"cpu_device_count": int64(1)}
+	}
+	return nil
 }
 
 // loadable checks that the file is a whole shared library, because the loader

@@ -46,11 +46,18 @@ func Mark(x *Node, name string) *Node {
 	return x
 }
 
+// ReLU is max(x, 0). Its gradient at 0 is 0, as in PyTorch; that of Max is 1 there.
+// A selection has the cheaper gradient as well, and NaN passes it.
+func ReLU(x *Node) *Node {
+	zero := ZerosLike(x)
+	return Where(LessOrEqual(x, zero), zero, x)
+}
+
 // MarkReLU applies a ReLU to z and marks the result as the layer called name. In
 // a capture with PassReLU the gradient of a wanted layer passes this one ReLU
 // unchanged (the "fake ReLU" of Feather et al. 2023): its value is the same.
 func MarkReLU(z *Node, name string) *Node {
-	x := MaxScalar(z, 0)
+	x := ReLU(z)
 	if c, ok := z.Graph().State(key{}).(*capture); ok && c.passReLU && slices.Contains(c.want, name) {
 		x = Add(StopGradient(x), Sub(z, StopGradient(z)))
 	}

@@ -5,6 +5,7 @@ package synth
 
 import (
 	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/support/xslices"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
@@ -17,12 +18,11 @@ import (
 //	cosine       1 − a·t / (‖a‖‖t‖)
 //	correlation  1 − Pearson correlation over the elements
 func distance(loss string, a, t *Node) *Node {
-	b := a.Shape().Dim(0)
-	a, t = Reshape(a, b, -1), Reshape(t, b, -1)
+	axes := xslices.Iota(1, a.Rank()-1) // no reshape: XLA would compute the difference twice
 	if loss == "correlation" {
-		a, t = Sub(a, ReduceAndKeep(a, ReduceMean, 1)), Sub(t, ReduceAndKeep(t, ReduceMean, 1))
+		a, t = Sub(a, ReduceAndKeep(a, ReduceMean, axes...)), Sub(t, ReduceAndKeep(t, ReduceMean, axes...))
 	}
-	dot := func(u, v *Node) *Node { return ReduceSum(Mul(u, v), 1) }
+	dot := func(u, v *Node) *Node { return ReduceSum(Mul(u, v), axes...) }
 	switch loss {
 	case "relative-l2":
 		d := Sub(a, t)

@@ -13,6 +13,8 @@ import (
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/stage"
 )
 
 // At returns the sub-scope of s named by a dotted state-dict prefix.
@@ -47,5 +49,5 @@ func Linear(s *model.Scope, x *Node, out int) *Node {
 	return Add(y, ExpandLeftToRank(b, y.Rank()))
 }
 
-// ReLU is max(x, 0).
-func ReLU(x *Node) *Node { return MaxScalar(x, 0) }
+// ReLU is max(x, 0), with the gradient 0 at 0 as PyTorch has it (see stage.ReLU).
+func ReLU(x *Node) *Node { return stage.ReLU(x) }
