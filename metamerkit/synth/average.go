@@ -10,48 +10,30 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/support/exceptions"
-
-	"github.com/ensemble-metamers/metamers/metamerkit/stage"
-	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
 // Slope is the compiled inversion loss of one model at one layer and its gradient
 // with respect to the images.
 type Slope struct {
-	u *Unit
+	reader
 	g *Graph
 }
 
 // NewSlope compiles the loss and gradient of a subject. With unitNorm each image's
 // gradient is scaled to an L2 norm of one.
 func NewSlope(b compute.Backend, s Subject, cfg Config, unitNorm bool) (*Slope, error) {
-	paths, acts, err := s.Net.Reads(s.Card.Input, s.Layer)
+	r, acts, err := newReader(b, s.Card, s.Net, cfg, s.Layer)
 	if err != nil {
-		return nil, fmt.Errorf("synth: model %s: %w", s.Card.Name, err)
+		return nil, err
 	}
-	u := &Unit{Name: s.Card.Name, cfg: cfg, backend: b}
-	for _, p := range paths {
-		u.weights = append(u.weights, s.Net.Weights[p])
-	}
-	act := acts[0].Clone()
-	act.Dimensions[0] = cfg.Batch
-	sl := &Slope{u: u}
+	sl := &Slope{reader: r}
 	err = exceptions.TryCatch[error](func() {
-		st, e := zoo.NewStore(s.Net.Weights, paths)
-		if e != nil {
-			panic(e)
-		}
+		st := sl.store()
 		g := NewGraph(b, s.Card.Name+" "+s.Layer+" slope")
-		x := Parameter(g, "images", u.imageShape())
-		target := Parameter(g, "target", act)
-		parameters(g, st, paths)
-		a := s.Net.Tap(st.RootScope(), s.Card.Input, x, stage.Options{PassReLU: !cfg.PlainReLU}, s.Layer)[0]
-		loss := distance(cfg.Loss, a, target)
-		total := loss
-		if p := penalty(cfg.Penalties, x); p != nil {
-			total = Add(total, p)
-		}
-		grad := Gradient(ReduceAllSum(total), x)[0]
+		x := Parameter(g, "images", sl.imageShape())
+		target := Parameter(g, "target", acts[0])
+		parameters(g, st, sl.paths)
+		loss, grad := sl.slope(s, st, x, target)
 		if unitNorm {
 			grad = unit(grad)
 		}
@@ -67,12 +49,12 @@ func NewSlope(b compute.Backend, s Subject, cfg Config, unitNorm bool) (*Slope, 
 // At returns the losses [B] and the gradient [B,S,S,3], which stays on the device.
 func (s *Slope) At(images, target *tensors.Tensor) (loss []float32, grad *tensors.Tensor, err error) {
 	err = exceptions.TryCatch[error](func() {
-		out := s.g.Run(s.u.inputs(images, target)...)
+		out := s.g.Run(s.inputs(images, target)...)
 		loss, grad = tensors.MustCopyFlatData[float32](out[0]), out[1]
 		out[0].MustFinalizeAll()
 	})
 	if err != nil {
-		err = fmt.Errorf("synth: gradient of %s: %w", s.u.Name, err)
+		err = fmt.Errorf("synth: gradient of %s: %w", s.Name, err)
 	}
 	return loss, grad, err
 }
@@ -80,22 +62,22 @@ func (s *Slope) At(images, target *tensors.Tensor) (loss []float32, grad *tensor
 // Mover is the compiled optimiser step from gradients of several models: it
 // follows their mean.
 type Mover struct {
-	u       *Unit
+	reader
 	g       *Graph
 	members int
 }
 
 // NewMover compiles the step for a number of members.
 func NewMover(b compute.Backend, cfg Config, members int) (*Mover, error) {
-	m := &Mover{u: &Unit{Name: "average", cfg: cfg, backend: b}, members: members}
+	m := &Mover{reader: reader{Name: "average", cfg: cfg, backend: b}, members: members}
 	err := exceptions.TryCatch[error](func() {
 		g := NewGraph(b, "average step")
-		x, slot := m.u.stateParameters(g, "")
+		x, slot := m.stateParameters(g, "")
 		active := Parameter(g, "active", shapes.Make(dtypes.Bool, cfg.Batch))
 		coef := Parameter(g, "coef", shapes.Make(dtypes.Float32, numCoefficients))
 		var sum *Node
 		for i := range members {
-			grad := Parameter(g, fmt.Sprintf("gradient%d", i), m.u.imageShape())
+			grad := Parameter(g, fmt.Sprintf("gradient%d", i), m.imageShape())
 			if sum == nil {
 				sum = grad
 			} else {
@@ -128,7 +110,7 @@ func average(ctx context.Context, slopes []*Slope, m *Mover, st *State, active [
 		grads = append(grads, grad)
 	}
 	err := exceptions.TryCatch[error](func() {
-		in := append(m.u.donate(st), active, coef[:])
+		in := append(m.donate(st), active, coef[:])
 		out := m.g.Run(append(in, grads...)...)
 		st.Images, st.Slots = out[0], out[1:]
 		for _, g := range grads {

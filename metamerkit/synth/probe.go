@@ -4,8 +4,6 @@ import (
 	"fmt"
 
 	"github.com/gomlx/compute"
-	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/support/exceptions"
@@ -17,7 +15,7 @@ import (
 
 // Probe is the compiled forward pass of a model that reads layers back.
 type Probe struct {
-	u      *Unit
+	reader
 	g      *Graph
 	Shapes [][]int // of each layer's activation for one image
 }
@@ -25,25 +23,19 @@ type Probe struct {
 // NewProbe compiles the forward pass up to the last of the layers, for batches of
 // a fixed number of images of a fixed size. "logits" is a layer like any other.
 func NewProbe(b compute.Backend, c *card.Card, net *zoo.Net, batch, size int, layers ...string) (*Probe, error) {
-	paths, acts, err := net.Reads(c.Input, layers...)
+	r, acts, err := newReader(b, c, net, Config{Batch: batch, Size: size}, layers...)
 	if err != nil {
-		return nil, fmt.Errorf("synth: model %s: %w", c.Name, err)
+		return nil, err
 	}
-	p := &Probe{u: &Unit{Name: c.Name, cfg: Config{Batch: batch, Size: size}, backend: b}}
-	for _, path := range paths {
-		p.u.weights = append(p.u.weights, net.Weights[path])
-	}
+	p := &Probe{reader: r}
 	for _, a := range acts {
 		p.Shapes = append(p.Shapes, a.Dimensions[1:])
 	}
 	err = exceptions.TryCatch[error](func() {
-		st, e := zoo.NewStore(net.Weights, paths)
-		if e != nil {
-			panic(e)
-		}
+		st := p.store()
 		g := NewGraph(b, c.Name+" probe")
-		x := Parameter(g, "images", shapes.Make(dtypes.Float32, batch, size, size, 3))
-		parameters(g, st, paths)
+		x := Parameter(g, "images", p.imageShape())
+		parameters(g, st, p.paths)
 		out := net.Tap(st.RootScope(), c.Input, x, stage.Options{}, layers...)
 		for i := range out {
 			out[i] = MulScalar(Reshape(out[i], batch, -1), 1) // behind the last variable: see drawTarget
@@ -60,8 +52,8 @@ func NewProbe(b compute.Backend, c *card.Card, net *zoo.Net, batch, size int, la
 // Read returns the activations of n images [n,S,S,3], for each layer one flat
 // slice an image. Any n is taken, batch by batch; a last short batch is filled up.
 func (p *Probe) Read(images []float32) ([][][]float32, error) {
-	per := p.u.cfg.Size * p.u.cfg.Size * 3
-	batch := p.u.cfg.Batch
+	per := p.cfg.Size * p.cfg.Size * 3
+	batch := p.cfg.Batch
 	out := make([][][]float32, len(p.Shapes))
 	for from := 0; from < len(images); from += batch * per {
 		part := images[from:min(from+batch*per, len(images))]
@@ -69,7 +61,7 @@ func (p *Probe) Read(images []float32) ([][][]float32, error) {
 		in := make([]float32, batch*per)
 		copy(in, part)
 		err := exceptions.TryCatch[error](func() {
-			for i, t := range p.g.Run(p.u.inputs(tensors.FromFlatDataAndDimensions(in, batch, p.u.cfg.Size, p.u.cfg.Size, 3))...) {
+			for i, t := range p.g.Run(p.inputs(tensors.FromFlatDataAndDimensions(in, batch, p.cfg.Size, p.cfg.Size, 3))...) {
 				flat := tensors.MustCopyFlatData[float32](t)
 				t.MustFinalizeAll()
 				d := len(flat) / batch
@@ -79,7 +71,7 @@ func (p *Probe) Read(images []float32) ([][][]float32, error) {
 			}
 		})
 		if err != nil {
-			return nil, fmt.Errorf("synth: running model %s: %w", p.u.Name, err)
+			return nil, fmt.Errorf("synth: running model %s: %w", p.Name, err)
 		}
 	}
 	return out, nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/support/exceptions"
 )
@@ -16,13 +15,6 @@ func (u *Unit) Target(images *tensors.Tensor) (t *tensors.Tensor, err error) {
 		return nil, fmt.Errorf("synth: activations of %s: %w", u.Name, err)
 	}
 	return t, nil
-}
-
-func (u *Unit) inputs(first ...any) []any {
-	for _, w := range u.weights {
-		first = append(first, w)
-	}
-	return first
 }
 
 // Steps takes len(coefs) steps, at most ChunkSteps, and returns the losses before
@@ -80,18 +72,6 @@ func (u *Unit) single(st *State, active []bool, coef [numCoefficients]float32, t
 	loss := tensors.MustCopyFlatData[float32](out[0])
 	out[0].MustFinalizeAll()
 	return loss
-}
-
-// donate hands the state's buffers to the execution, which may write into them.
-func (u *Unit) donate(st *State) (in []any) {
-	for _, t := range append([]*tensors.Tensor{st.Images}, st.Slots...) {
-		d, err := DonateTensorBuffer(t, u.backend, 0)
-		if err != nil {
-			panic(err)
-		}
-		in = append(in, d)
-	}
-	return in
 }
 
 // NewState returns a state of zero slots for images [B,S,S,3].

@@ -41,12 +41,9 @@ type Config struct {
 // images, optimiser state and targets to images, state and losses, any number of
 // steps up to ChunkSteps in one call. Images and state stay on the device.
 type Unit struct {
-	Name    string
-	cfg     Config
-	backend compute.Backend
-	steps   *Graph
-	target  *Graph
-	weights []*tensors.Tensor // in the order of the graphs' parameters
+	reader
+	steps  *Graph
+	target *Graph
 }
 
 // State is what passes from unit to unit: the images and the optimiser's slots.
@@ -57,31 +54,17 @@ type State struct {
 
 // NewUnit compiles the unit of a subject.
 func NewUnit(b compute.Backend, s Subject, cfg Config) (u *Unit, err error) {
-	paths, acts, err := s.Net.Reads(s.Card.Input, s.Layer)
+	r, acts, err := newReader(b, s.Card, s.Net, cfg, s.Layer)
 	if err != nil {
-		return nil, fmt.Errorf("synth: model %s: %w", s.Card.Name, err)
+		return nil, err
 	}
-	u = &Unit{Name: s.Card.Name, cfg: cfg, backend: b}
-	for _, p := range paths {
-		u.weights = append(u.weights, s.Net.Weights[p])
-	}
-	act := acts[0].Clone()
-	act.Dimensions[0] = cfg.Batch
-	// The variables become parameters of whatever function asks for them first, so
-	// each graph gets a store of its own. They share the tensors.
-	store := func() *model.Store {
-		st, e := zoo.NewStore(s.Net.Weights, paths)
-		if e != nil {
-			panic(e)
-		}
-		return st
-	}
+	u = &Unit{reader: r}
 	err = exceptions.TryCatch[error](func() {
-		u.target = u.drawTarget(s, store(), paths)
+		u.target = u.drawTarget(s)
 		if cfg.Loops {
-			u.steps = u.drawLoop(s, store(), paths, act)
+			u.steps = u.drawLoop(s, acts[0])
 		} else {
-			u.steps = u.drawStep(s, store(), paths, act)
+			u.steps = u.drawStep(s, acts[0])
 		}
 	})
 	if err != nil {
@@ -90,23 +73,12 @@ func NewUnit(b compute.Backend, s Subject, cfg Config) (u *Unit, err error) {
 	return u, nil
 }
 
-func (u *Unit) imageShape() shapes.Shape {
-	return shapes.Make(dtypes.Float32, u.cfg.Batch, u.cfg.Size, u.cfg.Size, 3)
-}
-
-// parameters makes a parameter for each variable, in order, in the current function.
-func parameters(g *Graph, st *model.Store, paths []string) (nodes []*Node) {
-	for _, p := range paths {
-		nodes = append(nodes, st.GetVariable(p).NodeValue(g))
-	}
-	return nodes
-}
-
 // drawTarget is images, weights → activation.
-func (u *Unit) drawTarget(s Subject, st *model.Store, paths []string) *Graph {
+func (u *Unit) drawTarget(s Subject) *Graph {
+	st := u.store()
 	g := NewGraph(u.backend, s.Card.Name+" "+s.Layer+" target")
 	x := Parameter(g, "images", u.imageShape())
-	parameters(g, st, paths)
+	parameters(g, st, u.paths)
 	// One more node: the Go backend fails on a variable read after the last output.
 	a := MulScalar(s.Net.Tap(st.RootScope(), s.Card.Input, x, stage.Options{}, s.Layer)[0], 1)
 	compile(g, a)
@@ -115,26 +87,21 @@ func (u *Unit) drawTarget(s Subject, st *model.Store, paths []string) *Graph {
 
 // one is a single step: its losses [B], images and slots.
 func (u *Unit) one(s Subject, st *model.Store, x *Node, slot []*Node, active, coef, target *Node) (*Node, *Node, []*Node) {
-	a := s.Net.Tap(st.RootScope(), s.Card.Input, x, stage.Options{PassReLU: !u.cfg.PlainReLU}, s.Layer)[0]
-	loss := distance(u.cfg.Loss, a, target)
-	total := loss
-	if p := penalty(u.cfg.Penalties, x); p != nil {
-		total = Add(total, p)
-	}
-	g := Gradient(ReduceAllSum(total), x)[0]
+	loss, g := u.slope(s, st, x, target)
 	x, slot = step(u.cfg.Optimizer, x, g, slot, coef, active)
 	return loss, x, slot
 }
 
 // drawStep is images, slots…, active [B], coef [3], target, weights… → losses [B],
 // images, slots….
-func (u *Unit) drawStep(s Subject, st *model.Store, paths []string, act shapes.Shape) *Graph {
+func (u *Unit) drawStep(s Subject, act shapes.Shape) *Graph {
+	st := u.store()
 	g := NewGraph(u.backend, s.Card.Name+" "+s.Layer+" step")
 	x, slot := u.stateParameters(g, "")
 	active := Parameter(g, "active", shapes.Make(dtypes.Bool, u.cfg.Batch))
 	coef := Parameter(g, "coef", shapes.Make(dtypes.Float32, numCoefficients))
 	target := Parameter(g, "target", act)
-	parameters(g, st, paths)
+	parameters(g, st, u.paths)
 	loss, x, slot := u.one(s, st, x, slot, active, coef, target)
 	compile(g, append([]*Node{loss, x}, slot...)...)
 	return g
@@ -144,7 +111,8 @@ func (u *Unit) drawStep(s Subject, st *model.Store, paths []string, act shapes.S
 // weights… → losses, images, slots…: steps i to n-1 in one While. All that the
 // body reads is loop state, since a body cannot capture nodes of its parent; for
 // the same reason main makes no scalar, which the graph would share with the body.
-func (u *Unit) drawLoop(s Subject, st *model.Store, paths []string, act shapes.Shape) *Graph {
+func (u *Unit) drawLoop(s Subject, act shapes.Shape) *Graph {
+	st := u.store()
 	g := NewGraph(u.backend, s.Card.Name+" "+s.Layer+" steps")
 	count := shapes.Make(dtypes.Int32)
 	trace := shapes.Make(dtypes.Float32, ChunkSteps, u.cfg.Batch)
@@ -165,12 +133,12 @@ func (u *Unit) drawLoop(s Subject, st *model.Store, paths []string, act shapes.S
 		return v, append(all, v.active, v.coefs, v.target)
 	}
 	_, initial := declare(g, "main.")
-	for _, p := range paths {
+	for _, p := range u.paths {
 		initial = append(initial, Parameter(g, "main."+p, st.GetVariable(p).Shape()))
 	}
 	body := NewClosure(g, func(g *Graph) []*Node {
 		v, _ := declare(g, "body.")
-		w := parameters(g, st, paths)
+		w := parameters(g, st, u.paths)
 		zero := ScalarZero(g, dtypes.Int32)
 		coef := Reshape(DynamicSlice(v.coefs, []*Node{v.i, zero}, []int{1, numCoefficients}), numCoefficients)
 		loss, x, slot := u.one(s, st, v.x, v.slot, v.active, coef, v.target)
@@ -180,7 +148,7 @@ func (u *Unit) drawLoop(s Subject, st *model.Store, paths []string, act shapes.S
 	})
 	cond := NewClosure(g, func(g *Graph) []*Node {
 		v, _ := declare(g, "cond.")
-		for _, p := range paths {
+		for _, p := range u.paths {
 			Parameter(g, "cond."+p, st.GetVariable(p).Shape())
 		}
 		return []*Node{LessThan(v.i, v.n)}
@@ -188,18 +156,4 @@ func (u *Unit) drawLoop(s Subject, st *model.Store, paths []string, act shapes.S
 	out := While(cond, body, initial...)
 	compile(g, out[2:4+slots(u.cfg.Optimizer)]...)
 	return g
-}
-
-func (u *Unit) stateParameters(g *Graph, in string) (x *Node, slot []*Node) {
-	x = Parameter(g, in+"images", u.imageShape())
-	for i := range slots(u.cfg.Optimizer) {
-		slot = append(slot, Parameter(g, fmt.Sprintf("%sslot%d", in, i), u.imageShape()))
-	}
-	return x, slot
-}
-
-func compile(g *Graph, outputs ...*Node) {
-	if err := g.Compile(outputs...); err != nil {
-		panic(err)
-	}
 }
