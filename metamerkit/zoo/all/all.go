@@ -2,6 +2,7 @@
 package all
 
 import (
+	_ "github.com/ensemble-metamers/metamers/metamerkit/zoo/convnext"    // family convnext
 	_ "github.com/ensemble-metamers/metamers/metamerkit/zoo/onnx"        // family onnx
 	_ "github.com/ensemble-metamers/metamers/metamerkit/zoo/resnet"      // family resnet
 	_ "github.com/ensemble-metamers/metamers/metamerkit/zoo/resnetcifar" // family resnet_cifar

@@ -56,7 +56,7 @@ func TestTransformerGradients(t *testing.T) {
 					y := c.f(x)
 					return ReduceAllSum(Mul(y, ConstTensor(x.Graph(), noise(3, y.Shape().Dimensions...))))
 				}
-				analytic, numeric := slope(b, f, noise(1, c.x...), noise(4, c.x...))
+				analytic, numeric := slope(b, f, noise(1, c.x...), noise(4, c.x...), 1e-2)
 				if d := math.Abs(analytic - numeric); !(d <= 1e-2*(math.Abs(numeric)+1)) {
 					t.Errorf("gradient along a direction is %v, finite differences give %v", analytic, numeric)
 				}

@@ -1,0 +1,255 @@
+"""Writes cards of timm's vision transformers, Swins and ConvNeXts into models/.
+
+usage: cards.py [--out models] [--check]          (--check writes nothing and says what differs)
+
+What a card says comes from timm's own model (drawn on the meta device, without weights) and
+its default_cfgs: shape, normalisation, crop, interpolation, licence, repository. Sums and
+revisions are not known here and stay out; pulling pins what the hub states. A card that is
+there keeps its weights and measured values.
+
+    PY -m pip install timm==1.0.31 torch==2.11.0
+"""
+import argparse
+import json
+import math
+import pathlib
+import sys
+
+import timm
+import torch
+from timm.models.convnext import ConvNeXt
+from timm.models.deit import VisionTransformerDistilled
+from timm.models.swin_transformer import SwinTransformer
+from timm.models.vision_transformer import Block, VisionTransformer
+
+# arch.tag: title, paper. Aliases are the names that people type.
+SIZES = dict(tiny="Ti", small="S", base="B", large="L", huge="H", so400m="So400m")
+VIT, AUGREG, DEIT, DEIT3 = "arXiv:2010.11929", "arXiv:2106.10270", "arXiv:2012.12877", "arXiv:2204.07118"
+DINO, DINO2, REG, MAE = "arXiv:2104.14294", "arXiv:2304.07193", "arXiv:2309.16588", "arXiv:2111.06377"
+CLIP, OPENCLIP, SIGLIP, SWIN = "arXiv:2103.00020", "arXiv:2212.07143", "arXiv:2303.15343", "arXiv:2103.14030"
+NEXT, NEXT2 = "arXiv:2201.03545", "arXiv:2301.00808"
+IN1K, IN21K = "ImageNet-1k", "ImageNet-21k, then 1k"
+
+
+def vit(arch):
+    size, patch = arch.split("_")[1], arch.split("patch")[1].split("_")[0]
+    return f"{SIZES[size]}/{patch}"
+
+
+def catalogue():
+    for a in ("tiny_patch16_224 tiny_patch16_384 small_patch32_224 small_patch16_224 small_patch16_384 base_patch32_224 "
+              "base_patch16_224 base_patch16_384 base_patch8_224 large_patch16_224 large_patch16_384").split():
+        yield f"vit_{a}.augreg_in21k_ft_in1k", f"ViT-{vit('vit_' + a)}, {IN21K}", AUGREG
+    for a in "small_patch16_224 base_patch32_224 base_patch16_224".split():
+        yield f"vit_{a}.augreg_in1k", f"ViT-{vit('vit_' + a)}, {IN1K}", AUGREG
+    yield "vit_base_patch16_224.augreg2_in21k_ft_in1k", f"ViT-B/16, AugReg 2, {IN21K}", AUGREG
+    yield "vit_base_patch16_224.orig_in21k_ft_in1k", f"ViT-B/16 of the first paper, {IN21K}", VIT
+    yield "vit_huge_patch14_224.orig_in21k", "ViT-H/14 of the first paper, ImageNet-21k, features", VIT
+    for s in "tiny small base".split():
+        yield f"deit_{s}_patch16_224.fb_in1k", f"DeiT-{SIZES[s]}/16, {IN1K}", DEIT
+        yield f"deit_{s}_distilled_patch16_224.fb_in1k", f"DeiT-{SIZES[s]}/16 distilled, {IN1K}", DEIT
+    for s in "small base large".split():
+        yield f"deit3_{s}_patch16_224.fb_in1k", f"DeiT III-{SIZES[s]}/16, {IN1K}", DEIT3
+    for a in "small_patch16_224 small_patch8_224 base_patch16_224 base_patch8_224".split():
+        yield f"vit_{a}.dino", f"DINO ViT-{vit('vit_' + a)}", DINO
+    for s in "small base large".split():
+        yield f"vit_{s}_patch14_dinov2.lvd142m", f"DINOv2 ViT-{SIZES[s]}/14", DINO2
+        yield f"vit_{s}_patch14_reg4_dinov2.lvd142m", f"DINOv2 ViT-{SIZES[s]}/14 with registers", REG
+    for s in "base large huge".split():
+        yield f"vit_{s}_patch{14 if s == 'huge' else 16}_224.mae", f"MAE ViT-{SIZES[s]}/{14 if s == 'huge' else 16}", MAE
+    for a in "base_patch32 base_patch16 large_patch14".split():
+        yield f"vit_{a}_clip_quickgelu_224.openai", f"OpenAI CLIP, image tower ViT-{vit('vit_' + a)}", CLIP
+        yield f"vit_{a}_clip_224.laion2b", f"OpenCLIP LAION-2B, image tower ViT-{vit('vit_' + a)}", OPENCLIP
+        yield f"vit_{a}_clip_224.datacompxl", f"OpenCLIP DataComp-XL, image tower ViT-{vit('vit_' + a)}", "arXiv:2304.14108"
+    yield "vit_huge_patch14_clip_224.laion2b", "OpenCLIP LAION-2B, image tower ViT-H/14", OPENCLIP
+    for a in "base_patch32 base_patch16 large_patch14".split():
+        for tag in ("openai_ft_in1k", "laion2b_ft_in12k_in1k"):
+            yield f"vit_{a}_clip_224.{tag}", f"CLIP ViT-{vit('vit_' + a)}, fine-tuned on {IN1K} ({tag.split('_')[0]})", OPENCLIP
+    for a in "base_patch16_siglip_224 base_patch16_siglip_256 large_patch16_siglip_256 so400m_patch14_siglip_224".split():
+        yield f"vit_{a}.webli", f"SigLIP, image tower ViT-{vit('vit_' + a)}", SIGLIP
+    for a in "base_patch16_siglip_224 large_patch16_siglip_256".split():
+        yield f"vit_{a}.v2_webli", f"SigLIP 2, image tower ViT-{vit('vit_' + a)}", "arXiv:2502.14786"
+    for a in ("tiny_patch4_window7_224.ms_in1k small_patch4_window7_224.ms_in1k base_patch4_window7_224.ms_in1k "
+              "tiny_patch4_window7_224.ms_in22k_ft_in1k small_patch4_window7_224.ms_in22k_ft_in1k "
+              "base_patch4_window7_224.ms_in22k_ft_in1k base_patch4_window12_384.ms_in22k_ft_in1k "
+              "large_patch4_window7_224.ms_in22k_ft_in1k large_patch4_window12_384.ms_in22k_ft_in1k").split():
+        size, data = SIZES.get(a.split("_")[0])[0], "ImageNet-22k, then 1k" if "22k" in a else IN1K
+        yield f"swin_{a}", f"Swin-{size} at {a.split('.')[0][-3:]}, {data}", SWIN
+    for a in "atto.d2_in1k femto.d1_in1k pico.d1_in1k nano.d1h_in1k nano.in12k_ft_in1k".split():
+        yield f"convnext_{a}", f"ConvNeXt-{a.split('.')[0].capitalize()}, {'ImageNet-12k, then 1k' if '12k' in a else IN1K} (timm)", NEXT
+    for s in "atto femto pico nano".split():
+        yield f"convnext_{s}_ols.{dict(atto='a2', nano='d1h').get(s, 'd1')}_in1k", f"ConvNeXt-{s.capitalize()} with an overlapping stem, {IN1K} (timm)", NEXT
+    yield "convnext_tiny_hnf.a2h_in1k", f"ConvNeXt-T, norm before pooling, {IN1K} (timm)", NEXT
+    for s in "tiny small base large".split():
+        yield f"convnext_{s}.fb_in1k", f"ConvNeXt-{SIZES[s][0]}, {IN1K}", NEXT
+        yield f"convnext_{s}.fb_in22k_ft_in1k", f"ConvNeXt-{SIZES[s][0]}, ImageNet-22k, then 1k", NEXT
+    yield "convnext_tiny.in12k_ft_in1k", "ConvNeXt-T, ImageNet-12k, then 1k (timm)", NEXT
+    yield "convnext_base.clip_laion2b", "OpenCLIP LAION-2B, image tower ConvNeXt-B", OPENCLIP
+    for s in "atto femto pico nano tiny base large huge".split():
+        yield f"convnextv2_{s}.fcmae_ft_in1k", f"ConvNeXt V2-{s.capitalize()}, masked autoencoder, then {IN1K}", NEXT2
+    for s in "nano tiny base large".split():
+        yield f"convnextv2_{s}.fcmae_ft_in22k_in1k", f"ConvNeXt V2-{s.capitalize()}, masked autoencoder, then ImageNet-22k and 1k", NEXT2
+
+
+def training(name):
+    tag = name.split(".")[1]
+    if "_ft_" in tag or "in1k" in tag:
+        return "standard"
+    if any(w in name for w in ("dino", ".mae")):
+        return "self-supervised"
+    if any(w in name for w in ("clip", "openai", "webli")):
+        return "language-image"
+    return "standard"
+
+
+def act(m):
+    names = {"GELU": "gelu", "GELUTanh": "gelu_tanh", "QuickGELU": "quick_gelu"}
+    if isinstance(m, torch.nn.GELU):
+        return "gelu" if m.approximate == "none" else "gelu_tanh"
+    return names[type(m).__name__]
+
+
+def vit_card(m, name, classes):
+    b = m.blocks[0]
+    assert all(type(x) is Block for x in m.blocks) and isinstance(b.attn.q_norm, torch.nn.Identity), name
+    hidden, width = b.mlp.fc1.out_features, m.embed_dim
+    c = dict(patch=m.patch_embed.patch_size[0], width=width, depth=len(m.blocks), heads=b.attn.num_heads)
+    if hidden != 4 * width:
+        c["mlp_ratio"] = math.ceil(hidden / width * 1e4) / 1e4
+        assert int(width * c["mlp_ratio"]) == hidden, name
+    c |= classes
+    prefix = 0 if m.no_embed_class else m.num_prefix_tokens
+    grid = math.isqrt(m.pos_embed.shape[1] - prefix)
+    assert grid * grid == m.pos_embed.shape[1] - prefix, name
+    if m.cls_token is None:
+        c["no_class_token"] = True
+    if isinstance(m, VisionTransformerDistilled):
+        c["distilled"] = True
+    if m.num_reg_tokens:
+        c["registers"] = m.num_reg_tokens
+    if m.no_embed_class:
+        c["patch_pos_only"] = True
+    if not isinstance(m.norm_pre, torch.nn.Identity):
+        c["pre_norm"] = True
+    assert m.global_pool in ("token", "avg", "map"), name
+    if m.global_pool != "token":
+        c["pool"] = m.global_pool
+    late_norm = not isinstance(m.fc_norm, torch.nn.Identity)
+    if late_norm != (m.global_pool == "avg"):
+        c["fc_norm"] = late_norm
+    assert late_norm == isinstance(m.norm, torch.nn.Identity), name
+    if not isinstance(b.ls1, torch.nn.Identity):
+        c["layer_scale"] = True
+    if b.attn.qkv.bias is None:
+        c["no_qkv_bias"] = True
+    if act(b.mlp.act) != "gelu":
+        c["activation"] = act(b.mlp.act)
+    if b.norm1.eps != 1e-6:
+        c["eps"] = b.norm1.eps
+    n = len(m.blocks)
+    pooled = {"token": "the class token after the last norm", "avg": "the mean of the patches, normalised",
+              "map": "the pooled patches (attention)"}[m.global_pool]
+    if "distilled" in c:
+        pooled = "the class and the distillation token after the last norm"
+    why = "all tokens after %s of the blocks"
+    return c, grid * c["patch"], {
+        "early": (f"blocks.{round(n / 3) - 1}", why % "a third"), "middle": (f"blocks.{round(2 * n / 3) - 1}", why % "two thirds"),
+        "late": ("pre_logits", f"what {'the classifier reads' if 'classes' in c and c['classes'] else 'the model hands on'}: {pooled}")}
+
+
+def staged(prefix, depths, late):
+    """The stages of a hierarchy: after a third and two thirds of all blocks."""
+    out, total = {}, sum(depths)
+    for stage, share, words in (("early", 1, "a third"), ("middle", 2, "two thirds")):
+        k, at = round(share * total / 3), 0
+        for i, d in enumerate(depths):
+            if k <= at + d:
+                break
+            at += d
+        name = f"{prefix}.{i}" if k == at + d else f"{prefix}.{i}.blocks.{k - at - 1}"
+        out[stage] = (name, f"after {words} of the blocks")
+    out["late"] = ("pre_logits", late)
+    return out
+
+
+def swin_card(m, name, classes):
+    depths = [len(s.blocks) for s in m.layers]
+    heads = [s.blocks[0].attn.num_heads for s in m.layers]
+    c = dict(width=m.embed_dim, depths=depths, heads=heads)
+    if m._ref_window_sizes[0][0] != 7:
+        c["window"] = m._ref_window_sizes[0][0]
+    return c | classes, m.patch_embed.img_size[0], staged("layers", depths, "what the classifier reads: the mean of the normalised pixels")
+
+
+def convnext_card(m, name, classes):
+    depths = [len(s.blocks) for s in m.stages]
+    c = dict(depths=depths, dims=[s.blocks[0].conv_dw.out_channels for s in m.stages])
+    stem, b = m.stem, m.stages[0].blocks[0]
+    if stem[0].kernel_size != (4, 4):
+        assert len(stem) == 3, name
+        c["stem"] = "overlap" if stem[0].out_channels == c["dims"][0] else "overlap_tiered"
+    if b.use_conv_mlp:
+        c["conv_mlp"] = True
+    if hasattr(b.mlp, "grn") and not isinstance(b.mlp.grn, torch.nn.Identity):
+        c["grn"] = True
+    assert ("grn" in c) == (b.gamma is None) and b.conv_dw.kernel_size == (7, 7), name
+    if not isinstance(m.norm_pre, torch.nn.Identity):
+        c["head_norm_first"] = True
+    elif not isinstance(m.head.pre_logits, torch.nn.Identity):
+        c["head_hidden"] = m.head.pre_logits.fc.out_features
+    if b.norm.eps != 1e-6:
+        c["eps"] = b.norm.eps
+    return c | classes, None, staged("stages", depths, "what the classifier reads: the normalised mean of the pixels"
+                                     if c.get("head_norm_first") is None else "what the classifier reads: the mean of the normalised pixels")
+
+
+def card(name, title, paper, old):
+    with torch.device("meta"):
+        m = timm.create_model(name, pretrained=False)
+    cfg = m.pretrained_cfg
+    hub = cfg["hf_hub_id"]  # a quickgelu model's weights are in the repository without that word
+    assert hub == "timm/" + name.replace("_quickgelu", ""), (name, hub)
+    n = cfg["num_classes"]
+    tower = training(name) == "language-image" and n > 0
+    classes = dict(classes=0, embedding=n) if tower else dict(classes=n)
+    family, config, size, stages = next(
+        (f, *make(m, name, classes)) for f, kind, make in (
+            ("vit", VisionTransformer, vit_card), ("swin", SwinTransformer, swin_card), ("convnext", ConvNeXt, convnext_card)) if isinstance(m, kind))
+    image = cfg["input_size"][1]
+    if "dinov2" in name:  # trained at 518, evaluated at 224 by their authors
+        config["pos_grid"], image = size // config["patch"], 224
+    given = {"size": image, "mean": list(cfg["mean"]), "std": list(cfg["std"])}
+    crop = 0.875 if "dinov2" in name else cfg["crop_pct"]
+    given |= ({"crop": crop} if crop != 1 else {}) | ({"filter": cfg["interpolation"]} if cfg["interpolation"] != "bicubic" else {})
+    assert cfg["interpolation"] in ("bicubic", "bilinear") and n in (0, 1000) or tower, (name, n)
+    licence = {"apache-2.0": "Apache-2.0", "mit": "MIT", "cc-by-nc-4.0": "CC-BY-NC-4.0"}[cfg["license"]]
+    out = {"name": name}
+    if cfg["tag"] == timm.get_pretrained_cfg(name.split(".")[0]).tag:
+        out["aliases"] = [name.split(".")[0]]  # timm's own default for that name
+    out |= {"title": title, "kind": "cnn" if family == "convnext" else "transformer", "training": training(name), "family": family,
+            "config": config, "input": given, "classes": 0 if tower else n, "labels": "imagenet1k" if n == 1000 and not tower else "",
+            "stages": {k: {"layer": l, "why": w} for k, (l, w) in stages.items()},
+            "weights": old.get("weights") or {"file": name + ".safetensors", "hub": hub, "source": "https://huggingface.co/" + hub},
+            "licence": licence, "paper": paper}
+    if old.get("measured"):
+        out["measured"] = old["measured"]
+    return family, out
+
+
+a = argparse.ArgumentParser()
+a.add_argument("--out", type=pathlib.Path, default=pathlib.Path(__file__).parents[2] / "models")
+a.add_argument("--check", action="store_true")
+a = a.parse_args()
+differ = 0
+for name, title, paper in catalogue():
+    found = list(a.out.glob(f"*/{name}.json"))
+    text = found[0].read_text() if found else ""
+    family, c = card(name, title, paper, json.loads(text) if text else {})
+    new = json.dumps(c, indent=2, ensure_ascii=False) + "\n"
+    if new != text:
+        differ += 1
+        print(("differs: " if a.check else "wrote ") + name)
+        if not a.check:
+            (a.out / family).mkdir(exist_ok=True)
+            (a.out / family / f"{name}.json").write_text(new)
+sys.exit(a.check and differ > 0)
