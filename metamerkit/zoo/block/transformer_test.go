@@ -92,7 +92,7 @@ func TestActivations(t *testing.T) {
 			}
 		})
 	}
-	if _, err := Activation("swish"); err == nil {
+	if _, err := Activation("mish"); err == nil {
 		t.Error("an unknown activation is accepted")
 	}
 }
