@@ -30,6 +30,7 @@ type cli struct {
 
 	Synth       synthCmd       `cmd:"" help:"Synthesise metamers of images for a model set at a stage."`
 	Reproduce   reproduceCmd   `cmd:"" help:"Metamers of 16 images for four model sets at all three stages."`
+	Eval        evalCmd        `cmd:"" help:"Measure runs: recognizability, success, similarity distributions and more."`
 	Models      modelsCmd      `cmd:"" help:"List, show or check models."`
 	Data        dataCmd        `cmd:"" help:"Download data sets."`
 	Runs        runsCmd        `cmd:"" help:"List, show or remove runs."`

@@ -60,6 +60,15 @@ func (b *bar) show(p metamer.Progress) {
 	b.pb.Set(done)
 }
 
+// units is the progress of an evaluation.
+func (b *bar) units(p metamer.Progress) {
+	if b.pb != nil {
+		b.pb.ChangeMax(p.Steps)
+		b.pb.Describe(b.title + " " + p.What)
+		b.pb.Set(p.Step)
+	}
+}
+
 func (b *bar) clear() {
 	if b.pb != nil {
 		b.pb.Clear()

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"fmt"
-	"path/filepath"
 	"regexp"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
@@ -77,6 +76,5 @@ func weightsSum(c *card.Card) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	_, sum, err := weights.ReadVerified(filepath.Clean(path), c.Weights.SHA256)
-	return sum, err
+	return weights.Sum(path)
 }

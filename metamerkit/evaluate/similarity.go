@@ -63,7 +63,7 @@ func NewMatrix(ctx context.Context, src Source, kind string, memory int64) (*Mat
 // or fewer than three images are Undefined: one pair is no distribution.
 func (m *Matrix) Pairs() ([]float64, error) {
 	if m.N < 3 {
-		return nil, undefined("%d images have %d pairs, expected at least 3 images", m.N, m.N*(m.N-1)/2)
+		return nil, undefined("%d images, expected at least 3", m.N)
 	}
 	if m.flawed > 0 {
 		return nil, undefined("the activations of %d of %d images are %s", m.flawed, m.N, m.why)

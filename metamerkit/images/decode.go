@@ -23,6 +23,14 @@ const MaxPixels = 100_000_000
 // Filters names the resampling filters.
 var Filters = []string{"bicubic", "bilinear"}
 
+// IsImage reports whether a file's name ends like a JPEG's or PNG's.
+func IsImage(name string) bool {
+	return slices.Contains([]string{".jpg", ".jpeg", ".png"}, strings.ToLower(filepath.Ext(name)))
+}
+
+// Files lists the image files of folders, sorted by name, and files as they are.
+func Files(spec ...string) ([]string, error) { return expand(spec) }
+
 // expand lists the image files that a spec names: a folder stands for the JPEG
 // and PNG files in it, sorted by name.
 func expand(spec []string) (files []string, err error) {
@@ -41,7 +49,7 @@ func expand(spec []string) (files []string, err error) {
 		}
 		before := len(files)
 		for _, e := range entries {
-			if e.Type()&fs.ModeDir == 0 && slices.Contains([]string{".jpg", ".jpeg", ".png"}, strings.ToLower(filepath.Ext(e.Name()))) {
+			if e.Type()&fs.ModeDir == 0 && IsImage(e.Name()) {
 				files = append(files, filepath.Join(p, e.Name()))
 			}
 		}

@@ -77,7 +77,7 @@ func (r *Run) PassCount() int {
 // Progress is what a running synthesis or evaluation reports. In an evaluation steps
 // are pairs of a run and an observer, and What names the one under way.
 type Progress struct {
-	Phase  string    // compile | start | synthesis | evidence | evaluation
+	Phase  string // compile | start | synthesis | evidence | evaluation
 	What   string
 	Step   int       // steps done by the batch
 	Steps  int       // steps of the batch

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"regexp"
 
 	"github.com/nlpodyssey/gopickle/pickle"
 	"github.com/nlpodyssey/gopickle/types"
@@ -125,6 +126,9 @@ func (o *opaque) Set(_, _ any)              {}
 func (o *opaque) Append(any)                {}
 func (o *opaque) Add(any)                   {}
 
+// dtypeName are the names of torch's element types.
+var dtypeName = regexp.MustCompile(`^(float|bfloat|int|uint)(8|16|32|64)$|^bool$`)
+
 // findClass stands in for the few names that a state dict refers to. Nothing of
 // Python runs. Any other name becomes opaque and is added to unknown: checkpoints
 // keep optimisers and the like beside the state dict.
@@ -143,6 +147,18 @@ func findClass(module, name string, unknown *[]string) (any, error) {
 			}
 			return args[0], nil
 		}), nil
+	}
+	// Values that stand beside tensors in what plenoptic and training scripts save.
+	switch {
+	case full == "torch.Size", full == "torch.device":
+		return callable(func(args ...any) (any, error) {
+			if len(args) == 0 {
+				return types.NewTupleFromSlice(nil), nil
+			}
+			return args[0], nil
+		}), nil
+	case module == "torch" && dtypeName.MatchString(name):
+		return full, nil
 	}
 	if len(*unknown) < maxUnknown {
 		*unknown = append(*unknown, full)

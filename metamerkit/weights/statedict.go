@@ -39,6 +39,12 @@ func (f *File) collect(object any, key string, unknown []string, fileSize int64)
 	refuse := func(name string) error {
 		return fmt.Errorf("the pickle refers to %.200s, which no state dict needs; it was not executed", name)
 	}
+	if key == anyArray {
+		key = ""
+		if v, ok := object.(*strided); ok { // torch.save of a tensor, which has no name
+			object = &types.Dict{{Key: "", Value: v}}
+		}
+	}
 	entries, ok := items(object)
 	if !ok {
 		if len(unknown) > 0 {

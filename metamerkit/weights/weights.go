@@ -203,7 +203,7 @@ func index(path string, src source, key string) (*File, error) {
 	// First, since the length of a header may look like the beginning of a pickle.
 	case len(head) > 8 && head[8] == '{':
 		f.Format = "safetensors"
-		if key != "" {
+		if key != "" && key != anyArray {
 			return nil, &FormatError{path, f.Format, fmt.Sprintf("it has no entry %q: safetensors hold tensors only", key)}
 		}
 		f.Tensors, f.Metadata, err = parseSafetensors(src)

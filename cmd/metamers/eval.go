@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/engine"
+	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
+	"github.com/ensemble-metamers/metamers/metamerkit/foreign"
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
+)
+
+// evalFlags say what is measured.
+type evalFlags struct {
+	Measures     []string `help:"recognizability, success, jsd, cka, rsa (default: all)."`
+	Observers    []string `help:"Models that judge (default: the members, and all models here with the same labels)."`
+	Similarities []string `help:"Of jsd and rsa: pearson, cosine, spearman." default:"pearson"`
+	Bins         int      `help:"Bins of a similarity distribution." default:"20"`
+	Resamples    int      `help:"Bootstrap resamples of the images." default:"2000"`
+	Interval     string   `help:"percentile, basic or bca (default: basic for jsd, cka and rsa, else bca)."`
+	Seed         uint64   `help:"Of the resamples."`
+	Batch        int      `default:"16" help:"Images at a time."`
+	Memory       int64    `default:"1024" help:"MiB that activations may take; beyond it they are computed again in blocks."`
+	Anew         bool     `help:"Measure again what is kept beside the runs."`
+}
+
+func (f evalFlags) evaluation() engine.Evaluation {
+	return engine.Evaluation{
+		Measures: f.Measures, Observers: f.Observers, Similarities: f.Similarities, Bins: f.Bins, Batch: f.Batch, Memory: f.Memory << 20, Anew: f.Anew,
+		Bootstrap: evaluate.Bootstrap{Resamples: f.Resamples, Method: f.Interval, Seed: f.Seed},
+	}
+}
+
+type evalCmd struct {
+	Runs []string `arg:"" optional:"" help:"IDs of runs, or the beginnings of them; all runs of the store by default." name:"run"`
+	evalFlags
+	From   string   `help:"Folder of the runs (default: runs in the cache folder)." type:"path" placeholder:"DIR"`
+	Images []string `sep:"none" help:"The reference images, where they cannot be opened by the name in the recipe." placeholder:"SET"`
+	Filter string   `help:"Resampling of image files: bicubic or bilinear." enum:"bicubic,bilinear" default:"bicubic"`
+	Out    string   `help:"The file of all rows to write, for pandas and R." type:"path" placeholder:"ROWS.csv"`
+
+	Metamers   string   `group:"Metamers made elsewhere" help:"A folder of images, or .npy, .npz, .safetensors, .pt (a tensor, a dictionary, plenoptic's Metamer.save)." type:"path" placeholder:"PATH"`
+	References string   `group:"Metamers made elsewhere" help:"Likewise; not needed where the metamers' file holds them, or --images names them." type:"path" placeholder:"PATH"`
+	Models     []string `group:"Metamers made elsewhere" help:"The model set they were made for."`
+	Stage      string   `group:"Metamers made elsewhere" help:"Stage or layer at which observers compare activations."`
+	Layout     string   `group:"Metamers made elsewhere" help:"nhwc or nchw, where the shape leaves it open."`
+}
+
+func (c *evalCmd) Help() string {
+	return `Examples:
+  metamers eval                                     # all runs
+  metamers eval 3f2a 91bc --measures recognizability,jsd --out rows.csv
+  metamers eval 3f2a --observers resnet56,vit --similarities pearson,spearman
+  metamers eval --metamers plenoptic.pt --stage late --observers resnet50,vit_tiny
+  metamers eval --metamers met/ --references ref/ --measures recognizability
+
+Members of a run's model set are marked with *. Results are kept beside the runs:
+asking again is at once. docs/evaluation.md defines every measure.`
+}
+
+func (c *evalCmd) Run(ctx context.Context, g *globals) error {
+	if c.Metamers != "" {
+		return c.foreign(ctx, g)
+	}
+	if c.References != "" || c.Models != nil || c.Stage != "" || c.Layout != "" {
+		return fmt.Errorf("--references, --models, --stage and --layout go with --metamers; runs know theirs")
+	}
+	store, err := storeFlag{c.From}.open()
+	if err != nil {
+		return err
+	}
+	q := c.evaluation()
+	ids := c.Runs
+	if len(ids) == 0 {
+		if ids, err = store.IDs(); err != nil {
+			return err
+		}
+		slices.Reverse(ids) // oldest first
+	}
+	for _, prefix := range ids {
+		id, err := store.Resolve(prefix)
+		if err != nil {
+			return err
+		}
+		run, err := store.Load(id)
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(q.Runs, func(r *metamer.Run) bool { return r.ID == id }) {
+			q.Runs = append(q.Runs, run)
+		}
+	}
+	if len(q.Runs) == 0 {
+		return fmt.Errorf("there is no run in %s: make one with metamers synth", store.Dir)
+	}
+	if c.Images != nil {
+		r := q.Runs[0].Recipe.Images
+		if q.Images, err = images.Open(c.Images, images.Options{Size: r.Size, Filter: c.Filter}); err != nil {
+			return err
+		}
+	}
+	return evaluateAndReport(ctx, g, q, c.Out)
+}
+
+// foreign evaluates metamers made elsewhere.
+func (c *evalCmd) foreign(ctx context.Context, g *globals) error {
+	if c.Runs != nil {
+		return fmt.Errorf("runs and --metamers cannot be evaluated together")
+	}
+	s := foreign.Source{Metamers: c.Metamers, References: c.References, Stage: c.Stage, Layout: c.Layout}
+	for _, name := range c.Models {
+		if known, err := zoo.Lookup(name); err == nil {
+			name = known.Name
+		}
+		s.Models = append(s.Models, name)
+	}
+	var err error
+	if c.Images != nil {
+		if c.References != "" {
+			return fmt.Errorf("--images and --references both name the references")
+		}
+		if s.Images, err = images.Open(c.Images, images.Options{Filter: c.Filter}); err != nil {
+			return err
+		}
+	}
+	run, refs, notes, err := foreign.Read(s)
+	if err != nil {
+		return err
+	}
+	for _, n := range notes {
+		fmt.Fprintln(os.Stderr, n)
+	}
+	q := c.evaluation()
+	q.Runs, q.Images = []*metamer.Run{run}, refs
+	return evaluateAndReport(ctx, g, q, c.Out)
+}
+
+// evaluateAndReport runs an evaluation, saves its rows and prints a table of them.
+func evaluateAndReport(ctx context.Context, g *globals, q engine.Evaluation, out string) error {
+	e, err := g.engine()
+	if err != nil {
+		return err
+	}
+	bar := newBar(g, "evaluation", nil)
+	q.Progress = bar.units
+	q.Warn = func(s string) { bar.clear(); fmt.Fprintln(os.Stderr, "warning:", s) }
+	rows, err := e.Evaluate(ctx, q)
+	bar.clear()
+	if err != nil {
+		return err
+	}
+	if out != "" {
+		if err := metamer.SaveRows(out, rows); err != nil {
+			return err
+		}
+	}
+	if g.JSON {
+		return rowsJSON(os.Stdout, rows)
+	}
+	if err := rowsTable(os.Stdout, rows); err != nil {
+		return err
+	}
+	if out != "" {
+		fmt.Printf("\n%d rows, single images included: %s\n", len(rows), out)
+	}
+	return nil
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+// rowsJSON writes rows as a JSON array; NaN is null.
+func rowsJSON(w io.Writer, rows metamer.Rows) error {
+	type object struct {
+		Run      string   `json:"run"`
+		Set      string   `json:"set"`
+		Stage    string   `json:"stage"`
+		Observer string   `json:"observer"`
+		Member   bool     `json:"member"`
+		Image    *int     `json:"image"` // null: over all images
+		Measure  string   `json:"measure"`
+		Value    *float64 `json:"value"`
+		Low      *float64 `json:"low"`
+		High     *float64 `json:"high"`
+		Count    int      `json:"count"`
+		Reason   string   `json:"reason,omitempty"`
+	}
+	finite := func(v float64) *float64 {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return nil
+		}
+		return &v
+	}
+	out := make([]object, len(rows))
+	for i, r := range rows {
+		out[i] = object{r.Run, r.Set, r.Stage, r.Observer, r.Member, nil, r.Measure, finite(r.Value), finite(r.Low), finite(r.High), r.Count, r.Reason}
+		if r.Image >= 0 {
+			out[i].Image = &r.Image
+		}
+	}
+	return json.NewEncoder(w).Encode(out)
+}
+
+// rowsTable prints a table a measure over all images: a line a run, a column an
+// observer.
+func rowsTable(w io.Writer, rows metamer.Rows) error {
+	type line struct{ run, set, stage string }
+	var measures, observers []string
+	var lines []line
+	cells := map[string]string{}
+	reasons := map[string]int{}
+	var reasonOrder []string
+	note := func(list []string, s string) []string {
+		if slices.Contains(list, s) {
+			return list
+		}
+		return append(list, s)
+	}
+	for _, r := range rows {
+		if r.Image >= 0 {
+			continue
+		}
+		l := line{r.Run, r.Set, r.Stage}
+		if !slices.Contains(lines, l) {
+			lines = append(lines, l)
+		}
+		measures, observers = note(measures, r.Measure), note(observers, r.Observer)
+		cell := significant(r.Value)
+		if !math.IsNaN(r.Low) {
+			cell += fmt.Sprintf(" [%s %s]", significant(r.Low), significant(r.High))
+		}
+		if math.IsNaN(r.Value) {
+			if reasons[r.Reason] == 0 {
+				reasonOrder = append(reasonOrder, r.Reason)
+				reasons[r.Reason] = len(reasonOrder)
+			}
+			cell = fmt.Sprintf("– (%d)", reasons[r.Reason])
+		} else if r.Member && r.Observer != metamer.Members {
+			cell += " *"
+		}
+		cells[fmt.Sprint(l, r.Measure, r.Observer)] = cell
+	}
+	for _, m := range measures {
+		var has []string
+		for _, o := range observers {
+			if slices.ContainsFunc(lines, func(l line) bool { return cells[fmt.Sprint(l, m, o)] != "" }) {
+				has = append(has, o)
+			}
+		}
+		fmt.Fprintf(w, "\n%s\n", m)
+		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		heads := slices.Clone(has)
+		for i, h := range heads {
+			if h == "" {
+				heads[i] = "image"
+			}
+		}
+		fmt.Fprintf(t, "  run\tmodel set\tstage\t%s\n", strings.Join(heads, "\t"))
+		for _, l := range lines {
+			row := []string{fmt.Sprintf("  %.8s", l.run), l.set, l.stage}
+			any := false
+			for _, o := range has {
+				c := cells[fmt.Sprint(l, m, o)]
+				any = any || c != ""
+				row = append(row, c)
+			}
+			if any {
+				fmt.Fprintln(t, strings.Join(row, "\t"))
+			}
+		}
+		if err := t.Flush(); err != nil {
+			return err
+		}
+	}
+	if len(reasonOrder) > 0 {
+		fmt.Fprintln(w)
+	}
+	for i, r := range reasonOrder {
+		fmt.Fprintf(w, "(%d) %s\n", i+1, r)
+	}
+	return nil
+}
+
+// significant shows a value to three significant digits without an exponent where
+// that is short.
+func significant(v float64) string {
+	switch a := math.Abs(v); {
+	case a >= 100:
+		return fmt.Sprintf("%.4g", v)
+	case a >= 10:
+		return fmt.Sprintf("%.1f", v)
+	case a >= 0.0095 || a == 0:
+		return fmt.Sprintf("%.2f", v)
+	}
+	return fmt.Sprintf("%.2g", v)
+}

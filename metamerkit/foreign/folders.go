@@ -1,0 +1,116 @@
+package foreign
+
+import (
+	"fmt"
+	"image"
+	_ "image/jpeg" // for their sizes
+	_ "image/png"
+	"os"
+	"slices"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
+	"github.com/ensemble-metamers/metamers/metamerkit/weights"
+)
+
+// pair reads metamers and references, each a folder or a file.
+func pair(s Source) (met, ref stack, notes []string, err error) {
+	same := s.References == "" || s.References == s.Metamers
+	var file map[string]*weights.Tensor
+	read := func(path, what string, keys []string, size int) (stack, error) {
+		if isImages(path) {
+			return folder(path, size)
+		}
+		if file == nil || !same {
+			if file, err = weights.OpenArrays(path); err != nil {
+				return stack{}, fmt.Errorf("foreign: %w", err)
+			}
+		}
+		out, more, err := arrays(path, s.Layout, what, keys, file)
+		notes = append(notes, more...)
+		return out, err
+	}
+	if met, err = read(s.Metamers, "metamers", MetamerKeys, 0); err != nil {
+		return met, ref, nil, err
+	}
+	if s.Images != nil {
+		return met, stack{path: s.Images.Name, n: s.Images.Len(), size: s.Images.Size}, notes, nil
+	}
+	if same {
+		if isImages(s.Metamers) || len(file) < 2 {
+			return met, ref, nil, fmt.Errorf("foreign: %s holds no references beside the metamers: name them", s.Metamers)
+		}
+		s.References = s.Metamers
+	}
+	if ref, err = read(s.References, "references", ReferenceKeys, met.size); err != nil {
+		return met, ref, nil, err
+	}
+	if met.names != nil && ref.names != nil && met.n == ref.n {
+		err = match(&met, ref, &notes)
+	}
+	return met, ref, notes, err
+}
+
+// isImages reports whether path is a folder or an image file.
+func isImages(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && (st.IsDir() || images.IsImage(path))
+}
+
+// folder reads the images of a folder, or one image. size 0: their own, which must
+// be square and all the same; else they are resized and cropped to it.
+func folder(path string, size int) (stack, error) {
+	if size == 0 {
+		files, err := images.Files(path)
+		if err != nil {
+			return stack{}, fmt.Errorf("foreign: %w", err)
+		}
+		for _, name := range files {
+			w, h, err := sizeOf(name)
+			if err != nil {
+				return stack{}, fmt.Errorf("foreign: %s: %w", name, err)
+			}
+			if size == 0 {
+				size = w
+			}
+			if w != size || h != size {
+				return stack{}, fmt.Errorf("foreign: the metamer %s has %d×%d pixels, expected %d×%d: metamers are not resized", name, w, h, size, size)
+			}
+		}
+	}
+	set, err := images.Open([]string{path}, images.Options{Size: size})
+	if err != nil {
+		return stack{}, fmt.Errorf("foreign: %w", err)
+	}
+	return stack{path: path, n: set.Len(), size: set.Size, pixels: set.Pixels, names: set.Names}, nil
+}
+
+func sizeOf(name string) (w, h int, err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer f.Close()
+	c, _, err := image.DecodeConfig(f)
+	return c.Width, c.Height, err
+}
+
+// match pairs images by file name where the names are the same, else by order.
+func match(met *stack, ref stack, notes *[]string) error {
+	if slices.Equal(met.names, ref.names) {
+		*notes = append(*notes, "metamers and references paired by file name")
+		return nil
+	}
+	per := met.size * met.size * 3
+	out := make([]float32, 0, len(met.pixels))
+	for _, name := range ref.names {
+		i := slices.Index(met.names, name)
+		if i < 0 {
+			*notes = append(*notes, fmt.Sprintf("metamers and references paired by order: there is no metamer called %s", name))
+			return nil
+		}
+		out = append(out, met.pixels[i*per:(i+1)*per]...)
+	}
+	*notes = append(*notes, "metamers and references paired by file name")
+	met.pixels, met.names = out, ref.names
+	return nil
+}
