@@ -4,6 +4,7 @@ go 1.26.5
 
 require (
 	github.com/alecthomas/kong v1.17.0
+	github.com/goccy/go-yaml v1.19.0
 	github.com/gomlx/compute v0.1.5
 	github.com/gomlx/compute-onnx v0.1.4
 	github.com/gomlx/go-xla v0.4.4

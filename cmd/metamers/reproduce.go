@@ -2,41 +2,83 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"image"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/engine"
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
 	"github.com/ensemble-metamers/metamers/metamerkit/figures"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	_ "github.com/ensemble-metamers/metamers/metamerkit/images/photos" // the image set photos
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/study"
 )
 
-// The model sets of the main job: a standard network, an ensemble of standard
-// ones, of robust ones, and a CNN with a transformer.
-var reproduceSets = [][]string{{"resnet20"}, {"resnet20", "resnet56"}, {"resnet2b", "resnet4b"}, {"resnet20", "vit"}}
-
 type reproduceCmd struct {
-	Images []string `help:"Image set (default: cifar10:16, or photos:16 where CIFAR-10 is not there)." sep:"none"`
-	Size   int      `help:"Pixels a side, for image files." default:"32"`
-	recipeFlags
+	Scale  string `help:"A plan by name or a YAML file (see --list)." default:"first" placeholder:"PLAN"`
+	List   bool   `help:"List the plans that come with the program."`
+	Images string `help:"Image set in place of the plan's." placeholder:"SET"`
+	Size   int    `help:"Pixels a side, for image files."`
+	Steps  int    `help:"Optimisation steps in place of the plan's."`
+	Seed   uint64 `help:"Seed in place of the plan's."`
 	storeFlag
-	Sheets string `help:"Folder of the contact sheets." default:"out" type:"path"`
+	Results string `help:"Folder of figures, tables, rows and index.html." default:"out" type:"path"`
+}
+
+func (c *reproduceCmd) Help() string {
+	return `Carries a whole experiment out: metamers for every model set and stage of a plan,
+evaluations, Figures 1 to 7, Tables 1 to 5 and one page with all of it. Ctrl-C keeps
+what was done; the same command goes on from there.
+
+A plan is a YAML file:
+  name: mine
+  images: photos:32
+  size: 32
+  sets:
+    - [resnet20]
+    - [resnet20, resnet56]
+  settings: {steps: 1000}`
+}
+
+func (c *reproduceCmd) plan() (study.Plan, error) {
+	p, err := study.Load(c.Scale)
+	if err != nil {
+		return p, err
+	}
+	if strings.HasPrefix(p.Images, "cifar10") && !images.HasCIFAR() {
+		_, n, _ := strings.Cut(p.Images, ":")
+		p.Images = strings.TrimSuffix("photos:"+n, ":")
+		fmt.Fprintln(os.Stderr, "CIFAR-10 is not here (metamers data get cifar10): using the embedded photographs,", p.Images)
+	}
+	for _, o := range []struct{ to, from *int }{{&p.Size, &c.Size}, {&p.Settings.Steps, &c.Steps}} {
+		if *o.from != 0 {
+			*o.to = *o.from
+		}
+	}
+	if c.Seed != 0 {
+		p.Settings.Seed = c.Seed
+	}
+	if c.Images != "" {
+		p.Images = c.Images
+	}
+	if strings.HasPrefix(p.Images, "cifar10") {
+		p.Size = 0 // its own
+	}
+	return p, p.Validate()
 }
 
 func (c *reproduceCmd) Run(ctx context.Context, g *globals) error {
-	if len(c.Images) == 0 {
-		c.Images = []string{"cifar10:16"}
-		if !images.HasCIFAR() {
-			c.Images = []string{"photos:16"}
-			fmt.Fprintln(os.Stderr, "CIFAR-10 is not here; using the first 16 of the embedded photographs")
-		}
+	if c.List {
+		fmt.Println(strings.Join(study.Names(), "\n"))
+		return nil
 	}
-	f := imageFlags{Images: c.Images, Size: c.Size}
-	set, err := f.open()
+	p, err := c.plan()
 	if err != nil {
 		return err
 	}
@@ -44,56 +86,114 @@ func (c *reproduceCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(c.Sheets, 0o755); err != nil {
-		return err
-	}
 	e, err := g.engine()
 	if err != nil {
 		return err
 	}
-	type line struct {
-		set, stage string
-		pass       int
-		loss       float64
+	bar := newPlanBar(g, p.Name)
+	set, err := images.Open(strings.Fields(p.Images), images.Options{Size: p.Size})
+	if err != nil {
+		return err
 	}
-	var lines []line
-	for _, models := range reproduceSets {
-		var done []*metamer.Run
-		label := strings.Join(models, "+")
-		for _, stage := range metamer.Stages {
-			r, err := c.recipe(models, stage)
-			if err != nil {
-				return err
+	r, err := study.Do(ctx, e, p, study.Options{
+		Store: store, Images: set, Extra: extras(set), Progress: bar.show,
+		Warn: func(s string) { bar.clear(); fmt.Fprintln(os.Stderr, "warning:", s) },
+		Ran: func(run *metamer.Run) {
+			if !g.JSON {
+				bar.clear()
+				fmt.Printf("%-32s %-7s %2d of %d images are metamers for every member, mean relative L2 loss %.4f\n",
+					strings.Join(run.Recipe.ModelNames(), "+"), run.Recipe.Stage, run.PassCount(), run.Recipe.Images.Count, meanLoss(run))
 			}
-			run, err := synthesize(ctx, g, e, engine.Request{Recipe: r, Images: set, Store: store, Extra: extras(set)})
-			if err != nil {
-				return err
-			}
-			if err := report(g, run); err != nil {
-				return err
-			}
-			done = append(done, run)
-			sum := 0.0
-			for _, ev := range run.Evidence {
-				sum += ev.Loss / float64(len(run.Evidence))
-			}
-			lines = append(lines, line{label, stage, run.PassCount(), sum})
+		},
+	})
+	bar.clear()
+	if err != nil {
+		return err
+	}
+	warnings, err := r.Write(c.Results)
+	if err != nil {
+		return err
+	}
+	for _, w := range warnings {
+		fmt.Fprintln(os.Stderr, "warning:", w)
+	}
+	if err := c.sheets(r); err != nil {
+		return err
+	}
+	if g.JSON {
+		return json.NewEncoder(os.Stdout).Encode(struct {
+			Plan    study.Plan
+			Results string
+			Runs    []string
+		}{r.Plan, c.Results, ids(r.Runs)})
+	}
+	fmt.Println(filepath.Join(c.Results, "index.html"))
+	return nil
+}
+
+// sheets writes a contact sheet a model set.
+func (c *reproduceCmd) sheets(r *study.Result) error {
+	for _, set := range r.Plan.Sets {
+		var runs []*metamer.Run
+		for _, stage := range r.Plan.Stages {
+			runs = append(runs, r.Run(set, stage))
 		}
-		path := filepath.Join(c.Sheets, strings.ReplaceAll(label, "+", "_")+".png")
-		err := savePNG(path, func() (image.Image, error) {
-			return figures.Contact(fmt.Sprintf("Metamers of %s for {%s}", set.Name, strings.Join(models, ", ")), set, done...)
+		err := savePNG(filepath.Join(c.Results, "sheet_"+strings.Join(set, "_")+".png"), func() (image.Image, error) {
+			return figures.Contact(fmt.Sprintf("Metamers of %s for {%s}", r.Images.Name, strings.Join(set, ", ")), r.Images, runs...)
 		})
 		if err != nil {
 			return err
 		}
 	}
-	if g.JSON {
-		return nil
-	}
-	fmt.Printf("\n%-20s %-8s %-12s %s\n", "model set", "stage", "metamers", "mean relative L2 loss")
-	for _, l := range lines {
-		fmt.Printf("%-20s %-8s %2d of %-6d %.4f\n", l.set, l.stage, l.pass, set.Len(), l.loss)
-	}
-	fmt.Println("contact sheets:", c.Sheets)
 	return nil
+}
+
+func meanLoss(run *metamer.Run) (sum float64) {
+	for _, ev := range run.Evidence {
+		sum += ev.Loss / float64(len(run.Evidence))
+	}
+	return sum
+}
+
+func ids(runs []*metamer.Run) (out []string) {
+	for _, r := range runs {
+		out = append(out, r.ID)
+	}
+	return out
+}
+
+// planBar is the progress of a whole plan on a terminal.
+type planBar struct {
+	pb   *progressbar.ProgressBar
+	last time.Time
+}
+
+const planUnits = 10000 // of the bar
+
+func newPlanBar(g *globals, name string) *planBar {
+	b := &planBar{}
+	if !g.Quiet && !g.JSON && term.IsTerminal(int(os.Stderr.Fd())) {
+		b.pb = progressbar.NewOptions(planUnits, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetWidth(24), progressbar.OptionSetPredictTime(false),
+			progressbar.OptionSetElapsedTime(true), progressbar.OptionClearOnFinish(), progressbar.OptionSetDescription(name))
+	}
+	return b
+}
+
+func (b *planBar) show(p study.Progress) {
+	if b.pb == nil || time.Since(b.last) < 100*time.Millisecond {
+		return
+	}
+	b.last = time.Now()
+	left := ""
+	if p.Left > 0 {
+		left = ", " + p.Left.Round(time.Second).String() + " left"
+	}
+	b.pb.Describe(p.What + left)
+	b.pb.Set(int(p.Done * planUnits))
+}
+
+func (b *planBar) clear() {
+	if b.pb != nil {
+		b.pb.Clear()
+	}
 }

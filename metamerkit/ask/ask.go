@@ -6,6 +6,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/ensemble-metamers/metamers/metamerkit/card"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/runs"
@@ -16,6 +17,16 @@ import (
 // steps; what was done is kept.
 type Engine interface {
 	Synthesize(ctx context.Context, q Synthesis) (*metamer.Run, error)
+	Evaluate(ctx context.Context, q Evaluation) (metamer.Rows, error)
+	// Models lists every model that the engine knows, by name.
+	Models(ctx context.Context) ([]Model, error)
+}
+
+// Model is a model that an engine knows.
+type Model struct {
+	Card *card.Card
+	// Missing says what to do to have its weights, "" if they are there.
+	Missing string
 }
 
 // Synthesis is a recipe with the images it speaks of, and where its run goes.

@@ -7,85 +7,18 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
+	"github.com/ensemble-metamers/metamers/metamerkit/ask"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/synth"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
-// Measures are the groups of measures that Evaluate takes (docs/evaluation.md):
-//
-//	recognizability  the observer's class for the metamer against that for the reference
-//	success          the metamer's activations against the null distribution
-//	jsd, cka, rsa    representational similarity of references and of metamers
-var Measures = []string{"recognizability", "success", "jsd", "cka", "rsa"}
+// Evaluation is what Evaluate is asked.
+type Evaluation = ask.Evaluation
 
-// Evaluation says what is to be measured. Its zero value, with runs, is everything
-// about each run by every model at hand that knows the same classes.
-type Evaluation struct {
-	Runs []*metamer.Run
-	// Images are the references of all runs; nil: each run's are opened again by the
-	// name in its recipe, and must have its SHA-256.
-	Images *images.Set
-	// Observers are models by name or alias. nil: the runs' members, and all models
-	// that are here and have the same labels as the first member.
-	Observers    []string
-	Measures     []string // of Measures; nil: all
-	Similarities []string // of evaluate.Similarities; nil: pearson
-	Bins         int      // of JSD, default evaluate.DefaultBins
-	Bootstrap    evaluate.Bootstrap
-	Batch        int   // images at a time, default 16
-	Memory       int64 // bytes that activations may take, default 1 GiB
-	Anew         bool  // measure again what is kept beside the runs
-	Progress     func(metamer.Progress)
-	Warn         func(string)
-}
-
-func (q Evaluation) withDefaults() Evaluation {
-	if q.Measures == nil {
-		q.Measures = Measures
-	}
-	if q.Similarities == nil {
-		q.Similarities = []string{"pearson"}
-	}
-	if q.Bins == 0 {
-		q.Bins = evaluate.DefaultBins
-	}
-	if q.Batch == 0 {
-		q.Batch = 16
-	}
-	if q.Memory == 0 {
-		q.Memory = 1 << 30
-	}
-	if q.Progress == nil {
-		q.Progress = func(metamer.Progress) {}
-	}
-	if q.Warn == nil {
-		q.Warn = func(string) {}
-	}
-	return q
-}
-
-func (q Evaluation) validate() error {
-	if len(q.Runs) == 0 {
-		return fmt.Errorf("engine: no runs to evaluate")
-	}
-	for _, m := range q.Measures {
-		if !slices.Contains(Measures, m) {
-			return fmt.Errorf("engine: %w", metamer.Unknown("measure", m, Measures))
-		}
-	}
-	for _, s := range q.Similarities {
-		if !slices.Contains(evaluate.Similarities, s) {
-			return fmt.Errorf("engine: %w", metamer.Unknown("similarity", s, evaluate.Similarities))
-		}
-	}
-	if q.Bins < 2 || q.Batch < 1 || q.Memory < 1 {
-		return fmt.Errorf("engine: %d bins, batch of %d, %d bytes of memory: expected at least 2, 1 and 1", q.Bins, q.Batch, q.Memory)
-	}
-	return q.Bootstrap.Validate()
-}
+// Measures are the groups of measures that Evaluate takes.
+var Measures = ask.Measures
 
 // unit is one run judged by one observer.
 type unit struct {
@@ -108,8 +41,8 @@ type unit struct {
 // Rows are kept beside the runs, so that asking again is at once. Cancelling ctx ends
 // the work within a batch; what was finished is kept.
 func (e *Engine) Evaluate(ctx context.Context, q Evaluation) (metamer.Rows, error) {
-	q = q.withDefaults()
-	if err := q.validate(); err != nil {
+	q = q.WithDefaults()
+	if err := q.Validate(); err != nil {
 		return nil, err
 	}
 	units, err := e.units(q)

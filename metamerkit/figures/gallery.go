@@ -94,7 +94,7 @@ var galleryText = style(fontSmall, false, ink, text.XRight, text.YCenter)
 
 func (g *gallery) lay() {
 	for _, set := range g.sets {
-		lines := wrap(galleryText, g.study.label(set), 92)
+		lines := wrap(galleryText, g.study.Label(set), 92)
 		g.labels = append(g.labels, lines)
 		for _, l := range lines {
 			g.left = max(g.left, galleryText.Width(l)+14)

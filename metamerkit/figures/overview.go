@@ -23,7 +23,7 @@ func Overview(s *Study, refs *images.Set, run *metamer.Run) (*Figure, error) {
 	o := &overview{study: s, refs: refs, run: run}
 	return &Figure{
 		Name: "figure1", Title: "Ensemble metamers",
-		Caption: s.caption(fmt.Sprintf("Making and judging ensemble metamers. Left: starting from noise, gradient steps change the image until every member of the model set has the reference's activations at one stage; the active member switches. Middle: observers, image metrics and representational similarity judge the result. Right: examples at %s for {%s}.", title(run.Recipe.Stage), s.label(run.Recipe.ModelNames()))),
+		Caption: s.caption(fmt.Sprintf("Making and judging ensemble metamers. Left: starting from noise, gradient steps change the image until every member of the model set has the reference's activations at one stage; the active member switches. Middle: observers, image metrics and representational similarity judge the result. Right: examples at %s for {%s}.", title(run.Recipe.Stage), s.Label(run.Recipe.ModelNames()))),
 		Width:   560, Height: 236, draw: o.draw,
 	}, nil
 }

@@ -65,7 +65,7 @@ func Quality(s *Study, measures []Measure, keep func(set []string) bool) (*Figur
 		p := &panel{title: m.heading()}
 		top := 0.0
 		for n, set := range sets {
-			l := &line{label: s.label(set), color: palette[n%len(palette)], glyph: filled[n/len(palette)%len(filled)], dashed: n >= len(palette)}
+			l := &line{label: s.Label(set), color: palette[n%len(palette)], glyph: filled[n/len(palette)%len(filled)], dashed: n >= len(palette)}
 			for i, st := range stages {
 				r, ok := s.find(m.Name, set, st, "")
 				if !ok {
@@ -153,7 +153,7 @@ func (q *grid) lay() {
 	q.rows = (len(q.panels) + q.cols - 1) / q.cols
 	q.width = max(vg.Length(q.cols)*132, 270)
 	for n, set := range q.sets {
-		q.legend = append(q.legend, entry{q.study.label(set), lineStyle(palette[n%len(palette)], n >= len(palette)), filled[n/len(palette)%len(filled)]})
+		q.legend = append(q.legend, entry{q.study.Label(set), lineStyle(palette[n%len(palette)], n >= len(palette)), filled[n/len(palette)%len(filled)]})
 	}
 	q.legend = append(q.legend, entry{"references", draw.LineStyle{Color: axisInk, Width: 1}, nil})
 	q.foot = q.flow(nil) + 6

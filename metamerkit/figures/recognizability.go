@@ -110,7 +110,7 @@ func (p *panel) add(s *Study, set []string, stages []string) {
 			continue
 		}
 		if k == 0 || len(p.lines) == 0 || p.lines[len(p.lines)-1].color != l.color {
-			l.label = s.label(set)
+			l.label = s.Label(set)
 		}
 		p.lines = append(p.lines, l)
 	}

@@ -74,7 +74,7 @@ func (m *matrix) lay() {
 	}
 	longest := vg.Length(0)
 	for _, set := range m.sets {
-		lines := []string{m.study.label(set)}
+		lines := []string{m.study.Label(set)}
 		if m.cell >= 20 { // two lines have room beside each other
 			lines = wrap(matrixText, lines[0], max(90, matrixText.Width(lines[0])/2+20))
 		}

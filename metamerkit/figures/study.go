@@ -118,8 +118,8 @@ func (s *Study) short(name string) string {
 	return head
 }
 
-// label is a model set's name as figures show it.
-func (s *Study) label(set []string) string {
+// Label is a model set's name as figures show it.
+func (s *Study) Label(set []string) string {
 	names := make([]string, len(set))
 	for i, m := range set {
 		names[i] = s.short(m)

@@ -32,7 +32,7 @@ func ModelSets(s *Study) *Table {
 	t := &Table{Name: "table2", Title: "Model sets", Caption: "Model sets: a set of one model, or an ensemble.",
 		Columns: []Column{{"model set", false}, {"members", true}, {"kind", false}}}
 	for _, set := range s.sets() {
-		t.Rows = append(t.Rows, []string{s.label(set), strconv.Itoa(len(set)), s.group(set...).name})
+		t.Rows = append(t.Rows, []string{s.Label(set), strconv.Itoa(len(set)), s.group(set...).name})
 	}
 	return t
 }
@@ -112,7 +112,7 @@ func Numbers(s *Study, measures []Measure) *Table {
 	}
 	for _, set := range s.sets() {
 		for _, st := range s.stages() {
-			row := []string{s.label(set), st}
+			row := []string{s.Label(set), st}
 			for _, who := range []string{metamer.Members, metamer.NonMembers} {
 				row = append(row, s.cell(metamer.Recognizability, set, st, who))
 			}

@@ -166,9 +166,37 @@ func (c *Client) Synthesize(ctx context.Context, q ask.Synthesis) (*metamer.Run,
 		return nil, err
 	}
 	if e.Run == nil {
-		return nil, &LostError{c.address, errors.New("the answer has no run")}
+		return nil, c.odd()
 	}
 	return e.Run.run(), nil
+}
+
+// Evaluate implements ask.Engine.
+func (c *Client) Evaluate(ctx context.Context, q ask.Evaluation) (metamer.Rows, error) {
+	e, err := c.events(ctx, pathEval, packEvaluation(q), q.Progress, q.Warn)
+	if err != nil {
+		return nil, err
+	}
+	if e.Rows == nil {
+		return nil, c.odd()
+	}
+	return e.Rows.Rows, nil
+}
+
+// Models implements ask.Engine.
+func (c *Client) Models(ctx context.Context) ([]ask.Model, error) {
+	e, err := c.events(ctx, pathModels, struct{ Nothing bool }{true}, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	if e.Models == nil {
+		return nil, c.odd()
+	}
+	return e.Models.Models, nil
+}
+
+func (c *Client) odd() error {
+	return &LostError{c.address, errors.New("its last word answers another question")}
 }
 
 // events sends a request and reads events until the last.

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/card"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
@@ -47,6 +48,17 @@ func (f *fake) Synthesize(ctx context.Context, q ask.Synthesis) (*metamer.Run, e
 		ID: "0123456789abcdef", Recipe: q.Recipe, Metamers: q.Images.Pixels, Start: []float32{0.5},
 		Evidence: []metamer.Evidence{{Member: "m", SNR: math.Inf(1), Verdict: "pass"}}, Trace: metamer.Trace{Step: []int{0}, Loss: [][]float32{{float32(math.NaN())}}},
 	}, nil
+}
+
+func (f *fake) Evaluate(_ context.Context, q ask.Evaluation) (metamer.Rows, error) {
+	if len(q.Runs) == 0 {
+		return nil, nil
+	}
+	return metamer.Rows{{Run: q.Runs[0].ID, Set: q.Images.Name, Measure: q.Measures[0], Value: math.NaN(), Low: float64(q.Runs[0].Metamers[0])}}, nil
+}
+
+func (f *fake) Models(context.Context) ([]ask.Model, error) {
+	return []ask.Model{{Card: &card.Card{Name: "m", Config: []byte("{}"), Stages: map[string]card.Layer{"late": {Layer: "l"}}}, Missing: "get it"}}, nil
 }
 
 // serve runs a server in a folder of its own until the test ends.
@@ -103,6 +115,21 @@ func TestRoundTrip(t *testing.T) {
 	}
 	if len(seen) != 1 || seen[0].Step != 3 || !math.IsNaN(seen[0].Loss[0]) || len(seen[0].Preview) != 2 || seen[0].Preview[0] != 0.25 {
 		t.Errorf("%+v", seen)
+	}
+}
+
+func TestEvaluateAndModels(t *testing.T) {
+	c, _, _ := serve(t, nil)
+	rows, err := c.Evaluate(context.Background(), ask.Evaluation{Runs: []*metamer.Run{{ID: "r", Metamers: []float32{0.5}}}, Images: asked("").Images, Measures: []string{"jsd"}})
+	if err != nil || len(rows) != 1 || rows[0].Run != "r" || rows[0].Set != "s" || rows[0].Measure != "jsd" || !math.IsNaN(rows[0].Value) || rows[0].Low != 0.5 {
+		t.Errorf("%+v %v", rows, err)
+	}
+	if rows, err := c.Evaluate(context.Background(), ask.Evaluation{}); err != nil || len(rows) != 0 {
+		t.Errorf("%+v %v", rows, err)
+	}
+	models, err := c.Models(context.Background())
+	if err != nil || len(models) != 1 || models[0].Card.Name != "m" || models[0].Card.Stages["late"].Layer != "l" || models[0].Missing != "get it" {
+		t.Errorf("%+v %v", models, err)
 	}
 }
 

@@ -60,6 +60,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+pathHello, s.hello)
 	mux.HandleFunc("POST "+pathSynth, s.synthesize)
+	mux.HandleFunc("POST "+pathEval, s.evaluate)
+	mux.HandleFunc("POST "+pathModels, s.models)
 	mux.HandleFunc("POST "+pathHold, s.hold)
 	mux.HandleFunc("POST "+pathStop, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
@@ -189,6 +191,15 @@ func (a *answer) send(e event) error {
 	return nil
 }
 
+// warn and progress ignore that the client left: its context has ended then.
+func (a *answer) warn(text string) { _ = a.send(event{Warning: text}) }
+
+func (a *answer) progress(p metamer.Progress) {
+	preview := p.Preview
+	p.Preview = nil
+	_ = a.send(event{Progress: &progress{p, preview}})
+}
+
 func (s *Server) synthesize(w http.ResponseWriter, r *http.Request) {
 	var q synthesis
 	s.work(w, r, &q, func(ctx context.Context, a *answer) (event, error) {
@@ -199,19 +210,39 @@ func (s *Server) synthesize(w http.ResponseWriter, r *http.Request) {
 		if s.Extra != nil {
 			req.Extra = s.Extra(req)
 		}
-		req.Warn = func(t string) { _ = a.send(event{Warning: t}) } // a client that left has cancelled ctx
+		req.Warn = a.warn
 		if q.Progress {
-			req.Progress = func(p metamer.Progress) {
-				preview := p.Preview
-				p.Preview = nil
-				_ = a.send(event{Progress: &progress{p, preview}})
-			}
+			req.Progress = a.progress
 		}
 		run, err := s.Engine.Synthesize(ctx, req)
 		if err != nil {
 			return event{}, err
 		}
 		return event{Run: packRun(run)}, nil
+	})
+}
+
+func (s *Server) evaluate(w http.ResponseWriter, r *http.Request) {
+	var q evaluation
+	s.work(w, r, &q, func(ctx context.Context, a *answer) (event, error) {
+		req, err := q.ask()
+		if err != nil {
+			return event{}, err
+		}
+		req.Warn = a.warn
+		if q.Progress {
+			req.Progress = a.progress
+		}
+		got, err := s.Engine.Evaluate(ctx, req)
+		return event{Rows: &rows{got}}, err
+	})
+}
+
+func (s *Server) models(w http.ResponseWriter, r *http.Request) {
+	var q struct{ Nothing bool }
+	s.work(w, r, &q, func(ctx context.Context, _ *answer) (event, error) {
+		got, err := s.Engine.Models(ctx)
+		return event{Models: &modelList{got}}, err
 	})
 }
 

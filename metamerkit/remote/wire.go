@@ -27,6 +27,8 @@ const (
 
 	pathHello  = "/v1/hello"
 	pathSynth  = "/v1/synthesize"
+	pathEval   = "/v1/evaluate"
+	pathModels = "/v1/models"
 	pathHold   = "/v1/hold"
 	pathStop   = "/v1/stop"
 	maxRequest = 8 << 30 // bytes of one request: 13,000 images of 224²
@@ -150,6 +152,40 @@ func (w *run) run() *metamer.Run {
 	return &r
 }
 
+// evaluation is ask.Evaluation on the wire. Of runs the engine needs neither the
+// start nor the trace.
+type evaluation struct {
+	Evaluation ask.Evaluation // settings only
+	Runs       []*run
+	Images     *imageSet
+	Progress   bool
+}
+
+func packEvaluation(q ask.Evaluation) evaluation {
+	w := evaluation{Evaluation: q, Images: packSet(q.Images), Progress: q.Progress != nil}
+	w.Evaluation.Runs, w.Evaluation.Images, w.Evaluation.Progress, w.Evaluation.Warn = nil, nil, nil, nil
+	for _, r := range q.Runs {
+		p := packRun(r)
+		p.Start, p.Run.Trace = nil, metamer.Trace{}
+		w.Runs = append(w.Runs, p)
+	}
+	return w
+}
+
+func (w evaluation) ask() (q ask.Evaluation, err error) {
+	q = w.Evaluation
+	if q.Images, err = w.Images.set(); err != nil {
+		return q, err
+	}
+	for i, r := range w.Runs {
+		if r == nil {
+			return q, fmt.Errorf("remote: run %d of the request is empty", i)
+		}
+		q.Runs = append(q.Runs, r.run())
+	}
+	return q, nil
+}
+
 // progress is metamer.Progress on the wire.
 type progress struct {
 	Progress metamer.Progress // without the preview
@@ -163,8 +199,16 @@ type event struct {
 	Progress *progress
 	Warning  string
 	Run      *run
+	Rows     *rows
+	Models   *modelList
 	Failed   *failure
 }
+
+// rows and modelList are pointers to structures, since gob leaves empty slices out.
+type (
+	rows      struct{ Rows metamer.Rows }
+	modelList struct{ Models []ask.Model }
+)
 
 // failure is an error on the wire: what it says, and the kinds that callers branch
 // on.

@@ -1,0 +1,85 @@
+package ask
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+// Measures are the groups of measures that Evaluate takes (docs/evaluation.md):
+//
+//	recognizability  the observer's class for the metamer against that for the reference
+//	success          the metamer's activations against the null distribution
+//	jsd, cka, rsa    representational similarity of references and of metamers
+var Measures = []string{"recognizability", "success", "jsd", "cka", "rsa"}
+
+// Evaluation says what is to be measured. Its zero value, with runs, is everything
+// about each run by every model at hand that knows the same classes.
+type Evaluation struct {
+	Runs []*metamer.Run
+	// Images are the references of all runs; nil: each run's are opened again by the
+	// name in its recipe, and must have its SHA-256.
+	Images *images.Set
+	// Observers are models by name or alias. nil: the runs' members, and all models
+	// that are here and have the same labels as the first member.
+	Observers    []string
+	Measures     []string // of Measures; nil: all
+	Similarities []string // of evaluate.Similarities; nil: pearson
+	Bins         int      // of JSD, default evaluate.DefaultBins
+	Bootstrap    evaluate.Bootstrap
+	Batch        int   // images at a time, default 16
+	Memory       int64 // bytes that activations may take, default 1 GiB
+	Anew         bool  // measure again what is kept beside the runs
+	Progress     func(metamer.Progress)
+	Warn         func(string)
+}
+
+// WithDefaults returns q with its zero values filled in.
+func (q Evaluation) WithDefaults() Evaluation {
+	if q.Measures == nil {
+		q.Measures = Measures
+	}
+	if q.Similarities == nil {
+		q.Similarities = []string{"pearson"}
+	}
+	if q.Bins == 0 {
+		q.Bins = evaluate.DefaultBins
+	}
+	if q.Batch == 0 {
+		q.Batch = 16
+	}
+	if q.Memory == 0 {
+		q.Memory = 1 << 30
+	}
+	if q.Progress == nil {
+		q.Progress = func(metamer.Progress) {}
+	}
+	if q.Warn == nil {
+		q.Warn = func(string) {}
+	}
+	return q
+}
+
+// Validate reports the first setting that cannot be carried out.
+func (q Evaluation) Validate() error {
+	if len(q.Runs) == 0 {
+		return fmt.Errorf("evaluation: no runs to evaluate")
+	}
+	for _, m := range q.Measures {
+		if !slices.Contains(Measures, m) {
+			return fmt.Errorf("evaluation: %w", metamer.Unknown("measure", m, Measures))
+		}
+	}
+	for _, s := range q.Similarities {
+		if !slices.Contains(evaluate.Similarities, s) {
+			return fmt.Errorf("evaluation: %w", metamer.Unknown("similarity", s, evaluate.Similarities))
+		}
+	}
+	if q.Bins < 2 || q.Batch < 1 || q.Memory < 1 {
+		return fmt.Errorf("evaluation: %d bins, batch of %d, %d bytes of memory: expected at least 2, 1 and 1", q.Bins, q.Batch, q.Memory)
+	}
+	return q.Bootstrap.Validate()
+}

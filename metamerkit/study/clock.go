@@ -1,0 +1,68 @@
+package study
+
+import "time"
+
+// Progress is how far a study is.
+type Progress struct {
+	What  string // what is under way, such as "resnet20 + resnet56, late"
+	Phase string // as metamer.Progress has it
+	Done  float64
+	Left  time.Duration // an estimate; 0: not known yet
+	Loss  []float64     // of the members, mean over the batch
+	// Preview, where asked for: the images of the batch under way.
+	Preview []float32
+}
+
+// clock estimates the time left from what the parts took that are over. A part that
+// was there already takes no time and says nothing of the others.
+type clock struct {
+	parts   []float64 // expected work of each part, in any unit
+	done    []bool
+	took    time.Duration // of the parts that were worked on
+	worked  float64       // their expected work
+	current int
+	began   time.Time
+	share   float64 // of the current part
+}
+
+func newClock(parts []float64) *clock {
+	return &clock{parts: parts, done: make([]bool, len(parts)), current: -1}
+}
+
+// begin says that part i is under way.
+func (c *clock) begin(i int) { c.current, c.began, c.share = i, time.Now(), 0 }
+
+// end says that the current part is over, and whether it was worked on.
+func (c *clock) end(worked bool) {
+	if worked {
+		c.took += time.Since(c.began)
+		c.worked += c.parts[c.current]
+	}
+	c.done[c.current], c.current = true, -1
+}
+
+// state returns the share of all work that is done and the time left.
+func (c *clock) state() (done float64, left time.Duration) {
+	total, over := 0.0, 0.0
+	for i, p := range c.parts {
+		total += p
+		if c.done[i] {
+			over += p
+		}
+	}
+	took, worked := c.took, c.worked
+	if c.current >= 0 {
+		over += c.share * c.parts[c.current]
+		// The first seconds of a part are compilation: they say little.
+		if t := time.Since(c.began); c.share > 0.02 {
+			took, worked = took+t, worked+c.share*c.parts[c.current]
+		}
+	}
+	if total == 0 {
+		return 1, 0
+	}
+	if worked > 0 {
+		left = time.Duration(float64(took) / worked * (total - over))
+	}
+	return over / total, left
+}

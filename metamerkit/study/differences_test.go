@@ -1,0 +1,26 @@
+package study
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// docs/differences.md is what the page shows.
+func TestDifferencesDocument(t *testing.T) {
+	const path = "../../docs/differences.md"
+	want := "# How ours differs from the paper\n\nThe experiment is that of " + Paper + ". This is what it does otherwise, and what it settles where the paper is silent.\n\n" + DifferencesTable().Markdown()
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != want {
+		if os.Getenv("UPDATE") != "" {
+			if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			return
+		}
+		t.Errorf("%s differs from Differences; UPDATE=1 go test ./metamerkit/study writes it (first line here: %.80q)", path, strings.SplitN(string(got), "\n", 2)[0])
+	}
+}

@@ -1,0 +1,178 @@
+// Package study carries out whole experiments: model sets × stages on one image
+// set, synthesis, evaluation, figures, tables and claims, from a plan file. It links
+// no GoMLX; an ask.Engine does the work.
+package study
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/figures"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+// Plan says what an experiment is made of. Its zero value with Sets is a plan.
+type Plan struct {
+	Name   string     `yaml:"name"`
+	Images string     `yaml:"images"` // an image set, such as photos:16 (default), cifar10:64 or a folder
+	Size   int        `yaml:"size"`   // pixels a side of files; 0: the set's own default
+	Sets   [][]string `yaml:"sets"`   // model names
+	Stages []string   `yaml:"stages"` // default early, middle, late
+
+	Settings Settings `yaml:"settings"`
+
+	Observers []string `yaml:"observers"` // default: every model that is here and knows the same classes
+	Measures  []string `yaml:"measures"`  // default: all
+	Bootstrap int      `yaml:"bootstrap"` // resamples for intervals; 0: the evaluation's default
+	Examples  []int    `yaml:"examples"`  // images shown in the gallery; default the first four
+}
+
+// Settings are those of a recipe, as a plan writes them; zero values are the
+// recipe's defaults.
+type Settings struct {
+	Steps     int              `yaml:"steps"`
+	Schedule  metamer.Schedule `yaml:"schedule"`
+	Optimizer optimizer        `yaml:"optimizer"`
+	Loss      string           `yaml:"loss"`
+	Start     string           `yaml:"start"`
+	Batch     int              `yaml:"batch"`
+	Seed      uint64           `yaml:"seed"`
+	PlainReLU bool             `yaml:"plain relu"`
+}
+
+// optimizer is metamer.Optimizer with the names of a plan.
+type optimizer struct {
+	Name     string  `yaml:"name"`
+	StepSize float64 `yaml:"step size"`
+	Halvings int     `yaml:"halvings"`
+	Momentum float64 `yaml:"momentum"`
+	Beta2    float64 `yaml:"beta2"`
+}
+
+//go:embed plans/*.yaml
+var plans embed.FS
+
+// Names lists the plans that come with the program.
+func Names() []string {
+	entries, err := plans.ReadDir("plans")
+	if err != nil {
+		panic("study: " + err.Error()) // the folder is embedded
+	}
+	var out []string
+	for _, e := range entries {
+		out = append(out, strings.TrimSuffix(e.Name(), ".yaml"))
+	}
+	return out
+}
+
+// Load reads a plan: one of Names, or a YAML file. Unknown fields and impossible
+// values are errors that show the line.
+func Load(name string) (Plan, error) {
+	data, err := plans.ReadFile("plans/" + name + ".yaml")
+	if err != nil {
+		if data, err = os.ReadFile(name); err != nil {
+			if !strings.ContainsAny(name, "./\\") {
+				return Plan{}, fmt.Errorf("study: %w", metamer.Unknown("plan", name, Names()))
+			}
+			return Plan{}, fmt.Errorf("study: plan: %w (or one of %s)", err, strings.Join(Names(), ", "))
+		}
+	}
+	p, err := Parse(data)
+	if err != nil {
+		return p, fmt.Errorf("study: plan %s: %w", name, err)
+	}
+	return p, nil
+}
+
+// Parse reads a plan's YAML.
+func Parse(data []byte) (p Plan, err error) {
+	const most = 1 << 20
+	if len(data) > most {
+		return p, fmt.Errorf("%d bytes, expected at most %d", len(data), most)
+	}
+	defer func() { // the parser is not hardened against every input
+		if r := recover(); r != nil {
+			err = fmt.Errorf("it cannot be read as YAML: %v", r)
+		}
+	}()
+	d := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict())
+	if err := d.Decode(&p); err != nil {
+		if err == io.EOF {
+			return p, fmt.Errorf("it is empty")
+		}
+		return p, err
+	}
+	p = p.WithDefaults()
+	return p, p.Validate()
+}
+
+// WithDefaults returns p with its zero values filled in.
+func (p Plan) WithDefaults() Plan {
+	if p.Name == "" {
+		p.Name = "study"
+	}
+	if p.Images == "" {
+		p.Images = "photos:16"
+	}
+	if p.Stages == nil {
+		p.Stages = slices.Clone(metamer.Stages)
+	}
+	return p
+}
+
+// Validate reports the first thing that cannot be carried out.
+func (p Plan) Validate() error {
+	if len(p.Sets) == 0 {
+		return fmt.Errorf("sets: none given, expected lists of model names such as [[resnet20], [resnet20, resnet56]]")
+	}
+	seen := map[string]bool{}
+	for i, set := range p.Sets {
+		name := figures.SetName(set)
+		if len(set) == 0 || seen[name] {
+			return fmt.Errorf("sets: set %d (%s) is empty or there twice", i+1, name)
+		}
+		seen[name] = true
+	}
+	if len(p.Stages) == 0 {
+		return fmt.Errorf("stages: none given")
+	}
+	if p.Bootstrap < 0 || p.Size < 0 {
+		return fmt.Errorf("bootstrap %d and size %d: expected no negative numbers", p.Bootstrap, p.Size)
+	}
+	for _, set := range p.Sets {
+		// Images are not opened yet: any number passes.
+		r := p.Recipe(set, p.Stages[0])
+		r.Images.Count = 1
+		if err := r.Validate(); err != nil {
+			return fmt.Errorf("settings: %w", err)
+		}
+	}
+	return nil
+}
+
+// Recipe is the plan's recipe for a model set at a stage, with defaults.
+func (p Plan) Recipe(set []string, stage string) metamer.Recipe {
+	s := p.Settings
+	r := metamer.Recipe{
+		Stage: stage, Steps: s.Steps, Schedule: s.Schedule, Loss: s.Loss, Batch: s.Batch, Seed: s.Seed, PlainReLU: s.PlainReLU,
+		Optimizer: metamer.Optimizer{Name: s.Optimizer.Name, StepSize: s.Optimizer.StepSize, Halvings: s.Optimizer.Halvings, Momentum: s.Optimizer.Momentum, Beta2: s.Optimizer.Beta2},
+		Start:     metamer.Start{Kind: s.Start},
+	}
+	for _, m := range set {
+		r.Models = append(r.Models, metamer.ModelRef{Name: m})
+	}
+	return r.WithDefaults()
+}
+
+// Describe names what results depend on: optimiser, steps, start and loss.
+func (p Plan) Describe() string {
+	r := p.Recipe(p.Sets[0], p.Stages[0])
+	return fmt.Sprintf("%s, step size %g, %d steps, %s schedule, start from %s, %s loss", r.Optimizer.Name, r.Optimizer.StepSize, r.Steps, r.Schedule.Kind, r.Start.Kind, r.Loss)
+}

@@ -1,0 +1,122 @@
+package study
+
+import (
+	_ "embed"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"html/template"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/figures"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+//go:embed index.html.tmpl
+var indexText string
+
+var index = template.Must(template.New("index").Parse(indexText))
+
+func sorted(s []string) []string {
+	slices.Sort(s)
+	return s
+}
+
+// Write leaves the whole result in dir: figures as PNG, SVG and PDF, tables as
+// Markdown, LaTeX and CSV, rows.csv, and index.html, which shows all of it and needs
+// no other file. Figures that cannot be drawn are named in the page and returned as
+// warnings.
+func (r *Result) Write(dir string) (warnings []string, err error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("study: %w", err)
+	}
+	figs, missing := r.Figures()
+	if missing != nil {
+		for _, w := range strings.Split(missing.Error(), "\n") {
+			warnings = append(warnings, w)
+		}
+	}
+	page := page{Result: r, Took: r.Took.Round(time.Second).String(), Paper: Paper, Date: time.Now().Format(time.DateOnly), Missing: warnings}
+	for _, f := range figs {
+		for _, format := range []string{"png", "svg", "pdf"} {
+			if err := f.Save(filepath.Join(dir, f.Name+"."+format), 0); err != nil {
+				return warnings, err
+			}
+		}
+		data, err := f.PNG(0)
+		if err != nil {
+			return warnings, err
+		}
+		page.Figures = append(page.Figures, shown{f, template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(data)), strings.TrimPrefix(f.Name, "figure")})
+	}
+	for _, t := range append(r.Tables(), DifferencesTable()) {
+		for ending, text := range map[string]string{".md": t.Markdown(), ".tex": t.LaTeX(), ".csv": t.CSV()} {
+			if err := put(filepath.Join(dir, t.Name+ending), text); err != nil {
+				return warnings, err
+			}
+		}
+		page.Tables = append(page.Tables, shownTable{t, template.HTML(t.HTML())})
+	}
+	if err := metamer.SaveRows(filepath.Join(dir, "rows.csv"), r.Rows); err != nil {
+		return warnings, err
+	}
+	page.Passed, page.Images = r.passed()
+	var b strings.Builder
+	if err := index.Execute(&b, page); err != nil {
+		return warnings, fmt.Errorf("study: index.html: %w", err)
+	}
+	return warnings, put(filepath.Join(dir, "index.html"), b.String())
+}
+
+// page is what the template shows.
+type page struct {
+	*Result
+	Figures        []shown
+	Tables         []shownTable
+	Took           string
+	Paper, Date    string
+	Missing        []string
+	Passed, Images int
+}
+
+type shown struct {
+	*figures.Figure
+	Data   template.URL
+	Number string
+}
+
+type shownTable struct {
+	*figures.Table
+	Body template.HTML
+}
+
+// passed counts the metamers that pass for every member, over all runs.
+func (r *Result) passed() (passed, images int) {
+	for _, run := range r.Runs {
+		passed += run.PassCount()
+		images += run.Recipe.Images.Count
+	}
+	return passed, images
+}
+
+// put writes a file under its name when it is whole.
+func put(path, text string) (err error) {
+	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.part")
+	if err != nil {
+		return fmt.Errorf("study: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(tmp.Name())
+		}
+	}()
+	_, err = tmp.WriteString(text)
+	if err = errors.Join(err, tmp.Chmod(0o644), tmp.Close()); err != nil {
+		return fmt.Errorf("study: writing %s: %w", path, err)
+	}
+	return os.Rename(tmp.Name(), path)
+}

@@ -1,0 +1,115 @@
+package study
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/figures"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+func single(set []string) bool   { return len(set) == 1 }
+func ensemble(set []string) bool { return len(set) > 1 }
+
+// Overview is Figure 1, with examples of a CNN ensemble at the last stage where the
+// plan has one.
+func (r *Result) Overview() (*figures.Figure, error) {
+	stage := r.Plan.Stages[len(r.Plan.Stages)-1]
+	best, score := r.Plan.Sets[0], -1
+	for _, set := range r.Plan.Sets {
+		s := 0
+		if len(set) > 1 {
+			s += 2
+		}
+		cnn, robust := true, true
+		for _, m := range set {
+			cnn = cnn && r.Cards[m].Kind == "cnn"
+			robust = robust && r.Cards[m].Training == "robust"
+		}
+		if cnn {
+			s += 2
+		}
+		if robust { // their metamers can be recognised in print
+			s++
+		}
+		if s > score {
+			best, score = set, s
+		}
+	}
+	return figures.Overview(r.Study(), r.Images, r.Run(best, stage))
+}
+
+// Gallery is Figure 2.
+func (r *Result) Gallery() (*figures.Figure, error) {
+	return figures.Gallery(r.Study(), r.Images, r.Plan.Examples, r.Runs...)
+}
+
+// Recognizability is Figure 3.
+func (r *Result) Recognizability() (*figures.Figure, error) {
+	return figures.Recognizability(r.Study())
+}
+
+// Quality is Figure 4, of ensembles and single models alike.
+func (r *Result) Quality() (*figures.Figure, error) {
+	return figures.Quality(r.Study(), figures.Metrics, nil)
+}
+
+// Divergence is Figure 5, of ensembles where the plan has any.
+func (r *Result) Divergence() (*figures.Figure, error) {
+	for _, set := range r.Plan.Sets {
+		if ensemble(set) {
+			return figures.Divergence(r.Study(), metamer.JSD, ensemble)
+		}
+	}
+	return figures.Divergence(r.Study(), metamer.JSD, nil)
+}
+
+// SingleQuality is Figure 6: image metrics of single-model metamers.
+func (r *Result) SingleQuality() (*figures.Figure, error) {
+	return renamed("figure6", "Image metrics of single-model metamers")(figures.Quality(r.Study(), figures.Metrics, single))
+}
+
+// SingleDivergence is Figure 7: JSD of single-model metamers.
+func (r *Result) SingleDivergence() (*figures.Figure, error) {
+	return renamed("figure7", "Jensen-Shannon divergence of single-model metamers")(figures.Divergence(r.Study(), metamer.JSD, single))
+}
+
+func renamed(name, title string) func(*figures.Figure, error) (*figures.Figure, error) {
+	return func(f *figures.Figure, err error) (*figures.Figure, error) {
+		if err == nil {
+			f.Name, f.Title = name, title
+		}
+		return f, err
+	}
+}
+
+// Figures returns Figures 1 to 7. One that the rows have nothing for is left out,
+// and the error says so; the others are there all the same.
+func (r *Result) Figures() (out []*figures.Figure, err error) {
+	for _, draw := range []func() (*figures.Figure, error){r.Overview, r.Gallery, r.Recognizability, r.Quality, r.Divergence, r.SingleQuality, r.SingleDivergence} {
+		f, e := draw()
+		if e != nil {
+			err = errors.Join(err, e)
+			continue
+		}
+		out = append(out, f)
+	}
+	return out, err
+}
+
+// Tables returns Tables 1 to 5.
+func (r *Result) Tables() []*figures.Table {
+	return []*figures.Table{
+		figures.Models(r.Models()...), figures.ModelSets(r.Study()), figures.Stages(r.Models()...),
+		figures.Settings(r.Runs[0].Recipe), figures.Numbers(r.Study(), figures.Metrics),
+	}
+}
+
+// Versions names what computed the runs.
+func (r *Result) Versions() string {
+	var parts []string
+	for k, v := range r.Runs[0].Recipe.Versions {
+		parts = append(parts, k+" "+v)
+	}
+	return strings.Join(sorted(parts), ", ")
+}
