@@ -40,13 +40,14 @@ type recipeFlags struct {
 	StopLoss  float64  `help:"Stop an image when every member's loss is at most this."`
 	Patience  int      `help:"Stop an image after this many steps without progress."`
 	PlainRelu bool     `help:"No gradient through dead units of the tapped ReLU."`
+	Precision string   `help:"Of the members' matrices and kernels in memory: float32 or bfloat16, which halves them and rounds them to 8 bits of mantissa." enum:"float32,bfloat16" default:"float32"`
 	Batch     int      `help:"Images in one executable." default:"16"`
 	Seed      uint64   `help:"Of the start and of random orders."`
 }
 
 func (f recipeFlags) recipe(models []string, stage string) (r metamer.Recipe, err error) {
 	r = metamer.Recipe{
-		Stage: stage, Steps: f.Steps, Loss: f.Loss, Batch: f.Batch, Seed: f.Seed, PlainReLU: f.PlainRelu,
+		Stage: stage, Steps: f.Steps, Loss: f.Loss, Precision: f.Precision, Batch: f.Batch, Seed: f.Seed, PlainReLU: f.PlainRelu,
 		Optimizer: metamer.Optimizer{Name: f.Optimizer, StepSize: f.StepSize, Halvings: f.Halvings, Momentum: f.Momentum},
 		Stop:      metamer.Stop{Loss: f.StopLoss, Patience: f.Patience}, Start: metamer.Start{Kind: f.Start},
 	}

@@ -3,8 +3,9 @@
 package engine
 
 import (
+	"crypto/sha256"
+	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -12,8 +13,8 @@ import (
 
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
+	"github.com/ensemble-metamers/metamers/metamerkit/depot"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
 	"github.com/ensemble-metamers/metamers/metamerkit/synth"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 	_ "github.com/ensemble-metamers/metamers/metamerkit/zoo/all" // the families
@@ -49,42 +50,73 @@ func New(b *backend.Backend) *Engine {
 	return &Engine{Backend: b, nets: map[string]*zoo.Net{}, compiled: map[string]any{}}
 }
 
-// Locate returns the path of a model's weight file, or an error that says where
-// it was looked for and where it comes from.
+// Locate returns the path of a model's weight file, or an error that says where it
+// was looked for and the command that brings it (see depot.Locate).
 func Locate(c *card.Card) (string, error) {
-	path, err := place.Find("weights/" + c.Weights.File)
+	f, err := depot.Locate(c)
 	if err != nil {
-		return "", fmt.Errorf("engine: the weights of %s are not here: get %s from %s and put it into one of the folders (%w)", c.Name, c.Weights.File, c.Weights.Source, err)
+		return "", fmt.Errorf("engine: %w", err)
 	}
-	return path, nil
+	return f.Path, nil
+}
+
+// open reads a model's weights, held to the sum that its card or the lock says.
+func open(c *card.Card) (*zoo.Net, error) {
+	f, err := depot.Locate(c)
+	if err != nil {
+		return nil, fmt.Errorf("engine: %w", err)
+	}
+	held := *c
+	held.Weights.SHA256 = f.Want
+	return zoo.Open(&held, f.Path)
 }
 
 // Model opens a model by name or alias.
-func (e *Engine) Model(name string) (*card.Card, *zoo.Net, error) {
+func (e *Engine) Model(name string) (*card.Card, *zoo.Net, error) { return e.model(name, "") }
+
+// model opens a model with its weights in a precision, "" for float32.
+func (e *Engine) model(name, precision string) (*card.Card, *zoo.Net, error) {
 	c, err := zoo.Lookup(name)
 	if err != nil {
 		return nil, nil, fmt.Errorf("engine: %w", err)
 	}
-	if net, ok := e.nets[c.Name]; ok {
+	key, err := keyOf(c, precision)
+	if err != nil {
+		return nil, nil, err
+	}
+	if net, ok := e.nets[key]; ok {
 		return c, net, nil
 	}
-	path, err := Locate(c)
+	net, err := open(c)
+	if err == nil && precision == "bfloat16" {
+		net, err = net.BFloat16()
+	}
 	if err != nil {
 		return nil, nil, err
 	}
-	net, err := zoo.Open(c, path)
-	if err != nil {
-		return nil, nil, err
+	net.Key = key
+	e.nets[key] = net
+	if names := e.Loaded(); !slices.Contains(names, c.Name) {
+		names = append(slices.Clone(names), c.Name)
+		slices.Sort(names)
+		e.loaded.Store(&names)
 	}
-	e.nets[c.Name] = net
-	names := slices.Sorted(maps.Keys(e.nets))
-	e.loaded.Store(&names)
 	return c, net, nil
 }
 
+// keyOf tells models apart by all that their cards say, since cards of users may
+// change while the engine lives.
+func keyOf(c *card.Card, precision string) (string, error) {
+	text, err := json.Marshal(c)
+	if err != nil {
+		return "", fmt.Errorf("engine: the card of %s: %w", c.Name, err)
+	}
+	return fmt.Sprintf("%s %s %.8x", c.Name, precision, sha256.Sum256(text)), nil
+}
+
 // subject opens a model at a stage, or at a layer by its own name.
-func (e *Engine) subject(model, stage string) (synth.Subject, error) {
-	c, net, err := e.Model(model)
+func (e *Engine) subject(model, stage, precision string) (synth.Subject, error) {
+	c, net, err := e.model(model, precision)
 	if err != nil {
 		return synth.Subject{}, err
 	}
@@ -139,5 +171,5 @@ func kept[T any](e *Engine, make func() (T, error), key ...any) (T, error) {
 func (e *Engine) probe(s synth.Subject, batch, size int, layers ...string) (*synth.Probe, error) {
 	return kept(e, func() (*synth.Probe, error) {
 		return synth.NewProbe(e.Backend.Compute, s.Card, s.Net, batch, size, layers...)
-	}, "probe", s.Card.Name, batch, size, layers)
+	}, "probe", s.Net.Key, batch, size, layers)
 }

@@ -110,12 +110,10 @@ func (e *Engine) units(q Evaluation) ([]unit, error) {
 			if err != nil {
 				return nil, err
 			}
-			if u.weights, err = weightsSum(c); err != nil {
-				return nil, err
-			}
+			u.weights = net.SHA256
 			u.judge = synth.Subject{Card: c, Net: net}
 			var unknown *metamer.UnknownError
-			switch s, err := e.subject(name, run.Recipe.Stage); {
+			switch s, err := e.subject(name, run.Recipe.Stage, ""); {
 			case run.Recipe.Stage == "":
 				u.noLayer = "no stage is known of these metamers: name one"
 			case err == nil:

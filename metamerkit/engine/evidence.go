@@ -90,7 +90,7 @@ func (e *Engine) Activations(name string, stages []string, set *images.Set, batc
 	var s synth.Subject
 	var layers []string
 	for _, st := range stages {
-		if s, err = e.subject(name, st); err != nil {
+		if s, err = e.subject(name, st, ""); err != nil {
 			return nil, nil, err
 		}
 		layers = append(layers, s.Layer)

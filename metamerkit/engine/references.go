@@ -2,12 +2,9 @@ package engine
 
 import (
 	"fmt"
-	"regexp"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/card"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
-	"github.com/ensemble-metamers/metamers/metamerkit/weights"
 )
 
 // References opens the reference images of a run again, by the name in its recipe:
@@ -62,19 +59,4 @@ func (r *references) of(run *metamer.Run) (set *images.Set, sum string, err erro
 		return nil, "", fmt.Errorf("engine: run %s holds %d metamers of %d², there are %d references", run.ID, len(run.Metamers)/per, set.Size, set.Len())
 	}
 	return set, sum, nil
-}
-
-var wholeSum = regexp.MustCompile(`^[0-9a-f]{64}$`)
-
-// weightsSum returns the SHA-256 of a model's weights: the card's, or the file's
-// where the card has none or its first digits only.
-func weightsSum(c *card.Card) (string, error) {
-	if wholeSum.MatchString(c.Weights.SHA256) {
-		return c.Weights.SHA256, nil
-	}
-	path, err := Locate(c)
-	if err != nil {
-		return "", err
-	}
-	return weights.Sum(path)
 }

@@ -33,12 +33,12 @@ func (e *Engine) resolve(q Request) (r metamer.Recipe, subjects []synth.Subject,
 	r.Batch = min(r.Batch, q.Images.Len())
 	refs := make([]metamer.ModelRef, 0, len(r.Models))
 	for _, m := range r.Models {
-		s, err := e.subject(m.Name, r.Stage)
+		s, err := e.subject(m.Name, r.Stage, r.Precision)
 		if err != nil {
 			return r, nil, err
 		}
 		subjects = append(subjects, s)
-		refs = append(refs, metamer.ModelRef{Name: s.Card.Name, Layer: s.Layer, SHA256: s.Card.Weights.SHA256})
+		refs = append(refs, metamer.ModelRef{Name: s.Card.Name, Layer: s.Layer, SHA256: s.Net.SHA256})
 	}
 	r.Models, r.Backend, r.Versions = refs, string(e.Backend.Kind), versions(e.Backend)
 	if r.Start.Kind == "image" {
@@ -101,7 +101,7 @@ func (e *Engine) loop(subjects []synth.Subject, r metamer.Recipe) (*synth.Loop, 
 	}
 	l := &synth.Loop{Recipe: r}
 	for _, s := range subjects {
-		u, err := kept(e, func() (*synth.Unit, error) { return synth.NewUnit(e.Backend.Compute, s, cfg) }, "unit", s.Card.Name, s.Layer, cfg)
+		u, err := kept(e, func() (*synth.Unit, error) { return synth.NewUnit(e.Backend.Compute, s, cfg) }, "unit", s.Net.Key, s.Layer, cfg)
 		if err != nil {
 			return nil, err
 		}
@@ -109,7 +109,7 @@ func (e *Engine) loop(subjects []synth.Subject, r metamer.Recipe) (*synth.Loop, 
 		if r.Schedule.Kind != "average" {
 			continue
 		}
-		sl, err := kept(e, func() (*synth.Slope, error) { return synth.NewSlope(e.Backend.Compute, s, cfg, true) }, "slope", s.Card.Name, s.Layer, cfg)
+		sl, err := kept(e, func() (*synth.Slope, error) { return synth.NewSlope(e.Backend.Compute, s, cfg, true) }, "slope", s.Net.Key, s.Layer, cfg)
 		if err != nil {
 			return nil, err
 		}

@@ -23,6 +23,7 @@ var (
 	Optimizers = []string{"pgd", "momentum", "adam"}
 	Losses     = []string{"relative-l2", "squared-l2", "cosine", "correlation"}
 	Penalties  = []string{"tv", "grey"}
+	Precisions = []string{"float32", "bfloat16"}
 	Starts     = []string{"noise", "uniform", "reference", "image"}
 )
 
@@ -93,8 +94,9 @@ type Recipe struct {
 	Penalties []Penalty         `json:"penalties,omitempty"`
 	Start     Start             `json:"start"`
 	Stop      Stop              `json:"stop"`
-	PlainReLU bool              `json:"plainReLU"` // no gradient through dead units of the tapped ReLU
-	Batch     int               `json:"batch"`     // images in one executable; default 16
+	PlainReLU bool              `json:"plainReLU"`           // no gradient through dead units of the tapped ReLU
+	Precision string            `json:"precision,omitempty"` // of the members' matrices and kernels: "" (float32) | bfloat16
+	Batch     int               `json:"batch"`               // images in one executable; default 16
 	Seed      uint64            `json:"seed"`
 	NullPairs int               `json:"nullPairs"` // random pairs of the null distribution, default 1000 (fewer when the set has fewer)
 	Backend   string            `json:"backend"`   // xla | cuda | go: last bits differ between them
@@ -127,6 +129,9 @@ func (r Recipe) WithDefaults() Recipe {
 	if r.Start.Kind == "noise" {
 		def(&r.Start.Mean, 0.5)
 		def(&r.Start.Std, 0.05)
+	}
+	if r.Precision == "float32" {
+		r.Precision = ""
 	}
 	def(&r.Batch, 16)
 	def(&r.NullPairs, 1000)
@@ -161,6 +166,11 @@ func (r Recipe) Validate() error {
 	} {
 		if c != nil {
 			return fmt.Errorf("recipe: %w", c)
+		}
+	}
+	if r.Precision != "" {
+		if err := check("precision", r.Precision, Precisions); err != nil {
+			return fmt.Errorf("recipe: %w", err)
 		}
 	}
 	if r.Schedule.Kind == "switch" {

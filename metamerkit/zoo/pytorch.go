@@ -125,7 +125,7 @@ func match(path string, all map[string]*weights.Tensor, want map[string]shapes.S
 	for _, at := range slices.Sorted(maps.Keys(want)) {
 		to := tensors.FromShape(want[at])
 		var err error
-		tensors.MustMutableFlatData(to, func(flat []float32) { err = place(keyOf(at), have[at], flat) })
+		tensors.MustMutableFlatData(to, func(flat []float32) { err = arrange(keyOf(at), have[at], flat) })
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
@@ -147,9 +147,9 @@ func layout(key string, s []int) []int {
 	return s
 }
 
-// place writes a tensor's elements in this project's layout. A rank-4 kernel is a
+// arrange writes a tensor's elements in this project's layout. A rank-4 kernel is a
 // matrix [out, in·h·w] whose columns are put in another order.
-func place(key string, t *weights.Tensor, to []float32) error {
+func arrange(key string, t *weights.Tensor, to []float32) error {
 	s := t.Shape
 	if len(s) != 4 && (len(s) != 2 || !strings.HasSuffix(key, "weight")) {
 		return t.Pieces(1, func(first int, v []float32) { copy(to[first:], v) })

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	. "github.com/gomlx/gomlx/core/graph"
@@ -33,6 +34,7 @@ type Net struct {
 	Weights map[string]*tensors.Tensor
 	SHA256  string   // of the file, whole
 	Notes   []string // what had to be done to the file's names, for people
+	Key     string   // set by whoever opened it, to tell nets apart
 
 	half bool // Forward reads its variables by block.Weight
 }
@@ -60,6 +62,13 @@ func RegisterFamily(name string, open Opener) {
 		panic("zoo: RegisterFamily called twice for " + name)
 	}
 	families[name] = open
+}
+
+// Families lists what RegisterFamily was called with, sorted.
+func Families() []string {
+	mu.RLock()
+	defer mu.RUnlock()
+	return slices.Sorted(maps.Keys(families))
 }
 
 // Builder makes a family's graph function from a card's config.
@@ -120,6 +129,9 @@ var load = sync.OnceFunc(func() {
 		if err != nil {
 			panic("zoo: models/" + f + ": " + err.Error())
 		}
+		if c.Weights.Path != "" {
+			panic("zoo: models/" + f + " says where the file lies on one machine")
+		}
 		if f != c.Family+"/"+c.Name+".json" {
 			panic("zoo: models/" + f + " holds the card of " + c.Name)
 		}
@@ -133,20 +145,41 @@ var load = sync.OnceFunc(func() {
 	}
 })
 
-// Names lists all models, sorted.
+// Names lists all models, sorted: the project's, and those that users of this
+// machine added (see AddCard).
 func Names() []string {
 	load()
-	return slices.Sorted(maps.Keys(cards))
+	out := slices.Collect(maps.Keys(cards))
+	users, _ := userCards() // Lookup reports what is wrong
+	for name, c := range users {
+		if name == c.Name {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // Lookup returns the card of the model with that name or alias, or a
-// *metamer.UnknownError with the nearest names.
+// *metamer.UnknownError with the nearest names. No card of a user stands before one
+// of the project's: a name that both have is an error.
 func Lookup(name string) (*card.Card, error) {
 	load()
+	users, err := userCards()
 	if full, ok := aliases[name]; ok {
+		if users[name] != nil || err != nil && strings.Contains(err.Error(), "the name "+name+" ") {
+			return nil, fmt.Errorf("zoo: model %s: %w", name, err)
+		}
 		return cards[full], nil
 	}
-	return nil, metamer.Unknown("model", name, slices.Sorted(maps.Keys(aliases)))
+	if c := users[name]; c != nil {
+		return c, nil
+	}
+	unknown := metamer.Unknown("model", name, append(slices.Sorted(maps.Keys(aliases)), slices.Sorted(maps.Keys(users))...))
+	if err != nil { // it may be the one that cannot be read
+		return nil, fmt.Errorf("%w (and a card of yours is bad: %w)", unknown, err)
+	}
+	return nil, unknown
 }
 
 // Open sets the card's family up with the weights at path.

@@ -1,0 +1,72 @@
+package engine
+
+import (
+	"context"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/backend"
+	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
+	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+// Weights in bfloat16 move the activations of a network by less than 2 % (L2, mean
+// of four images), and not by nothing; the run is another run.
+func TestBFloat16(t *testing.T) {
+	set := cifar(t, "cifar10:4")
+	backendtest.Each(t, func(t *testing.T, b *backend.Backend) {
+		e := New(b)
+		for _, stage := range metamer.Stages {
+			var acts [2][]evaluate.Vector
+			for i, precision := range []string{"", "bfloat16"} {
+				s, err := e.subject("resnet20", stage, precision)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if acts[i], _, err = e.read(s, 4, 32, set.Pixels); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var moved float64
+			for i := range acts[0] {
+				j := evaluate.Judge(i, metamer.Null{}, acts[0][i], acts[1][i], 0, 0)
+				moved += j.Loss / float64(len(acts[0]))
+			}
+			t.Logf("%s: the activations moved by %.4f", stage, moved)
+			if !(moved > 1e-5 && moved < 0.02) {
+				t.Errorf("%s: the activations moved by %g of their norm, expected 1e-5 to .02", stage, moved)
+			}
+		}
+		q := Request{Images: set, Recipe: metamer.Recipe{Models: members("resnet20"), Stage: "early", Steps: 2, NullPairs: 2}}
+		whole, err := e.Synthesize(context.Background(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.Recipe.Precision = "bfloat16"
+		half, err := e.Synthesize(context.Background(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if half.ID == whole.ID || half.Recipe.Precision != "bfloat16" || len(half.Recipe.Models[0].SHA256) != 64 {
+			t.Errorf("runs %s and %s, recipe %+v", half.ID, whole.ID, half.Recipe)
+		}
+		first, second := float64(whole.Trace.Loss[1][0]), float64(half.Trace.Loss[1][0])
+		if first == second || math.Abs(first-second) > 0.02*first {
+			t.Errorf("losses %g and %g", first, second)
+		}
+		q.Recipe.Precision = "float32" // the default, by its name
+		if r, err := e.Resolve(q); err != nil || r.ID() != whole.ID {
+			t.Errorf("float32 by its name is another recipe (%v)", err)
+		}
+		q.Recipe.Precision = "float16"
+		if _, err := e.Resolve(q); err == nil || !strings.Contains(err.Error(), `unknown precision "float16"`) {
+			t.Errorf("got %v", err)
+		}
+		q.Recipe.Precision, q.Recipe.Models = "bfloat16", members("vit")
+		if _, err := e.Resolve(q); err == nil || !strings.Contains(err.Error(), "ONNX") {
+			t.Errorf("an ONNX model in bfloat16: %v", err)
+		}
+	})
+}

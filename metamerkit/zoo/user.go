@@ -1,0 +1,145 @@
+package zoo
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/card"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/place"
+)
+
+// CardFolder holds the cards of this machine's users, NAME.json each.
+func CardFolder() string { return filepath.Join(place.Cache(), "cards") }
+
+// userCards reads them. A card that cannot be used, or whose name is taken, is an
+// error beside the others.
+func userCards() (map[string]*card.Card, error) {
+	out := map[string]*card.Card{}
+	entries, err := os.ReadDir(CardFolder())
+	if errors.Is(err, os.ErrNotExist) {
+		return out, nil
+	}
+	if err != nil {
+		return out, fmt.Errorf("zoo: %w", err)
+	}
+	var bad []error
+	for _, e := range entries {
+		if filepath.Ext(e.Name()) != ".json" {
+			continue
+		}
+		path := filepath.Join(CardFolder(), e.Name())
+		c, err := readCard(path)
+		if err != nil {
+			bad = append(bad, err)
+			continue
+		}
+		for _, n := range append([]string{c.Name}, c.Aliases...) {
+			if out[n] != nil {
+				bad = append(bad, fmt.Errorf("zoo: %s: the name %s belongs to your card of %s too", path, n, out[n].Name))
+				continue
+			}
+			out[n] = c
+		}
+	}
+	return out, errors.Join(bad...)
+}
+
+func readCard(path string) (*card.Card, error) {
+	s, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("zoo: %w", err)
+	}
+	if s.Size() > card.MaxBytes {
+		return nil, fmt.Errorf("zoo: %s has %d bytes, expected at most %d", path, s.Size(), card.MaxBytes)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("zoo: %w", err)
+	}
+	c, err := card.Parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("zoo: %s: %w", path, err)
+	}
+	if filepath.Base(path) != c.Name+".json" {
+		return nil, fmt.Errorf("zoo: %s holds the card of %s, expected the file to be called %s.json", path, c.Name, c.Name)
+	}
+	if err := taken(c); err != nil {
+		return nil, fmt.Errorf("zoo: %s: %w", path, err)
+	}
+	return c, nil
+}
+
+// taken reports a name of the card that the project's cards have.
+func taken(c *card.Card) error {
+	load()
+	for _, n := range append([]string{c.Name}, c.Aliases...) {
+		if full, ok := aliases[n]; ok {
+			return fmt.Errorf("the name %s is that of the project's model %s; choose another (models add --name)", n, full)
+		}
+	}
+	return nil
+}
+
+// AddCard writes a card to CardFolder, where Lookup finds it from then on. A name
+// that is taken is an error.
+func AddCard(c *card.Card) (path string, err error) {
+	text, err := json.MarshalIndent(c, "", "  ")
+	if err == nil {
+		_, err = card.Parse(text)
+	}
+	if err == nil {
+		err = taken(c)
+	}
+	if err != nil {
+		return "", fmt.Errorf("zoo: %w", err)
+	}
+	if err := os.MkdirAll(CardFolder(), 0o777); err != nil {
+		return "", fmt.Errorf("zoo: %w", err)
+	}
+	path = filepath.Join(CardFolder(), c.Name+".json")
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
+	if errors.Is(err, os.ErrExist) {
+		return "", fmt.Errorf("zoo: you have a card %s already (%s): metamers models rm %s removes it", c.Name, path, c.Name)
+	}
+	if err != nil {
+		return "", fmt.Errorf("zoo: %w", err)
+	}
+	_, err = f.Write(append(text, '\n'))
+	if err = errors.Join(err, f.Close()); err != nil {
+		os.Remove(path)
+		return "", fmt.Errorf("zoo: %w", err)
+	}
+	return path, nil
+}
+
+// RemoveCard removes a user's card and returns its path. Weights are left where
+// they are.
+func RemoveCard(name string) (string, error) {
+	load()
+	if full, ok := aliases[name]; ok {
+		return "", fmt.Errorf("zoo: %s is the project's own model %s, which cannot be removed", name, full)
+	}
+	users, _ := userCards() // one that is bad can be removed too
+	if c := users[name]; c != nil {
+		name = c.Name
+	}
+	path := filepath.Join(CardFolder(), name+".json")
+	err := os.ErrNotExist
+	if !strings.ContainsRune(name, filepath.Separator) {
+		err = os.Remove(path)
+	}
+	if errors.Is(err, os.ErrNotExist) {
+		return "", fmt.Errorf("zoo: %w", metamer.Unknown("card of yours", name, slices.Sorted(maps.Keys(users))))
+	}
+	if err != nil {
+		return "", fmt.Errorf("zoo: %w", err)
+	}
+	return path, nil
+}
