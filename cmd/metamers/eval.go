@@ -6,6 +6,8 @@ import (
 	"os"
 	"slices"
 
+	"github.com/ensemble-metamers/metamers/metamerkit/card"
+	"github.com/ensemble-metamers/metamers/metamerkit/claims"
 	"github.com/ensemble-metamers/metamers/metamerkit/engine"
 	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
 	"github.com/ensemble-metamers/metamers/metamerkit/foreign"
@@ -41,6 +43,7 @@ type evalCmd struct {
 	From   string   `help:"Folder of the runs (default: runs in the cache folder)." type:"path" placeholder:"DIR"`
 	Images []string `sep:"none" help:"The reference images, where they cannot be opened by the name in the recipe." placeholder:"SET"`
 	Filter string   `help:"Resampling of image files: bicubic or bilinear." enum:"bicubic,bilinear" default:"bicubic"`
+	Claims bool     `help:"Judge the paper's claims by the rows."`
 	Out    string   `help:"The file of all rows to write, for pandas and R." type:"path" placeholder:"ROWS.csv"`
 
 	Metamers   string   `group:"Metamers made elsewhere" help:"A folder of images, or .npy, .npz, .safetensors, .pt (a tensor, a dictionary, plenoptic's Metamer.save)." type:"path" placeholder:"PATH"`
@@ -103,7 +106,7 @@ func (c *evalCmd) Run(ctx context.Context, g *globals) error {
 			return err
 		}
 	}
-	return evaluateAndReport(ctx, g, q, c.Out)
+	return c.report(ctx, g, q)
 }
 
 // foreign evaluates metamers made elsewhere.
@@ -136,11 +139,11 @@ func (c *evalCmd) foreign(ctx context.Context, g *globals) error {
 	}
 	q := c.evaluation()
 	q.Runs, q.Images = []*metamer.Run{run}, refs
-	return evaluateAndReport(ctx, g, q, c.Out)
+	return c.report(ctx, g, q)
 }
 
-// evaluateAndReport runs an evaluation, saves its rows and prints a table of them.
-func evaluateAndReport(ctx context.Context, g *globals, q engine.Evaluation, out string) error {
+// report runs an evaluation, saves its rows and prints a table of them.
+func (c *evalCmd) report(ctx context.Context, g *globals, q engine.Evaluation) error {
 	e, err := g.engine()
 	if err != nil {
 		return err
@@ -153,19 +156,44 @@ func evaluateAndReport(ctx context.Context, g *globals, q engine.Evaluation, out
 	if err != nil {
 		return err
 	}
-	if out != "" {
-		if err := metamer.SaveRows(out, rows); err != nil {
+	if c.Out != "" {
+		if err := metamer.SaveRows(c.Out, rows); err != nil {
+			return err
+		}
+	}
+	var list []claims.Claim
+	if c.Claims {
+		if list, err = judgeClaims(rows, q.Bootstrap); err != nil {
 			return err
 		}
 	}
 	if g.JSON {
-		return rowsJSON(os.Stdout, rows)
+		return rowsJSON(os.Stdout, rows, list)
 	}
 	if err := rowsTable(os.Stdout, rows); err != nil {
 		return err
 	}
-	if out != "" {
-		fmt.Printf("\n%d rows, single images included: %s\n", len(rows), out)
+	if list != nil {
+		fmt.Println()
+	}
+	for _, l := range list {
+		fmt.Println(l)
+	}
+	if c.Out != "" {
+		fmt.Printf("\n%d rows, single images included: %s\n", len(rows), c.Out)
 	}
 	return nil
+}
+
+// judgeClaims judges the paper's claims with the cards of the models in the rows.
+func judgeClaims(rows metamer.Rows, b evaluate.Bootstrap) ([]claims.Claim, error) {
+	cards := map[string]*card.Card{}
+	for _, n := range zoo.Names() {
+		c, err := zoo.Lookup(n)
+		if err != nil {
+			return nil, err
+		}
+		cards[n] = c
+	}
+	return claims.Of(rows, cards, claims.Options{Bootstrap: b})
 }

@@ -9,11 +9,12 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/ensemble-metamers/metamers/metamerkit/claims"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// rowsJSON writes rows as a JSON array; NaN is null.
-func rowsJSON(w io.Writer, rows metamer.Rows) error {
+// rowsJSON writes rows, and claims where they were judged; NaN is null.
+func rowsJSON(w io.Writer, rows metamer.Rows, list []claims.Claim) error {
 	type object struct {
 		Run      string   `json:"run"`
 		Set      string   `json:"set"`
@@ -41,7 +42,26 @@ func rowsJSON(w io.Writer, rows metamer.Rows) error {
 			out[i].Image = &r.Image
 		}
 	}
-	return json.NewEncoder(w).Encode(out)
+	type claim struct {
+		Name    string   `json:"name"`
+		Text    string   `json:"text"`
+		Number  *float64 `json:"number"`
+		Low     *float64 `json:"low"`
+		High    *float64 `json:"high"`
+		Unit    string   `json:"unit"`
+		P       *float64 `json:"p"`
+		Test    string   `json:"test"`
+		Basis   string   `json:"basis"`
+		Verdict string   `json:"verdict"`
+	}
+	var judged []claim
+	for _, c := range list {
+		judged = append(judged, claim{c.Name, c.Text, finite(c.Number), finite(c.Low), finite(c.High), c.Unit, finite(c.P), c.Test, c.Basis, c.Verdict})
+	}
+	return json.NewEncoder(w).Encode(struct {
+		Rows   []object `json:"rows"`
+		Claims []claim  `json:"claims,omitempty"`
+	}{out, judged})
 }
 
 // rowsTable prints a table a measure over all images: a line a run, a column an

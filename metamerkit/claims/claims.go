@@ -1,0 +1,107 @@
+// Package claims answers the paper's questions from rows: each of its claims with the
+// number, its interval and a verdict. It links no GoMLX.
+package claims
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/card"
+	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+// The verdicts. A claim is supported when the 95 % interval lies above 0 and the
+// test's p, corrected for the number of claims that could be tested (Holm), is at most
+// 0.05; it is not supported when the interval lies below 0 (the data say the
+// opposite); anything else is undecided.
+const (
+	Supported    = "supported"
+	NotSupported = "not supported"
+	Undecided    = "undecided"
+)
+
+// Claim is a claim of Boehm et al. 2025 and what the rows say.
+type Claim struct {
+	Name      string  // such as "ensembles"
+	Text      string  // the claim
+	Number    float64 // the effect, positive where the claim holds; NaN: nothing to compare
+	Low, High float64 // 95 % interval
+	Unit      string  // of Number
+	P         float64 // two-sided Wilcoxon signed-rank test of the same differences, corrected (Holm)
+	Test      string  // what is compared with what, and over what the interval is
+	Basis     string  // how much there was to compare
+	Verdict   string
+}
+
+// Options change how claims are judged.
+type Options struct {
+	Bootstrap evaluate.Bootstrap
+	JSD       string // measure of the fifth claim, default metamer.JSD
+}
+
+// Of judges the five claims. Rows must hold single images (as Engine.Evaluate gives
+// them) and one run for each model set and stage: unlike settings are not mixed.
+// cards say which models are CNNs or transformers, and how they were trained; a set
+// with a model without a card takes no part in claims about kinds.
+func Of(rows metamer.Rows, cards map[string]*card.Card, o Options) ([]Claim, error) {
+	if o.JSD == "" {
+		o.JSD = metamer.JSD
+	}
+	t, err := newTable(rows, cards)
+	if err != nil {
+		return nil, err
+	}
+	list := []Claim{t.ensembles(o), t.late(o), t.natural(o), t.transfer(o), t.divergence(o)}
+	p := make([]float64, len(list))
+	for i, c := range list {
+		p[i] = c.P
+	}
+	for i, v := range evaluate.Holm(p) {
+		list[i].P = v
+		list[i].judge()
+	}
+	return list, nil
+}
+
+func (c *Claim) judge() {
+	switch {
+	case math.IsNaN(c.Number):
+		c.Verdict = Undecided
+	case c.Low > 0 && c.P <= 0.05:
+		c.Verdict = Supported
+	case c.High < 0:
+		c.Verdict = NotSupported
+	default:
+		c.Verdict = Undecided
+	}
+}
+
+// String is the claim on one line.
+func (c Claim) String() string {
+	if math.IsNaN(c.Number) {
+		return fmt.Sprintf("%s: %s (%s)", c.Text, c.Verdict, c.Basis)
+	}
+	return fmt.Sprintf("%s: %s (%+.3f %s, 95 %% interval %+.3f to %+.3f, p = %.2g; %s)", c.Text, c.Verdict, c.Number, c.Unit, c.Low, c.High, c.P, c.Basis)
+}
+
+// settle computes number, interval and p from differences, one an image (or another
+// unit that is resampled). NaN: no comparison there.
+func (c *Claim) settle(d []float64, o Options) {
+	c.Number, c.Low, c.High, c.P = math.NaN(), math.NaN(), math.NaN(), math.NaN()
+	zero := make([]float64, len(d))
+	mean, low, high, _, err := evaluate.Difference(d, zero, o.Bootstrap)
+	c.Number = mean
+	if err == nil {
+		c.Low, c.High = low, high
+	} else if math.IsNaN(mean) {
+		return
+	} else {
+		c.Basis += "; " + err.Error()
+	}
+	if _, p, err := evaluate.Wilcoxon(d); err == nil {
+		c.P = p
+	} else { // no difference at all
+		c.P = 1
+	}
+}

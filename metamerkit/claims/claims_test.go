@@ -1,0 +1,130 @@
+package claims
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/card"
+	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+var cards = map[string]*card.Card{
+	"a": {Kind: "cnn", Training: "standard"}, "b": {Kind: "cnn", Training: "standard"}, "c": {Kind: "cnn", Training: "robust"},
+	"t": {Kind: "transformer", Training: "standard"}, "o": {Kind: "cnn", Training: "robust"},
+}
+
+// world makes rows where a set's metamers are recognized with probability p(set,
+// stage), their one metric lies far(set) standard deviations from the reference's,
+// and JSD is that of non(member).
+func world(images int, p func(set, stage string) float64, far func(set string) float64, jsd func(member bool) float64) (rows metamer.Rows) {
+	nan := math.NaN()
+	rng := rand.New(rand.NewPCG(5, 5))
+	add := func(r metamer.Row) { r.Low, r.High = nan, nan; rows = append(rows, r) }
+	for i := range images {
+		add(metamer.Row{Image: i, Measure: "entropy", Value: float64(i%7) + 10})
+	}
+	for _, set := range []string{"a", "b", "t", "a+b"} {
+		for _, stage := range metamer.Stages {
+			for i := range images {
+				add(metamer.Row{Run: set + stage, Set: set, Stage: stage, Image: i, Measure: "entropy", Value: float64(i%7) + 10 + far(set) + 0.1*rng.NormFloat64()})
+			}
+			for _, obs := range []string{"a", "b", "t", "o"} {
+				member := slices.Contains(members(set), obs)
+				for i := range images {
+					v := 0.0
+					if rng.Float64() < p(set, stage) {
+						v = 1
+					}
+					add(metamer.Row{Run: set + stage, Set: set, Stage: stage, Observer: obs, Member: member, Image: i, Measure: metamer.Recognizability, Value: v})
+				}
+				add(metamer.Row{Run: set + stage, Set: set, Stage: stage, Observer: obs, Member: member, Image: -1, Measure: metamer.JSD, Value: jsd(member) + 0.01*rng.Float64()})
+			}
+		}
+	}
+	return rows
+}
+
+func verdicts(t *testing.T, rows metamer.Rows) map[string]Claim {
+	t.Helper()
+	list, err := Of(rows, cards, Options{Bootstrap: evaluate.Bootstrap{Resamples: 500}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]Claim{}
+	for _, c := range list {
+		t.Log(c)
+		out[c.Name] = c
+	}
+	if len(out) != 5 {
+		t.Errorf("%d claims, expected 5", len(out))
+	}
+	return out
+}
+
+func TestVerdicts(t *testing.T) {
+	paper := func(set, stage string) float64 {
+		switch {
+		case set == "t":
+			return 0.4
+		case set == "a+b" || stage == "early":
+			return 0.9
+		}
+		return 0.6
+	}
+	far := func(set string) float64 {
+		if set == "t" {
+			return 0.2
+		}
+		return 2
+	}
+	jsd := func(member bool) float64 {
+		if member {
+			return 0.1
+		}
+		return 0.3
+	}
+	for name, c := range verdicts(t, world(60, paper, far, jsd)) {
+		if c.Verdict != Supported || !(c.Low <= c.Number && c.Number <= c.High) || c.Test == "" {
+			t.Errorf("as in the paper, %s: %+v", name, c)
+		}
+	}
+	opposite := verdicts(t, world(60, func(set, stage string) float64 { return 1.1 - paper(set, stage) }, func(set string) float64 { return 2.2 - far(set) }, func(m bool) float64 { return jsd(!m) }))
+	for name, c := range opposite {
+		if c.Verdict != NotSupported {
+			t.Errorf("the opposite of the paper, %s: %+v", name, c)
+		}
+	}
+	chance := verdicts(t, world(60, func(string, string) float64 { return 0.5 }, func(string) float64 { return 1 }, func(bool) float64 { return 0.2 }))
+	for name, c := range chance {
+		if c.Verdict != Undecided || math.IsNaN(c.Number) {
+			t.Errorf("without a difference, %s: %+v", name, c)
+		}
+	}
+	// The difference of the worlds is the number: .9 against .6 at two stages of three.
+	if c := verdicts(t, world(400, paper, far, jsd))["ensembles"]; math.Abs(c.Number-0.2) > 0.03 {
+		t.Errorf("ensembles: %v, expected about 0.2", c.Number)
+	}
+}
+
+func TestNothingToCompare(t *testing.T) {
+	all := world(10, func(string, string) float64 { return 0.5 }, func(string) float64 { return 1 }, func(bool) float64 { return 0.2 })
+	for name, c := range verdicts(t, all.Where(func(r metamer.Row) bool { return r.Set == "a" })) {
+		if name != "divergence" && (c.Verdict != Undecided || !math.IsNaN(c.Number) || !strings.HasPrefix(c.Basis, "no ")) {
+			t.Errorf("one set, %s: %+v", name, c)
+		}
+	}
+	if _, err := Of(nil, nil, Options{}); err != nil {
+		t.Errorf("no rows: %v", err)
+	}
+	again := all.Where(func(r metamer.Row) bool { return r.Set == "a" && r.Stage == "late" })
+	for i := range again {
+		again[i].Run = "another"
+	}
+	if _, err := Of(append(all, again...), cards, Options{}); err == nil || !strings.Contains(err.Error(), "another") {
+		t.Errorf("two runs of a set: %v", err)
+	}
+}
