@@ -1,16 +1,14 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
-	"runtime"
-	"runtime/debug"
+	"slices"
 	"strings"
 
-	"github.com/gomlx/compute"
-
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
-	"github.com/ensemble-metamers/metamers/metamerkit/engine"
+	"github.com/ensemble-metamers/metamers/metamerkit/depot"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/place"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
@@ -18,89 +16,109 @@ import (
 
 type doctorCmd struct{}
 
-func (doctorCmd) Run(g *globals) error {
-	var advice []string
-	line := func(what, format string, args ...any) { fmt.Printf("%-14s %s\n", what, fmt.Sprintf(format, args...)) }
-	line("program", "Go %s, %s/%s, %d cores, XLA built in: %v", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), backend.HasXLA)
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, d := range info.Deps {
-			if strings.HasPrefix(d.Path, "github.com/gomlx/") {
-				line("", "%s %s", d.Path, d.Version)
-			}
-		}
-	}
-	if free, err := backend.FreeMemory(); err == nil {
-		line("memory", "%.1f GiB free", float64(free)/(1<<30))
-	}
-	gpu := backend.GPU()
-	line("GPU", "%s", orNone(gpu))
-	for _, k := range []backend.Kind{backend.CUDA, backend.XLA} {
-		path, err := backend.FindPlugin(k)
-		if err != nil {
-			line(string(k)+" plugin", "none at %s", strings.Join(backend.Places(k), " or "))
-			if k == backend.XLA || gpu != "" {
-				advice = append(advice, err.Error())
-			}
-			continue
-		}
-		line(string(k)+" plugin", "%s", path)
-	}
-	b, err := backend.Open(backend.Kind(g.Backend))
-	if err != nil {
-		line("backend", "%v", err)
-		advice = append(advice, err.Error())
-	} else {
-		line("backend", "%s: %s", b.Kind, strings.TrimSpace(b.Compute.Description()))
-		for i := range b.Compute.NumDevices() {
-			line("", "device %d: %s", i, b.Compute.DeviceDescription(compute.DeviceNum(i)))
-		}
-		if b.Notice != "" {
-			advice = append(advice, b.Notice)
-		}
-	}
-	line("cache", "%s", exists(place.Cache()))
-	for _, d := range place.Data() {
-		line("data", "%s", exists(d))
-	}
-	if _, err := images.Open([]string{"cifar10:1"}, images.Options{}); err != nil {
-		line("CIFAR-10", "missing")
-		advice = append(advice, err.Error())
-	} else {
-		line("CIFAR-10", "here")
+func (doctorCmd) Help() string {
+	return `Prints what computes, the folders, which models have their weights, and what to do
+about what is missing. --json has every version and every path looked at.`
+}
+
+// diagnosis is what doctor says, and prints with --json.
+type diagnosis struct {
+	backend.Findings
+	CIFAR10 bool
+	Ready   []string // models whose weights are here
+	Missing []missingWeights
+}
+
+type missingWeights struct {
+	Model, File, Source string
+}
+
+func diagnose(k backend.Kind) (diagnosis, error) {
+	d := diagnosis{Findings: backend.Survey(k)}
+	if _, err := images.Open([]string{"cifar10:1"}, images.Options{}); err == nil {
+		d.CIFAR10 = true
 	}
 	for _, n := range zoo.Names() {
 		c, err := zoo.Lookup(n)
 		if err != nil {
-			return err
+			d.Advice = append(d.Advice, fmt.Sprintf("model %s: %v", n, err))
+			continue
 		}
-		if p, err := engine.Locate(c); err != nil {
-			line("model", "%s: weights missing", n)
-			advice = append(advice, err.Error())
+		if _, err := depot.Locate(c); err != nil {
+			d.Missing = append(d.Missing, missingWeights{n, c.Weights.File, c.Weights.Source})
 		} else {
-			line("model", "%s: %s", n, p)
+			d.Ready = append(d.Ready, n)
 		}
+	}
+	return d, nil
+}
+
+func (doctorCmd) Run(g *globals) error {
+	d, err := diagnose(backend.Kind(g.Backend))
+	if err != nil {
+		return err
+	}
+	if g.JSON {
+		e := json.NewEncoder(os.Stdout)
+		e.SetIndent("", "  ")
+		return e.Encode(d)
+	}
+	d.print()
+	return nil
+}
+
+func (d diagnosis) print() {
+	line := func(what, format string, args ...any) { fmt.Printf("%-9s %s\n", what, fmt.Sprintf(format, args...)) }
+	var with []string
+	for name, on := range map[string]bool{"XLA": d.XLA, "SIMD": d.SIMD} {
+		if on {
+			with = append(with, name)
+		}
+	}
+	slices.Sort(with)
+	line("program", "%s for %s/%s with %s; gomlx %s", d.GoVersion, d.OS, d.Arch, orNone(strings.Join(with, ", ")), d.Modules["github.com/gomlx/gomlx"])
+	line("machine", "%d cores, %.1f GiB of memory free, %d GPUs", d.Cores, gib(d.FreeMemory), len(d.GPUs))
+	if d.Kind != "" {
+		line("backend", "%s on %s", d.Kind, orNone(strings.Join(d.Devices, ", ")))
+	}
+	for _, p := range d.Plugins {
+		if p.Kind == d.Kind {
+			line("", "%s plugin %s, %s", p.Kind, p.Version, p.Path)
+		}
+	}
+	for _, f := range d.Folders {
+		if f.Here || f.Use == "cache" {
+			line(f.Use, "%s, %.1f GiB free%s", f.Path, gib(f.Free), map[bool]string{false: " (made when needed)"}[f.Here])
+		}
+	}
+	line("models", "%d of %d have their weights: %s", len(d.Ready), len(d.Ready)+len(d.Missing), orNone(strings.Join(d.Ready, ", ")))
+	if len(d.Missing) > 0 {
+		line("", "metamers models pull NAME brings others, or their files go into weights/ in one of %s", strings.Join(place.Data(), ", "))
+	}
+	if d.CIFAR10 {
+		line("images", "CIFAR-10, photographs")
+	} else {
+		line("images", "photographs; no CIFAR-10")
+	}
+	advice := slices.Clone(d.Advice)
+	if !d.CIFAR10 {
+		advice = append(advice, "CIFAR-10: metamers data get cifar10")
 	}
 	if advice == nil {
 		fmt.Println("\nnothing is missing")
-	} else {
-		fmt.Println("\nwhat to do:")
-		for _, a := range advice {
-			fmt.Println("-", a)
-		}
+		return
 	}
-	return nil
+	fmt.Println("\nwhat to do:")
+	for _, a := range advice {
+		fmt.Println("-", a)
+	}
 }
+
+func gib(bytes uint64) float64 { return float64(bytes) / (1 << 30) }
 
 func orNone(s string) string {
 	if s == "" {
 		return "none"
 	}
 	return s
-}
-
-func exists(dir string) string {
-	if _, err := os.Stat(dir); err != nil {
-		return dir + " (not there)"
-	}
-	return dir
 }

@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+	kongcompletion "github.com/jotaen/kong-completion"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/engine"
@@ -38,16 +39,29 @@ type cli struct {
 	Engine      engineCmd      `cmd:"" help:"The engine that notebooks share: serve, status, stop."`
 	Doctor      doctorCmd      `cmd:"" help:"Say what was found, where, and what to do about what is missing."`
 	BenchStep   benchStepCmd   `cmd:"" hidden:"" help:"Time synthesis steps, driven over standard input (see bench/)."`
+
+	Completion kongcompletion.Completion `cmd:"" help:"Say how to complete commands, models, stages and files with Tab in bash, zsh or fish."`
 }
+
+const description = `Metamers of neural networks: images that differ from a reference and give the same activations.
+
+Examples:
+  metamers synth --models resnet20,resnet56 --stage late --images cifar10:16
+  metamers models
+  metamers doctor
+
+"metamers completion" says how to have names and files completed with Tab.`
 
 func main() {
 	var c cli
-	k := kong.Parse(&c, kong.Name("metamers"), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.Description("Metamers of neural networks: images that differ from a reference and give the same activations.\n\nExample: metamers synth --models resnet20,resnet56 --stage late --images cifar10:16"))
+	parser := kong.Must(&c, kong.Name("metamers"), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Description(description))
+	kongcompletion.Register(parser, predictors())
+	k, err := parser.Parse(os.Args[1:])
+	parser.FatalIfErrorf(err)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	k.BindTo(ctx, (*context.Context)(nil))
-	err := k.Run(&c.globals)
+	err = k.Run(&c.globals)
 	if errors.Is(err, context.Canceled) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(130)
@@ -72,7 +86,7 @@ func (g *globals) engine() (*engine.Engine, error) {
 
 // storeFlag is the folder of runs.
 type storeFlag struct {
-	Out string `help:"Folder of the runs (default: runs in the cache folder)." type:"path" placeholder:"DIR"`
+	Out string `help:"Folder of the runs (default: runs in the cache folder)." type:"path" placeholder:"DIR" predictor:"dir"`
 }
 
 func (s storeFlag) open() (*runs.Store, error) {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
 	"github.com/ensemble-metamers/metamers/metamerkit/depot"
@@ -28,24 +29,40 @@ type modelsCmd struct {
 type modelsListCmd struct{}
 
 func (modelsListCmd) Run(g *globals) error {
-	fmt.Printf("%-20s %-12s %-10s %-8s %s\n", "name", "kind", "training", "weights", "title")
+	type row struct {
+		Name, Title, Kind, Training string
+		Aliases                     []string
+		Weights                     string // path, "" where missing
+	}
+	var rows []row
 	for _, n := range zoo.Names() {
 		c, err := zoo.Lookup(n)
 		if err != nil {
-			fmt.Printf("%-20s %v\n", n, err)
+			fmt.Fprintln(os.Stderr, "warning:", n, err)
 			continue
 		}
-		here := "here"
-		if _, err := depot.Locate(c); err != nil {
+		f, err := depot.Locate(c)
+		if err != nil {
+			f.Path = ""
+		}
+		rows = append(rows, row{c.Name, c.Title, c.Kind, c.Training, c.Aliases, f.Path})
+	}
+	if g.JSON {
+		return json.NewEncoder(os.Stdout).Encode(rows)
+	}
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "name\tkind\ttraining\tweights\ttitle")
+	for _, r := range rows {
+		here, title := "here", r.Title
+		if r.Weights == "" {
 			here = "missing"
 		}
-		fmt.Printf("%-20s %-12s %-10s %-8s %s", c.Name, c.Kind, c.Training, here, c.Title)
-		if len(c.Aliases) > 0 {
-			fmt.Printf(" (also: %s)", strings.Join(c.Aliases, ", "))
+		if len(r.Aliases) > 0 {
+			title += " (also: " + strings.Join(r.Aliases, ", ") + ")"
 		}
-		fmt.Println()
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.Name, r.Kind, r.Training, here, title)
 	}
-	return nil
+	return w.Flush()
 }
 
 // opened finds a model's file and reads it.
@@ -61,7 +78,7 @@ func opened(c *card.Card) (depot.Found, *zoo.Net, error) {
 }
 
 type modelsShowCmd struct {
-	Name string `arg:""`
+	Name string `arg:"" predictor:"model"`
 }
 
 func (m modelsShowCmd) Run(g *globals) error {
@@ -138,13 +155,15 @@ func printLayers(c *card.Card, net *zoo.Net) error {
 }
 
 type modelsCheckCmd struct {
-	Names []string `arg:"" optional:"" help:"All models by default."`
+	Names []string `arg:"" optional:"" help:"All models by default." predictor:"model"`
 }
 
-func (m modelsCheckCmd) Run() error {
+func (m modelsCheckCmd) Run(g *globals) error {
 	if len(m.Names) == 0 {
 		m.Names = zoo.Names()
 	}
+	type result struct{ Name, Path, Error string }
+	var results []result
 	bad := 0
 	for _, n := range m.Names {
 		c, err := zoo.Lookup(n)
@@ -152,12 +171,24 @@ func (m modelsCheckCmd) Run() error {
 		if err == nil {
 			f, _, err = opened(c)
 		}
+		r := result{Name: n, Path: f.Path}
 		if err != nil {
 			bad++
-			fmt.Printf("%-20s %v\n", n, err)
-			continue
+			r.Error = err.Error()
 		}
-		fmt.Printf("%-20s ok: %s, SHA-256 and all tensors as the card and the architecture say\n", c.Name, f.Path)
+		results = append(results, r)
+		switch {
+		case g.JSON:
+		case err != nil:
+			fmt.Printf("%s: %v\n", n, err)
+		default:
+			fmt.Printf("%s: ok, %s: SHA-256 and all tensors as the card and the architecture say\n", c.Name, f.Path)
+		}
+	}
+	if g.JSON {
+		if err := json.NewEncoder(os.Stdout).Encode(results); err != nil {
+			return err
+		}
 	}
 	if bad > 0 {
 		return fmt.Errorf("%d of %d models cannot be used", bad, len(m.Names))

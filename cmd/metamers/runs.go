@@ -1,9 +1,12 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
 type runsCmd struct {
@@ -14,7 +17,7 @@ type runsCmd struct {
 
 type runsListCmd struct{ storeFlag }
 
-func (c runsListCmd) Run() error {
+func (c runsListCmd) Run(g *globals) error {
 	s, err := c.open()
 	if err != nil {
 		return err
@@ -23,14 +26,32 @@ func (c runsListCmd) Run() error {
 	if err != nil {
 		return err
 	}
+	type row struct {
+		ID     string
+		Recipe *metamer.Recipe `json:",omitempty"`
+		Steps  int
+		Passed int
+		Error  string `json:",omitempty"`
+	}
+	rows := []row{}
 	for _, id := range ids {
 		run, err := s.Load(id)
 		if err != nil {
-			fmt.Println(id, err)
+			rows = append(rows, row{ID: id, Error: err.Error()})
+			if !g.JSON {
+				fmt.Println(id, err)
+			}
 			continue
 		}
 		r := run.Recipe
+		rows = append(rows, row{ID: id, Recipe: &r, Steps: run.StepsRun, Passed: run.PassCount()})
+		if g.JSON {
+			continue
+		}
 		fmt.Printf("%s  %-32s %-7s %-14s %5d steps %-8s %2d of %d pass\n", id, strings.Join(r.ModelNames(), "+"), r.Stage, r.Images.Name, run.StepsRun, r.Optimizer.Name, run.PassCount(), r.Images.Count)
+	}
+	if g.JSON {
+		return json.NewEncoder(os.Stdout).Encode(rows)
 	}
 	if len(ids) == 0 {
 		fmt.Fprintln(os.Stderr, "no runs in", s.Dir)
@@ -39,7 +60,7 @@ func (c runsListCmd) Run() error {
 }
 
 type runsShowCmd struct {
-	ID string `arg:""`
+	ID string `arg:"" predictor:"run"`
 	storeFlag
 }
 
@@ -61,7 +82,7 @@ func (c runsShowCmd) Run(g *globals) error {
 }
 
 type runsRmCmd struct {
-	ID []string `arg:""`
+	ID []string `arg:"" predictor:"run"`
 	storeFlag
 }
 

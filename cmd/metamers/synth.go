@@ -17,7 +17,7 @@ import (
 
 // imageFlags say which images.
 type imageFlags struct {
-	Images []string `required:"" sep:"none" help:"cifar10, cifar10:N, cifar10:FROM-TO, cifar10:train:N, photos, photos:N (embedded photographs), a folder, or files (repeat the flag)." placeholder:"SET"`
+	Images []string `required:"" sep:"none" help:"cifar10, cifar10:N, cifar10:FROM-TO, cifar10:train:N, photos, photos:N (embedded photographs), a folder, or files (repeat the flag)." placeholder:"SET" predictor:"images"`
 	Size   int      `help:"Pixels a side (default: 32 for cifar10, 224 for photos and files)."`
 	Filter string   `help:"Resampling of files: bicubic or bilinear." enum:"bicubic,bilinear" default:"bicubic"`
 }
@@ -29,14 +29,14 @@ func (f imageFlags) open() (*images.Set, error) {
 // recipeFlags are the settings of a recipe; zero values are its defaults.
 type recipeFlags struct {
 	Steps     int      `help:"Optimisation steps." default:"1000"`
-	Schedule  string   `help:"switch, switch:EVERY, switch:EVERY:random or average." default:"switch:10"`
-	Optimizer string   `help:"pgd (the paper's), momentum or adam." default:"pgd"`
+	Schedule  string   `help:"switch, switch:EVERY, switch:EVERY:random or average." default:"switch:10" predictor:"schedule"`
+	Optimizer string   `help:"pgd (the paper's), momentum or adam." default:"pgd" predictor:"optimizer"`
 	StepSize  float64  `help:"Step size: for pgd and momentum the L2 norm of a step (default 1), for adam its learning rate (default .01)."`
 	Halvings  int      `help:"Equal intervals after each of which pgd's and momentum's step size is halved (default 8)."`
 	Momentum  float64  `help:"Of momentum, and adam's beta1 (default .9)."`
-	Loss      string   `help:"relative-l2, squared-l2, cosine or correlation." default:"relative-l2"`
+	Loss      string   `help:"relative-l2, squared-l2, cosine or correlation." default:"relative-l2" predictor:"loss"`
 	Penalty   []string `help:"An image regulariser, tv=WEIGHT or grey=WEIGHT; named in the results." placeholder:"NAME=WEIGHT"`
-	Start     string   `help:"noise, uniform, reference, or an image file." default:"noise"`
+	Start     string   `help:"noise, uniform, reference, or an image file." default:"noise" predictor:"start"`
 	StopLoss  float64  `help:"Stop an image when every member's loss is at most this."`
 	Patience  int      `help:"Stop an image after this many steps without progress."`
 	PlainRelu bool     `help:"No gradient through dead units of the tapped ReLU."`
@@ -78,9 +78,23 @@ func (f recipeFlags) recipe(models []string, stage string) (r metamer.Recipe, er
 	return r, nil
 }
 
+// request is recipe, with the initial images where they are given.
+func (f recipeFlags) request(models []string, stage string, set *images.Set, filter string) (r metamer.Recipe, given *images.Set, err error) {
+	if r, err = f.recipe(models, stage); err != nil {
+		return r, nil, err
+	}
+	if s := f.Start; s != "noise" && s != "uniform" && s != "reference" {
+		r.Start.Kind = "image"
+		if given, err = images.Open([]string{s}, images.Options{Size: set.Size, Filter: filter}); err != nil {
+			return r, nil, fmt.Errorf("start: %w", err)
+		}
+	}
+	return r, given, nil
+}
+
 type synthCmd struct {
-	Models []string `required:"" help:"Names of the model set's members, separated by commas (see: metamers models)."`
-	Stage  string   `required:"" help:"early, middle, late, or a layer by its own name."`
+	Models []string `required:"" help:"Names of the model set's members, separated by commas (see: metamers models)." predictor:"models"`
+	Stage  string   `required:"" help:"early, middle, late, or a layer by its own name." predictor:"stage"`
 	imageFlags
 	recipeFlags
 	storeFlag
@@ -101,16 +115,9 @@ func (c *synthCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	r, err := c.recipe(c.Models, c.Stage)
-	if err != nil {
+	q := engine.Request{Images: set, Extra: extras(set)}
+	if q.Recipe, q.Given, err = c.request(c.Models, c.Stage, set, c.Filter); err != nil {
 		return err
-	}
-	q := engine.Request{Recipe: r, Images: set, Extra: extras(set)}
-	if s := c.Start; s != "noise" && s != "uniform" && s != "reference" {
-		q.Recipe.Start.Kind = "image"
-		if q.Given, err = images.Open([]string{s}, images.Options{Size: set.Size, Filter: c.Filter}); err != nil {
-			return fmt.Errorf("start: %w", err)
-		}
 	}
 	if q.Store, err = c.storeFlag.open(); err != nil {
 		return err

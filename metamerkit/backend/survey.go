@@ -101,10 +101,15 @@ func (f *Findings) open(want Kind) {
 	}
 }
 
-// advise adds a line, unless a line already says it.
+// advise adds a line, unless a line already says it. One that says more takes the
+// place of the other.
 func (f *Findings) advise(line string) {
-	for _, a := range f.Advice {
+	for i, a := range f.Advice {
 		if strings.Contains(a, line) {
+			return
+		}
+		if strings.Contains(line, a) {
+			f.Advice[i] = line
 			return
 		}
 	}
