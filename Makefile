@@ -10,12 +10,12 @@ STEPS ?= 1000
 # do not know it build without.
 SIMD := $(shell [ "$$(go env GOARCH)" != amd64 ] || ! GOEXPERIMENT=simd go version >/dev/null 2>&1 || echo simd)
 # Packages with goroutines or locks.
-RACE_PKGS ?= ./metamerkit/remote ./metamerkit/stage ./metamerkit/runs ./metamerkit/weights ./metamerkit/evaluate ./metamerkit/fetch
+RACE_PKGS ?= ./metamerkit/remote ./metamerkit/stage ./metamerkit/runs ./metamerkit/weights ./metamerkit/evaluate ./metamerkit/fetch ./metamerkit/display/... ./kernel/...
 GO_SOURCES := $(shell find cmd metamerkit models testdata/photos -name '*.go' -o -name '*.json' -o -name 'labels.tsv') go.mod go.sum
 
 # Targets run one after the other whatever -j says: each uses all cores itself.
 .NOTPARALLEL:
-.PHONY: help setup setup-cuda build reproduce test check test-xla test-go race fuzz clean
+.PHONY: help setup setup-cuda build reproduce lab test check test-xla test-go race fuzz test-kernel clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -35,10 +35,13 @@ build: bin/metamers ## build bin/metamers
 reproduce: setup build ## metamers of 16 images, four model sets, three stages (STEPS=1000)
 	bin/metamers reproduce --steps $(STEPS)
 
-test: setup check test-xla test-go race fuzz ## everything that CI runs
+lab: ## JupyterLab with the kernel "Go (metamers)"; sets up what is missing
+	@go run ./kernel lab
+
+test: setup check test-xla test-go race fuzz test-kernel ## everything that CI runs
 
 check: ## gofmt, go vet, staticcheck
-	@test -z "$$(gofmt -l cmd metamerkit models)" || { gofmt -d cmd metamerkit models; exit 1; }
+	@test -z "$$(gofmt -l cmd kernel metamerkit models)" || { gofmt -d cmd kernel metamerkit models; exit 1; }
 	go vet ./...
 	go build -C tools -o ../bin/staticcheck honnef.co/go/tools/cmd/staticcheck
 	bin/staticcheck ./...
@@ -54,6 +57,9 @@ race: ## the race detector on packages with goroutines and locks
 
 fuzz: ## each fuzz target, 3000 inputs
 	scripts/fuzz.sh 3000x
+
+test-kernel: ## the kernel in Jupyter: jupyter_kernel_test, orphans, load (METAMERS_LONG=1: longer)
+	scripts/test-kernel.sh
 
 clean: ## remove what was built
 	rm -rf bin out

@@ -4,12 +4,14 @@ go 1.26.5
 
 require (
 	github.com/alecthomas/kong v1.17.0
+	github.com/go-zeromq/zmq4 v0.17.0
 	github.com/goccy/go-yaml v1.19.0
 	github.com/gomlx/compute v0.1.5
 	github.com/gomlx/compute-onnx v0.1.4
 	github.com/gomlx/go-xla v0.4.4
 	github.com/gomlx/gomlx v0.28.5
 	github.com/gomlx/onnx-gomlx v0.5.3
+	github.com/janpfeifer/gonb v0.11.5
 	github.com/jotaen/kong-completion v0.0.7
 	github.com/nlpodyssey/gopickle v0.3.0
 	github.com/posener/complete v1.2.3
@@ -26,6 +28,8 @@ require (
 	github.com/campoy/embedmd v1.0.0 // indirect
 	github.com/ebitengine/purego v0.9.0 // indirect
 	github.com/go-ole/go-ole v1.2.6 // indirect
+	github.com/go-zeromq/goczmq/v4 v4.2.2 // indirect
+	github.com/gofrs/uuid v4.4.0+incompatible // indirect
 	github.com/golang/freetype v0.0.0-20170609003504-e2365dfdc4a0 // indirect
 	github.com/gomlx/exceptions v0.0.3 // indirect
 	github.com/hashicorp/errwrap v1.1.0 // indirect
@@ -39,6 +43,7 @@ require (
 	github.com/tklauser/go-sysconf v0.3.15 // indirect
 	github.com/tklauser/numcpus v0.10.0 // indirect
 	github.com/yusufpapurcu/wmi v1.2.4 // indirect
+	golang.org/x/sync v0.21.0 // indirect
 	rsc.io/pdf v0.1.1 // indirect
 )
 

@@ -1,0 +1,71 @@
+package gonb
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+
+	"github.com/ensemble-metamers/metamers/kernel/session"
+)
+
+//go:embed help.md
+var help string
+
+var moduleVersion = regexp.MustCompile(`^[^\s@]+@[^\s@]+$`)
+
+// command carries out a line that the kernel understands itself.
+func (in *Interpreter) command(line string, out session.Output) *session.Failure {
+	words := strings.Fields(strings.TrimLeft(line, "% \t"))
+	switch words[0] {
+	case "help":
+		out.Page(map[string]string{"text/plain": help, "text/markdown": help})
+		return nil
+	case "require":
+		return in.require(words[1:], out)
+	}
+	return &session.Failure{Name: "UnknownCommand", Value: line}
+}
+
+// require adds modules to those that cells can import: "%require path@version".
+func (in *Interpreter) require(modules []string, out session.Output) *session.Failure {
+	usage := func(why string) *session.Failure {
+		return &session.Failure{Name: "UsageError", Value: why + ` (usage: %require example.com/module@v1.2.3)`}
+	}
+	if len(modules) == 0 {
+		return usage("no module given")
+	}
+	for _, m := range modules {
+		if !moduleVersion.MatchString(m) || strings.HasPrefix(m, "-") {
+			return usage(fmt.Sprintf("%q is not a module with a version", m))
+		}
+	}
+	if _, err := in.ensure(); err != nil {
+		return &session.Failure{Name: "KernelError", Value: err.Error()}
+	}
+	dirs, _ := filepath.Glob(filepath.Join(in.tmp(), "gonb_*", "go.mod"))
+	if len(dirs) != 1 {
+		return &session.Failure{Name: "KernelError", Value: fmt.Sprintf("%d module folders of GoNB, want 1", len(dirs))}
+	}
+	before, err := os.ReadFile(dirs[0])
+	if err != nil {
+		return &session.Failure{Name: "KernelError", Value: err.Error()}
+	}
+	cmd := exec.Command(in.o.Go, append([]string{"get"}, modules...)...)
+	cmd.Dir = filepath.Dir(dirs[0])
+	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off", "TMPDIR="+in.tmp())
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	said, err := cmd.CombinedOutput()
+	text := cleanPaths(string(bytes.TrimSpace(said)))
+	if err != nil {
+		os.WriteFile(dirs[0], before, 0o600)
+		return &session.Failure{Name: "RequireError", Value: firstLine(text), Traceback: strings.Split(text, "\n")}
+	}
+	out.Stream("stdout", text+"\n")
+	return nil
+}

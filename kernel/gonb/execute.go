@@ -1,0 +1,341 @@
+package gonb
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/ensemble-metamers/metamers/kernel/cell"
+	"github.com/ensemble-metamers/metamers/kernel/lifeline"
+	"github.com/ensemble-metamers/metamers/kernel/session"
+	"github.com/ensemble-metamers/metamers/kernel/wire"
+)
+
+const (
+	interruptGrace = 350 * time.Millisecond // from SIGINT to SIGKILL
+	idleTime       = 2 * time.Second        // for GoNB's idle to come after its reply
+	childTime      = 300 * time.Millisecond // for streams that a child of the program holds open
+	keptRuns       = 8
+	keptSources    = 2000
+)
+
+// An execution is one cell being run.
+type execution struct {
+	in    *Interpreter
+	out   session.Output
+	cell  string // identifier of the cell
+	seq   string
+	stdin bool
+
+	mu          sync.Mutex
+	msgID       string
+	idle        chan struct{} // GoNB has published all of this execution
+	idleOnce    sync.Once
+	interrupted bool
+	building    *buildError // the last build failed
+	program     *program    // the cell's program, once started
+	failed      *session.Failure
+	said        string // message of GoNB's own error
+}
+
+func (e *execution) id() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.msgID
+}
+
+// Execute runs a cell.
+func (in *Interpreter) Execute(req session.Request, out session.Output) *session.Failure {
+	c := cell.Parse(req.Code)
+	if err := c.Check(); err != nil {
+		return syntaxFailure(err)
+	}
+	<-in.started
+	for _, line := range c.Own {
+		if f := in.command(line, out); f != nil {
+			return f
+		}
+	}
+	if c.Empty() {
+		return nil
+	}
+	code, _ := c.Render()
+	b, err := in.ensure()
+	if err != nil {
+		return &session.Failure{Name: "KernelError", Value: err.Error()}
+	}
+	e := in.begin(req, out)
+	defer in.end(e)
+	e.mu.Lock() // messages wait until the identifier is known
+	id, reply, err := b.request("execute_request", map[string]any{"code": code, "silent": false, "store_history": true,
+		"user_expressions": map[string]any{}, "allow_stdin": req.AllowStdin, "stop_on_error": true})
+	e.msgID = id
+	e.mu.Unlock()
+	if err != nil {
+		return &session.Failure{Name: "KernelError", Value: err.Error()}
+	}
+	defer b.forget(id)
+	var answer *wire.Message
+	select {
+	case answer = <-reply:
+	case <-b.died:
+		e.finish()
+		return diedFailure(b)
+	}
+	select {
+	case <-e.idle:
+	case <-b.died:
+	case <-time.After(idleTime):
+	}
+	e.finish()
+	return e.outcome(answer)
+}
+
+func (in *Interpreter) begin(req session.Request, out session.Output) *execution {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.seq++
+	e := &execution{in: in, out: out, cell: cell.ID(req.Code), seq: strconv.Itoa(in.seq), stdin: req.AllowStdin, idle: make(chan struct{})}
+	in.run = e
+	in.recent = append(in.recent, e)
+	if len(in.recent) > keptRuns {
+		in.recent = append([]*execution(nil), in.recent[1:]...)
+	}
+	in.sources[e.cell] = source{req.Number, req.Code}
+	if len(in.sources) > keptSources {
+		oldest, least := "", req.Number
+		for id, s := range in.sources {
+			if s.number < least {
+				oldest, least = id, s.number
+			}
+		}
+		delete(in.sources, oldest)
+	}
+	return e
+}
+
+func (in *Interpreter) end(e *execution) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.run == e {
+		in.run = nil
+	}
+}
+
+// execution finds the execution of a program by the number it was given.
+func (in *Interpreter) execution(seq string) *execution {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for _, e := range in.recent {
+		if e.seq == seq {
+			return e
+		}
+	}
+	if seq == "" {
+		return in.run
+	}
+	return nil
+}
+
+// Interrupt stops what runs: programs get SIGINT, and SIGKILL soon after.
+func (in *Interpreter) Interrupt() {
+	in.mu.Lock()
+	e, b := in.run, in.back
+	in.mu.Unlock()
+	if e == nil || b == nil {
+		return
+	}
+	e.mu.Lock()
+	e.interrupted = true
+	e.mu.Unlock()
+	syscall.Kill(b.pid, syscall.SIGINT) // GoNB begins nothing further of this cell
+	go lifeline.Stop(func() []int {
+		in.mu.Lock()
+		defer in.mu.Unlock()
+		if in.run != e {
+			return nil
+		}
+		return lifeline.Descendants(b.pid, func(program string) bool { return program == "gopls" })
+	}, interruptGrace)
+}
+
+// published takes GoNB's messages about this execution. Errors are told in another
+// way, and once a program ran or a build failed GoNB has only errors to tell.
+func (e *execution) published(m *wire.Message) {
+	var c struct {
+		State    string         `json:"execution_state"`
+		Name     string         `json:"name"`
+		Text     string         `json:"text"`
+		Data     map[string]any `json:"data"`
+		Metadata map[string]any `json:"metadata"`
+		Value    string         `json:"evalue"`
+	}
+	if err := json.Unmarshal(m.Content, &c); err != nil {
+		return
+	}
+	e.mu.Lock()
+	over := e.program != nil || e.building != nil
+	e.mu.Unlock()
+	switch m.Header.Type {
+	case "status":
+		if c.State == "idle" {
+			e.idleOnce.Do(func() { close(e.idle) })
+		}
+	case "stream":
+		if !over {
+			e.out.Stream(c.Name, c.Text)
+		}
+	case "display_data":
+		if !over {
+			e.out.Display(session.Bundle{Data: withText(c.Data), Metadata: c.Metadata})
+		}
+	case "error":
+		e.mu.Lock()
+		e.said = c.Value
+		e.mu.Unlock()
+	}
+}
+
+// finish waits for what the program left in its streams.
+func (e *execution) finish() {
+	e.mu.Lock()
+	p := e.program
+	e.mu.Unlock()
+	if p != nil {
+		p.finish()
+	}
+}
+
+// outcome makes the one failure, if any, of all that was heard.
+func (e *execution) outcome(answer *wire.Message) *session.Failure {
+	var reply struct {
+		Status string `json:"status"`
+		Value  string `json:"evalue"`
+	}
+	if err := json.Unmarshal(answer.Content, &reply); err != nil {
+		return &session.Failure{Name: "KernelError", Value: "GoNB's reply: " + err.Error()}
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	held := ""
+	if e.program != nil {
+		held = e.program.held()
+	}
+	if reply.Status == "ok" {
+		if held != "" {
+			e.out.Stream("stderr", held)
+		}
+		if e.interrupted && e.program == nil { // a shell command, for which GoNB knows no failure
+			return interrupted()
+		}
+		return e.failed // a program may make use of the interrupt and end well
+	}
+	switch {
+	case e.interrupted:
+		return interrupted()
+	case e.building != nil:
+		return e.in.compileFailure(e.building, e.cell)
+	case held != "":
+		return e.in.panicFailure(held, e.cell)
+	case e.failed != nil:
+		return e.failed
+	case e.program != nil:
+		return &session.Failure{Name: "ExitError", Value: "the program of the cell ended with " + reply.Value}
+	}
+	value := reply.Value
+	if value == "" {
+		value = e.said
+	}
+	return &session.Failure{Name: "GoError", Value: cleanPaths(firstLine(value)), Traceback: []string{cleanPaths(value)}}
+}
+
+func interrupted() *session.Failure {
+	return &session.Failure{Name: "Interrupted", Value: "the cell was interrupted"}
+}
+
+func diedFailure(b *backend) *session.Failure {
+	cause := "it ended"
+	if b.cause != nil {
+		cause = b.cause.Error()
+	}
+	return &session.Failure{Name: "KernelError", Value: fmt.Sprintf("GoNB ended in the middle of the cell (%s). The next cell starts it again; run the cells with declarations again.", cause)}
+}
+
+func syntaxFailure(err error) *session.Failure {
+	var s *cell.SyntaxError
+	if !errors.As(err, &s) {
+		return &session.Failure{Name: "SyntaxError", Value: err.Error()}
+	}
+	return &session.Failure{Name: "SyntaxError", Value: s.Error(),
+		Traceback: append([]string{red("SyntaxError") + ": " + s.Message}, excerpt(fmt.Sprintf("line %d", s.Line), s.Text, s.Column)...)}
+}
+
+// withText gives a bundle a text/plain, which front ends expect.
+func withText(data map[string]any) map[string]any {
+	if data == nil {
+		data = map[string]any{}
+	}
+	if html, ok := data["text/html"].(string); ok {
+		if svg, ok := bareSVG(html); ok {
+			delete(data, "text/html")
+			data["image/svg+xml"] = svg
+		}
+	}
+	if _, ok := data["text/plain"]; !ok {
+		for _, kind := range []string{"text/markdown", "text/latex"} {
+			if s, ok := data[kind].(string); ok {
+				data["text/plain"] = s
+				return data
+			}
+		}
+		for kind := range data {
+			data["text/plain"] = "(" + kind + ")"
+			break
+		}
+	}
+	return data
+}
+
+// bareSVG finds the SVG that gonbui.DisplaySvg wraps in a division.
+func bareSVG(html string) (string, bool) {
+	s := strings.TrimSpace(html)
+	if inner, ok := strings.CutPrefix(s, "<div>"); ok {
+		if inner, ok = strings.CutSuffix(inner, "</div>"); ok {
+			s = strings.TrimSpace(inner)
+		}
+	}
+	d := xml.NewDecoder(strings.NewReader(s))
+	depth, roots := 0, 0
+	for {
+		token, err := d.Token()
+		if err == io.EOF {
+			return s, roots == 1
+		}
+		if err != nil {
+			return "", false
+		}
+		switch t := token.(type) {
+		case xml.StartElement:
+			if depth == 0 {
+				roots++
+				if t.Name.Local != "svg" {
+					return "", false
+				}
+			}
+			depth++
+		case xml.EndElement:
+			depth--
+		case xml.CharData:
+			if depth == 0 && strings.TrimSpace(string(t)) != "" {
+				return "", false
+			}
+		}
+	}
+}

@@ -1,0 +1,78 @@
+package gonb
+
+import (
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ensemble-metamers/metamers/kernel/session"
+)
+
+const mostHeld = 1 << 20
+
+// panicStarts begin what Go writes on standard error before a program dies.
+var panicStarts = []string{"panic: ", "fatal error: ", "runtime: goroutine stack exceeds", "unexpected fault address", "SIGSEGV: "}
+
+// A panicHold keeps back what looks like the report of a panic, until the program
+// ends, so that it is shown once, as the error of the cell. A program that lives on
+// for a second gets its text shown after all.
+type panicHold struct {
+	out    session.Output
+	mu     sync.Mutex
+	text   strings.Builder
+	on     bool
+	inLine bool // what was passed last did not end a line
+}
+
+// pass returns what is to be shown now.
+func (h *panicHold) pass(text string) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.on {
+		h.text.WriteString(text)
+		if h.text.Len() > mostHeld {
+			h.on = false
+			text = h.text.String()
+			h.text.Reset()
+			return text
+		}
+		return ""
+	}
+	at := 0
+	for {
+		if at > 0 || !h.inLine {
+			for _, start := range panicStarts {
+				if strings.HasPrefix(text[at:], start) {
+					h.on = true
+					h.text.WriteString(text[at:])
+					time.AfterFunc(panicTime, h.release)
+					h.inLine = false
+					return text[:at]
+				}
+			}
+		}
+		next := strings.IndexByte(text[at:], '\n')
+		if next < 0 {
+			h.inLine = len(text) > at || h.inLine && at == 0
+			return text
+		}
+		at += next + 1
+		h.inLine = false
+	}
+}
+
+func (h *panicHold) release() {
+	if text := h.take(); text != "" {
+		h.out.Stream("stderr", text)
+	}
+}
+
+// take returns what is held back, and forgets it.
+func (h *panicHold) take() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	text := h.text.String()
+	h.text.Reset()
+	h.on = false
+	return text
+}

@@ -1,0 +1,154 @@
+package gonb
+
+import (
+	"fmt"
+	"net"
+	"os"
+
+	"github.com/ensemble-metamers/metamers/kernel/session"
+	"github.com/ensemble-metamers/metamers/kernel/shim"
+	"github.com/ensemble-metamers/metamers/metamerkit/display/channel"
+)
+
+// accept serves the programs that the kernel started: shims and cells.
+func (in *Interpreter) accept() {
+	for {
+		c, err := in.socket.Accept()
+		if err != nil {
+			return
+		}
+		go in.serve(c.(*net.UnixConn))
+	}
+}
+
+func (in *Interpreter) serve(c *net.UnixConn) {
+	defer c.Close()
+	for {
+		var m channel.Message
+		if channel.Read(c, &m) != nil {
+			return
+		}
+		e := in.execution(m.Cell)
+		if e == nil {
+			if channel.Write(c, channel.Answer{Error: "no cell is running"}) != nil {
+				return
+			}
+			continue
+		}
+		if m.Kind == channel.Run {
+			if err := e.startProgram(c, m); err != nil {
+				channel.Write(c, channel.Answer{Error: err.Error()})
+			}
+			return
+		}
+		answer := channel.Answer{}
+		var err error
+		if answer.Text, err = e.asked(m); err != nil {
+			answer.Error = err.Error()
+		}
+		if channel.Write(c, answer) != nil {
+			return
+		}
+	}
+}
+
+// asked does what a message of a cell's program or of the go command asks for.
+func (e *execution) asked(m channel.Message) (text string, err error) {
+	e.mu.Lock()
+	p := e.program
+	e.mu.Unlock()
+	if p != nil {
+		p.drain()
+	}
+	data := make(map[string]any, len(m.Data))
+	for kind, content := range m.Data {
+		data[kind] = content
+	}
+	b := session.Bundle{Data: data, Metadata: m.Metadata}
+	if m.DisplayID != "" {
+		b.Transient = map[string]any{"display_id": m.DisplayID}
+	}
+	switch m.Kind {
+	case channel.Display:
+		e.out.Display(b)
+	case channel.Update:
+		e.out.Update(b)
+	case channel.Result:
+		e.out.Result(b)
+	case channel.Clear:
+		e.out.Clear(m.Wait)
+	case channel.Page:
+		e.out.Page(m.Data)
+	case channel.Input:
+		return e.out.Input(m.Text, m.Password)
+	case channel.Fail:
+		e.mu.Lock()
+		e.failed = &session.Failure{Name: "Error", Value: m.Text, Traceback: []string{red("Error") + ": " + m.Text}}
+		e.mu.Unlock()
+	case channel.Built:
+		e.mu.Lock()
+		e.building = nil
+		if !m.OK {
+			e.building = &buildError{said: m.Text, source: m.Data["source"]}
+		}
+		e.mu.Unlock()
+	default:
+		return "", fmt.Errorf("the kernel knows no message %q (is the program older or newer than the kernel?)", m.Kind)
+	}
+	return "", nil
+}
+
+// startProgram gives the starter of a cell's program its streams.
+func (e *execution) startProgram(c *net.UnixConn, m channel.Message) error {
+	p := &program{pid: m.PID, panics: &panicHold{out: e.out}}
+	p.emit = func(name, text string) {
+		if name == "stderr" {
+			text = p.panics.pass(text)
+		}
+		e.out.Stream(name, text)
+	}
+	var files []*os.File
+	defer func() {
+		for _, f := range files {
+			f.Close()
+		}
+	}()
+	var stdin *os.File
+	var err error
+	if e.stdin {
+		var r *os.File
+		if r, stdin, err = os.Pipe(); err != nil {
+			return err
+		}
+		files = append(files, r)
+	} else {
+		null, err := os.Open(os.DevNull)
+		if err != nil {
+			return err
+		}
+		files = append(files, null)
+	}
+	for _, name := range []string{"stdout", "stderr"} {
+		x, w, err := newPump(name, p.emit)
+		if err != nil {
+			return err
+		}
+		p.pumps = append(p.pumps, x)
+		files = append(files, w)
+	}
+	if p.pipes, err = newGonbPipes(e.in.tmp(), e, p, stdin); err != nil {
+		return err
+	}
+	if stdin != nil {
+		p.ask = newAsker(p, e.out, stdin)
+	}
+	for _, x := range p.pumps {
+		p.ended.Go(x.run)
+	}
+	e.mu.Lock()
+	e.program = p
+	e.mu.Unlock()
+	env := p.pipes.env()
+	env[channel.CellEnv] = e.seq
+	return shim.Send(c, channel.Answer{Env: env}, files...)
+}

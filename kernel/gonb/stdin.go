@@ -1,0 +1,75 @@
+package gonb
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ensemble-metamers/metamers/kernel/session"
+)
+
+const askTime = 60 * time.Millisecond
+
+// An asker looks whether the program waits for standard input, and asks the user
+// then, with the unfinished line of standard output as the prompt.
+type asker struct {
+	p    *program
+	out  session.Output
+	w    *os.File
+	quit chan struct{}
+}
+
+func newAsker(p *program, out session.Output, w *os.File) *asker {
+	a := &asker{p: p, out: out, w: w, quit: make(chan struct{})}
+	go a.run()
+	return a
+}
+
+func (a *asker) stop() {
+	close(a.quit)
+	a.w.Close()
+}
+
+func (a *asker) run() {
+	for {
+		select {
+		case <-a.quit:
+			return
+		case <-time.After(askTime):
+		}
+		if !reads(a.p.pid) {
+			continue
+		}
+		a.p.drain()
+		prompt := a.p.pumps[0].unfinished()
+		text, err := a.out.Input(prompt, false)
+		if err != nil {
+			a.w.Close() // the program sees the end of its input
+			return
+		}
+		if _, err := a.w.WriteString(text + "\n"); err != nil {
+			return
+		}
+	}
+}
+
+// readCall is the number of the system call read.
+var readCall = map[string]string{"amd64": "0", "arm64": "63"}[runtime.GOARCH]
+
+// reads reports whether a thread of the process sits in a read of descriptor 0.
+func reads(pid int) bool {
+	files, _ := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/syscall")
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			continue
+		}
+		if w := strings.Fields(string(text)); len(w) > 1 && w[0] == readCall && w[1] == "0x0" {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,193 @@
+package setup
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// say tells what set-up does.
+func say(format string, args ...any) { fmt.Fprintf(os.Stderr, "kernel: "+format+"\n", args...) }
+
+// step runs one part of set-up and says how long it took, if it took a while.
+func step(what string, do func() error) error {
+	start := time.Now()
+	shown := time.AfterFunc(300*time.Millisecond, func() { say("%s ...", what) })
+	err := do()
+	shown.Stop()
+	if d := time.Since(start); err == nil && d > 300*time.Millisecond {
+		say("%s: done in %.1f s", what, d.Seconds())
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
+
+// run runs a program and puts what it said into the error.
+func run(dir string, env []string, name string, args ...string) error {
+	cmd := exec.Command(name, args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), env...)
+	said, err := cmd.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, bytes.TrimSpace(said))
+	}
+	return nil
+}
+
+// Build makes the tools, the kernel's executable and warm caches, as far as they
+// are missing.
+func Build(checkout string, l Layout) error {
+	if _, err := exec.LookPath("go"); err != nil {
+		return errors.New("the go command is missing: https://go.dev/dl (1.26.5 or newer)")
+	}
+	for _, m := range toolModules {
+		missing := false
+		for _, p := range m.programs {
+			if _, err := os.Stat(filepath.Join(l.Tools, p)); err != nil {
+				missing = true
+			}
+		}
+		if !missing {
+			continue
+		}
+		if err := step("building "+strings.Join(m.programs, " and "), func() error { return buildTools(checkout, l, m.dir) }); err != nil {
+			return err
+		}
+	}
+	if err := step("building the kernel", func() error { return buildKernel(checkout, l) }); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(l.Programs, 0o700); err != nil {
+		return err
+	}
+	return step("warming the build cache", func() error { return warm(checkout, l) })
+}
+
+// buildTools installs the tools of a tool module into the layout's folder.
+func buildTools(checkout string, l Layout, module string) error {
+	if err := os.MkdirAll(l.Root, 0o755); err != nil {
+		return err
+	}
+	tmp, err := os.MkdirTemp(l.Root, ".tools-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
+	if err := run(checkout, []string{"GOBIN=" + tmp, "GOFLAGS=", "GOWORK=off"}, "go", "install", "-C", filepath.Join("kernel", "tools", module), "tool"); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(l.Tools, 0o755); err != nil {
+		return err
+	}
+	made, err := os.ReadDir(tmp)
+	if err != nil {
+		return err
+	}
+	for _, f := range made {
+		if err := os.Rename(filepath.Join(tmp, f.Name()), filepath.Join(l.Tools, f.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func buildKernel(checkout string, l Layout) error {
+	if err := os.MkdirAll(filepath.Dir(l.Kernel), 0o755); err != nil {
+		return err
+	}
+	// The go command looks whether the target is up to date; renamed into place
+	// only when it was made anew, because kernels may run from it.
+	next := l.Kernel + ".next"
+	if err := run(checkout, nil, "go", "build", "-ldflags=-s -w", "-o", next, "./kernel"); err != nil {
+		return err
+	}
+	if same(next, l.Kernel) {
+		return nil
+	}
+	tmp := l.Kernel + ".tmp"
+	os.Remove(tmp)
+	if err := os.Link(next, tmp); err != nil {
+		return err
+	}
+	return os.Rename(tmp, l.Kernel)
+}
+
+func same(a, b string) bool {
+	x, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	y, err := os.Stat(b)
+	return err == nil && os.SameFile(x, y)
+}
+
+// warmCell imports what cells are likely to import.
+const warmCell = `package main
+
+import (
+	_ "bufio"
+	_ "context"
+	_ "encoding/csv"
+	_ "encoding/json"
+	_ "flag"
+	_ "fmt"
+	_ "image/color"
+	_ "image/jpeg"
+	_ "image/png"
+	_ "math/rand/v2"
+	_ "net/http"
+	_ "os/exec"
+	_ "regexp"
+	_ "sort"
+	_ "strings"
+	_ "sync"
+	_ "time"
+
+	_ "` + Module + `/metamerkit/display"
+	_ "` + Module + `/metamerkit/figures"
+)
+
+func main() {}
+`
+
+// warm builds once what cells link, so that the first cell need not; modules come
+// from the network here, and never later. It is done once for a go.sum.
+func warm(checkout string, l Layout) error {
+	sum, err := os.ReadFile(filepath.Join(checkout, "go.sum"))
+	if err != nil {
+		return err
+	}
+	cache, err := exec.Command("go", "env", "GOCACHE", "GOVERSION").Output()
+	if err != nil {
+		return err
+	}
+	state := append(cache, sum...)
+	done := filepath.Join(l.Root, "warm")
+	if was, err := os.ReadFile(done); err == nil && bytes.Equal(was, state) {
+		return nil
+	}
+	if err := run(checkout, nil, "go", "build", "./metamerkit/...", "./models/..."); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "metamers-warm-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	// Inside the checkout's module: the same packages with the same flags.
+	file := filepath.Join(dir, "main.go")
+	if err := os.WriteFile(file, []byte(warmCell), 0o600); err != nil {
+		return err
+	}
+	if err := run(checkout, nil, "go", "build", "-ldflags=-s -w", "-o", filepath.Join(dir, "cell"), file); err != nil {
+		return err
+	}
+	return os.WriteFile(done, state, 0o644)
+}

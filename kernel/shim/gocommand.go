@@ -1,0 +1,233 @@
+package shim
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/ensemble-metamers/metamers/kernel/cell"
+	"github.com/ensemble-metamers/metamers/metamerkit/display/channel"
+)
+
+func goCommand(args []string) (int, error) {
+	switch {
+	case len(args) >= 2 && args[0] == "mod" && args[1] == "init":
+		return 0, ModInit(".", os.Getenv(CheckoutEnv))
+	case len(args) >= 1 && args[0] == "get" && len(positional(args[1:])) == 0:
+		return 0, nil
+	case len(args) >= 3 && args[0] == "build" && args[1] == "-o" && os.Getenv("GOOS") != "js":
+		return build(args[2], "main.go", append([]string{"build", "-ldflags=-s -w"}, args[3:]...))
+	case len(args) >= 4 && args[0] == "test" && args[1] == "-c" && args[2] == "-o":
+		return build(args[3], "main_test.go", append([]string{"test", "-c"}, args[4:]...))
+	}
+	return 0, replace(realGo(), args, nil)
+}
+
+func positional(args []string) (out []string) {
+	for _, a := range args {
+		if !strings.HasPrefix(a, "-") {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// ModInit writes the go.mod and go.sum of cells into dir: the requirements of the
+// module in checkout, and that module itself by a replace.
+func ModInit(dir, checkout string) error {
+	mod, err := os.ReadFile(filepath.Join(checkout, "go.mod"))
+	if err != nil {
+		return fmt.Errorf("the module that cells import: %w", err)
+	}
+	name, rest, ok := bytes.Cut(bytes.TrimPrefix(mod, []byte("module ")), []byte("\n"))
+	if !ok || !bytes.HasPrefix(mod, []byte("module ")) {
+		return fmt.Errorf("%s/go.mod does not begin with a module line", checkout)
+	}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "module cells\n%s\nrequire %s v0.0.0\n\nreplace %s => %s\n", rest, name, name, checkout)
+	if err := os.WriteFile(filepath.Join(dir, "go.mod"), b.Bytes(), 0o600); err != nil {
+		return err
+	}
+	sum, err := os.ReadFile(filepath.Join(checkout, "go.sum"))
+	if err != nil {
+		return fmt.Errorf("the module that cells import: %w", err)
+	}
+	return os.WriteFile(filepath.Join(dir, "go.sum"), sum, 0o600)
+}
+
+const noValue = "(no value) used as value"
+
+// build builds the program of a cell: out becomes the starter, and out.cell the
+// program. What the compiler said goes to the kernel too.
+func build(out, source string, args []string) (int, error) {
+	text, err := os.ReadFile(source)
+	if err != nil {
+		return 1, err
+	}
+	text = cell.MarkPattern.ReplaceAll(text, []byte("/*line Cell[$1]:$2:$3*/"))
+	key, err := buildKey(text, source, args)
+	if err != nil {
+		return 1, err
+	}
+	cached := filepath.Join(os.Getenv(CacheEnv), key)
+	var said []byte
+	if _, err := os.Stat(cached); err != nil {
+		said, err = compile(cached, source, text, args)
+		var exit *exec.ExitError
+		if err != nil && !errors.As(err, &exit) {
+			return 1, err
+		}
+		if err != nil {
+			os.Stderr.Write(said)
+			report(false, said, text)
+			return exit.ExitCode(), nil
+		}
+		trim(os.Getenv(CacheEnv))
+	}
+	if err := place(cached, out+cellSuffix); err != nil {
+		return 1, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return 1, err
+	}
+	if at, err := os.Readlink(out); err != nil || at != self {
+		os.Remove(out)
+		if err := os.Symlink(self, out); err != nil {
+			return 1, err
+		}
+	}
+	os.Stderr.Write(said)
+	report(true, said, nil)
+	return 0, nil
+}
+
+func report(ok bool, said, source []byte) {
+	m := channel.Message{Kind: channel.Built, OK: ok, Text: string(said)}
+	if !ok {
+		m.Data = map[string]string{"source": string(source)}
+	}
+	channel.Call(m) // without a kernel there is nobody to tell
+}
+
+// compile builds text in the place of source into the file cached.
+func compile(cached, source string, text []byte, args []string) ([]byte, error) {
+	if err := os.MkdirAll(filepath.Dir(cached), 0o700); err != nil {
+		return nil, err
+	}
+	tmp, err := os.MkdirTemp("", "build-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(tmp)
+	abs, err := filepath.Abs(source)
+	if err != nil {
+		return nil, err
+	}
+	changed := filepath.Join(tmp, source)
+	overlay := filepath.Join(tmp, "overlay.json")
+	list, err := json.Marshal(map[string]any{"Replace": map[string]string{abs: changed}})
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(overlay, list, 0o600); err != nil {
+		return nil, err
+	}
+	program := filepath.Join(tmp, "program")
+	for again := false; ; again = true {
+		if err := os.WriteFile(changed, text, 0o600); err != nil {
+			return nil, err
+		}
+		all := append([]string{args[0], "-overlay=" + overlay, "-o", program}, args[1:]...)
+		said, err := command(realGo(), all...).CombinedOutput()
+		if err != nil && !again && bytes.Contains(said, []byte(noValue)) {
+			if at := bytes.LastIndex(text, []byte(cell.ResultCall)); at >= 0 {
+				rest := text[at+len(cell.ResultCall):]
+				text = append(append(text[:at:at], cell.NoneCall+"; ("...), rest...)
+				continue
+			}
+		}
+		if err != nil {
+			return said, err
+		}
+		return said, moveFile(program, cached)
+	}
+}
+
+// buildKey identifies a program by all that goes into it: the cell's sources, the
+// module files, the arguments, the go command, and the state of the checkout.
+func buildKey(text []byte, source string, args []string) (string, error) {
+	h := sha256.New()
+	add := func(name string, data []byte) {
+		fmt.Fprintf(h, "%s %d\n", name, len(data))
+		h.Write(data)
+	}
+	add(source, text)
+	files, err := filepath.Glob("*")
+	if err != nil {
+		return "", err
+	}
+	for _, f := range files {
+		if f == source || !strings.HasSuffix(f, ".go") && f != "go.mod" && f != "go.sum" && f != "go.work" {
+			continue
+		}
+		data, err := os.ReadFile(f)
+		if err != nil {
+			return "", err
+		}
+		add(f, data)
+	}
+	fmt.Fprintf(h, "%q\n", args)
+	if info, err := os.Stat(realGo()); err == nil {
+		fmt.Fprintf(h, "%s %d %d\n", realGo(), info.Size(), info.ModTime().UnixNano())
+	}
+	for _, v := range []string{"GOEXPERIMENT", "CGO_ENABLED", "GOOS", "GOARCH", "GOAMD64", "CC", "CGO_CFLAGS", "CGO_LDFLAGS"} {
+		fmt.Fprintf(h, "%s=%s\n", v, os.Getenv(v))
+	}
+	if err := stamp(h.Write, os.Getenv(CheckoutEnv)); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16]), nil
+}
+
+// stamp writes name, size and time of every file of the checkout that a cell can
+// link.
+func stamp(write func([]byte) (int, error), checkout string) error {
+	for _, part := range []string{"metamerkit", "models"} {
+		err := filepath.WalkDir(filepath.Join(checkout, part), func(path string, e fs.DirEntry, err error) error {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			if e.IsDir() {
+				if e.Name() == "testdata" {
+					return filepath.SkipDir
+				}
+				return nil
+			}
+			if strings.HasSuffix(e.Name(), "_test.go") {
+				return nil
+			}
+			info, err := e.Info()
+			if err != nil {
+				return nil // gone meanwhile
+			}
+			write(fmt.Appendf(nil, "%s %d %d\n", path, info.Size(), info.ModTime().UnixNano()))
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
