@@ -19,8 +19,7 @@ func TestImportsPointDown(t *testing.T) {
 		}
 		return string(out)
 	}
-	for _, p := range []string{"metamer", "card", "weights", "images", "evaluate", "runs", "figures", "place", "fetch", "foreign", "hub", "depot", "claims"} {
-	for _, p := range []string{"metamer", "card", "weights", "images", "evaluate", "runs", "figures", "place", "display"} {
+	for _, p := range []string{"metamer", "card", "weights", "images", "evaluate", "runs", "figures", "place", "fetch", "foreign", "hub", "depot", "claims", "display"} {
 		if d := deps(p); strings.Contains(d, "github.com/gomlx/") {
 			t.Errorf("%s links GoMLX", p)
 		}
