@@ -127,7 +127,15 @@ func (c *reproduceCmd) Run(ctx context.Context, g *globals) error {
 			Runs    []string
 		}{r.Plan, c.Results, ids(r.Runs)})
 	}
-	fmt.Println(filepath.Join(c.Results, "index.html"))
+	judged, err := r.Claims()
+	if err != nil {
+		return err
+	}
+	fmt.Println("\nthe paper's claims, by this experiment:")
+	for _, claim := range judged {
+		fmt.Println("-", claim)
+	}
+	fmt.Println("\n" + filepath.Join(c.Results, "index.html"))
 	return nil
 }
 

@@ -53,7 +53,11 @@ func (r *Result) Write(dir string) (warnings []string, err error) {
 		}
 		page.Figures = append(page.Figures, shown{f, template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(data)), strings.TrimPrefix(f.Name, "figure")})
 	}
-	for _, t := range append(r.Tables(), DifferencesTable()) {
+	judged, err := r.Claims()
+	if err != nil {
+		return warnings, err
+	}
+	for _, t := range append([]*figures.Table{ClaimsTable(judged)}, append(r.Tables(), DifferencesTable())...) {
 		for ending, text := range map[string]string{".md": t.Markdown(), ".tex": t.LaTeX(), ".csv": t.CSV()} {
 			if err := put(filepath.Join(dir, t.Name+ending), text); err != nil {
 				return warnings, err

@@ -2,8 +2,11 @@ package study
 
 import (
 	"errors"
+	"fmt"
+	"math"
 	"strings"
 
+	"github.com/ensemble-metamers/metamers/metamerkit/claims"
 	"github.com/ensemble-metamers/metamers/metamerkit/figures"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
@@ -103,6 +106,33 @@ func (r *Result) Tables() []*figures.Table {
 		figures.Models(r.Models()...), figures.ModelSets(r.Study()), figures.Stages(r.Models()...),
 		figures.Settings(r.Runs[0].Recipe), figures.Numbers(r.Study(), figures.Metrics),
 	}
+}
+
+// Claims judges the paper's claims by this result.
+func (r *Result) Claims() ([]claims.Claim, error) {
+	o := claims.Options{}
+	o.Bootstrap.Resamples = r.Plan.Bootstrap
+	return claims.Of(r.Rows, r.Cards, o)
+}
+
+// ClaimsTable renders claims.
+func ClaimsTable(list []claims.Claim) *figures.Table {
+	t := &figures.Table{Name: "claims", Title: "Claims", Caption: "The paper's claims by this experiment. The number is positive where the claim holds; intervals are 95 % bootstrap intervals over images, p is Holm's correction of Wilcoxon's signed-rank test.",
+		Columns: []figures.Column{{Head: "claim"}, {Head: "verdict"}, {Head: "number", Right: true}, {Head: "95 % interval", Right: true}, {Head: "p", Right: true}, {Head: "compared"}}}
+	value := func(v float64, format string) string {
+		if math.IsNaN(v) {
+			return "–"
+		}
+		return fmt.Sprintf(format, v)
+	}
+	for _, c := range list {
+		interval := "–"
+		if !math.IsNaN(c.Low) {
+			interval = fmt.Sprintf("%+.3f to %+.3f", c.Low, c.High)
+		}
+		t.Rows = append(t.Rows, []string{c.Text, c.Verdict, strings.TrimSpace(value(c.Number, "%+.3f") + " " + c.Unit), interval, value(c.P, "%.2g"), c.Test + " (" + c.Basis + ")"})
+	}
+	return t
 }
 
 // Versions names what computed the runs.
