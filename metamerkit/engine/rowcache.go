@@ -16,7 +16,7 @@ import (
 
 // rowFormat changes when a measure's definition or its rows do, so that rows kept by
 // an older version are not taken for the new ones.
-const rowFormat = 1
+const rowFormat = 2
 
 // rowKey is everything that rows depend on: its hash names the file that keeps them,
 // rows/<hash>.csv in the run's folder.

@@ -204,7 +204,7 @@ func withInterval(n int, b Bootstrap, undefinedWhen string, s Statistic) (a Alig
 		return a, "", Undefined(undefinedWhen)
 	}
 	a.Low, a.High, err = b.ofPairs().Interval(n, s)
-	a.Low, a.High = max(a.Low, -1), min(a.High, 1)
+	a.Low, a.High = max(min(a.Low, a.Value), -1), min(max(a.High, a.Value), 1) // as in NewJSD
 	if u, ok := err.(Undefined); ok {
 		return a, string(u), nil
 	}

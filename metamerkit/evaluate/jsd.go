@@ -79,7 +79,9 @@ func NewJSD(ref, met *Matrix, bins int, b Bootstrap) (*JSD, error) {
 	if u, ok := err.(Undefined); ok {
 		j.NoInterval, err = string(u), nil
 	}
-	j.Low, j.High = max(j.Low, 0), min(j.High, 1)
+	// Near 0 all resamples lie above Value, and mirrored below it: the interval reaches
+	// up to Value all the same.
+	j.Low, j.High = max(min(j.Low, j.Value), 0), min(max(j.High, j.Value), 1)
 	return j, err
 }
 

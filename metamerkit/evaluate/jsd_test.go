@@ -239,3 +239,15 @@ func TestSimilaritiesInBlocks(t *testing.T) {
 		t.Errorf("cancelled: %v", err)
 	}
 }
+
+// BenchmarkViTB is the size of the paper: 1000 images of a ViT-B/16, with the default
+// memory. MB-held is the most that was on the heap at once.
+func BenchmarkViTB(b *testing.B) {
+	for b.Loop() {
+		w := &wide{n: 1000}
+		if _, err := NewGram(context.Background(), w, 0); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(float64(w.most>>20), "MB-held")
+	}
+}
