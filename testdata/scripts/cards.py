@@ -1,15 +1,17 @@
-"""Writes cards of timm's vision transformers, Swins and ConvNeXts into models/.
+"""Writes cards of timm's vision transformers, Swins and ConvNeXts into models/, and the names
+and shapes of their parameters, as a sum, into testdata/golden/parameters_timm.json.
 
 usage: cards.py [--out models] [--check]          (--check writes nothing and says what differs)
 
 What a card says comes from timm's own model (drawn on the meta device, without weights) and
 its default_cfgs: shape, normalisation, crop, interpolation, licence, repository. Sums and
 revisions are not known here and stay out; pulling pins what the hub states. A card that is
-there keeps its weights and measured values.
+there keeps its weights, if it knows their sum, and measured values.
 
     PY -m pip install timm==1.0.31 torch==2.11.0
 """
 import argparse
+import hashlib
 import json
 import math
 import pathlib
@@ -229,22 +231,23 @@ def card(name, title, paper, old):
     out |= {"title": title, "kind": "cnn" if family == "convnext" else "transformer", "training": training(name), "family": family,
             "config": config, "input": given, "classes": 0 if tower else n, "labels": "imagenet1k" if n == 1000 and not tower else "",
             "stages": {k: {"layer": l, "why": w} for k, (l, w) in stages.items()},
-            "weights": old.get("weights") or {"file": name + ".safetensors", "hub": hub, "source": "https://huggingface.co/" + hub},
+            "weights": old["weights"] if old.get("weights", {}).get("sha256") else {"file": "model.safetensors", "hub": hub, "source": "https://huggingface.co/" + hub},
             "licence": licence, "paper": paper}
     if old.get("measured"):
         out["measured"] = old["measured"]
-    return family, out
+    shapes = "".join(f"{k} {list(t.shape)}\n" for k, t in sorted(m.state_dict().items()))
+    return family, out, {"tensors": len(m.state_dict()), "sha256": hashlib.sha256(shapes.encode()).hexdigest()}
 
 
 a = argparse.ArgumentParser()
 a.add_argument("--out", type=pathlib.Path, default=pathlib.Path(__file__).parents[2] / "models")
 a.add_argument("--check", action="store_true")
 a = a.parse_args()
-differ = 0
+differ, parameters = 0, {}
 for name, title, paper in catalogue():
     found = list(a.out.glob(f"*/{name}.json"))
     text = found[0].read_text() if found else ""
-    family, c = card(name, title, paper, json.loads(text) if text else {})
+    family, c, parameters[name] = card(name, title, paper, json.loads(text) if text else {})
     new = json.dumps(c, indent=2, ensure_ascii=False) + "\n"
     if new != text:
         differ += 1
@@ -252,4 +255,7 @@ for name, title, paper in catalogue():
         if not a.check:
             (a.out / family).mkdir(exist_ok=True)
             (a.out / family / f"{name}.json").write_text(new)
+if not a.check:
+    (pathlib.Path(__file__).parents[1] / "golden" / "parameters_timm.json").write_text(
+        json.dumps(dict(timm=timm.__version__, models=parameters), indent=1, sort_keys=True) + "\n")
 sys.exit(a.check and differ > 0)

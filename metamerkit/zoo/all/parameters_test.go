@@ -1,0 +1,89 @@
+package all
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/compute/shapes"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
+)
+
+// Every card of a model of timm's has just its parameters, by name and shape, and
+// its stages are layers of it, in order. No weights are needed for that.
+func TestParameters(t *testing.T) {
+	data, err := os.ReadFile("../../../testdata/golden/parameters_timm.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var golden struct {
+		Models map[string]struct {
+			Tensors int
+			SHA256  string
+		}
+	}
+	if err := json.Unmarshal(data, &golden); err != nil || len(golden.Models) == 0 {
+		t.Fatalf("%d models, %v", len(golden.Models), err)
+	}
+	for name, want := range golden.Models {
+		t.Run(name, func(t *testing.T) {
+			c, err := zoo.Lookup(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			forward, err := zoo.Build(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			have, err := zoo.Variables(c, forward)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if sum := digest(have); len(have) != want.Tensors || sum != want.SHA256 {
+				t.Errorf("%d parameters with the sum %s, timm has %d with %s", len(have), sum, want.Tensors, want.SHA256)
+			}
+			layers, err := (&zoo.Net{Forward: forward}).Layers(c.Input)
+			if err != nil {
+				t.Fatal(err)
+			}
+			at := -1
+			for _, s := range metamer.Stages {
+				k := slices.Index(layers, c.Stages[s].Layer)
+				if k <= at {
+					t.Errorf("stage %s is layer %q, number %d of %q: expected it behind number %d", s, c.Stages[s].Layer, k, layers, at)
+				}
+				at = k
+			}
+			last := "logits"
+			if c.Classes == 0 {
+				last = "embedding"
+			}
+			if got := layers[len(layers)-1]; got != last {
+				t.Errorf("the last layer is %s, expected %s for %d classes", got, last, c.Classes)
+			}
+		})
+	}
+}
+
+// digest is the SHA-256 over the names and shapes in PyTorch's layout.
+func digest(variables map[string]shapes.Shape) string {
+	var lines []string
+	for path, s := range variables {
+		key, d := strings.ReplaceAll(strings.TrimPrefix(path, "/"), "/", "."), s.Dimensions
+		switch {
+		case len(d) == 4:
+			d = []int{d[3], d[2], d[0], d[1]}
+		case len(d) == 2 && strings.HasSuffix(key, "weight"):
+			d = []int{d[1], d[0]}
+		}
+		lines = append(lines, fmt.Sprintf("%s %s\n", key, strings.ReplaceAll(fmt.Sprint(d), " ", ", ")))
+	}
+	slices.Sort(lines)
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(strings.Join(lines, ""))))
+}
