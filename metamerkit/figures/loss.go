@@ -98,6 +98,21 @@ func Loss(run *metamer.Run) (*plot.Plot, error) {
 	return p, nil
 }
 
+// Color is the one that figures draw the nth line with.
+func Color(n int) color.RGBA { return palette[n%len(palette)] }
+
+// LossFigure is the plot of Loss as a figure.
+func LossFigure(run *metamer.Run) (*Figure, error) {
+	p, err := Loss(run)
+	if err != nil {
+		return nil, err
+	}
+	return &Figure{
+		Name: "loss", Title: p.Title.Text, Caption: "Inversion loss of each member over the steps: median over images, and the band from the 25th to the 75th percentile.",
+		Width: 6.5 * vg.Inch, Height: 4 * vg.Inch, draw: func(c draw.Canvas) { p.Draw(draw.Crop(c, 6, -14, 6, -6)) },
+	}, nil
+}
+
 // SaveLoss writes the plot of a run's loss; the ending of path (.png, .svg, .pdf)
 // says how.
 func SaveLoss(path string, run *metamer.Run) error {

@@ -1,0 +1,215 @@
+package metamerkit
+
+import (
+	"encoding/base64"
+	"fmt"
+	"math"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/display"
+	"github.com/ensemble-metamers/metamers/metamerkit/display/channel"
+	"github.com/ensemble-metamers/metamers/metamerkit/figures"
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+// live is the progress of one verb in a cell: one output that is replaced in place,
+// and is gone when the work is done. Outside a notebook, lines on standard error.
+// Work that is over at once shows nothing.
+type live struct {
+	refs  *images.Set
+	began time.Time
+	last  time.Time
+	out   *display.Live
+	loss  map[int][]point // by member
+	shot  []byte          // the latest picture of emerging metamers
+}
+
+type point struct{ step, loss float64 }
+
+const (
+	quiet    = 300 * time.Millisecond // what is over sooner shows nothing
+	every    = 150 * time.Millisecond
+	textOnly = 5 * time.Second // outside a notebook
+)
+
+func newLive(refs *images.Set) *live {
+	return &live{refs: refs, began: time.Now(), loss: map[int][]point{}}
+}
+
+// inNotebook says whether a kernel started this program.
+func inNotebook() bool { return os.Getenv(channel.SocketEnv) != "" }
+
+// due says whether it is time to show something.
+func (l *live) due() bool {
+	gap := every
+	if !inNotebook() {
+		gap = textOnly
+	}
+	if time.Since(l.began) < quiet || time.Since(l.last) < gap {
+		return false
+	}
+	l.last = time.Now()
+	return true
+}
+
+// show replaces what the cell shows.
+func (l *live) show(text, page string) {
+	if !inNotebook() {
+		fmt.Fprintln(os.Stderr, text)
+		return
+	}
+	v := shown{text, page}
+	var err error
+	if l.out == nil {
+		l.out, err = display.NewLive(v)
+	} else {
+		err = l.out.Update(v)
+	}
+	if err != nil { // the work itself goes on
+		fmt.Fprintln(os.Stderr, "progress:", err)
+	}
+}
+
+// shown is HTML with a text for front ends that show none.
+type shown struct{ text, page string }
+
+// MIMEBundle implements display.Bundler.
+func (s shown) MIMEBundle() (map[string][]byte, error) {
+	return map[string][]byte{"text/html": []byte(s.page), "text/plain": []byte(s.text)}, nil
+}
+
+// bar is a progress element with what stands beside it.
+func bar(what string, done float64, rest ...string) string {
+	parts := append([]string{escape(what)}, rest...)
+	return fmt.Sprintf(`<div style="font:13px sans-serif"><progress value="%.4f" max="1" style="width:18em"></progress> %3.0f %% %s</div>`, done, 100*done, strings.Join(parts, " · "))
+}
+
+func remaining(d time.Duration) string {
+	if d <= 0 {
+		return ""
+	}
+	return d.Round(time.Second).String() + " left"
+}
+
+// part shows how far something is.
+func (l *live) part(what string, done float64, left time.Duration) {
+	if !l.due() {
+		return
+	}
+	var rest []string
+	if r := remaining(left); r != "" {
+		rest = append(rest, r)
+	}
+	l.show(strings.TrimSpace(fmt.Sprintf("%.0f %% %s %s", 100*done, what, remaining(left))), bar(what, done, rest...))
+}
+
+// synthesis returns what shows the progress of a recipe.
+func (l *live) synthesis(r metamer.Recipe) func(metamer.Progress) {
+	members := r.ModelNames()
+	var first time.Time
+	from := 0.0
+	return func(p metamer.Progress) {
+		if p.Phase != "synthesis" {
+			if l.due() {
+				what := map[string]string{"compile": "compiling", "start": "starting", "evidence": "judging"}[p.Phase]
+				l.show(what, bar(what, 0))
+			}
+			return
+		}
+		for m, v := range p.Loss {
+			if !math.IsNaN(v) && !math.IsInf(v, 0) {
+				l.loss[m] = append(l.loss[m], point{float64(p.Step), v})
+			}
+		}
+		if p.Preview != nil && l.refs != nil {
+			l.shot = l.picture(p)
+		}
+		batch := float64(max(min(r.Batch, p.Images-p.Image), 1))
+		done := (float64(p.Image) + batch*float64(p.Step)/float64(max(p.Steps, 1))) / float64(max(p.Images, 1))
+		if first.IsZero() {
+			first, from = time.Now(), done
+		}
+		if !l.due() {
+			return
+		}
+		var left time.Duration
+		if done > from {
+			left = time.Duration(float64(time.Since(first)) / (done - from) * (1 - done))
+		}
+		var losses []string
+		for m, v := range p.Loss {
+			if !math.IsNaN(v) {
+				losses = append(losses, fmt.Sprintf("%s %.4f", members[m], v))
+			}
+		}
+		what := fmt.Sprintf("%s, step %d of %d", r.Stage, p.Step, p.Steps)
+		rest := append([]string{"loss " + escape(strings.Join(losses, ", "))}, remaining(left))
+		page := bar(what, done, rest...) + l.curve(p.Steps)
+		if l.shot != nil {
+			page += `<img style="image-rendering:pixelated;max-width:100%" src="data:image/png;base64,` + base64.StdEncoding.EncodeToString(l.shot) + `" alt="metamers so far">`
+		}
+		l.show(fmt.Sprintf("%s, loss %s %s", what, strings.Join(losses, ", "), remaining(left)), page)
+	}
+}
+
+// picture sets the references above the metamers so far.
+func (l *live) picture(p metamer.Progress) []byte {
+	per := l.refs.Size * l.refs.Size * 3
+	n := min(len(p.Preview)/per, perLine(l.refs.Size))
+	sheet := figures.Sheet{Size: l.refs.Size, PerLine: n, Columns: make([]string, n), Rows: []figures.Row{
+		{Label: "reference", Pixels: l.refs.Pixels[p.Image*per : (p.Image+n)*per]}, {Label: "so far", Pixels: p.Preview[:n*per]},
+	}}
+	m, err := sheet.Render()
+	if err != nil {
+		return nil
+	}
+	b, err := pictured(m, "")
+	if err != nil {
+		return nil
+	}
+	return b["image/png"]
+}
+
+// curve is the losses so far as a small SVG, on a logarithmic axis.
+func (l *live) curve(steps int) string {
+	const w, h = 360.0, 80.0
+	low, high := math.Inf(1), math.Inf(-1)
+	for _, pts := range l.loss {
+		for _, p := range pts {
+			low, high = min(low, math.Log10(max(p.loss, 1e-7))), max(high, math.Log10(max(p.loss, 1e-7)))
+		}
+	}
+	if !(high > low) {
+		return ""
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%g" height="%g" viewBox="0 0 %g %g"><rect x=".5" y=".5" width="%g" height="%g" fill="none" stroke="#ccc"/>`, w, h, w, h, w-1, h-1)
+	for m := range len(l.loss) {
+		pts := l.loss[m]
+		stride := max(1, len(pts)/180)
+		var line []string
+		for i := 0; i < len(pts); i += stride {
+			line = append(line, fmt.Sprintf("%.1f,%.1f", pts[i].step/float64(max(steps, 1))*w, h-4-(math.Log10(max(pts[i].loss, 1e-7))-low)/(high-low)*(h-8)))
+		}
+		c := figures.Color(m)
+		fmt.Fprintf(&b, `<polyline fill="none" stroke="#%02x%02x%02x" stroke-width="1.3" points="%s"/>`, c.R, c.G, c.B, strings.Join(line, " "))
+	}
+	b.WriteString(`</svg><br>`)
+	return b.String()
+}
+
+// end takes the progress away; an interrupted or failed piece of work leaves where
+// it stood.
+func (l *live) end(err error) {
+	if l.out == nil {
+		return
+	}
+	text := fmt.Sprintf("done in %s", time.Since(l.began).Round(100*time.Millisecond))
+	if err != nil {
+		text = "stopped after " + time.Since(l.began).Round(100*time.Millisecond).String()
+	}
+	l.show(text, `<div style="font:13px sans-serif;color:#666">`+text+`</div>`)
+}
