@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/engine"
 	"github.com/ensemble-metamers/metamers/metamerkit/figures"
@@ -98,6 +99,7 @@ type synthCmd struct {
 	imageFlags
 	recipeFlags
 	storeFlag
+	Checkpoint time.Duration `help:"Save what was done this often; a run that is killed loses no more." default:"30s"`
 }
 
 func (c *synthCmd) Help() string {
@@ -115,7 +117,7 @@ func (c *synthCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	q := engine.Request{Images: set, Extra: extras(set)}
+	q := engine.Request{Images: set, Extra: extras(set), CheckpointEvery: c.Checkpoint}
 	if q.Recipe, q.Given, err = c.request(c.Models, c.Stage, set, c.Filter); err != nil {
 		return err
 	}

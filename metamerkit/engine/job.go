@@ -40,7 +40,8 @@ type jobState struct {
 	Trace   traceBits // of the batch under way
 	Past    traceBits // of finished batches
 	Most    int       // most steps of any image so far
-	Why     string
+	Why     string    // of finished batches
+	Ended   string    // why the batch under way ended, "" if it did not
 	Seconds float64
 }
 
@@ -138,7 +139,7 @@ func (j *job) save(c *synth.Cursor) error {
 	}
 	s := j.state
 	s.Step, s.BestAt, s.Stopped, s.Trace, s.Past = c.Step, c.BestAt, c.Stopped, pack(c.Trace), pack(j.past)
-	s.Best = bits(c.Best)
+	s.Best, s.Ended = bits(c.Best), c.Why
 	s.Loss = nil
 	for _, row := range c.Loss {
 		s.Loss = append(s.Loss, bits(row))
@@ -175,7 +176,7 @@ func (j *job) restore(loop *synth.Loop) *synth.Cursor {
 	}
 	c := loop.NewCursor(cp.Arrays["images"], j.r.Batch)
 	c.Step, c.BestAt, c.Stopped, c.Trace, c.Best = s.Step, s.BestAt, s.Stopped, s.Trace.unpack(), floats(s.Best)
-	j.past = s.Past.unpack()
+	c.Why, j.past = s.Ended, s.Past.unpack()
 	for m, row := range s.Loss {
 		c.Loss[m] = floats(row)
 	}

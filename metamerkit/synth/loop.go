@@ -132,13 +132,13 @@ func (l *Loop) chunk(ctx context.Context, st *State, targets []*tensors.Tensor, 
 		coefs = append(coefs, coefficients(r.Optimizer, c.Step+i, r.Steps))
 	}
 	losses, err := l.Units[m].Steps(ctx, st, moving, coefs, targets[m])
-	if err != nil {
-		return err
-	}
 	for i, row := range losses {
 		l.note(c, c.Step+i, m, row)
 	}
-	c.Step += n
+	c.Step += len(losses) // of a chunk that was cancelled some steps are taken
+	if err != nil {
+		return err
+	}
 	l.judge(c)
 	return nil
 }

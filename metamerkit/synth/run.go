@@ -19,29 +19,26 @@ func (u *Unit) Target(images *tensors.Tensor) (t *tensors.Tensor, err error) {
 
 // Steps takes len(coefs) steps, at most ChunkSteps, and returns the losses before
 // each of them, [len(coefs)][B]. State's tensors are donated: it holds new ones
-// afterwards. ctx is looked at before the call only; one call is short.
-func (u *Unit) Steps(ctx context.Context, st *State, active []bool, coefs [][numCoefficients]float32, target *tensors.Tensor) ([][]float32, error) {
+// afterwards. Cancelling ctx ends it between steps (in a loop, before the call) with
+// ctx's error and the losses of those steps that were taken.
+func (u *Unit) Steps(ctx context.Context, st *State, active []bool, coefs [][numCoefficients]float32, target *tensors.Tensor) (losses [][]float32, err error) {
 	if len(coefs) == 0 || len(coefs) > ChunkSteps {
 		panic(fmt.Sprintf("synth: Steps of %d, expected 1 to %d", len(coefs), ChunkSteps))
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	var losses [][]float32
-	err := exceptions.TryCatch[error](func() {
-		if u.cfg.Loops {
+	err = exceptions.TryCatch[error](func() {
+		if u.cfg.Loops && ctx.Err() == nil {
 			losses = u.loop(st, active, coefs, target)
 			return
 		}
-		for i := range coefs {
-			if ctx.Err() != nil {
-				panic(ctx.Err())
-			}
+		for i := 0; i < len(coefs) && ctx.Err() == nil; i++ {
 			losses = append(losses, u.single(st, active, coefs[i], target))
 		}
 	})
 	if err != nil {
 		return nil, fmt.Errorf("synth: a step of %s: %w", u.Name, err)
+	}
+	if len(losses) < len(coefs) {
+		return losses, ctx.Err()
 	}
 	return losses, nil
 }

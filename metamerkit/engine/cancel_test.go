@@ -1,0 +1,74 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/backend"
+	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/runs"
+	"github.com/ensemble-metamers/metamers/metamerkit/synth"
+)
+
+// after is cancelled once it was asked left times.
+type after struct {
+	context.Context
+	left *int
+}
+
+func (a after) Err() error {
+	if *a.left--; *a.left < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// A run that is cancelled between any two steps, also within a chunk, goes on from
+// the very step and ends bit-equal.
+func TestCancelWithinChunk(t *testing.T) {
+	set := cifar(t, "cifar10:2")
+	e := New(backendtest.Open(t, backend.Go))
+	for _, schedule := range metamer.Schedules {
+		recipe := metamer.Recipe{Models: members("resnet2b", "resnet4b"), Stage: "late", Steps: 14, Schedule: metamer.Schedule{Kind: schedule}, Optimizer: metamer.Optimizer{Name: "momentum"}}
+		whole := pixels(t, e, Request{Recipe: recipe, Images: set})
+		for left := 1; left <= 13; left += 3 {
+			store, err := runs.Open(t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := left
+			_, err = e.Synthesize(after{context.Background(), &n}, Request{Recipe: recipe, Images: set, Store: store})
+			if !errors.Is(err, context.Canceled) {
+				t.Fatalf("%s, %d: %v", schedule, left, err)
+			}
+			if d := worst(whole, pixels(t, e, Request{Recipe: recipe, Images: set, Store: store})); d != 0 {
+				t.Errorf("%s, cancelled when asked %d times (%v): the resumed run differs by %g", schedule, left, err, d)
+			}
+		}
+	}
+}
+
+// A batch that cannot fit is refused before anything is allocated, with one that can.
+func TestTooLittleMemory(t *testing.T) {
+	cifar(t, "cifar10:1") // the weights are there, or skip
+	e := New(backendtest.Open(t, backend.Go))
+	s, err := e.subject("resnet56", "late", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = enoughMemory([]synth.Subject{s}, metamer.Recipe{Batch: 1 << 30, Images: metamer.ImageRef{Size: 32}})
+	if err == nil {
+		t.Fatal("a thousand million images in one batch are accepted")
+	}
+	for _, want := range []string{"resnet56_cifar10", "1073741824 images", "MB are free", "use a batch of at most"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("does not say %q: %v", want, err)
+		}
+	}
+	if err := enoughMemory([]synth.Subject{s}, metamer.Recipe{Batch: 1, Images: metamer.ImageRef{Size: 32}}); err != nil {
+		t.Errorf("one image: %v", err)
+	}
+}
