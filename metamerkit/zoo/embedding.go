@@ -59,5 +59,7 @@ func ZeroShot(n *Net, classes [][]float32, scale float64) (*Net, error) {
 		}
 		return stage.Mark(block.LinearNoBias(block.At(s, "zero_shot"), x, k), "logits")
 	}
-	return &Net{Forward: forward, Weights: weights}, nil
+	shot := *n
+	shot.Forward, shot.Weights = forward, weights
+	return &shot, nil
 }
