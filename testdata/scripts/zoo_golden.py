@@ -6,15 +6,16 @@ Each table of zoo/<family>.toml is one golden file:
 
     [resnet14t]                         # name of the golden file
     library = "timm"                    # or "torchvision"
-    arch = "resnet14t"                  # a constructor of that library
+    arch = "resnet14t"                  # a model of that library, or module:function
     args = {img_size = 64}              # its keyword arguments (lists become tuples)
     config = {layers = [1, 1, 1, 1]}    # the card's config, for the family in Go
     size = 64                           # pixels a side
+    depthwise = 1.8                     # factor of depthwise kernels, where activations vanish without
     early = ["layer1", "layer1.0.act3", "relu"]
 
 A stage names the layer in Go, the module in Python and what to do with it:
 "relu" (the module is the ReLU that the layer ends in: its gradient passes unchanged),
-"input" (the module's input instead of its output), "nhwc" (it is NHWC already; any other
+"relu=a,b" (so do these modules'), "input" (the module's input instead of its output), "nhwc" (it is NHWC already; any other
 rank-4 activation is taken as NCHW). Files hold NHWC.
 
 Weights and images come from a formula that zootest/formula.go repeats bit for bit, so
@@ -22,6 +23,7 @@ that neither is in the files; nor are whole activations and gradients: at most S
 elements of each, at indices that the formula gives, and the norm of the whole per image.
 """
 import argparse
+import importlib
 import json
 import pathlib
 import tomllib
@@ -56,7 +58,7 @@ def uniform(key, n):
     return (bits(key, n) >> np.uint64(11)).astype(np.float64) * 2.0 ** -52 - 1
 
 
-def weight(key, shape):
+def weight(key, shape, depthwise):
     """The tensor called key of a state dict, in PyTorch's layout."""
     shape, last = tuple(shape), key.rsplit(".", 1)[-1]
     u = uniform(key, int(np.prod(shape, dtype=np.int64)))
@@ -67,7 +69,7 @@ def weight(key, shape):
     elif len(shape) <= 1:
         w = .1 * u
     elif len(shape) == 4 and not position(key):
-        w = u * np.sqrt(6 / np.prod(shape[1:], dtype=np.float64))
+        w = u * (np.sqrt(6 / np.prod(shape[1:], dtype=np.float64)) * (depthwise if shape[1] == 1 else 1))
     elif len(shape) == 2 and not position(key):
         w = u * np.sqrt(3 / float(shape[1]))
     else:
@@ -90,23 +92,29 @@ def pixels(size):
     return nchw(images), nchw(start)
 
 
-def tuples(v):
+def values(v):
+    """Lists as tuples, and "module:name" as what it names."""
+    if isinstance(v, str) and ":" in v:
+        module, name = v.split(":")
+        return getattr(importlib.import_module(module), name)
     if isinstance(v, list):
-        return tuple(map(tuples, v))
-    return {k: tuples(e) for k, e in v.items()} if isinstance(v, dict) else v
+        return tuple(map(values, v))
+    return {k: values(e) for k, e in v.items()} if isinstance(v, dict) else v
 
 
 def build(spec):
-    args = {k: tuples(v) for k, v in spec.get("args", {}).items()}
-    if spec["library"] == "timm":
-        import timm as library
+    args = {k: values(v) for k, v in spec.get("args", {}).items()}
+    library = importlib.import_module(spec["library"])
+    module, _, function = spec["arch"].partition(":")
+    if function:
+        net = getattr(importlib.import_module(module), function)(**args)
+    elif spec["library"] == "timm":
         net = library.create_model(spec["arch"], pretrained=False, **args)
     else:
-        import torchvision as library
         net = library.models.get_model(spec["arch"], weights=None, **args)
     net.eval().requires_grad_(False)
     state = net.state_dict()
-    new = {k: weight(k, v.shape) if v.is_floating_point() else v for k, v in state.items()}
+    new = {k: weight(k, v.shape, spec.get("depthwise", 1)) if v.is_floating_point() else v for k, v in state.items()}
     net.load_state_dict(new, strict=True)
     return net, f"{spec['library']} {library.__version__}"
 
@@ -118,23 +126,25 @@ class Pass(torch.nn.Module):
 
 
 def tap(net, path, how, pixels, passing):
-    """The activation of a module for pixels in [0,1], NHWC."""
-    got, parent, _, name = [], *path.rpartition(".")
-    module, parent = net.get_submodule(path), net.get_submodule(parent)
-    if "relu" in how:
-        if not isinstance(module, torch.nn.ReLU):
-            raise SystemExit(f"{path} is a {type(module).__name__}, no ReLU")
-    swap = Pass() if passing and "relu" in how else module
-    setattr(parent, name, swap)
-    hook = swap.register_forward_hook(lambda m, i, o: got.append(i[0] if "input" in how else o))
+    """The activation of a module for pixels in [0,1], NHWC, and the logits."""
+    got = []
+    relus = [p for h in how if h.startswith("relu") for p in (h.partition("=")[2] or path).split(",")]
+    modules = {p: net.get_submodule(p) for p in relus}
+    for p, m in modules.items():
+        if not isinstance(m, torch.nn.ReLU):
+            raise SystemExit(f"{p} is a {type(m).__name__}, no ReLU")
+        if passing:
+            net.set_submodule(p, Pass())
+    keep = lambda m, i, o: got.append((i[0] if "input" in how else o).clone())
+    hook = net.get_submodule(path).register_forward_hook(keep)
     mean, std = (torch.tensor(v, dtype=torch.float32).view(1, 3, 1, 1) for v in (MEAN, STD))
     logits = net((pixels - mean) / std)
     hook.remove()
-    setattr(parent, name, module)
+    for p, m in modules.items():
+        net.set_submodule(p, m)
     if len(got) != 1:
         raise SystemExit(f"{path} ran {len(got)} times, expected once")
-    a = got[0].clone()
-    return (a.permute(0, 2, 3, 1) if a.dim() == 4 and "nhwc" not in how else a), logits
+    return (got[0].permute(0, 2, 3, 1) if got[0].dim() == 4 and "nhwc" not in how else got[0]), logits
 
 
 def sample(key, t):
@@ -161,7 +171,7 @@ def golden(name, family, spec, out):
         data |= sample("activation." + stage, target) | sample("gradient." + stage, grad.permute(0, 2, 3, 1))
         data["loss." + stage] = loss.detach()
     data |= sample("logits", logits)
-    meta = dict(family=family, config=json.dumps(spec.get("config", {})), size=str(spec["size"]),
+    meta = dict(family=family, config=json.dumps(spec.get("config", {})), size=str(spec["size"]), depthwise=str(spec.get("depthwise", 1)),
                 layers=json.dumps(layers), shapes=json.dumps(shapes), arch=spec["arch"],
                 args=json.dumps(spec.get("args", {})), reference=version, torch=torch.__version__)
     path = out / f"{name}.safetensors"

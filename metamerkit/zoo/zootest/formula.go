@@ -44,7 +44,9 @@ func uniform(key string) func(i int) float64 {
 // dict, of the given shape in PyTorch's layout: kernels and matrices uniform with
 // a width that keeps the activations' size, gains and variances about 1, layer
 // scales about a half, biases and means small, positions and tokens up to a half.
-func Weight(key string, shape []int) []float32 {
+// depthwise widens depthwise kernels, which in some networks stand between layers that
+// shrink; it is 1 otherwise.
+func Weight(key string, shape []int, depthwise float64) []float32 {
 	n := 1
 	for _, d := range shape {
 		n *= d
@@ -61,6 +63,9 @@ func Weight(key string, shape []int) []float32 {
 		width = 0.1
 	case len(shape) == 4 && !position:
 		width = math.Sqrt(6 / float64(n/shape[0]))
+		if shape[1] == 1 {
+			width *= depthwise
+		}
 	case len(shape) == 2 && !position:
 		width = math.Sqrt(3 / float64(shape[1]))
 	}
@@ -91,9 +96,9 @@ func pixels(size int) (images, start []float32) {
 	return images, start
 }
 
-// Open sets a card's family up with weights by the formula, by way of a file, so
+// Open sets a card's family up with weights by the formula (see Weight), by way of a file, so
 // that the reader and its layout rules are tested too.
-func Open(t testing.TB, c *card.Card) *zoo.Net {
+func Open(t testing.TB, c *card.Card, depthwise float64) *zoo.Net {
 	t.Helper()
 	forward, err := zoo.Build(c)
 	if err != nil {
@@ -107,7 +112,7 @@ func Open(t testing.TB, c *card.Card) *zoo.Net {
 	for _, path := range slices.Sorted(maps.Keys(want)) {
 		key := strings.ReplaceAll(strings.TrimPrefix(path, "/"), "/", ".")
 		dims := pytorch(key, want[path])
-		all = append(all, weights.Tensor{Name: key, Shape: dims, Float: Weight(key, dims)})
+		all = append(all, weights.Tensor{Name: key, Shape: dims, Float: Weight(key, dims, depthwise)})
 	}
 	file := filepath.Join(t.TempDir(), "weights.safetensors")
 	if err := weights.WriteSafetensors(file, all, nil); err != nil {

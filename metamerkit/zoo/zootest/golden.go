@@ -35,6 +35,7 @@ type Golden struct {
 	Reference    string            // library and version
 	Layers       map[string]string // stage → layer
 	Card         *card.Card
+	depthwise    float64 // of Weight
 	f            *weights.File
 }
 
@@ -53,6 +54,12 @@ func Read(path string) (*Golden, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: size: %w", path, err)
 	}
+	g.depthwise = 1
+	if d := m["depthwise"]; d != "" {
+		if g.depthwise, err = strconv.ParseFloat(d, 64); err != nil {
+			return nil, fmt.Errorf("%s: depthwise: %w", path, err)
+		}
+	}
 	g.Card = &card.Card{Name: m["arch"], Family: g.Family, Config: json.RawMessage(m["config"]), Input: card.Input{
 		Size: size, Mean: [3]float64{.485, .456, .406}, Std: [3]float64{.229, .224, .225}}}
 	return g, nil
@@ -62,7 +69,7 @@ func Read(path string) (*Golden, error) {
 // one backend.
 func (gold *Golden) Test(t *testing.T, b *backend.Backend) (e Errors) {
 	t.Helper()
-	net, in := Open(t, gold.Card), gold.Card.Input
+	net, in := Open(t, gold.Card, gold.depthwise), gold.Card.Input
 	images, start := pixels(in.Size)
 	layers := make([]string, 0, 4)
 	for _, s := range metamer.Stages {
