@@ -65,25 +65,54 @@ func expand(spec []string) (files []string, err error) {
 // do with PIL images. Transparent pixels are composited over white. The result is
 // [size,size,3].
 func Decode(path string, size int, filter string) ([]float32, error) {
+	return Transform{Size: size, Filter: filter}.Decode(path)
+}
+
+// Transform says how a file becomes the image that a model is evaluated on, as
+// timm's evaluation transform does: the shorter side is resized to Size/Crop,
+// rounded down, and the centre of Size² is cut out.
+type Transform struct {
+	Size   int     // pixels a side
+	Crop   float64 // share that the cut keeps, above 0 and at most 1; 0: 1
+	Filter string  // bicubic (default) | bilinear, antialiased
+}
+
+// Decode reads a JPEG or PNG file. JPEG is decoded as PIL (libjpeg) does, with its
+// weighted chroma and its conversion of colours; CMYK becomes RGB as there. The
+// orientation that a camera noted beside the image is not applied, as PIL's open
+// and timm do not. Transparent pixels are composited over white. The result is
+// [Size,Size,3].
+func (t Transform) Decode(path string) ([]float32, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("images: %w", err)
 	}
 	defer f.Close()
-	return decode(path, f, size, filter)
+	return t.decode(path, f)
 }
 
-// DecodeBytes is Decode for a file that is in memory; path names it in errors.
+// DecodeBytes is the function Decode for a file that is in memory; path names it in
+// errors.
 func DecodeBytes(path string, data []byte, size int, filter string) ([]float32, error) {
-	return decode(path, bytes.NewReader(data), size, filter)
+	return Transform{Size: size, Filter: filter}.decode(path, bytes.NewReader(data))
 }
 
-func decode(path string, f io.ReadSeeker, size int, filter string) ([]float32, error) {
-	if filter == "" {
-		filter = "bicubic"
+func (t Transform) decode(path string, f io.ReadSeeker) ([]float32, error) {
+	if t.Filter == "" {
+		t.Filter = "bicubic"
 	}
-	if !slices.Contains(Filters, filter) {
-		return nil, fmt.Errorf("images: %w", metamer.Unknown("filter", filter, Filters))
+	if !slices.Contains(Filters, t.Filter) {
+		return nil, fmt.Errorf("images: %w", metamer.Unknown("filter", t.Filter, Filters))
+	}
+	if t.Crop == 0 {
+		t.Crop = 1
+	}
+	if !(t.Crop > 0 && t.Crop <= 1) {
+		return nil, fmt.Errorf("images: crop %v, expected a share above 0 and at most 1", t.Crop)
+	}
+	scale := int(float64(t.Size) / t.Crop)
+	if t.Size < 1 || scale > 1<<14 {
+		return nil, fmt.Errorf("images: a centre of %d² out of a side of %d, expected 1 to %d pixels", t.Size, scale, 1<<14)
 	}
 	c, _, err := image.DecodeConfig(f)
 	if err != nil {
@@ -99,7 +128,7 @@ func decode(path string, f io.ReadSeeker, size int, filter string) ([]float32, e
 	if err != nil {
 		return nil, fmt.Errorf("images: %s is damaged: %w", path, err)
 	}
-	return fit(rgb(m), size, filter), nil
+	return fit(rgb(m), scale, t.Size, t.Filter), nil
 }
 
 // raster is 8-bit RGB.
@@ -108,8 +137,16 @@ type raster struct {
 	pix  []uint8 // [h,w,3]
 }
 
-// rgb composites over white.
+// rgb brings an image to 8-bit RGB: JPEG as PIL does, transparent pixels over white.
 func rgb(m image.Image) raster {
+	switch m := m.(type) {
+	case *image.YCbCr:
+		return yccToRGB(m)
+	case *image.CMYK:
+		return cmykToRGB(m)
+	case *image.Gray:
+		return grayToRGB(m)
+	}
 	b := m.Bounds()
 	r := raster{b.Dx(), b.Dy(), make([]uint8, 0, b.Dx()*b.Dy()*3)}
 	for y := b.Min.Y; y < b.Max.Y; y++ {

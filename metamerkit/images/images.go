@@ -60,6 +60,9 @@ func (s *Set) SHA256() string {
 type Options struct {
 	Size   int    // pixels a side; 0: 32 for cifar10, 224 for files
 	Filter string // bicubic (default) | bilinear
+	// Crop is the share of the resized image that the centre crop keeps (of files; see
+	// Transform); 0: 1, all of the shorter side.
+	Crop float64
 }
 
 // Open reads an image set: "cifar10" (the test images), "cifar10:16" (the first
@@ -100,7 +103,7 @@ func Open(spec []string, o Options) (*Set, error) {
 		s.Name = fmt.Sprintf("%d files", len(files))
 	}
 	for _, f := range files {
-		p, err := Decode(f, o.Size, o.Filter)
+		p, err := Transform{o.Size, o.Crop, o.Filter}.Decode(f)
 		if err != nil {
 			return nil, err
 		}

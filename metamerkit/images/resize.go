@@ -10,14 +10,14 @@ import "math"
 // precision is the number of fraction bits of PIL's weights for 8-bit images.
 const precision = 32 - 8 - 2
 
-// fit resizes the shorter side to size, keeping the ratio (the longer side is
-// truncated as torchvision does), and crops the centre.
-func fit(r raster, size int, filter string) []float32 {
-	w, h := size, size
+// fit resizes the shorter side to scale, keeping the ratio (the longer side is
+// truncated as torchvision does), and crops size² out of the centre.
+func fit(r raster, scale, size int, filter string) []float32 {
+	w, h := scale, scale
 	if r.w <= r.h {
-		h = size * r.h / r.w
+		h = scale * r.h / r.w
 	} else {
-		w = size * r.w / r.h
+		w = scale * r.w / r.h
 	}
 	if r.h > 2*r.w && h < r.h { // as Pillow 13.0.0 orders its passes (measured)
 		r = rows(columns(r, h, filter), w, filter)
