@@ -34,6 +34,7 @@ type cli struct {
 	Eval        evalCmd        `cmd:"" help:"Measure runs: recognizability, success, similarity distributions and more."`
 	Models      modelsCmd      `cmd:"" help:"List, show or check models."`
 	Data        dataCmd        `cmd:"" help:"Download data sets."`
+	Classify    classifyCmd    `cmd:"" help:"Say what models see in images, with probabilities."`
 	Runs        runsCmd        `cmd:"" help:"List, show or remove runs."`
 	Activations activationsCmd `cmd:"" help:"Write a model's activations of images to an .npz file."`
 	Engine      engineCmd      `cmd:"" help:"The engine that notebooks share: serve, status, stop."`

@@ -46,7 +46,8 @@ type Weights struct {
 	Hub      string `json:"hub,omitempty"`      // a repository of the Hugging Face hub, such as timm/resnet50.a1_in1k
 	Revision string `json:"revision,omitempty"` // of that repository
 	// HubFile is the file's name in the repository where it is another file of the same
-	// model than File, to which SHA256 does not apply: pulling it pins its sum.
+	// model than File, to which SHA256 does not apply: pulling it pins its sum. Empty:
+	// the file is the same, there called model.safetensors if it is safetensors.
 	HubFile string `json:"hubFile,omitempty"`
 	URL     string `json:"url,omitempty"` // of the file itself, where it is on no hub
 	// Key is the entry of a checkpoint that holds the state dict where it is not

@@ -25,8 +25,10 @@ type Found struct {
 
 // MissingError reports a model whose weights are not on this machine.
 type MissingError struct {
-	Card   *card.Card
-	Looked []string
+	Card    *card.Card
+	Names   []string // of the file in a data folder
+	Folders []string // the data folders
+	Hub     string   // the hub's cache and the repository in it, "" where the model is on no hub
 }
 
 func (e *MissingError) Error() string {
@@ -34,7 +36,12 @@ func (e *MissingError) Error() string {
 	if e.Card.Weights.Hub == "" && e.Card.Weights.URL == "" {
 		how = fmt.Sprintf("get %s from %s and put it into one of the folders", e.Card.Weights.File, e.Card.Weights.Source)
 	}
-	return fmt.Sprintf("the weights of %s are not here: %s (looked for %s; METAMERS_DATA names further data folders)", e.Card.Name, how, strings.Join(e.Looked, ", "))
+	hub := ""
+	if e.Hub != "" {
+		hub = ", and for " + e.Hub
+	}
+	return fmt.Sprintf("the weights of %s are not here: %s (looked for %s in %s%s; METAMERS_DATA names further data folders)",
+		e.Card.Name, how, strings.Join(e.Names, " or "), strings.Join(e.Folders, ", "), hub)
 }
 
 // generic are names that many models' files have: they say nothing outside a folder
@@ -62,14 +69,14 @@ func Locate(c *card.Card) (Found, error) {
 	if !slices.Contains(generic, w.File) {
 		rel = append(rel, filepath.Join("weights", w.File))
 	}
-	for _, d := range place.Data() {
+	missing.Names, missing.Folders = rel, place.Data()
+	for _, d := range missing.Folders {
 		for _, r := range rel {
 			p := filepath.Join(d, r)
 			if _, err := os.Stat(p); err == nil {
 				want, source := hold(w.SHA256, pin, pinned && pin.Hub == "" || pinned && w.HubFile == "")
 				return Found{p, want, source}, nil
 			}
-			missing.Looked = append(missing.Looked, p)
 		}
 	}
 	if w.Hub != "" {
@@ -86,7 +93,7 @@ func Locate(c *card.Card) (Found, error) {
 			want, source := hold(sum, pin, pinned && pin.Hub == w.Hub)
 			return Found{p, want, source}, nil
 		}
-		missing.Looked = append(missing.Looked, fmt.Sprintf("%s of %s in %s", f.Name, f.Repo, s.Cache))
+		missing.Hub = fmt.Sprintf("%s of %s in %s", f.Name, f.Repo, s.Cache)
 	}
 	return Found{}, missing
 }
@@ -107,9 +114,14 @@ func hold(sum string, pin Pin, applies bool) (want, source string) {
 	return sum, from(sum, "card")
 }
 
+// hubName is the file's name in its repository. Repositories of timm call their
+// weights model.safetensors; a card's file is named after the model.
 func hubName(w card.Weights) string {
-	if w.HubFile != "" {
+	switch {
+	case w.HubFile != "":
 		return w.HubFile
+	case filepath.Ext(w.File) == ".safetensors" && !slices.Contains(generic, w.File):
+		return "model.safetensors"
 	}
 	return w.File
 }

@@ -178,7 +178,10 @@ func TestLockFile(t *testing.T) {
 			t.Errorf("%s: %v, expected %q", text, err, want)
 		}
 	}
-	if _, err := Locate(&card.Card{Name: "a"}); err == nil || !strings.Contains(err.Error(), "models.lock.json") {
+	if err := os.WriteFile(LockPath(), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Locate(&card.Card{Name: "a", Weights: card.Weights{File: "a.pth"}}); err == nil || !strings.Contains(err.Error(), "models.lock.json") {
 		t.Errorf("a damaged lock: %v", err)
 	}
 }

@@ -3,9 +3,9 @@ transform, the mean of each channel (0 to 255) and the top-1 class that PyTorch 
 
     OMP_NUM_THREADS=1 python sample.py ../../../../shared/data
 
-Needs torch 2.11.0, torchvision 0.26.0, timm 1.0.30 and pillow 13.0.0 (libjpeg-turbo 3.2.0), the versions it was made with. No pixel of
+Needs torch 2.11.0, torchvision 0.26.0, timm 1.0.31 and pillow 13.0.0 (libjpeg-turbo 3.2.0), the versions it was made with. No pixel of
 the photographs is in the file. ViT-Ti reads 224 of 248 (crop .9), bicubic; SqueezeNet 1.0 (BGR, 0 to 255 less 104, 117,
-123) 227 of 259 (crop .875), bilinear.
+123) 227 of 256, bilinear.
 """
 import json
 import pathlib
@@ -38,7 +38,7 @@ def squeeze_input(x):
 
 models = {
     "vit": (vit, vit_input, T.Compose([T.Resize(248, T.InterpolationMode.BICUBIC), T.CenterCrop(224)])),
-    "squeezenet": (squeeze, squeeze_input, T.Compose([T.Resize(259, T.InterpolationMode.BILINEAR), T.CenterCrop(227)])),
+    "squeezenet": (squeeze, squeeze_input, T.Compose([T.Resize(256, T.InterpolationMode.BILINEAR), T.CenterCrop(227)])),
 }
 out = {"pillow": PIL.__version__, "torch": torch.__version__, "timm": timm.__version__, "images": {}}
 right = dict.fromkeys(models, 0)

@@ -1,0 +1,227 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/card"
+	"github.com/ensemble-metamers/metamers/metamerkit/engine"
+	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
+	"github.com/ensemble-metamers/metamers/metamerkit/labels"
+	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
+)
+
+type classifyCmd struct {
+	Images  []string `arg:"" help:"Image files, folders, or a set such as cifar10:16 or photos:8." predictor:"images"`
+	Models  []string `required:"" help:"Names of models, separated by commas." predictor:"models"`
+	Top     int      `default:"5" help:"Classes to show for each image."`
+	Labels  string   `help:"Table with a head that names a column file and a column index, separated by tabs: also print accuracy." placeholder:"FILE.tsv" type:"existingfile" predictor:"file"`
+	Classes string   `help:"Class embeddings for models without a classifier, such as CLIP: safetensors with one matrix, a row a class, and the names in its metadata." placeholder:"FILE" type:"existingfile" predictor:"file"`
+	Batch   int      `default:"25" help:"Images at a time."`
+}
+
+func (c *classifyCmd) Help() string {
+	return `Examples:
+  metamers classify dog.jpg --models vit_tiny_patch16_224,resnet20
+  metamers classify photos:16 --models vit_tiny_patch16_224
+  metamers classify imagenet-sample/ --labels imagenet-sample/labels.tsv --models vit_tiny_patch16_224
+
+Each model sees the images as in its own evaluation: the size, crop and filter of its
+card. The file of --classes is written in Python by safetensors.numpy.save_file(
+{"classes": matrix}, FILE, metadata={"names": "\n".join(names), "scale": "100"}).`
+}
+
+// guess is one class of an image.
+type guess struct {
+	Class       int     `json:"class"`
+	Name        string  `json:"name"`
+	Probability float64 `json:"probability"`
+}
+
+// classified is what one model says about all images.
+type classified struct {
+	Model    string            `json:"model"`
+	Images   []string          `json:"images"`
+	Guesses  [][]guess         `json:"guesses"` // an image each, the likeliest first
+	Accuracy map[string]within `json:"accuracy,omitempty"`
+	hits     [2]int
+}
+
+// within is a share with its 95 % interval (Wilson).
+type within struct {
+	Right int     `json:"right"`
+	Of    int     `json:"of"`
+	Share float64 `json:"share"`
+	Low   float64 `json:"low"`
+	High  float64 `json:"high"`
+}
+
+func (c *classifyCmd) Run(ctx context.Context, g *globals) error {
+	if c.Top < 1 || c.Batch < 1 {
+		return fmt.Errorf("top %d and batch %d: expected at least 1", c.Top, c.Batch)
+	}
+	var zero *engine.ZeroShot
+	if c.Classes != "" {
+		var err error
+		if zero, err = readClasses(c.Classes); err != nil {
+			return err
+		}
+	}
+	var truth map[string]int
+	if c.Labels != "" {
+		var err error
+		if truth, err = readLabels(c.Labels); err != nil {
+			return err
+		}
+	}
+	e, err := g.engine()
+	if err != nil {
+		return err
+	}
+	var all []classified
+	for _, name := range c.Models {
+		m, err := zoo.Lookup(name)
+		if err != nil {
+			return err
+		}
+		if m.Classes == 0 && zero == nil {
+			return &engine.NoClassifierError{Card: m}
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		r, err := c.one(e, m, zero, truth)
+		if err != nil {
+			return err
+		}
+		all = append(all, r)
+	}
+	if g.JSON {
+		return json.NewEncoder(os.Stdout).Encode(all)
+	}
+	return printClassified(all)
+}
+
+// one lets a model look at the images.
+func (c *classifyCmd) one(e *engine.Engine, m *card.Card, zero *engine.ZeroShot, truth map[string]int) (r classified, err error) {
+	o := images.Options{Size: m.Input.Size, Filter: m.Input.Filter, Crop: m.Input.Crop}
+	if name, _, _ := strings.Cut(c.Images[0], ":"); name == "cifar10" {
+		o = images.Options{}
+	}
+	set, err := images.Open(c.Images, o)
+	if err != nil {
+		return r, err
+	}
+	if m.Classes > 0 {
+		zero = nil
+	}
+	logits, err := e.Logits(m.Name, set, c.Batch, zero)
+	if err != nil {
+		return r, err
+	}
+	r = classified{Model: m.Name, Images: set.Names}
+	of := 0
+	for i, l := range logits {
+		var top []guess
+		for _, k := range order(l)[:min(max(c.Top, 5), len(l))] {
+			name := labels.Name(m.Labels, k)
+			if zero != nil && k < len(zero.Names) {
+				name = zero.Names[k]
+			}
+			top = append(top, guess{k, name, probability(l, k)})
+		}
+		want, known := truth[set.Names[i]]
+		if truth == nil && set.Labels[i] >= 0 && zero == nil && comparable(set, m) {
+			want, known = set.Labels[i], true
+		}
+		if known {
+			of++
+			for rank, guess := range top[:min(5, len(top))] {
+				if guess.Class == want {
+					r.hits[1]++
+					if rank == 0 {
+						r.hits[0]++
+					}
+				}
+			}
+		} else if truth != nil {
+			return r, fmt.Errorf("%s has no line for the image %s", c.Labels, set.Names[i])
+		}
+		r.Guesses = append(r.Guesses, top[:min(c.Top, len(top))])
+	}
+	if of > 0 {
+		r.Accuracy = map[string]within{}
+		for i, name := range []string{"top-1", "top-5"} {
+			low, high := evaluate.Wilson(r.hits[i], of, 0.95)
+			r.Accuracy[name] = within{r.hits[i], of, float64(r.hits[i]) / float64(of), low, high}
+		}
+	}
+	return r, nil
+}
+
+// comparable says whether a set's own labels are the model's classes.
+func comparable(set *images.Set, m *card.Card) bool {
+	names := labels.Names(m.Labels)
+	return len(names) > 0 && len(names) == len(set.ClassNames)
+}
+
+// order lists the classes, the likeliest first.
+func order(l []float32) []int {
+	out := make([]int, len(l))
+	for i := range out {
+		out[i] = i
+	}
+	slices.SortStableFunc(out, func(a, b int) int {
+		switch {
+		case l[a] > l[b]:
+			return -1
+		case l[a] < l[b]:
+			return 1
+		}
+		return 0
+	})
+	return out
+}
+
+// probability is the softmax of class k.
+func probability(l []float32, k int) float64 {
+	sum := 0.0
+	for _, v := range l {
+		sum += math.Exp(float64(v) - float64(l[k]))
+	}
+	return 1 / sum
+}
+
+func printClassified(all []classified) error {
+	for i, name := range all[0].Images {
+		fmt.Println(name)
+		w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+		for _, r := range all {
+			for k, g := range r.Guesses[i] {
+				model := r.Model
+				if k > 0 {
+					model = ""
+				}
+				fmt.Fprintf(w, "  %s\t%5.1f %%\t%s\n", model, 100*g.Probability, g.Name)
+			}
+		}
+		if err := w.Flush(); err != nil {
+			return err
+		}
+	}
+	for _, r := range all {
+		for _, name := range []string{"top-1", "top-5"} {
+			if a, ok := r.Accuracy[name]; ok {
+				fmt.Printf("%s %s: %d of %d right, %.1f %% (95 %% interval %.1f to %.1f)\n", r.Model, name, a.Right, a.Of, 100*a.Share, 100*a.Low, 100*a.High)
+			}
+		}
+	}
+	return nil
+}
