@@ -30,25 +30,27 @@ func golden(f *figures.Figure, err error) {
 		fmt.Println(err)
 		return
 	}
-	base := filepath.Join("testdata", f.Name)
+	fmt.Println(compare(filepath.Join("testdata", f.Name), fmt.Sprintf("%s, %.0f × %.0f points", f.Title, f.Width.Points(), f.Height.Points()), got))
+}
+
+// compare says whether a PNG is the golden image base.png.
+func compare(base, what string, got []byte) string {
 	if *update {
-		fmt.Println(os.WriteFile(base+".png", got, 0o644))
-		return
+		return fmt.Sprint(os.WriteFile(base+".png", got, 0o644))
 	}
 	want, err := os.ReadFile(base + ".png")
 	if err != nil {
-		fmt.Println(err)
-		return
+		return err.Error()
 	}
 	same, err := cmpimg.Equal("png", got, want)
 	if err == nil && same {
-		fmt.Printf("%s, %.0f × %.0f points: as %s.png\n", f.Title, f.Width.Points(), f.Height.Points(), base)
-		return
+		return fmt.Sprintf("%s: as %s.png", what, base)
 	}
-	fmt.Printf("%s differs from %s.png (%v): see %s.got.png and %[2]s.diff.png\n", f.Title, base, err, base)
+	said := fmt.Sprintf("%s differs from %s.png (%v): see %[2]s.got.png and %[2]s.diff.png", what, base, err)
 	if err := leave(base, got, want); err != nil {
-		fmt.Println(err)
+		return said + ": " + err.Error()
 	}
+	return said
 }
 
 // leave writes what was drawn, and the difference.
