@@ -15,10 +15,16 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
-// Every card of a model of timm's has just its parameters, by name and shape, and
+// Every card of a model of timm's or torchvision's has just its parameters, by name and shape, and
 // its stages are layers of it, in order. No weights are needed for that.
 func TestParameters(t *testing.T) {
-	data, err := os.ReadFile("../../../testdata/golden/parameters_timm.json")
+	for _, file := range []string{"timm", "cnn"} {
+		t.Run(file, func(t *testing.T) { parameters(t, "../../../testdata/golden/parameters_"+file+".json") })
+	}
+}
+
+func parameters(t *testing.T, file string) {
+	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +52,7 @@ func TestParameters(t *testing.T) {
 				t.Fatal(err)
 			}
 			if sum := digest(have); len(have) != want.Tensors || sum != want.SHA256 {
-				t.Errorf("%d parameters with the sum %s, timm has %d with %s", len(have), sum, want.Tensors, want.SHA256)
+				t.Errorf("%d parameters with the sum %s, the reference has %d with %s", len(have), sum, want.Tensors, want.SHA256)
 			}
 			layers, err := (&zoo.Net{Forward: forward}).Layers(c.Input)
 			if err != nil {

@@ -9,16 +9,18 @@ package vgg
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/stage"
+	"github.com/ensemble-metamers/metamers/metamerkit/weights"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo/block"
 )
 
-func init() { zoo.RegisterPyTorch("vgg", newForward) }
+func init() { zoo.RegisterPyTorch("vgg", newForward, torchvision) }
 
 // config is what a card of this family says.
 type config struct {
@@ -68,4 +70,28 @@ func (c config) forward(s *model.Scope, x *Node) *Node {
 	x = block.Window{K: 1}.Conv(block.At(s, "pre_logits.fc2"), x, 4096)
 	x = stage.MarkReLU(x, "fc7")
 	return stage.Mark(block.Linear(block.At(s, "head.fc"), ReduceMean(x, 1, 2), c.Classes), "logits")
+}
+
+// torchvision renames the classifier of torchvision's files (and of those made with
+// it), three matrices over the 7×7 pixels flattened, to timm's convolutions.
+func torchvision(all map[string]*weights.Tensor) (map[string]*weights.Tensor, error) {
+	if _, ok := all["classifier.0.weight"]; !ok {
+		return all, nil
+	}
+	out := map[string]*weights.Tensor{}
+	for key, t := range all {
+		for from, to := range map[string]string{"classifier.0.": "pre_logits.fc1.", "classifier.3.": "pre_logits.fc2.", "classifier.6.": "head.fc."} {
+			if rest, ok := strings.CutPrefix(key, from); ok {
+				key = to + rest
+			}
+		}
+		side := map[string]int{"pre_logits.fc1.weight": 7, "pre_logits.fc2.weight": 1}[key]
+		if side > 0 && len(t.Shape) == 2 && t.Shape[1]%(side*side) == 0 {
+			kernel := *t // its elements stand in the same order
+			kernel.Shape = []int{t.Shape[0], t.Shape[1] / (side * side), side, side}
+			t = &kernel
+		}
+		out[key] = t
+	}
+	return out, nil
 }
