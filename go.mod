@@ -8,6 +8,7 @@ require (
 	github.com/goccy/go-yaml v1.19.0
 	github.com/gomlx/compute v0.1.5
 	github.com/gomlx/compute-onnx v0.1.4
+	github.com/gomlx/go-huggingface v0.4.2
 	github.com/gomlx/go-xla v0.4.4
 	github.com/gomlx/gomlx v0.28.5
 	github.com/gomlx/onnx-gomlx v0.5.3
