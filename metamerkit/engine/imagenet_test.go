@@ -1,7 +1,7 @@
 package engine
 
 import (
-	"bufio"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -12,10 +12,11 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
-// ViT-Ti's top-1 on 500 ImageNet photographs (centre crop of 224 from a short side
-// of 256; PyTorch gives 81.7 % on twice as many).
+// Top-1 on 500 ImageNet photographs by each model's own evaluation transform, and
+// the class of each against PyTorch's on PIL's pixels (images/testdata/sample.py).
 func TestImageNetSample(t *testing.T) {
 	if testing.Short() {
 		t.Skip("500 images are too many for -short")
@@ -27,50 +28,66 @@ func TestImageNetSample(t *testing.T) {
 	if err != nil {
 		t.Skipf("no ImageNet sample here: %v", err)
 	}
-	set := sample(t, list)
-	e := New(backendtest.Open(t, backend.XLA))
-	acts, _, err := e.Activations("vit_tiny_patch16_224", []string{"logits"}, set, 50)
-	if err != nil {
-		t.Skipf("no weights here: %v", err)
-	}
-	hits := 0
-	for i, a := range acts[0] {
-		if argmax(a) == set.Labels[i] {
-			hits++
-		}
-	}
-	t.Logf("top-1: %d of %d", hits, set.Len())
-	if hits*100 < 80*set.Len() {
-		t.Errorf("top-1 is %d of %d, expected at least 80 %%", hits, set.Len())
-	}
-}
-
-// sample reads the images that a labels.tsv lists: file, wnid, index, name.
-func sample(t *testing.T, list string) *images.Set {
-	t.Helper()
-	f, err := os.Open(list)
+	labels := map[string]string{}
+	text, err := os.ReadFile(list)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	set := &images.Set{Name: "imagenet-sample", Size: 224}
-	lines := bufio.NewScanner(f)
-	lines.Scan() // the header
-	for lines.Scan() {
-		fields := strings.Split(lines.Text(), "\t")
-		label, err := strconv.Atoi(fields[2])
-		if err != nil {
-			t.Fatalf("%s: %v", list, err)
-		}
-		pixels, err := images.Decode(filepath.Join(filepath.Dir(list), fields[0]), 256, "bicubic")
-		if err != nil {
-			t.Fatal(err)
-		}
-		for y := range 224 {
-			from := ((y+16)*256 + 16) * 3
-			set.Pixels = append(set.Pixels, pixels[from:from+224*3]...)
-		}
-		set.Names, set.Labels = append(set.Names, fields[0]), append(set.Labels, label)
+	for line := range strings.Lines(string(text)) {
+		f := strings.Split(line, "\t")
+		labels[strings.TrimSuffix(f[0], filepath.Ext(f[0]))] = f[2]
 	}
-	return set
+	var torch struct {
+		Images map[string]map[string]struct{ Class int }
+		Right  map[string]int
+	}
+	if text, err = os.ReadFile("../images/testdata/sample.json"); err == nil {
+		err = json.Unmarshal(text, &torch)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := New(backendtest.Open(t, backend.XLA))
+	for _, m := range []struct {
+		name, key string
+		least     float64 // percent
+	}{{"vit_tiny_patch16_224", "vit", 80}, {"squeezenet1_0.deepcompression", "squeezenet", 61}} {
+		t.Run(m.key, func(t *testing.T) {
+			c, err := zoo.Lookup(m.name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Locate(c); err != nil {
+				t.Skip(err)
+			}
+			set, err := images.Open([]string{filepath.Dir(list)}, images.Options{Size: c.Input.Size, Crop: c.Input.Crop, Filter: c.Input.Filter})
+			if err != nil {
+				t.Fatal(err)
+			}
+			logits, err := e.Logits(m.name, set, 50, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			right, changed := 0, 0
+			for i, l := range logits {
+				got := argmax(l)
+				if want := labels[set.Names[i]]; want == "" {
+					t.Fatalf("%s has no label", set.Names[i])
+				} else if strconv.Itoa(got) == want {
+					right++
+				}
+				if w := torch.Images[set.Names[i]+".JPEG"][m.key]; got != w.Class {
+					changed++
+					t.Logf("%s is %d, by PyTorch %d", set.Names[i], got, w.Class)
+				}
+			}
+			t.Logf("top-1: %d of %d (PyTorch on PIL's pixels: %d); %d classes differ", right, set.Len(), torch.Right[m.key], changed)
+			if float64(right) < m.least/100*float64(set.Len()) {
+				t.Errorf("top-1 is %d of %d, expected at least %v %%", right, set.Len(), m.least)
+			}
+			if float64(changed) > 0.005*float64(set.Len()) {
+				t.Errorf("%d of %d classes differ from PyTorch's, expected at most .5 %%", changed, set.Len())
+			}
+		})
+	}
 }

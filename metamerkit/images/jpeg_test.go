@@ -99,7 +99,7 @@ func TestSampleAgainstPIL(t *testing.T) {
 	if err := json.Unmarshal(text, &want); err != nil || len(want.Images) != 500 {
 		t.Fatalf("%d images: %v", len(want.Images), err)
 	}
-	transforms := map[string]Transform{"vit": {224, 0.9, "bicubic"}, "squeezenet": {227, 0.875, "bilinear"}}
+	transforms := map[string]Transform{"vit": {224, 0.9, "bicubic"}, "squeezenet": {227, 227.0 / 256, "bilinear"}}
 	var most float64
 	for name, w := range want.Images {
 		for key, tr := range transforms {
