@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -76,7 +77,7 @@ func (r *runCommand) Run() error {
 		return err
 	}
 	defer life.Close()
-	interp, err := gonb.New(gonb.Options{Self: self, Tools: places.Tools, Go: goCommand, Checkout: checkout, Programs: places.Programs, Life: life})
+	interp, err := gonb.New(gonb.Options{Self: self, Tools: places.Tools, Go: goCommand, Checkout: checkout, Programs: places.Programs, Engine: places.Engine, Life: life})
 	if err != nil {
 		return err
 	}
@@ -104,6 +105,9 @@ func (r *runCommand) Run() error {
 		}
 	}()
 	go watchParent(s.Stop)
+	ctx, letGo := context.WithCancel(context.Background())
+	defer letGo()
+	go hold(ctx)
 	s.Wait()
 	interp.Close()
 	life.Close()

@@ -55,14 +55,7 @@ func (c *engineServeCmd) Run(ctx context.Context, g *globals) error {
 
 // client is one of the engine that runs; it starts none.
 func (g *globals) client() (*remote.Client, error) {
-	if a := os.Getenv("METAMERS_ENGINE"); a != "" {
-		return remote.Dial(a, os.Getenv("METAMERS_ENGINE_TOKEN"))
-	}
-	dir, err := remote.Dir(g.Backend)
-	if err != nil {
-		return nil, err
-	}
-	return remote.Dial(remote.Address(dir), "")
+	return remote.Options{Backend: g.Backend}.Client()
 }
 
 type engineStatusCmd struct{}

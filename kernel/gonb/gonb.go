@@ -32,6 +32,7 @@ type Options struct {
 	Go       string // the go command
 	Checkout string // the module that cells import
 	Programs string // folder of the cache of built programs
+	Engine   string // the command metamers, which cells start an engine with
 	Life     *lifeline.Lifeline
 }
 
@@ -133,6 +134,9 @@ func (in *Interpreter) start() (*backend, error) {
 		channel.SocketEnv+"="+in.socketPath(),
 		shim.GoEnv+"="+in.o.Go, shim.ToolsEnv+"="+in.o.Tools, shim.CheckoutEnv+"="+in.o.Checkout, shim.CacheEnv+"="+in.o.Programs,
 	)
+	if os.Getenv("METAMERS_PROGRAM") == "" {
+		cmd.Env = append(cmd.Env, "METAMERS_PROGRAM="+in.o.Engine)
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	errc := make(chan error)
 	go func() {

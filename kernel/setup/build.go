@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 )
@@ -61,7 +62,10 @@ func Build(checkout string, l Layout) error {
 			return err
 		}
 	}
-	if err := step("building the kernel", func() error { return buildKernel(checkout, l) }); err != nil {
+	if err := step("building the kernel", func() error { return build(checkout, l.Kernel, nil, "./kernel") }); err != nil {
+		return err
+	}
+	if err := step("building the engine", func() error { return buildEngine(checkout, l) }); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(l.Programs, 0o700); err != nil {
@@ -98,25 +102,41 @@ func buildTools(checkout string, l Layout, module string) error {
 	return nil
 }
 
-func buildKernel(checkout string, l Layout) error {
-	if err := os.MkdirAll(filepath.Dir(l.Kernel), 0o755); err != nil {
+// build makes a program of the checkout.
+func build(checkout, target string, env []string, pkg string) error {
+	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
 		return err
 	}
 	// The go command looks whether the target is up to date; renamed into place
-	// only when it was made anew, because kernels may run from it.
-	next := l.Kernel + ".next"
-	if err := run(checkout, nil, "go", "build", "-ldflags=-s -w", "-o", next, "./kernel"); err != nil {
+	// only when it was made anew, because it may be running.
+	next := target + ".next"
+	if err := run(checkout, env, "go", "build", "-ldflags=-s -w", "-o", next, pkg); err != nil {
 		return err
 	}
-	if same(next, l.Kernel) {
+	if same(next, target) {
 		return nil
 	}
-	tmp := l.Kernel + ".tmp"
+	tmp := target + ".tmp"
 	os.Remove(tmp)
 	if err := os.Link(next, tmp); err != nil {
 		return err
 	}
-	return os.Rename(tmp, l.Kernel)
+	return os.Rename(tmp, target)
+}
+
+// buildEngine makes the command metamers, and brings the XLA plugin where one can
+// be used.
+func buildEngine(checkout string, l Layout) error {
+	if err := run(checkout, nil, "make", "--no-print-directory", "setup"); err != nil {
+		return err
+	}
+	// The experiment makes the pure-Go backend several times faster; compilers that
+	// do not know it build without.
+	env := []string{"GOEXPERIMENT=simd"}
+	if runtime.GOARCH != "amd64" || exec.Command("env", "GOEXPERIMENT=simd", "go", "version").Run() != nil {
+		env = nil
+	}
+	return build(checkout, l.Engine, env, "./cmd/metamers")
 }
 
 func same(a, b string) bool {
@@ -150,8 +170,7 @@ import (
 	_ "sync"
 	_ "time"
 
-	_ "` + Module + `/metamerkit/display"
-	_ "` + Module + `/metamerkit/figures"
+	_ "` + Module + `/metamerkit"
 )
 
 func main() {}

@@ -36,6 +36,7 @@ type Layout struct {
 	Root     string // all of it
 	Tools    string // gonb, goimports, gopls
 	Kernel   string // the kernel's executable
+	Engine   string // the command metamers, which holds the engine
 	Programs string // cache of built cells
 	History  string
 	Lab      string // virtual environment with JupyterLab
@@ -82,6 +83,7 @@ func Places(checkout string) (Layout, error) {
 		Root:     root,
 		Tools:    filepath.Join(root, "tools-"+hex.EncodeToString(h.Sum(nil)[:6])),
 		Kernel:   filepath.Join(root, "bin", "metamers-kernel"),
+		Engine:   filepath.Join(root, "bin", "metamers"),
 		Programs: filepath.Join(root, "programs"),
 		History:  filepath.Join(root, "history.jsonl"),
 		Lab:      filepath.Join(root, "lab-"+hex.EncodeToString(lab[:6])),

@@ -124,18 +124,20 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	return st, nil
 }
 
-// Hold keeps the engine alive until ctx ends or the engine does. It returns when the
-// engine has taken note.
-func (c *Client) Hold(ctx context.Context) error {
+// Hold keeps the engine alive until ctx ends or the engine does, which closes ended.
+// It returns when the engine has taken note.
+func (c *Client) Hold(ctx context.Context) (ended <-chan struct{}, err error) {
 	resp, err := c.do(ctx, http.MethodPost, pathHold, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	end := make(chan struct{})
 	go func() {
+		defer close(end)
 		_, _ = io.Copy(io.Discard, resp.Body) // until either side ends it
 		resp.Body.Close()
 	}()
-	return nil
+	return end, nil
 }
 
 // Stop asks the engine to end and waits until nothing answers.

@@ -298,7 +298,8 @@ func TestIdle(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, letGo := context.WithCancel(context.Background())
-	if err := c.Hold(ctx); err != nil {
+	ended, err := c.Hold(ctx)
+	if err != nil {
 		t.Fatal(err)
 	}
 	select {
@@ -307,6 +308,7 @@ func TestIdle(t *testing.T) {
 	case <-time.After(500 * time.Millisecond):
 	}
 	letGo()
+	<-ended
 	select {
 	case err := <-done:
 		if err != nil {

@@ -28,7 +28,7 @@ func Dir(backend string) (string, error) {
 		sum := sha256.Sum256([]byte(dir))
 		base := os.Getenv("XDG_RUNTIME_DIR")
 		if base == "" {
-			base = filepath.Join(os.TempDir(), "metamers-"+strconv.Itoa(os.Getuid()))
+			base = "/tmp/metamers-" + strconv.Itoa(os.Getuid()) // not TMPDIR, which a kernel sets for its cells
 		}
 		dir = filepath.Join(base, "engine-"+hex.EncodeToString(sum[:6]))
 	}

@@ -49,27 +49,32 @@ func (o Options) filled() Options {
 	return o
 }
 
-// Connect returns a client of the engine that o asks for, and starts one where none
-// runs. An idle engine whose program has been replaced since is started again.
-func Connect(ctx context.Context, o Options) (*Client, error) {
+// Client returns a client of the engine that Connect would look for first, whether or
+// not it runs.
+func (o Options) Client() (*Client, error) {
 	o = o.filled()
 	if o.Address != "" {
-		c, err := Dial(o.Address, o.Token)
-		if err != nil {
-			return nil, err
-		}
-		_, err = c.Status(ctx)
-		return c, err
+		return Dial(o.Address, o.Token)
 	}
 	dir, err := Dir(o.Backend)
 	if err != nil {
 		return nil, err
 	}
-	c, err := Dial(Address(dir), "")
+	return Dial(Address(dir), "")
+}
+
+// Connect returns a client of the engine that o asks for, and starts one where none
+// runs. An idle engine whose program has been replaced since is started again.
+func Connect(ctx context.Context, o Options) (*Client, error) {
+	o = o.filled()
+	c, err := o.Client()
 	if err != nil {
 		return nil, err
 	}
 	st, err := c.Status(ctx)
+	if o.Address != "" {
+		return c, err
+	}
 	var old *VersionError
 	if errors.As(err, &old) || err == nil && st.Stale {
 		if st.Working > 0 {
@@ -84,6 +89,10 @@ func Connect(ctx context.Context, o Options) (*Client, error) {
 	var gone *UnreachableError
 	if !errors.As(err, &gone) {
 		return c, err
+	}
+	dir, err := Dir(o.Backend)
+	if err != nil {
+		return nil, err
 	}
 	return c, start(ctx, o, dir, c)
 }
@@ -103,6 +112,7 @@ func start(ctx context.Context, o Options, dir string, c *Client) error {
 	o.Say("starting the engine (" + o.Backend + ")")
 	cmd := exec.Command(program, "engine", "serve", "--backend="+o.Backend)
 	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Env = own(os.Environ())
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // an interrupt of the cell is not one of the engine
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("remote: starting the engine: %w", err)
@@ -131,6 +141,17 @@ func start(ctx context.Context, o Options, dir string, c *Client) error {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+}
+
+// own leaves out what belongs to the kernel of the notebook that asks first: the
+// engine outlives it, and the kernel's end takes with it all that bears its mark.
+func own(env []string) (out []string) {
+	for _, v := range env {
+		if !strings.HasPrefix(v, "METAMERS_KERNEL_") && !strings.HasPrefix(v, "TMPDIR=") {
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 // tail is the end of a log for an error message.
