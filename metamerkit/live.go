@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/display"
@@ -18,13 +19,21 @@ import (
 // live is the progress of one verb in a cell: one output that is replaced in place,
 // and is gone when the work is done. Outside a notebook, lines on standard error.
 // Work that is over at once shows nothing.
+//
+// What takes long without a word, such as compilation, is shown too, with its time.
 type live struct {
 	refs  *images.Set
 	began time.Time
-	last  time.Time
-	out   *display.Live
 	loss  map[int][]point // by member
 	shot  []byte          // the latest picture of emerging metamers
+
+	mu    sync.Mutex
+	last  time.Time // something was shown
+	since time.Time // the phase began
+	phase string    // what is under way when there is nothing to count
+	out   *display.Live
+	stop  chan struct{}
+	over  chan struct{}
 }
 
 type point struct{ step, loss float64 }
@@ -36,7 +45,40 @@ const (
 )
 
 func newLive(refs *images.Set) *live {
-	return &live{refs: refs, began: time.Now(), loss: map[int][]point{}}
+	now := time.Now()
+	l := &live{refs: refs, began: now, since: now, phase: "waiting for the engine", loss: map[int][]point{}, stop: make(chan struct{}), over: make(chan struct{})}
+	go l.watch()
+	return l
+}
+
+// watch shows the phase under way when nothing else was shown for a second.
+func (l *live) watch() {
+	defer close(l.over)
+	tick := time.NewTicker(quiet)
+	defer tick.Stop()
+	for {
+		select {
+		case <-l.stop:
+			return
+		case <-tick.C:
+		}
+		l.mu.Lock()
+		if l.phase != "" && time.Since(l.last) > time.Second && l.due() {
+			text := l.phase
+			if d := time.Since(l.since).Round(time.Second); d > 0 {
+				text += ", " + d.String()
+			}
+			l.show(text, `<div style="font:13px sans-serif"><progress style="width:18em"></progress> `+escape(text)+`</div>`)
+		}
+		l.mu.Unlock()
+	}
+}
+
+// enter says what is under way when there is nothing to count: "" when there is.
+func (l *live) enter(phase string) {
+	if l.phase != phase {
+		l.phase, l.since = phase, time.Now()
+	}
 }
 
 // inNotebook says whether a kernel started this program.
@@ -96,6 +138,9 @@ func remaining(d time.Duration) string {
 
 // part shows how far something is.
 func (l *live) part(what string, done float64, left time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.enter("")
 	if !l.due() {
 		return
 	}
@@ -112,13 +157,13 @@ func (l *live) synthesis(r metamer.Recipe) func(metamer.Progress) {
 	var first time.Time
 	from := 0.0
 	return func(p metamer.Progress) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
 		if p.Phase != "synthesis" {
-			if l.due() {
-				what := map[string]string{"compile": "compiling", "start": "starting", "evidence": "judging"}[p.Phase]
-				l.show(what, bar(what, 0))
-			}
+			l.enter(map[string]string{"compile": "loading and compiling", "start": "compiling", "evidence": "judging"}[p.Phase])
 			return
 		}
+		l.enter("")
 		for m, v := range p.Loss {
 			if !math.IsNaN(v) && !math.IsInf(v, 0) {
 				l.loss[m] = append(l.loss[m], point{float64(p.Step), v})
@@ -204,6 +249,8 @@ func (l *live) curve(steps int) string {
 // end takes the progress away; an interrupted or failed piece of work leaves where
 // it stood.
 func (l *live) end(err error) {
+	close(l.stop)
+	<-l.over
 	if l.out == nil {
 		return
 	}
