@@ -81,3 +81,13 @@ func Study(p Plan) (*Result, error) {
 	}
 	return &Result{r}, nil
 }
+
+// Verdicts is the paper's claims as a table, each with its number, interval and
+// verdict from this study.
+func (r *Result) Verdicts() (*Table, error) {
+	list, err := r.Claims()
+	if err != nil {
+		return nil, err
+	}
+	return study.ClaimsTable(list), nil
+}
