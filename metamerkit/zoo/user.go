@@ -18,10 +18,12 @@ import (
 // CardFolder holds the cards of this machine's users, NAME.json each.
 func CardFolder() string { return filepath.Join(place.Cache(), "cards") }
 
-// userCards reads them. A card that cannot be used, or whose name is taken, is an
+// userCards reads them, and those that were introduced. A card that cannot be used, or whose name is taken, is an
 // error beside the others.
 func userCards() (map[string]*card.Card, error) {
-	out := map[string]*card.Card{}
+	mu.RLock()
+	out := maps.Clone(introduced)
+	mu.RUnlock()
 	entries, err := os.ReadDir(CardFolder())
 	if errors.Is(err, os.ErrNotExist) {
 		return out, nil
@@ -49,6 +51,28 @@ func userCards() (map[string]*card.Card, error) {
 		}
 	}
 	return out, errors.Join(bad...)
+}
+
+// introduced are cards that live as long as the program.
+var introduced = map[string]*card.Card{}
+
+// Introduce makes a card known to this program only, in place of one introduced
+// before under its name. A name that is taken is an error.
+func Introduce(c *card.Card) error {
+	text, err := json.Marshal(c)
+	if err == nil {
+		_, err = card.Parse(text)
+	}
+	if err == nil {
+		err = taken(c)
+	}
+	if err != nil {
+		return fmt.Errorf("zoo: %w", err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	introduced[c.Name] = c
+	return nil
 }
 
 func readCard(path string) (*card.Card, error) {

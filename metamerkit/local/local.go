@@ -1,0 +1,121 @@
+// Package local puts the engine into this program, so that models can be used that
+// the program itself defines: a graph function, a weight file, and the layers that
+// stand for the stages. It links GoMLX and XLA, so that a cell that imports it
+// compiles longer than others, and nothing is kept from cell to cell but runs.
+package local
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/ensemble-metamers/metamers/metamerkit"
+	"github.com/ensemble-metamers/metamers/metamerkit/backend"
+	"github.com/ensemble-metamers/metamers/metamerkit/card"
+	"github.com/ensemble-metamers/metamers/metamerkit/engine"
+	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
+)
+
+// Model is a model of one's own.
+type Model struct {
+	Name string
+	// Forward draws the graph from normalised images [B,Size,Size,3] to logits
+	// [B,Classes], and marks its layers (stage.Mark). It reads its weights by their
+	// names in the file, with "/" for "." (block.Weight and the layers of zoo/block do).
+	Forward func(s *model.Scope, images *graph.Node) *graph.Node
+	Weights string // a PyTorch state dict or safetensors file
+	SHA256  string // of that file; "": not checked
+
+	Size      int        // pixels a side
+	Mean, Std [3]float64 // R, G, B, of pixels in [0,1]; Std of 0 is 1
+	Classes   int        // 0: no classifier
+	Labels    string     // whose class names, such as cifar10
+	Kind      string     // cnn (default) | transformer
+	Training  string     // standard (default) | robust …
+	// Stages maps early, middle and late to layers that Forward marks.
+	Stages map[string]string
+}
+
+// Use puts an engine into this program, with models of its own beside those of the
+// zoo, and makes it the one that the verbs of package metamerkit use.
+func Use(models ...Model) error {
+	for _, m := range models {
+		if err := m.introduce(); err != nil {
+			return err
+		}
+	}
+	e, err := engine.Open(backend.Auto)
+	if err != nil {
+		return err
+	}
+	metamerkit.Use(e)
+	return nil
+}
+
+func (m Model) introduce() error {
+	if m.Name == "" || m.Forward == nil || m.Weights == "" {
+		return fmt.Errorf("local: a model needs Name, Forward and Weights")
+	}
+	path, err := filepath.Abs(m.Weights)
+	if err != nil {
+		return fmt.Errorf("local: %w", err)
+	}
+	if m.SHA256 == "" { // what is there now is what runs are made with
+		if m.SHA256, err = sum(path); err != nil {
+			return fmt.Errorf("local: the weights of %s: %w", m.Name, err)
+		}
+	}
+	c := &card.Card{
+		Name: m.Name, Title: "defined in " + program(), Kind: m.Kind, Training: m.Training, Family: "local " + m.Name, Classes: m.Classes, Labels: m.Labels,
+		Input:   card.Input{Size: m.Size, Mean: m.Mean, Std: m.Std},
+		Weights: card.Weights{File: filepath.Base(path), Path: path, SHA256: m.SHA256, Source: "this program"},
+		Stages:  map[string]card.Layer{}, Licence: "its author's",
+	}
+	if c.Kind == "" {
+		c.Kind = "cnn"
+	}
+	if c.Training == "" {
+		c.Training = "standard"
+	}
+	for i, s := range c.Input.Std {
+		if s == 0 {
+			c.Input.Std[i] = 1
+		}
+	}
+	for stage, layer := range m.Stages {
+		c.Stages[stage] = card.Layer{Layer: layer, Why: "named by its author"}
+	}
+	if err := zoo.Introduce(c); err != nil {
+		return fmt.Errorf("local: model %s: %w", m.Name, err)
+	}
+	zoo.RegisterPyTorch(c.Family, func(json.RawMessage) (zoo.Forward, error) { return m.Forward, nil })
+	return nil
+}
+
+func sum(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+func program() string {
+	if _, file, _, ok := runtime.Caller(3); ok {
+		return filepath.Base(file)
+	}
+	return "a program"
+}
