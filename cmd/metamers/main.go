@@ -38,6 +38,7 @@ type cli struct {
 	Runs        runsCmd        `cmd:"" help:"List, show or remove runs."`
 	Activations activationsCmd `cmd:"" help:"Write a model's activations of images to an .npz file."`
 	Engine      engineCmd      `cmd:"" help:"The engine that notebooks share: serve, status, stop."`
+	Measure     measureCmd     `cmd:"" help:"Measure images: noise, sharpness, quality (BRISQUE, NIQE, PIQE), distance to a reference."`
 	Doctor      doctorCmd      `cmd:"" help:"Say what was found, where, and what to do about what is missing."`
 	BenchStep   benchStepCmd   `cmd:"" hidden:"" help:"Time synthesis steps, driven over standard input (see bench/)."`
 

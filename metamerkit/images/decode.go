@@ -114,21 +114,29 @@ func (t Transform) decode(path string, f io.ReadSeeker) ([]float32, error) {
 	if t.Size < 1 || scale > 1<<14 {
 		return nil, fmt.Errorf("images: a centre of %d² out of a side of %d, expected 1 to %d pixels", t.Size, scale, 1<<14)
 	}
+	r, err := read(path, f)
+	if err != nil {
+		return nil, err
+	}
+	return fit(r, scale, t.Size, t.Filter), nil
+}
+
+func read(path string, f io.ReadSeeker) (raster, error) {
 	c, _, err := image.DecodeConfig(f)
 	if err != nil {
-		return nil, fmt.Errorf("images: %s is not a readable JPEG or PNG image: %w", path, err)
+		return raster{}, fmt.Errorf("images: %s is not a readable JPEG or PNG image: %w", path, err)
 	}
 	if c.Width < 1 || c.Height < 1 || c.Width > MaxPixels/c.Height {
-		return nil, fmt.Errorf("images: %s has %d×%d pixels, expected at most %d", path, c.Width, c.Height, MaxPixels)
+		return raster{}, fmt.Errorf("images: %s has %d×%d pixels, expected at most %d", path, c.Width, c.Height, MaxPixels)
 	}
 	if _, err := f.Seek(0, 0); err != nil {
-		return nil, fmt.Errorf("images: %w", err)
+		return raster{}, fmt.Errorf("images: %w", err)
 	}
 	m, _, err := image.Decode(f)
 	if err != nil {
-		return nil, fmt.Errorf("images: %s is damaged: %w", path, err)
+		return raster{}, fmt.Errorf("images: %s is damaged: %w", path, err)
 	}
-	return fit(rgb(m), scale, t.Size, t.Filter), nil
+	return rgb(m), nil
 }
 
 // raster is 8-bit RGB.
