@@ -1,9 +1,34 @@
 package weights
 
-import "fmt"
+import (
+	"fmt"
+	"sync"
+)
 
 // pieceBytes is how much of a file is read at once.
 const pieceBytes = 1 << 20
+
+// scratch holds buffers for pieces, so that a large file leaves no garbage behind.
+var scratch = sync.Pool{New: func() any { return &buffers{} }}
+
+type buffers struct {
+	raw    []byte
+	values []float32
+}
+
+func (b *buffers) bytes(n int) []byte {
+	if cap(b.raw) < n {
+		b.raw = make([]byte, n)
+	}
+	return b.raw[:n]
+}
+
+func (b *buffers) floats(n int) []float32 {
+	if cap(b.values) < n {
+		b.values = make([]float32, n)
+	}
+	return b.values[:n]
+}
 
 // IsFloat says whether the elements are floating-point numbers.
 func (t *Tensor) IsFloat() bool { return t.Float != nil || t.Int == nil && isFloat(t.DType) }
@@ -49,14 +74,12 @@ func (t *Tensor) Pieces(group int, use func(first int, values []float32)) error 
 		}
 		return nil
 	}
-	var values []float32
+	b := scratch.Get().(*buffers)
+	defer scratch.Put(b)
 	return t.view.pieces(t.Name, group, func(first int, raw []byte) error {
-		n := len(raw) / width[t.DType]
-		if values == nil {
-			values = make([]float32, n)
-		}
-		floats(t.DType, raw, values[:n])
-		use(first, values[:n])
+		values := b.floats(len(raw) / width[t.DType])
+		floats(t.DType, raw, values)
+		use(first, values)
 		return nil
 	})
 }
@@ -75,7 +98,9 @@ func (v *strided) pieces(name string, group int, use func(first int, raw []byte)
 	}
 	group = max(1, min(group, n))
 	step := min(n, max(1, pieceBytes/w/group)*group)
-	buf := make([]byte, step*w)
+	b := scratch.Get().(*buffers)
+	defer scratch.Put(b)
+	buf := b.bytes(step * w)
 	packed := v.contiguous()
 	var all []byte
 	if !packed { // rare: a transposed tensor, or one that repeats elements
