@@ -32,17 +32,22 @@ func (e *NoClassifierError) Error() string {
 func (e *Engine) Logits(name string, set *images.Set, batch int, zero *ZeroShot) ([][]float32, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	c, err := zoo.Lookup(name)
+	if err != nil {
+		return nil, fmt.Errorf("engine: %w", err)
+	}
+	if c.Classes == 0 && zero == nil {
+		return nil, &NoClassifierError{c}
+	}
+	if c.Classes > 0 && zero != nil {
+		return nil, fmt.Errorf("engine: %s has a classifier of %d classes; class embeddings are for models without one", c.Name, c.Classes)
+	}
 	c, net, err := e.Model(name)
 	if err != nil {
 		return nil, err
 	}
 	s := synth.Subject{Card: c, Net: net, Layer: "logits"}
-	switch {
-	case c.Classes == 0 && zero == nil:
-		return nil, &NoClassifierError{c}
-	case c.Classes > 0 && zero != nil:
-		return nil, fmt.Errorf("engine: %s has a classifier of %d classes; class embeddings are for models without one", c.Name, c.Classes)
-	case zero != nil:
+	if zero != nil {
 		if s.Net, err = zoo.ZeroShot(net, zero.Classes, zero.Scale); err != nil {
 			return nil, fmt.Errorf("engine: model %s: %w", c.Name, err)
 		}
