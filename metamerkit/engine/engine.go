@@ -28,11 +28,16 @@ const maxCompiled = 64
 // work lets others in between its chunks of steps (yield).
 type Engine struct {
 	Backend *backend.Backend
+	// Weights is how many bytes the weights of all models in memory may take; more are
+	// let go, those used longest ago first. New sets it to a quarter of the memory that
+	// is free.
+	Weights int
 
 	mu       sync.Mutex
 	nets     map[string]*zoo.Net
 	compiled map[string]any
 	order    []string // keys of compiled, the latest used last
+	recent   []string // keys of nets, the latest used last
 	loaded   atomic.Pointer[[]string]
 }
 
@@ -47,7 +52,11 @@ func Open(k backend.Kind) (*Engine, error) {
 
 // New returns an engine on an open backend.
 func New(b *backend.Backend) *Engine {
-	return &Engine{Backend: b, nets: map[string]*zoo.Net{}, compiled: map[string]any{}}
+	e := &Engine{Backend: b, Weights: 4 << 30, nets: map[string]*zoo.Net{}, compiled: map[string]any{}}
+	if free, err := backend.FreeMemory(); err == nil && free > 0 {
+		e.Weights = int(free / 4)
+	}
+	return e
 }
 
 // Locate returns the path of a model's weight file, or an error that says where it
@@ -85,6 +94,7 @@ func (e *Engine) model(name, precision string) (*card.Card, *zoo.Net, error) {
 		return nil, nil, err
 	}
 	if net, ok := e.nets[key]; ok {
+		e.used(key)
 		return c, net, nil
 	}
 	net, err := open(c)
@@ -96,12 +106,44 @@ func (e *Engine) model(name, precision string) (*card.Card, *zoo.Net, error) {
 	}
 	net.Key = key
 	e.nets[key] = net
-	if names := e.Loaded(); !slices.Contains(names, c.Name) {
-		names = append(slices.Clone(names), c.Name)
-		slices.Sort(names)
-		e.loaded.Store(&names)
+	e.used(key)
+	e.evict()
+	var names []string
+	for k := range e.nets {
+		names = append(names, strings.Fields(k)[0])
 	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	e.loaded.Store(&names)
 	return c, net, nil
+}
+
+// used notes that a model is the one used last.
+func (e *Engine) used(key string) {
+	e.recent = append(slices.DeleteFunc(e.recent, func(k string) bool { return k == key }), key)
+}
+
+// evict lets go of the models used longest ago, and of what was compiled for them,
+// until the weights of all take no more than Weights bytes. The last one stays,
+// whatever its size. What is in use elsewhere lives on until it is not.
+func (e *Engine) evict() {
+	total := 0
+	for _, n := range e.nets {
+		total += n.Bytes()
+	}
+	for total > e.Weights && len(e.recent) > 1 {
+		key := e.recent[0]
+		e.recent = e.recent[1:]
+		total -= e.nets[key].Bytes()
+		delete(e.nets, key)
+		e.order = slices.DeleteFunc(e.order, func(k string) bool {
+			gone := strings.Contains(k, key)
+			if gone {
+				delete(e.compiled, k)
+			}
+			return gone
+		})
+	}
 }
 
 // keyOf tells models apart by all that their cards say, since cards of users may

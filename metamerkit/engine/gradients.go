@@ -37,7 +37,7 @@ func (e *Engine) Gradients(ctx context.Context, q Request) (*Gradients, error) {
 	}
 	s := subjects[0]
 	cfg := synth.Config{Batch: r.Batch, Size: r.Images.Size, Loss: r.Loss, Penalties: r.Penalties, PlainReLU: r.PlainReLU}
-	slope, err := kept(e, func() (*synth.Slope, error) { return synth.NewSlope(e.Backend.Compute, s, cfg, false) }, "gradient", s.Card.Name, s.Layer, cfg)
+	slope, err := kept(e, func() (*synth.Slope, error) { return synth.NewSlope(e.Backend.Compute, s, cfg, false) }, "gradient", s.Net.Key, s.Layer, cfg)
 	if err != nil {
 		return nil, err
 	}

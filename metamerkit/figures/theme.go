@@ -94,18 +94,6 @@ func wrap(st text.Style, s string, w vg.Length) []string {
 	return append(lines, line)
 }
 
-// paragraph draws s in lines from the top of the canvas down and returns the y
-// below the last line.
-func paragraph(c draw.Canvas, st text.Style, at vg.Point, w vg.Length, s string) vg.Length {
-	st.YAlign = text.YTop
-	step := st.Font.Size * 1.3
-	for _, l := range wrap(st, s, w) {
-		c.FillText(st, at, l)
-		at.Y -= step
-	}
-	return at.Y
-}
-
 // rectangle fills and strokes a box; a nil fill or a zero width leaves that out.
 func rectangle(c draw.Canvas, r vg.Rectangle, fill color.Color, line draw.LineStyle) {
 	pts := []vg.Point{r.Min, {X: r.Max.X, Y: r.Min.Y}, r.Max, {X: r.Min.X, Y: r.Max.Y}}

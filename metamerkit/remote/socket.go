@@ -20,10 +20,15 @@ import (
 )
 
 // Dir returns the folder of the engine for a backend (see backend.Kind): its socket,
-// lock and log. Only its user can open it. It lies in the cache folder or, where the
-// path would be too long for a socket, in the user's folder for such things.
+// lock and log. Only its user can open it. It lies in METAMERS_ENGINE_DIR, by default
+// in the cache folder or, where the path would be too long for a socket, in the user's
+// folder for such things.
 func Dir(backend string) (string, error) {
-	dir := filepath.Join(place.Cache(), "engine", backend)
+	root := os.Getenv("METAMERS_ENGINE_DIR")
+	if root == "" {
+		root = filepath.Join(place.Cache(), "engine")
+	}
+	dir := filepath.Join(root, backend)
 	if len(filepath.Join(dir, "socket")) > maxSocketPath {
 		sum := sha256.Sum256([]byte(dir))
 		base := os.Getenv("XDG_RUNTIME_DIR")

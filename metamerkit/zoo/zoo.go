@@ -39,6 +39,14 @@ type Net struct {
 	half bool // Forward reads its variables by block.Weight
 }
 
+// Bytes is the memory that the weights take.
+func (n *Net) Bytes() (sum int) {
+	for _, t := range n.Weights {
+		sum += int(t.Memory())
+	}
+	return sum
+}
+
 // Opener sets a family up for a card, with the weights of the file at path.
 type Opener func(c *card.Card, path string) (*Net, error)
 

@@ -1,0 +1,29 @@
+package engine
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/backend"
+	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
+)
+
+// With room for one model, the one used longest ago goes, and what was compiled for
+// it too; it comes back when it is asked for.
+func TestEvict(t *testing.T) {
+	set := cifar(t, "cifar10:2")
+	e := New(backendtest.Open(t, backend.Go))
+	if _, _, err := e.Activations("resnet2b", []string{"late"}, set, 2); err != nil {
+		t.Fatal(err)
+	}
+	e.Weights = 1
+	if _, _, err := e.Activations("resnet4b", []string{"late"}, set, 2); err != nil {
+		t.Fatal(err)
+	}
+	if len(e.nets) != 1 || len(e.order) != 1 || len(e.compiled) != 1 || !slices.Equal(e.Loaded(), []string{"resnet4b"}) {
+		t.Errorf("%d models, %d compiled, loaded %v", len(e.nets), len(e.compiled), e.Loaded())
+	}
+	if _, _, err := e.Activations("resnet2b", []string{"late"}, set, 2); err != nil || !slices.Equal(e.Loaded(), []string{"resnet2b"}) {
+		t.Errorf("loaded %v: %v", e.Loaded(), err)
+	}
+}

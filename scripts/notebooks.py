@@ -1,0 +1,79 @@
+"""Executes the notebooks and checks what is committed; see notebooks.sh."""
+import argparse
+import re
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+a = argparse.ArgumentParser(description=__doc__)
+a.add_argument("--write", action="store_true", help="keep the outputs of this run")
+a.add_argument("notebooks", nargs="*", type=Path)
+a = a.parse_args()
+FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
+PRIVATE = re.compile(r"/(home|root|tmp|work|Users)/")
+
+
+def kinds(cell):
+    """What a cell shows: a name for each output, progress left out."""
+    out = []
+    for o in cell.get("outputs", []):
+        if o.output_type in ("execute_result", "display_data"):
+            if "done in" not in o.data.get("text/plain", ""):
+                out.append(f"{o.output_type} {sorted(o.data)}")
+        elif o.output_type == "error":
+            out.append(f"error {o.evalue}")
+    return out
+
+
+def tidy(book):
+    """Leaves out what differs from run to run and says nothing: times, messages of set-up."""
+    for cell in book.cells:
+        if cell.cell_type != "code":
+            continue
+        cell.metadata.pop("execution", None)
+        cell.outputs = [o for o in cell.outputs if not (o.output_type == "stream" or o.output_type == "display_data" and "done in" in o.data.get("text/plain", ""))]
+
+
+def committed(path, book):
+    """What is wrong with a notebook as it lies there."""
+    for i, cell in enumerate(book.cells):
+        if cell.cell_type != "code":
+            continue
+        if cell.execution_count is None:
+            yield f"cell {i} has not been run"
+        for o in cell.outputs:
+            if o.output_type == "error":
+                yield f"cell {i} ended with an error: {o.evalue}"
+            text = str(o.get("text", "")) + str({k: v for k, v in o.get("data", {}).items() if k.startswith("text")})
+            if PRIVATE.search(text):
+                yield f"cell {i} shows a path of one machine: {PRIVATE.search(text).group()}…"
+            if "<script" in text or "application/javascript" in o.get("data", {}):
+                yield f"cell {i} needs JavaScript"
+
+
+bad = 0
+for path in a.notebooks or sorted(FOLDER.glob("*.ipynb")):
+    book = nbformat.read(path, as_version=4)
+    before = [kinds(c) for c in book.cells]
+    problems = [] if a.write else list(committed(path, book))
+    start = time.monotonic()
+    try:
+        NotebookClient(book, timeout=1500, kernel_name=book.metadata.kernelspec.name, resources={"metadata": {"path": str(FOLDER)}}).execute()
+    except CellExecutionError as e:
+        problems.append(str(e)[-1500:])
+    after = [kinds(c) for c in book.cells]
+    if not a.write and not problems:
+        problems += [f"cell {i} shows {n}, committed is {b}: stale" for i, (b, n) in enumerate(zip(before, after)) if b != n]
+    tidy(book)
+    problems += [] if not a.write else [p for p in committed(path, book)]
+    for p in problems:
+        print(f"{path.name}: {p}", file=sys.stderr)
+    bad += bool(problems)
+    if a.write and not problems:
+        nbformat.write(book, path)
+    print(f"{path.name}: {'failed' if problems else 'ok'}, {time.monotonic() - start:.0f} s", flush=True)
+sys.exit(bad > 0)
