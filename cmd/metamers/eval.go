@@ -18,7 +18,8 @@ import (
 
 // evalFlags say what is measured.
 type evalFlags struct {
-	Measures     []string `help:"recognizability, success, jsd, cka, rsa (default: all)."`
+	Measures     []string `help:"recognizability, success, jsd, cka, rsa, metrics (default: all)."`
+	Metrics      []string `help:"Image metrics by name (default: all that need no file; see: metamers measure)."`
 	Observers    []string `help:"Models that judge (default: the members, and all models here with the same labels)."`
 	Similarities []string `help:"Of jsd and rsa: pearson, cosine, spearman." default:"pearson"`
 	Bins         int      `help:"Bins of a similarity distribution." default:"20"`
@@ -26,13 +27,13 @@ type evalFlags struct {
 	Interval     string   `help:"percentile, basic or bca (default: basic for jsd, cka and rsa, else bca)."`
 	Seed         uint64   `help:"Of the resamples."`
 	Batch        int      `default:"16" help:"Images at a time."`
-	Memory       int64    `default:"1024" help:"MiB that activations may take; beyond it they are computed again in blocks."`
+	Memory       int64    `default:"2048" help:"MiB that activations may take; beyond it they are computed again in blocks."`
 	Anew         bool     `help:"Measure again what is kept beside the runs."`
 }
 
 func (f evalFlags) evaluation() engine.Evaluation {
 	return engine.Evaluation{
-		Measures: f.Measures, Observers: f.Observers, Similarities: f.Similarities, Bins: f.Bins, Batch: f.Batch, Memory: f.Memory << 20, Anew: f.Anew,
+		Measures: f.Measures, Metrics: f.Metrics, Observers: f.Observers, Similarities: f.Similarities, Bins: f.Bins, Batch: f.Batch, Memory: f.Memory << 20, Anew: f.Anew,
 		Bootstrap: evaluate.Bootstrap{Resamples: f.Resamples, Method: f.Interval, Seed: f.Seed},
 	}
 }

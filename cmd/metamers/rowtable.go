@@ -103,6 +103,18 @@ func rowsTable(w io.Writer, rows metamer.Rows) error {
 		}
 		cells[fmt.Sprint(l, r.Measure, r.Observer)] = cell
 	}
+	sets := map[string]int{}
+	for _, l := range lines {
+		if _, ok := sets[l.set]; !ok {
+			sets[l.set] = len(sets)
+		}
+	}
+	slices.SortStableFunc(lines, func(a, b line) int {
+		if a.set != b.set {
+			return sets[a.set] - sets[b.set]
+		}
+		return slices.Index(metamer.Stages, a.stage) - slices.Index(metamer.Stages, b.stage)
+	})
 	for _, m := range measures {
 		var has []string
 		for _, o := range observers {
@@ -121,6 +133,9 @@ func rowsTable(w io.Writer, rows metamer.Rows) error {
 		fmt.Fprintf(t, "  run\tmodel set\tstage\t%s\n", strings.Join(heads, "\t"))
 		for _, l := range lines {
 			row := []string{fmt.Sprintf("  %.8s", l.run), l.set, l.stage}
+			if l.set == "" {
+				row[1] = "references"
+			}
 			any := false
 			for _, o := range has {
 				c := cells[fmt.Sprint(l, m, o)]

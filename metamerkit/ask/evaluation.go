@@ -14,7 +14,8 @@ import (
 //	recognizability  the observer's class for the metamer against that for the reference
 //	success          the metamer's activations against the null distribution
 //	jsd, cka, rsa    representational similarity of references and of metamers
-var Measures = []string{"recognizability", "success", "jsd", "cka", "rsa"}
+//	metrics          image metrics of metamers and of references, without an observer
+var Measures = []string{"recognizability", "success", "jsd", "cka", "rsa", "metrics"}
 
 // Evaluation says what is to be measured. Its zero value, with runs, is everything
 // about each run by every model at hand that knows the same classes.
@@ -28,10 +29,11 @@ type Evaluation struct {
 	Observers    []string
 	Measures     []string // of Measures; nil: all
 	Similarities []string // of evaluate.Similarities; nil: pearson
+	Metrics      []string // image metrics by name; nil: all that need no file
 	Bins         int      // of JSD, default evaluate.DefaultBins
 	Bootstrap    evaluate.Bootstrap
 	Batch        int   // images at a time, default 16
-	Memory       int64 // bytes that activations may take, default 1 GiB
+	Memory       int64 // bytes that activations may take, default 2 GiB
 	Anew         bool  // measure again what is kept beside the runs
 	Progress     func(metamer.Progress)
 	Warn         func(string)
@@ -52,7 +54,7 @@ func (q Evaluation) WithDefaults() Evaluation {
 		q.Batch = 16
 	}
 	if q.Memory == 0 {
-		q.Memory = 1 << 30
+		q.Memory = 2 << 30
 	}
 	if q.Progress == nil {
 		q.Progress = func(metamer.Progress) {}

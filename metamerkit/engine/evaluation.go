@@ -20,11 +20,16 @@ type Evaluation = ask.Evaluation
 // Measures are the groups of measures that Evaluate takes.
 var Measures = ask.Measures
 
+// portrait is a run with its references.
+type portrait struct {
+	run  *metamer.Run
+	refs *images.Set
+	sum  string // SHA-256 of the references
+}
+
 // unit is one run judged by one observer.
 type unit struct {
-	run    *metamer.Run
-	refs   *images.Set
-	sum    string // of the references
+	portrait
 	judge  synth.Subject
 	member bool
 	// noLayer says why there are no activations to compare, "" if there are.
@@ -36,7 +41,8 @@ type unit struct {
 // image where it has a value for one, and a row over all images with its interval;
 // behind the observers' rows come those of "members" and "non-members", the means
 // over the observers of each kind. What a measure cannot say is a row with NaN and
-// the reason.
+// the reason. Image metrics have no observer; those of the references come first, in
+// rows without run, set and stage.
 //
 // Rows are kept beside the runs, so that asking again is at once. Cancelling ctx ends
 // the work within a batch; what was finished is kept.
@@ -45,9 +51,25 @@ func (e *Engine) Evaluate(ctx context.Context, q Evaluation) (metamer.Rows, erro
 	if err := q.Validate(); err != nil {
 		return nil, err
 	}
-	units, err := e.units(q)
+	runs, err := portraits(q)
 	if err != nil {
 		return nil, err
+	}
+	var units []unit
+	if len(observed(q.Measures)) > 0 {
+		if units, err = e.units(q, runs); err != nil {
+			return nil, err
+		}
+	}
+	total := len(units)
+	if pictured(q) {
+		total += len(runs)
+	}
+	stopped := func(err error, done int) error {
+		if ctx.Err() != nil {
+			return fmt.Errorf("engine: evaluation stopped after %d of %d; the same command goes on from there: %w", done, total, ctx.Err())
+		}
+		return err
 	}
 	// Units with the same references, observer and layer share what is read of them.
 	order := make([]int, len(units))
@@ -59,28 +81,53 @@ func (e *Engine) Evaluate(ctx context.Context, q Evaluation) (metamer.Rows, erro
 	var refs *reading
 	for done, i := range order {
 		u := units[i]
-		q.Progress(metamer.Progress{Phase: "evaluation", What: setName(u.run.Recipe) + " " + u.run.Recipe.Stage + " by " + u.judge.Card.Name, Step: done, Steps: len(units)})
+		q.Progress(metamer.Progress{Phase: "evaluation", What: setName(u.run.Recipe) + " " + u.run.Recipe.Stage + " by " + u.judge.Card.Name, Step: done, Steps: total})
 		if results[i], err = e.evaluateUnit(ctx, q, u, &refs); err != nil {
-			if ctx.Err() != nil {
-				return nil, fmt.Errorf("engine: evaluation stopped after %d of %d; the same command goes on from there: %w", done, len(units), ctx.Err())
-			}
-			return nil, err
+			return nil, stopped(err, done)
 		}
 	}
-	q.Progress(metamer.Progress{Phase: "evaluation", Step: len(units), Steps: len(units)})
 	var rows metamer.Rows
-	for i, u := range units {
-		rows = append(rows, results[i]...)
-		if i+1 == len(units) || units[i+1].run != u.run {
-			first := i
-			for first > 0 && units[first-1].run == u.run {
-				first--
+	for k, p := range runs {
+		var by []metamer.Rows
+		for i, u := range units {
+			if u.run == p.run {
+				by = append(by, results[i])
+				rows = append(rows, results[i]...)
 			}
-			rows = append(rows, means(u.run, results[first:i+1], q.Bootstrap)...)
+		}
+		rows = append(rows, means(p.run, by, q.Bootstrap)...)
+		if !pictured(q) {
+			continue
+		}
+		q.Progress(metamer.Progress{Phase: "evaluation", What: setName(p.run.Recipe) + " " + p.run.Recipe.Stage + ", image metrics", Step: len(units) + k, Steps: total})
+		mets, own, err := e.imageMetrics(ctx, q, p)
+		if err != nil {
+			return nil, stopped(err, len(units)+k)
+		}
+		rows = append(rows, mets...)
+		switch {
+		case k == 0:
+			rows = append(own, rows...)
+		case p.sum != runs[0].sum:
+			q.Warn("engine: the runs have several image sets: rows of references are those of " + runs[0].refs.Name + " only")
 		}
 	}
+	q.Progress(metamer.Progress{Phase: "evaluation", Step: total, Steps: total})
 	return rows, nil
 }
+
+// observed are the measures that need an observer.
+func observed(measures []string) (out []string) {
+	for _, m := range measures {
+		if m != "metrics" {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// pictured reports whether image metrics are asked for.
+func pictured(q Evaluation) bool { return slices.Contains(q.Measures, "metrics") }
 
 // setName is the name of a model set in rows.
 func setName(r metamer.Recipe) string { return strings.Join(r.ModelNames(), "+") }
@@ -89,23 +136,33 @@ func (u unit) key() string {
 	return fmt.Sprintf("%s %d %s %s", u.sum, u.refs.Size, u.judge.Card.Name, u.judge.Layer)
 }
 
-// units pairs every run with every observer.
-func (e *Engine) units(q Evaluation) ([]unit, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	var out []unit
+// portraits opens the references of every run.
+func portraits(q Evaluation) ([]portrait, error) {
+	var out []portrait
 	open := references{given: q.Images}
 	for _, run := range q.Runs {
 		refs, sum, err := open.of(run)
 		if err != nil {
 			return nil, err
 		}
+		out = append(out, portrait{run, refs, sum})
+	}
+	return out, nil
+}
+
+// units pairs every run with every observer.
+func (e *Engine) units(q Evaluation, runs []portrait) ([]unit, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var out []unit
+	for _, p := range runs {
+		run := p.run
 		names, err := observers(q.Observers, run)
 		if err != nil {
 			return nil, err
 		}
 		for _, name := range names {
-			u := unit{run: run, refs: refs, sum: sum, member: slices.Contains(run.Recipe.ModelNames(), name)}
+			u := unit{portrait: p, member: slices.Contains(run.Recipe.ModelNames(), name)}
 			c, net, err := e.Model(name)
 			if err != nil {
 				return nil, err

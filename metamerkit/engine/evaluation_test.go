@@ -14,6 +14,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
 	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
+	"github.com/ensemble-metamers/metamers/metamerkit/imgmetrics"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/runs"
 )
@@ -44,7 +45,7 @@ func TestEvaluate(t *testing.T) {
 	set := cifar(t, "cifar10:12")
 	e := New(backendtest.Open(t, backend.XLA))
 	run := made(t, e, set, "resnet2b", "resnet4b")
-	q := Evaluation{Runs: []*metamer.Run{run}, Observers: []string{"resnet2b", "vit", "resnet4b"}, Similarities: []string{"pearson", "spearman"}, Bootstrap: quickBoot}
+	q := Evaluation{Runs: []*metamer.Run{run}, Observers: []string{"resnet2b", "vit", "resnet4b"}, Similarities: []string{"pearson", "spearman"}, Measures: observed(Measures), Bootstrap: quickBoot}
 	rows, err := e.Evaluate(context.Background(), q)
 	if err != nil {
 		t.Fatal(err)
@@ -120,8 +121,8 @@ func TestEvaluate(t *testing.T) {
 	}
 
 	kept, _ := filepath.Glob(filepath.Join(run.Dir, "rows", "*.csv"))
-	if len(kept) != 3*len(Measures) {
-		t.Errorf("%d files of rows are kept, expected %d", len(kept), 3*len(Measures))
+	if len(kept) != 3*len(q.Measures) {
+		t.Errorf("%d files of rows are kept, expected %d", len(kept), 3*len(q.Measures))
 	}
 	fresh := New(e.Backend)
 	again, err := fresh.Evaluate(context.Background(), q)
@@ -160,6 +161,61 @@ func TestEvaluate(t *testing.T) {
 	}
 }
 
+// Image metrics are the runner's own, with the references' once, and need no observer.
+func TestEvaluateImageMetrics(t *testing.T) {
+	set := cifar(t, "cifar10:5")
+	e := New(backendtest.Open(t, backend.XLA))
+	one, two := made(t, e, set, "resnet2b"), made(t, e, set, "resnet4b")
+	names := []string{"entropy", "psnr", "niqe-photos"}
+	q := Evaluation{Runs: []*metamer.Run{one, two}, Measures: []string{"metrics"}, Metrics: names, Bootstrap: quickBoot}
+	rows, err := e.Evaluate(context.Background(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	metrics, err := imgmetrics.Lookup(names...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	runner, err := imgmetrics.NewRunner(e.Backend.Compute, metrics...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := runner.Measure(two.Metamers, set.Pixels, 32, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k, m := range names {
+		refs := 0
+		sum := 0.0
+		for _, r := range rows.PerImage(m) {
+			if r.Set == "" {
+				refs++
+			}
+			if r.Run != two.ID {
+				continue
+			}
+			v := want[r.Image][k]
+			sum += v.V / 5
+			if math.Abs(r.Value-v.V) > 1e-6*math.Abs(v.V) || r.Observer != "" || math.IsNaN(v.V) != (r.Reason != "") || math.IsNaN(v.V) != math.IsNaN(r.Value) {
+				t.Errorf("%+v, expected %v", r, v)
+			}
+		}
+		if expected := map[bool]int{true: 0, false: 5}[m == "psnr"]; refs != expected {
+			t.Errorf("%d rows of the references' %s, expected %d", refs, m, expected)
+		}
+		for _, r := range rows.Overall(m) {
+			if r.Run == two.ID && !math.IsNaN(sum) && math.Abs(r.Value-sum) > 1e-6*math.Abs(sum) {
+				t.Errorf("%+v, expected %v", r, sum)
+			}
+		}
+	}
+	fresh := New(e.Backend)
+	again, err := fresh.Evaluate(context.Background(), q)
+	if err != nil || !equalRows(rows, again) || len(fresh.compiled) > 0 {
+		t.Errorf("asked again: %v, %d compiled", err, len(fresh.compiled))
+	}
+}
+
 func b2f(b bool) float64 {
 	if b {
 		return 1
@@ -176,7 +232,7 @@ func TestEvaluateReasons(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows, err := e.Evaluate(ctx, Evaluation{Runs: []*metamer.Run{run}, Observers: []string{"resnet2b", "resnet4b", "vit"}, Bootstrap: quickBoot})
+	rows, err := e.Evaluate(ctx, Evaluation{Runs: []*metamer.Run{run}, Observers: []string{"resnet2b", "resnet4b", "vit"}, Measures: observed(Measures), Bootstrap: quickBoot})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +266,7 @@ func TestEvaluateReasons(t *testing.T) {
 	}
 	var unknown *metamer.UnknownError
 	for name, q := range map[string]Evaluation{
-		"measure": {Measures: []string{"jds"}}, "similarity": {Similarities: []string{"person"}}, "observer": {Observers: []string{"resnet21"}},
+		"metric": {Measures: []string{"metrics"}, Metrics: []string{"entropi"}}, "measure": {Measures: []string{"jds"}}, "similarity": {Similarities: []string{"person"}}, "observer": {Observers: []string{"resnet21"}},
 	} {
 		q.Runs, q.Images = []*metamer.Run{run}, &unlabelled
 		if _, err := e.Evaluate(ctx, q); !errors.As(err, &unknown) {

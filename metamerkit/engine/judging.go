@@ -19,7 +19,7 @@ func (e *Engine) evaluateUnit(ctx context.Context, q Evaluation, u unit, refs **
 	defer e.mu.Unlock()
 	done := map[string]metamer.Rows{}
 	var missing []string
-	for _, m := range q.Measures {
+	for _, m := range observed(q.Measures) {
 		if done[m] = keptRows(e.rowPath(q, u, m), q); done[m] == nil {
 			missing = append(missing, m)
 		}
@@ -48,7 +48,7 @@ func (e *Engine) evaluateUnit(ctx context.Context, q Evaluation, u unit, refs **
 			keepRows(e.rowPath(q, u, m), p.rows, q)
 		}
 	}
-	for _, m := range q.Measures {
+	for _, m := range observed(q.Measures) {
 		rows = append(rows, done[m]...)
 	}
 	return rows, nil
@@ -119,6 +119,9 @@ func (p *page) each(measure string, values []float64, why func(i int) string) er
 	reason, err := reasonOf(err)
 	if err != nil {
 		return err
+	}
+	if count == 0 && len(values) > 0 {
+		reason = why(0)
 	}
 	p.add(measure, mean, low, high, count, reason)
 	return nil

@@ -57,7 +57,8 @@ func (e *Engine) newReading(u unit, pixels []float32, q Evaluation, acts bool) (
 	for i := range r.classes {
 		r.classes[i], r.categories[i] = -1, -1
 	}
-	r.keep = acts && int64(r.n)*int64(r.Dim())*4 <= r.memory/4
+	// References and metamers are there at once, and blocks of ranks beside them.
+	r.keep = acts && int64(r.n)*int64(r.Dim())*4 <= r.memory/3
 	return r, nil
 }
 
@@ -135,7 +136,11 @@ func (r *reading) gram(ctx context.Context, ranked bool) (*evaluate.Gram, error)
 	if *to != nil {
 		return *to, nil
 	}
-	g, err := evaluate.NewGram(ctx, src, r.memory/4)
+	blocks := r.memory / 2
+	if r.keep {
+		blocks = r.memory / 6
+	}
+	g, err := evaluate.NewGram(ctx, src, blocks)
 	if err != nil {
 		return nil, fmt.Errorf("engine: similarities of %s: %w", r.key, err)
 	}

@@ -25,7 +25,7 @@ type rowKey struct {
 	Run, Images               string
 	Observer, Layer, Weights  string
 	NoLayer, Measure, Backend string
-	Similarities              []string           `json:",omitempty"`
+	Similarities, Metrics     []string           `json:",omitempty"`
 	Bins                      int                `json:",omitempty"`
 	NullPairs                 int                `json:",omitempty"`
 	Bootstrap                 evaluate.Bootstrap // as given: zero settings are defaults of this format
@@ -47,15 +47,19 @@ func (e *Engine) rowPath(q Evaluation, u unit, measure string) string {
 	case "success":
 		k.NullPairs = u.run.Recipe.NullPairs
 	}
+	return filepath.Join(u.run.Dir, "rows", k.hash()+".csv")
+}
+
+func (k rowKey) hash() string {
 	text, err := json.Marshal(k)
 	if err != nil {
 		panic("engine: " + err.Error()) // no NaN in a validated Bootstrap
 	}
 	sum := sha256.Sum256(text)
-	return filepath.Join(u.run.Dir, "rows", hex.EncodeToString(sum[:8])+".csv")
+	return hex.EncodeToString(sum[:8])
 }
 
-// kept reads rows that were kept, nil if there are none. A damaged file is measured
+// keptRows reads rows that were kept, nil if there are none. A damaged file is measured
 // again, with a warning.
 func keptRows(path string, q Evaluation) metamer.Rows {
 	if path == "" || q.Anew {

@@ -124,6 +124,9 @@ const (
 // otherwise.
 const blockBytes = 1 << 30
 
+// strip is the number of rows that are multiplied at once within a block.
+const strip = 128
+
 // columns of a block are converted to float64 and multiplied at once.
 const columns = 4096
 
@@ -206,19 +209,31 @@ func (g *Gram) multiply(ctx context.Context, a int, left [][]float32, b int, rig
 			return err
 		}
 		l := g.part(a, left, k)
-		r := l
 		if a != b {
-			r = g.part(b, right, k)
+			blas64.Gemm(blas.NoTrans, blas.Trans, 1, l, g.part(b, right, k), 1, out)
+			continue
 		}
-		blas64.Gemm(blas.NoTrans, blas.Trans, 1, l, r, 1, out)
+		// A block with itself: the lower triangle, in strips.
+		for s := 0; s < l.Rows; s += strip {
+			end := min(s+strip, l.Rows)
+			blas64.Gemm(blas.NoTrans, blas.Trans, 1, rowsOf(l, s, end, l.Cols), rowsOf(l, 0, end, l.Cols), 1, rowsOf(out, s, end, end))
+		}
 	}
 	for i := range left {
 		for j := range right {
+			if a == b && j > i {
+				break
+			}
 			v := out.Data[i*out.Stride+j]
 			g.centred[(a+i)*g.N+b+j], g.centred[(b+j)*g.N+a+i] = v, v
 		}
 	}
 	return nil
+}
+
+// rowsOf is a view of some rows of m and its first columns.
+func rowsOf(m blas64.General, from, to, cols int) blas64.General {
+	return blas64.General{Rows: to - from, Cols: cols, Stride: m.Stride, Data: m.Data[from*m.Stride:]}
 }
 
 // part is a stretch of columns of a block, centred, in float64; zeros for flawed

@@ -233,6 +233,16 @@ func TestSimilaritiesInBlocks(t *testing.T) {
 	a, _ := w.Read(context.Background(), 5, 6)
 	b, _ := w.Read(context.Background(), 90, 91)
 	near(t, "Pearson across blocks", g.Pearson(5, 90), Pearson(NewVector(a[0]), NewVector(b[0])), 1e-12)
+	many, _ := sampled(300, 20, 4) // several strips
+	whole, err := NewGram(context.Background(), many, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range [][2]int{{0, 299}, {130, 120}, {127, 128}, {255, 256}} {
+		i, j := p[0], p[1]
+		near(t, "Pearson across strips", whole.Pearson(i, j), Pearson(NewVector(many[i]), NewVector(many[j])), 1e-12)
+		near(t, "Pearson across strips", whole.Pearson(j, i), whole.Pearson(i, j), 0)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if _, err := NewGram(ctx, w, memory); !errors.Is(err, context.Canceled) {

@@ -109,9 +109,15 @@ func (s *Store) IDs() ([]string, error) {
 	}
 	var found []dated
 	for _, e := range entries {
-		if info, err := e.Info(); err == nil && e.IsDir() && idForm.MatchString(e.Name()) {
-			found = append(found, dated{e.Name(), info.ModTime()})
+		info, err := e.Info()
+		if err != nil || !e.IsDir() || !idForm.MatchString(e.Name()) {
+			continue
 		}
+		// The folder's own time changes when an evaluation keeps its rows there.
+		if m, err := os.Stat(filepath.Join(s.Dir, e.Name(), "manifest.json")); err == nil {
+			info = m
+		}
+		found = append(found, dated{e.Name(), info.ModTime()})
 	}
 	slices.SortFunc(found, func(a, b dated) int { return b.when.Compare(a.when) })
 	ids := make([]string, len(found))

@@ -1,0 +1,117 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"path/filepath"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
+	"github.com/ensemble-metamers/metamers/metamerkit/imgmetrics"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+// runner returns the compiled image metrics of these names, all that need no file by
+// default.
+func (e *Engine) runner(names []string) (*imgmetrics.Runner, error) {
+	if names == nil {
+		names = imgmetrics.Names()
+	}
+	metrics, err := imgmetrics.Lookup(names...)
+	if err != nil {
+		return nil, fmt.Errorf("engine: %w", err)
+	}
+	return kept(e, func() (*imgmetrics.Runner, error) { return imgmetrics.NewRunner(e.Backend.Compute, metrics...) }, "metrics", names)
+}
+
+// imageMetrics returns the image metrics of a run's metamers, and those of its
+// references, which are rows without run, set and stage.
+func (e *Engine) imageMetrics(ctx context.Context, q Evaluation, p portrait) (mets, refs metamer.Rows, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
+	}
+	path := e.metricsPath(q, p)
+	rows := keptRows(path, q)
+	if rows == nil {
+		r, err := e.runner(q.Metrics)
+		if err != nil {
+			return nil, nil, err
+		}
+		if rows, err = measureImages(ctx, r, q.Bootstrap, metamer.Row{}, p.refs.Pixels, nil, p.refs.Size); err != nil {
+			return nil, nil, err
+		}
+		base := metamer.Row{Run: p.run.ID, Set: setName(p.run.Recipe), Stage: p.run.Recipe.Stage}
+		more, err := measureImages(ctx, r, q.Bootstrap, base, p.run.Metamers, p.refs.Pixels, p.refs.Size)
+		if err != nil {
+			return nil, nil, err
+		}
+		rows = append(rows, more...)
+		keepRows(path, rows, q)
+	}
+	for _, r := range rows {
+		if r.Set == "" {
+			refs = append(refs, r)
+		} else {
+			mets = append(mets, r)
+		}
+	}
+	return mets, refs, nil
+}
+
+// metricsPath is where the rows of image metrics are kept.
+func (e *Engine) metricsPath(q Evaluation, p portrait) string {
+	if p.run.Dir == "" {
+		return ""
+	}
+	names := q.Metrics
+	if names == nil {
+		names = imgmetrics.Names()
+	}
+	return filepath.Join(p.run.Dir, "rows", rowKey{Format: rowFormat, Run: p.run.ID, Images: p.sum, Measure: "metrics", Metrics: names,
+		Backend: string(e.Backend.Kind), Bootstrap: q.Bootstrap, Versions: versions(e.Backend)}.hash()+".csv")
+}
+
+// measureImages returns a row an image and metric, and one of each metric's mean.
+// Without references, metrics that need one are left out.
+func measureImages(ctx context.Context, r *imgmetrics.Runner, b evaluate.Bootstrap, base metamer.Row, pixels, references []float32, size int) (metamer.Rows, error) {
+	given := references
+	if given == nil {
+		given = pixels // of metrics that are left out
+	}
+	per := size * size * 3
+	n := len(pixels) / per
+	var values [][]imgmetrics.Value
+	const chunk = 64 // images between two looks at ctx
+	for from := 0; from < n; from += chunk {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		to := min(from+chunk, n)
+		part, err := r.Measure(pixels[from*per:to*per], given[from*per:to*per], size, size)
+		if err != nil {
+			return nil, err
+		}
+		values = append(values, part...)
+	}
+	var rows metamer.Rows
+	for k, m := range r.Metrics {
+		if m.Reference && references == nil {
+			continue
+		}
+		p := &page{q: Evaluation{Bootstrap: b}, base: base}
+		column, why := make([]float64, n), make([]string, n)
+		for i, v := range values {
+			column[i], why[i] = v[k].V, v[k].Why
+			if math.IsInf(v[k].V, 0) { // PSNR of equal images: no mean
+				column[i] = math.NaN()
+			}
+		}
+		if err := p.each(m.Name, column, func(i int) string { return why[i] }); err != nil {
+			return nil, err
+		}
+		rows = append(rows, p.rows...)
+	}
+	return rows, nil
+}
