@@ -13,8 +13,8 @@ import (
 
 // The verdicts. A claim is supported when the 95 % interval lies above 0 and the
 // test's p, corrected for the number of claims that could be tested (Holm), is at most
-// 0.05; it is not supported when the interval lies below 0 (the data say the
-// opposite); anything else is undecided.
+// 0.05; it is not supported when the interval lies below 0 with such a p (the data say
+// the opposite); anything else is undecided.
 const (
 	Supported    = "supported"
 	NotSupported = "not supported"
@@ -70,7 +70,7 @@ func (c *Claim) judge() {
 		c.Verdict = Undecided
 	case c.Low > 0 && c.P <= 0.05:
 		c.Verdict = Supported
-	case c.High < 0:
+	case c.High < 0 && c.P <= 0.05:
 		c.Verdict = NotSupported
 	default:
 		c.Verdict = Undecided

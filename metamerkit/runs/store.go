@@ -5,6 +5,7 @@
 //	     metamers.safetensors start.safetensors (float32 [N,Size,Size,3])
 //	     previews/000.png … and what the program adds
 //	     manifest.json (SHA-256 of every file)
+//	     rows/<hash>.csv (what evaluations keep; not in the manifest)
 //	.<id>.lock .<id>.checkpoint .<id>.part-*  (while it is being made)
 package runs
 
