@@ -15,7 +15,7 @@ type Alignment struct{ Value, Low, High float64 }
 // matrices K, L of references and metamers, centred, tr(KL)/√(tr(KK)·tr(LL)), in
 // [0,1].
 func CKA(ref, met *Gram, b Bootstrap) (a Alignment, why string, err error) {
-	if err := comparable2(ref, met); err != nil {
+	if err := alike(ref, met); err != nil {
 		return Alignment{}, "", err
 	}
 	k, l, err := products(ref, met)
@@ -32,7 +32,7 @@ func CKA(ref, met *Gram, b Bootstrap) (a Alignment, why string, err error) {
 // does not rise with the number of values an activation has. It needs four images
 // and may be below 0.
 func CKADebiased(ref, met *Gram) (float64, error) {
-	if err := comparable2(ref, met); err != nil {
+	if err := alike(ref, met); err != nil {
 		return 0, err
 	}
 	if ref.N < 4 {
@@ -132,7 +132,7 @@ func products(ref, met *Gram) (k, l [][]float64, err error) {
 	return out[0], out[1], nil
 }
 
-func comparable2(ref, met *Gram) error {
+func alike(ref, met *Gram) error {
 	if ref.N != met.N || ref.Dim != met.Dim {
 		return fmt.Errorf("evaluate: %d references with %d values and %d metamers with %d cannot be compared", ref.N, ref.Dim, met.N, met.Dim)
 	}

@@ -1,0 +1,46 @@
+package engine
+
+import (
+	"math"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+// means averages, image by image, over the members and over the other observers, and
+// returns the means over all images with their intervals.
+func means(run *metamer.Run, by []metamer.Rows, b evaluate.Bootstrap) (out metamer.Rows) {
+	for _, member := range []bool{true, false} {
+		var order []string
+		sums, counts := map[string][]float64{}, map[string][]int{}
+		for _, rows := range by {
+			for _, r := range rows {
+				if r.Image < 0 || r.Member != member || math.IsNaN(r.Value) {
+					continue
+				}
+				if sums[r.Measure] == nil {
+					order = append(order, r.Measure)
+					sums[r.Measure], counts[r.Measure] = make([]float64, run.Recipe.Images.Count), make([]int, run.Recipe.Images.Count)
+				}
+				sums[r.Measure][r.Image] += r.Value
+				counts[r.Measure][r.Image]++
+			}
+		}
+		for _, m := range order {
+			for i, n := range counts[m] {
+				sums[m][i] /= float64(n) // NaN where there is none
+			}
+			row := metamer.Row{Run: run.ID, Set: setName(run.Recipe), Stage: run.Recipe.Stage, Observer: metamer.NonMembers, Member: member, Image: -1, Measure: m}
+			if member {
+				row.Observer = metamer.Members
+			}
+			var err error
+			row.Value, row.Low, row.High, row.Count, err = b.Mean(sums[m])
+			if err != nil {
+				row.Reason, _ = reasonOf(err)
+			}
+			out = append(out, row)
+		}
+	}
+	return out
+}

@@ -1,0 +1,100 @@
+package evaluate
+
+import (
+	"context"
+	"math"
+	"slices"
+)
+
+// Source gives the activations of a number of images, block by block, so that they
+// need never be in memory together.
+type Source interface {
+	Len() int // images
+	Dim() int // values of one activation, flattened
+	// Read returns the activations of the images from ≤ i < to. They are only read,
+	// and not kept beyond the next two calls.
+	Read(ctx context.Context, from, to int) ([][]float32, error)
+}
+
+// Held is a Source that is in memory.
+type Held [][]float32
+
+func (h Held) Len() int { return len(h) }
+
+// Dim is the length of the first activation; all must have it.
+func (h Held) Dim() int {
+	if len(h) == 0 {
+		return 0
+	}
+	return len(h[0])
+}
+
+// Read returns a part of h.
+func (h Held) Read(_ context.Context, from, to int) ([][]float32, error) { return h[from:to], nil }
+
+// Ranked is a Source of the ranks of src's activations (1-based, ties averaged),
+// exact in float32 up to 2²³ values. Activations that are not finite stay as they
+// are.
+func Ranked(src Source) Source { return ranked{src} }
+
+type ranked struct{ Source }
+
+func (r ranked) Read(ctx context.Context, from, to int) ([][]float32, error) {
+	acts, err := r.Source.Read(ctx, from, to)
+	if err != nil {
+		return nil, err
+	}
+	out := make([][]float32, len(acts))
+	for i, a := range acts {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if _, _, ok := span(a); !ok {
+			out[i] = a
+			continue
+		}
+		out[i] = ranks32(a)
+	}
+	return out, nil
+}
+
+// ranks32 are ranks of values that are all finite.
+func ranks32(a []float32) []float32 {
+	order := make([]int32, len(a))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortFunc(order, func(i, j int32) int {
+		switch {
+		case a[i] < a[j]:
+			return -1
+		case a[i] > a[j]:
+			return 1
+		}
+		return 0
+	})
+	out := make([]float32, len(a))
+	for i := 0; i < len(order); {
+		j := i
+		for j < len(order) && a[order[j]] == a[order[i]] {
+			j++
+		}
+		for _, k := range order[i:j] {
+			out[k] = float32(i+j+1) / 2
+		}
+		i = j
+	}
+	return out
+}
+
+// span returns the smallest and largest value, and whether all are finite.
+func span(a []float32) (lo, hi float32, finite bool) {
+	lo, hi = float32(math.Inf(1)), float32(math.Inf(-1))
+	for _, v := range a {
+		if v != v || v > math.MaxFloat32 || v < -math.MaxFloat32 {
+			return 0, 0, false
+		}
+		lo, hi = min(lo, v), max(hi, v)
+	}
+	return lo, hi, len(a) > 0
+}
