@@ -22,8 +22,8 @@ type Gram struct {
 type flaw uint8
 
 const (
-	flat flaw = 1 + iota // all its values are equal: no correlation
-	infinite                  // a value is NaN or infinite
+	flat     flaw = 1 + iota // all its values are equal: no correlation
+	infinite                 // a value is NaN or infinite
 )
 
 // blockBytes is what two blocks of activations may take unless a caller says

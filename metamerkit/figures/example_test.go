@@ -99,7 +99,7 @@ func ExampleRecognizability() {
 
 func ExampleQuality() {
 	golden(figures.Quality(figurestest.Study(), figures.Metrics, nil))
-	// Output: Image metrics, 528 × 289 points: as testdata/figure4.png
+	// Output: Image metrics, 528 × 417 points: as testdata/figure4.png
 }
 
 func ExampleDivergence() {
@@ -114,7 +114,7 @@ func ExampleQuality_single() {
 		f.Name = "figure6"
 	}
 	golden(f, err)
-	// Output: Image metrics, 528 × 278 points: as testdata/figure6.png
+	// Output: Image metrics, 528 × 406 points: as testdata/figure6.png
 }
 
 // Figure 7 is Figure 5 for sets of one model.
@@ -193,15 +193,15 @@ func ExampleSettings() {
 func ExampleNumbers() {
 	s := figurestest.Study()
 	s.Sets = s.Sets[:1]
-	fmt.Print(figures.Numbers(s, figures.Metrics[7:]).HTML())
+	fmt.Print(figures.Numbers(s, figures.Metrics[9:]).HTML())
 	// Output:
 	// <table>
 	// <caption>Recognizability by members and by other observers, and image metrics, with 95 % intervals over images. Arrows point in the better direction. Settings: pgd, 1000 steps, start from noise, relative L2 loss.</caption>
-	// <thead><tr><th>model set</th><th>stage</th><th style="text-align:right">members ↑</th><th style="text-align:right">other observers ↑</th><th style="text-align:right">NIQE ↓</th></tr></thead>
+	// <thead><tr><th>model set</th><th>stage</th><th style="text-align:right">members ↑</th><th style="text-align:right">other observers ↑</th><th style="text-align:right">NIQE (photos) ↓</th></tr></thead>
 	// <tbody>
-	// <tr><td>resnet20</td><td>early</td><td style="text-align:right">0.920 (0.880–0.960)</td><td style="text-align:right">0.920 (0.880–0.960)</td><td style="text-align:right">9.14 (8.64–9.64)</td></tr>
-	// <tr><td>resnet20</td><td>middle</td><td style="text-align:right">0.699 (0.659–0.739)</td><td style="text-align:right">0.478 (0.438–0.518)</td><td style="text-align:right">17.4 (16.9–17.9)</td></tr>
-	// <tr><td>resnet20</td><td>late</td><td style="text-align:right">0.478 (0.438–0.518)</td><td style="text-align:right">0.036 (-0.004–0.076)</td><td style="text-align:right">25.7 (25.2–26.2)</td></tr>
+	// <tr><td>resnet20</td><td>early</td><td style="text-align:right">0.920 (0.880–0.960)</td><td style="text-align:right">0.920 (0.880–0.960)</td><td style="text-align:right">0.155 (-0.345–0.655)</td></tr>
+	// <tr><td>resnet20</td><td>middle</td><td style="text-align:right">0.699 (0.659–0.739)</td><td style="text-align:right">0.478 (0.438–0.518)</td><td style="text-align:right">0.295 (-0.205–0.795)</td></tr>
+	// <tr><td>resnet20</td><td>late</td><td style="text-align:right">0.478 (0.438–0.518)</td><td style="text-align:right">0.036 (-0.004–0.076)</td><td style="text-align:right">0.435 (-0.065–0.935)</td></tr>
 	// </tbody>
 	// </table>
 }

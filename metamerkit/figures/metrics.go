@@ -1,13 +1,17 @@
 package figures
 
-// Metrics are the image metrics that Figure 4 shows, in its order.
+// Metrics are the image metrics that Figures 4 and 6 and Table 5 show, in their
+// order (docs/metrics.md). Those without a value, as NIQE of small images, are left
+// out.
 var Metrics = []Measure{
 	{Name: "tv", Title: "total variation", Better: Lower, Normalised: true},
-	{Name: "noise", Title: "noise level", Better: Lower, Normalised: true},
-	{Name: "sharpness", Title: "sharpness", Better: Higher, Normalised: true},
-	{Name: "slope", Title: "spectral slope α", Better: Neither},
-	{Name: "colourfulness", Better: Higher},
-	{Name: "entropy", Unit: "bits", Better: Higher},
-	{Name: "brisque", Title: "BRISQUE", Better: Lower},
-	{Name: "niqe", Title: "NIQE", Better: Lower},
+	{Name: "noise", Title: "noise level", Unit: "8-bit levels", Better: Lower, Normalised: true},
+	{Name: "sharpness", Title: "sharpness", Unit: "8-bit levels²", Better: Higher, Normalised: true},
+	{Name: "spectral-slope", Title: "spectral slope α"},
+	{Name: "colourfulness"},
+	{Name: "entropy", Unit: "bits"},
+	{Name: "saturated", Title: "saturated pixels", Unit: "share", Better: Lower},
+	{Name: "brisque-photos", Title: "BRISQUE (photos)", Better: Lower},
+	{Name: "piqe", Title: "PIQE", Better: Lower},
+	{Name: "niqe-photos", Title: "NIQE (photos)", Better: Lower},
 }
