@@ -155,6 +155,26 @@ func TestEvaluate(t *testing.T) {
 	if _, err := metamer.LoadRows(kept[0]); err != nil {
 		t.Errorf("the damaged file stays: %v", err)
 	}
+	// Cancelled after the first observer, it stops, and what was measured is kept.
+	if err := os.RemoveAll(filepath.Join(run.Dir, "rows")); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	q.Progress = func(p metamer.Progress) {
+		if p.Step == 1 {
+			cancel()
+		}
+	}
+	if _, err := e.Evaluate(ctx, q); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "after 1 of 3") {
+		t.Errorf("cancelled: %v", err)
+	}
+	if kept, _ = filepath.Glob(filepath.Join(run.Dir, "rows", "*")); len(kept) != len(q.Measures) {
+		t.Errorf("cancelled after one observer, %d files are kept: %v", len(kept), kept)
+	}
+	q.Progress = nil
+	if again, err = e.Evaluate(context.Background(), q); err != nil || !equalRows(rows, again) {
+		t.Errorf("gone on, the rows are others: %v", err)
+	}
 	store := runs.Store{Dir: filepath.Dir(run.Dir)}
 	if _, err := store.Load(run.ID); err != nil {
 		t.Errorf("with rows beside it, the run does not load: %v", err)
