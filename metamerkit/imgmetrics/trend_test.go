@@ -37,7 +37,7 @@ func TestTrends(t *testing.T) {
 		}},
 		// Not rounded to 8 bits, which adds noise again.
 		{"blur", func(m Metric) Trend { return m.Blur }, func(x []int, h, w, step int) []float32 {
-			return softened(floats(x), h, w, []int{0, 1, 3, 8}[step])
+			return softened(floats(x), h, w, []int{0, 2, 4, 8}[step])
 		}},
 		{"jpeg", func(m Metric) Trend { return m.JPEG }, func(x []int, h, w, step int) []float32 {
 			return floats(jpegged(t, x, h, w, []int{0, 40, 15, 5}[step]))
