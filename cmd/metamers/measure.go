@@ -293,13 +293,18 @@ func printTable(metrics []imgmetrics.Metric, pictures []*picture) {
 		}
 	}
 	var width []int
-	fmt.Printf("%-18s %-2s %-14s", "metric", "", "unit")
+	first := 18
+	for _, m := range metrics {
+		first = max(first, len(m.Name))
+	}
+	fmt.Printf("%-*s %-2s %-14s", first, "metric", "", "unit")
 	for _, h := range heads {
 		width = append(width, max(10, len([]rune(h))))
 		fmt.Printf(" %*s", width[len(width)-1], h)
 	}
 	fmt.Println()
-	var notes []string
+	var notes []string // in order
+	count := map[string]int{}
 	for i, m := range metrics {
 		var cells []string
 		var all []float64
@@ -308,20 +313,29 @@ func printTable(metrics []imgmetrics.Metric, pictures []*picture) {
 			cells = append(cells, short(v.V))
 			if v.Why == "" {
 				all = append(all, v.V)
-			} else if note := fmt.Sprintf("%s of %s: %s", m.Name, filepath.Base(p.name), v.Why); len(pictures) <= columnsAtMost || len(notes) < 20 {
+				continue
+			}
+			note := fmt.Sprintf("%s of %s: %s", m.Name, filepath.Base(p.name), v.Why)
+			if len(pictures) > columnsAtMost {
+				note = m.Name + ": " + v.Why
+			}
+			if count[note]++; count[note] == 1 {
 				notes = append(notes, note)
 			}
 		}
 		if len(pictures) > columnsAtMost {
 			cells = statistics(all)
 		}
-		fmt.Printf("%-18s %-2s %-14s", m.Name, m.Better.Arrow(), m.Unit)
+		fmt.Printf("%-*s %-2s %-14s", first, m.Name, m.Better.Arrow(), m.Unit)
 		for j, cell := range cells {
 			fmt.Printf(" %*s", width[j], cell)
 		}
 		fmt.Println()
 	}
 	for _, n := range notes {
+		if count[n] > 1 {
+			n += fmt.Sprintf(" (%d images)", count[n])
+		}
 		fmt.Println(n)
 	}
 }
