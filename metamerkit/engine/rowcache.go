@@ -14,9 +14,10 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// rowFormat changes when a measure's definition or its rows do, so that rows kept by
-// an older version are not taken for the new ones.
-const rowFormat = 2
+// rowFormat changes when a measure's definition, the model of a carried image metric or
+// the form of rows does, so that rows kept by an older version are not taken for the
+// new ones.
+const rowFormat = 3
 
 // rowKey is everything that rows depend on: its hash names the file that keeps them,
 // rows/<hash>.csv in the run's folder.
