@@ -1,5 +1,6 @@
 """Writes testdata/golden/foreign/*.safetensors: small models under the names that their first
 publishers gave the parameters, and foreign.json: what timm computes after converting them.
+The convstem models are robust models of RobustBench: timm's with another stem, wrapped.
 
     PY -m pip install timm==1.0.31 torch==2.11.0 safetensors==0.8.0
 """
@@ -67,9 +68,52 @@ def next2():
     return net, s, convnext.checkpoint_filter_fn, 64
 
 
+class Stem(torch.nn.Module):
+    """3x3 convolutions with norm and GELU, of arXiv:2303.01870; a 1x1 convolution to out, if given."""
+    def __init__(self, channels, strides, out=None):
+        super().__init__()
+        parts, c = [], 3
+        for n, s in zip(channels, strides):
+            parts += [torch.nn.Conv2d(c, n, 3, s, 1), timm.layers.LayerNorm2d(n, eps=1e-6), torch.nn.GELU()]
+            c = n
+        self.stem = torch.nn.Sequential(*parts, *([torch.nn.Conv2d(c, out, 1)] if out else []))
+
+    def forward(self, x):
+        return self.stem(x)
+
+
+def wrapped(net):
+    """As RobustBench keeps it: a member called model, behind a normalisation."""
+    s = random(net)
+    net.load_state_dict(s)
+    return {"model." + k: v for k, v in s.items()} | {"normalize.mean": torch.full((1, 3, 1, 1), .5), "normalize.std": torch.full((1, 3, 1, 1), .25)}
+
+
+def unwrapped(s, net):
+    return {k.removeprefix("model."): v for k, v in s.items() if k.startswith("model.")}
+
+
+def vit_convstem():
+    net = timm.create_model("deit_small_patch16_224", img_size=64, **S)
+    net.patch_embed.proj = Stem([4, 8, 16, 32], [2, 2, 2, 2], 12)
+    return net, wrapped(net), unwrapped, 64
+
+
+def next_convstem2():
+    net = timm.create_model("convnext_tiny", depths=(1, 1, 1, 1), dims=(4, 6, 8, 10), num_classes=7)
+    net.stem = Stem([2, 4], [2, 2])
+    return net, wrapped(net), unwrapped, 64
+
+
+def next_convstem3():
+    net = timm.create_model("convnext_base", depths=(1, 1, 1, 1), dims=(8, 6, 8, 10), num_classes=7)
+    net.stem = Stem([4, 6, 8], [2, 2, 1])
+    return net, wrapped(net), unwrapped, 64
+
+
 OUT.mkdir(exist_ok=True)
 want = {}
-for make in (clip, dino, swin, next2):
+for make in (clip, dino, swin, next2, vit_convstem, next_convstem2, next_convstem3):
     net, state, convert, size = make()
     save_file({k: v.contiguous() for k, v in state.items()}, OUT / f"{make.__name__}.safetensors")
     net.load_state_dict(convert(dict(state), net), strict=True)
