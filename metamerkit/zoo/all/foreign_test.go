@@ -54,7 +54,7 @@ func open(t *testing.T, name, config string) (c *card.Card, net *zoo.Net, want [
 	return c, net, golden.Models[name].Logits
 }
 
-// read returns a layer of a net for the two images of foreign.py.
+// read returns a layer of a net for the two images of layouts.py.
 func read(t *testing.T, c *card.Card, net *zoo.Net, layer string) []float32 {
 	t.Helper()
 	size := c.Input.Size
