@@ -74,22 +74,9 @@ func (in *Interpreter) Complete(code string, cursor int, within time.Duration) s
 // whose brackets it is.
 func (in *Interpreter) Inspect(code string, cursor, detail int, within time.Duration) map[string]any {
 	runes := []rune(code)
-	at := max(0, min(cursor, len(runes)))
-	if at == len(runes) || !isWord(runes[at]) {
-		for depth := 0; at > 0 && !isWord(runes[at-1]); at-- { // back to a word, over whole brackets
-			switch runes[at-1] {
-			case ')':
-				depth++
-			case '(':
-				depth--
-			}
-			if runes[at-1] == '\n' && depth <= 0 {
-				return nil
-			}
-		}
-		if at--; at < 0 {
-			return nil
-		}
+	at := subject(runes, cursor)
+	if at < 0 {
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), within)
 	defer cancel()
@@ -102,6 +89,33 @@ func (in *Interpreter) Inspect(code string, cursor, detail int, within time.Dura
 		return nil
 	}
 	return map[string]any{"text/markdown": markdown, "text/plain": plain(markdown)}
+}
+
+// subject returns where the word is that a cursor is about: the one it touches, else
+// that before the bracket which is open, or was closed, at the cursor; -1 for none.
+func subject(runes []rune, cursor int) int {
+	at := max(0, min(cursor, len(runes)))
+	if at < len(runes) && isWord(runes[at]) {
+		return at
+	}
+	if at > 0 && isWord(runes[at-1]) {
+		return at - 1
+	}
+	closed := at > 0 && runes[at-1] == ')'
+	for depth := 0; at > 0; at-- {
+		switch runes[at-1] {
+		case ')':
+			depth++
+		case '(':
+			if depth--; depth < 0 || depth == 0 && closed {
+				if at >= 2 && isWord(runes[at-2]) {
+					return at - 2
+				}
+				return -1
+			}
+		}
+	}
+	return -1
 }
 
 func (in *Interpreter) goplsDir() string { return filepath.Join(in.o.Life.Dir, "gopls") }
