@@ -23,7 +23,7 @@ func TestImportsPointDown(t *testing.T) {
 			t.Errorf("%s links GoMLX", p)
 		}
 	}
-	for _, p := range []string{"synth", "imgmetrics", "zoo/all", "stage", "backend", "weights", "evaluate", "runs"} {
+	for _, p := range []string{"synth", "train", "imgmetrics", "zoo/all", "stage", "backend", "weights", "evaluate", "runs"} {
 		for _, up := range []string{"metamerkit/engine\n", "metamerkit/figures\n", "cmd/"} {
 			if strings.Contains(deps(p), module+up) {
 				t.Errorf("%s imports %s", p, up)

@@ -35,6 +35,8 @@ type cli struct {
 	Models      modelsCmd      `cmd:"" help:"List, show or check models."`
 	Data        dataCmd        `cmd:"" help:"Download data sets."`
 	Classify    classifyCmd    `cmd:"" help:"Say what models see in images, with probabilities."`
+	Train       trainCmd       `cmd:"" help:"Train a model, standard or adversarially robust."`
+	Attack      attackCmd      `cmd:"" help:"Accuracy of models clean and under adversarial attacks."`
 	Runs        runsCmd        `cmd:"" help:"List, show or remove runs."`
 	Activations activationsCmd `cmd:"" help:"Write a model's activations of images to an .npz file."`
 	Engine      engineCmd      `cmd:"" help:"The engine that notebooks share: serve, status, stop."`

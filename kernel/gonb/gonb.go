@@ -19,8 +19,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/ensemble-metamers/metamers/kernel/cell"
-	"github.com/ensemble-metamers/metamers/kernel/gopls"
 	"github.com/ensemble-metamers/metamers/kernel/lifeline"
 	"github.com/ensemble-metamers/metamers/kernel/shim"
 	"github.com/ensemble-metamers/metamers/kernel/wire"
@@ -52,9 +50,7 @@ type Interpreter struct {
 	sources map[string]source // cells by identifier, for error messages
 	seq     int
 	closed  bool
-	memory  cell.Memory
-	gopls   *gopls.Server
-	tried   time.Time // when gopls was started last
+	asks    sync.Mutex // one completion or inspection at a time
 	started chan struct{}
 }
 
@@ -93,9 +89,6 @@ func New(o Options) (*Interpreter, error) {
 	go func() {
 		in.ensure()
 		close(in.started)
-		in.mu.Lock()
-		in.server()
-		in.mu.Unlock()
 	}()
 	return in, nil
 }
@@ -134,7 +127,16 @@ func (in *Interpreter) start() (*backend, error) {
 	b := &backend{died: make(chan struct{}), replies: map[string]chan *wire.Message{}, log: &tailBuffer{}}
 	cmd := exec.Command(filepath.Join(in.o.Tools, "gonb"), "--raw_error", "--kernel", file)
 	cmd.Stdout, cmd.Stderr = b.log, b.log
-	cmd.Env = in.environment()
+	cmd.Env = append(os.Environ(),
+		"PATH="+filepath.Join(in.o.Life.Dir, "bin")+string(filepath.ListSeparator)+os.Getenv("PATH"),
+		"TMPDIR="+in.tmp(),
+		lifeline.MarkEnv+"="+in.o.Life.Mark,
+		channel.SocketEnv+"="+in.socketPath(),
+		shim.GoEnv+"="+in.o.Go, shim.ToolsEnv+"="+in.o.Tools, shim.CheckoutEnv+"="+in.o.Checkout, shim.CacheEnv+"="+in.o.Programs,
+	)
+	if os.Getenv("METAMERS_PROGRAM") == "" {
+		cmd.Env = append(cmd.Env, "METAMERS_PROGRAM="+in.o.Engine)
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	errc := make(chan error)
 	go func() {
@@ -184,21 +186,6 @@ func (in *Interpreter) start() (*backend, error) {
 		return nil, fmt.Errorf("%w; it said: %s", err, b.log)
 	}
 	return b, nil
-}
-
-// environment is that of all the interpreter starts.
-func (in *Interpreter) environment() []string {
-	env := append(os.Environ(),
-		"PATH="+filepath.Join(in.o.Life.Dir, "bin")+string(filepath.ListSeparator)+os.Getenv("PATH"),
-		"TMPDIR="+in.tmp(),
-		lifeline.MarkEnv+"="+in.o.Life.Mark,
-		channel.SocketEnv+"="+in.socketPath(),
-		shim.GoEnv+"="+in.o.Go, shim.ToolsEnv+"="+in.o.Tools, shim.CheckoutEnv+"="+in.o.Checkout, shim.CacheEnv+"="+in.o.Programs,
-	)
-	if os.Getenv("METAMERS_PROGRAM") == "" {
-		env = append(env, "METAMERS_PROGRAM="+in.o.Engine)
-	}
-	return env
 }
 
 // subscribed waits until something comes back: then the subscription holds too,

@@ -106,12 +106,15 @@ func build(out, source string, args []string) (int, error) {
 		}
 	}
 	os.Stderr.Write(said)
-	report(true, said, text)
+	report(true, said, nil)
 	return 0, nil
 }
 
 func report(ok bool, said, source []byte) {
-	m := channel.Message{Kind: channel.Built, OK: ok, Text: string(said), Data: map[string]string{"source": string(source)}}
+	m := channel.Message{Kind: channel.Built, OK: ok, Text: string(said)}
+	if !ok {
+		m.Data = map[string]string{"source": string(source)}
+	}
 	channel.Call(m) // without a kernel there is nobody to tell
 }
 

@@ -62,6 +62,20 @@ type Weights struct {
 type Measured struct {
 	Data     string  `json:"data"`
 	Accuracy float64 `json:"accuracy"`
+	Attack   string  `json:"attack,omitempty"` // under which attack, "" for none
+	Images   int     `json:"images,omitempty"` // how many, where it is not all of them
+}
+
+// Trained says how weights that this project trained came about.
+type Trained struct {
+	Command string   `json:"command"` // that makes them again
+	Data    string   `json:"data"`
+	Seed    uint64   `json:"seed"`
+	Epochs  int      `json:"epochs"`
+	Date    string   `json:"date"` // of the end, ISO 8601
+	Version string   `json:"version"`
+	Device  string   `json:"device"`           // that computed
+	Events  []string `json:"events,omitempty"` // out of the ordinary
 }
 
 // Card describes one model.
@@ -81,6 +95,7 @@ type Card struct {
 	Licence  string           `json:"licence"`
 	Paper    string           `json:"paper,omitempty"`
 	Measured []Measured       `json:"measured,omitempty"`
+	Trained  *Trained         `json:"trained,omitempty"`
 }
 
 // Trainings are the ways of training that models are grouped by.

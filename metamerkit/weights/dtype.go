@@ -108,3 +108,36 @@ func half(h uint16) float32 {
 	}
 	return math.Float32frombits(sign | (exp+112)<<23 | frac<<13)
 }
+
+// toHalf rounds to IEEE 754 binary16, halfway cases to the even one.
+func toHalf(v float32) uint16 {
+	b := math.Float32bits(v)
+	sign, rest := uint16(b>>16)&0x8000, b&0x7fffffff
+	switch {
+	case rest > 0x7f800000: // NaN
+		return sign | 0x7e00
+	case rest >= 0x477ff000: // 65520 and more
+		return sign | 0x7c00
+	case rest >= 0x38800000: // normal: at least 2^-14
+		rest += 0xfff + rest>>13&1
+		return sign | uint16((rest-0x38000000)>>13)
+	}
+	return sign | uint16(math.RoundToEven(float64(math.Float32frombits(rest))*(1<<24)))
+}
+
+func halves(v []float32) []uint16 {
+	out := make([]uint16, len(v))
+	for i, f := range v {
+		out[i] = toHalf(f)
+	}
+	return out
+}
+
+// RoundHalf returns the values as WriteHalf keeps them.
+func RoundHalf(v []float32) []float32 {
+	out := make([]float32, len(v))
+	for i, f := range v {
+		out[i] = half(toHalf(f))
+	}
+	return out
+}

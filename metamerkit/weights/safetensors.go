@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"slices"
 )
@@ -132,6 +133,23 @@ func members(data []byte) (out []member, err error) {
 // under a temporary name that is renamed at the end. It panics on a repeated name
 // and on a shape that does not fit its elements.
 func WriteSafetensors(path string, tensors []Tensor, metadata map[string]string) error {
+	return writeSafetensors(path, tensors, metadata, "F32")
+}
+
+// WriteHalf is WriteSafetensors with floats in half precision (F16), rounded to the
+// nearest. A finite value beyond its range, 65504, is an error.
+func WriteHalf(path string, tensors []Tensor, metadata map[string]string) error {
+	for _, t := range tensors {
+		for i, v := range t.Float {
+			if h := toHalf(v); h&0x7fff == 0x7c00 && !math.IsInf(float64(v), 0) {
+				return fmt.Errorf("weights: writing %s: element %d of tensor %s is %v, expected at most 65504 for half precision", path, i, t.Name, v)
+			}
+		}
+	}
+	return writeSafetensors(path, tensors, metadata, "F16")
+}
+
+func writeSafetensors(path string, tensors []Tensor, metadata map[string]string, float string) error {
 	check(tensors)
 	header := map[string]any{}
 	if len(metadata) > 0 {
@@ -139,8 +157,8 @@ func WriteSafetensors(path string, tensors []Tensor, metadata map[string]string)
 	}
 	at := 0
 	for _, t := range tensors {
-		e := entry{DType: "F32", Shape: t.Shape}
-		size := 4 * len(t.Float)
+		e := entry{DType: float, Shape: t.Shape}
+		size := width[float] * len(t.Float)
 		if t.Int != nil {
 			e.DType, size = "I64", 8*len(t.Int)
 		}
@@ -164,8 +182,11 @@ func WriteSafetensors(path string, tensors []Tensor, metadata map[string]string)
 		}
 		for _, t := range tensors {
 			var v any = t.Float
-			if t.Int != nil {
+			switch {
+			case t.Int != nil:
 				v = t.Int
+			case float == "F16":
+				v = halves(t.Float)
 			}
 			if err := binary.Write(f, binary.LittleEndian, v); err != nil {
 				return err

@@ -42,7 +42,7 @@ type Net struct {
 // Bytes is the memory that the weights take.
 func (n *Net) Bytes() (sum int) {
 	for _, t := range n.Weights {
-		sum += t.Shape().Size() * t.DType().Size()
+		sum += int(t.Memory())
 	}
 	return sum
 }

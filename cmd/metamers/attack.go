@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/card"
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
+	"github.com/ensemble-metamers/metamers/metamerkit/train"
+)
+
+type attackCmd struct {
+	Models []string `required:"" help:"Names of models, separated by commas."`
+	Images []string `sep:"none" help:"Labelled images: cifar10, cifar10:N … (as for synth)." default:"cifar10:1000"`
+	Threat []string `help:"What an attack may change, more than one separated by commas: linf:8/255, l2:0.5 …" default:"linf:8/255" placeholder:"NORM:EPSILON"`
+	Steps  []int    `help:"Gradient steps of the attacks; 0 is random noise." default:"20"`
+
+	Restarts int     `help:"Random starts of each attack." default:"1"`
+	StepSize float64 `help:"Of a step, in pixels of [0,1] or as an L2 norm (default 2.5·epsilon/steps, at most epsilon)."`
+	Batch    int     `help:"Images in one executable." default:"100"`
+	Seed     uint64  `help:"Of the random starts."`
+	Sanity   bool    `help:"Check that the attacks behave: more epsilon, lower accuracy; more steps stronger; noise weaker; 0 % without a bound. Takes the first threat."`
+}
+
+func (c *attackCmd) Help() string {
+	return `Examples:
+  metamers attack --models resnet2b,resnet4b --threat linf:2/255
+  metamers attack --models resnet4b --threat linf:2/255,linf:4/255,l2:0.5 --steps 0,1,20 --restarts 2
+  metamers attack --models resnet4b --threat linf:2/255 --sanity
+
+An image counts as right when the model's class is right clean and at every step of
+every restart.`
+}
+
+func (c *attackCmd) Run(ctx context.Context, g *globals) error {
+	set, err := images.Open(c.Images, images.Options{Size: 32})
+	if err != nil {
+		return err
+	}
+	var threats []train.Threat
+	for _, s := range c.Threat {
+		t, err := train.ParseThreat(s)
+		if err != nil {
+			return err
+		}
+		threats = append(threats, t)
+	}
+	e, err := g.engine()
+	if err != nil {
+		return err
+	}
+	failed := 0
+	for _, name := range c.Models {
+		m, net, err := e.Model(name)
+		if err != nil {
+			return err
+		}
+		ev := train.NewEvaluator(e.Backend.Compute, m, net, min(c.Batch, set.Len()), set.Size)
+		if c.Sanity {
+			bad, err := c.sanity(ctx, g, ev, m, net.Weights, set, threats[0])
+			if err != nil {
+				return err
+			}
+			failed += bad
+			continue
+		}
+		attacks := []train.Attack{{}}
+		for _, t := range threats {
+			for _, n := range c.Steps {
+				attacks = append(attacks, train.Attack{Threat: t, Steps: n, Restarts: c.Restarts, StepSize: c.StepSize, Seed: c.Seed})
+			}
+		}
+		for _, a := range attacks {
+			r, err := measure(ctx, g, ev, net.Weights, set, a)
+			if err != nil {
+				return err
+			}
+			if g.JSON {
+				if err := json.NewEncoder(os.Stdout).Encode(map[string]any{"model": m.Name, "data": r.Data, "images": set.Len(), "attack": a.String(), "accuracy": r.Accuracy}); err != nil {
+					return err
+				}
+				continue
+			}
+			fmt.Printf("%-24s %6.2f %% of %d images of %s, attack: %v\n", m.Name, r.Accuracy, set.Len(), set.Name, a)
+		}
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d checks failed", failed)
+	}
+	return nil
+}
+
+// sanity prints the checks of train.Sanity and returns how many failed.
+func (c *attackCmd) sanity(ctx context.Context, g *globals, e *train.Evaluator, m *card.Card, w map[string]*tensors.Tensor, set *images.Set, t train.Threat) (failed int, err error) {
+	checks, err := train.Sanity(ctx, e, w, set, t, c.Seed)
+	if err != nil {
+		return 0, err
+	}
+	for _, k := range checks {
+		verdict := "ok    "
+		if !k.OK {
+			verdict = "FAILED"
+			failed++
+		}
+		fmt.Printf("%-24s %s %s: %s\n", m.Name, verdict, k.What, k.Found)
+	}
+	return failed, nil
+}
+
+// measure is one accuracy in percent, with a line of progress.
+func measure(ctx context.Context, g *globals, e *train.Evaluator, w map[string]*tensors.Tensor, set *images.Set, a train.Attack) (card.Measured, error) {
+	bar := newCountBar(g, "attack: "+a.String(), set.Len())
+	acc, err := e.Accuracy(ctx, w, set, a, bar.set)
+	bar.clear()
+	r := card.Measured{Data: "cifar10 test", Accuracy: float64(int(acc*1e4+.5)) / 100, Images: set.Len()}
+	if a.Norm != "" {
+		r.Attack = a.String()
+	}
+	return r, err
+}

@@ -1,0 +1,250 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/backend"
+	"github.com/ensemble-metamers/metamers/metamerkit/card"
+	"github.com/ensemble-metamers/metamers/metamerkit/figures"
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
+	"github.com/ensemble-metamers/metamers/metamerkit/train"
+	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
+)
+
+type trainCmd struct {
+	Arch string `required:"" help:"An architecture of the project's set, a model of the zoo, or a JSON file (see docs/training.md)."`
+	Data string `help:"Data: cifar10." enum:"cifar10" default:"cifar10"`
+	Name string `help:"Of the model (default: ARCH.mm_c10, with _linf8 or the like behind it for robust ones)."`
+	Out  string `help:"Folder of the results; its subfolder NAME has the checkpoint (default: trained)." type:"path" default:"trained"`
+
+	Robust   string `help:"Adversarial training against a threat: linf:8/255, l2:0.5 …" placeholder:"NORM:EPSILON"`
+	Method   string `help:"How adversarial images are made: nfgsm (one step that does not collapse), pgd:STEPS or fgsm (default nfgsm)."`
+	Fallback bool   `help:"Go on with pgd:3 when fast adversarial training collapses, rather than stop."`
+
+	Epochs    int     `help:"Passes over the training images (default 20)."`
+	Batch     int     `help:"Images a step (default 128)."`
+	Optimizer string  `help:"sgd or adamw (default: what the architecture trains well with)."`
+	LR        float64 `name:"lr" help:"Largest learning rate."`
+	Decay     float64 `help:"Weight decay of kernels and matrices; negative: none."`
+	Clip      float64 `help:"Largest L2 norm of the gradient."`
+	Schedule  string  `help:"onecycle, cosine or constant (default onecycle)."`
+	Warmup    float64 `help:"Share of the steps in which the learning rate rises (default .3 for onecycle, else .05)."`
+	Smoothing float64 `help:"Label smoothing."`
+	Crop      int     `help:"Zeros around an image before a random crop (default an eighth of its side); negative: none."`
+	NoFlip    bool    `help:"No mirror images."`
+	Cutout    int     `help:"Side of a grey square put on each image."`
+	Mixup     float64 `help:"α of mixup."`
+	Average   string  `help:"Average of the weights: ema:DECAY or swa:SHARE." placeholder:"KIND:NUMBER"`
+	Precision string  `help:"auto (bf16 on a GPU), f32 or bf16."`
+	Limit     int     `help:"Use only so many training images."`
+	Seed      uint64  `help:"Of everything random."`
+
+	Every    time.Duration `help:"Between checkpoints." default:"5m"`
+	TestOn   int           `help:"Test images measured clean at the end (0: all)." default:"0"`
+	AttackOn int           `help:"Test images attacked at the end with PGD-20, 2 restarts." default:"1000"`
+}
+
+func (c *trainCmd) Help() string {
+	return `Examples:
+  metamers train --arch resnet20 --epochs 40
+  metamers train --arch resnet20 --robust linf:8/255 --epochs 30
+  metamers train --arch vit_4_96 --robust l2:0.5 --method pgd:7 --average ema:0.999
+
+Ctrl-C and kill -9 lose nothing but the time since the last checkpoint: the same
+command goes on from there. At the end the folder holds NAME.safetensors, the card
+NAME.json and the curves NAME.png; docs/training.md says how to use the model.`
+}
+
+// options are the architecture's recipe with the flags that were given.
+func (c *trainCmd) options(a train.Architecture) (train.Options, error) {
+	o := a.Recipe
+	text := func(to *string, v string) {
+		if v != "" {
+			*to = v
+		}
+	}
+	number := func(to *float64, v float64) {
+		if v != 0 {
+			*to = v
+		}
+	}
+	if c.Optimizer != "" && c.Optimizer != o.Optimizer {
+		o.LR, o.Decay = 0, 0 // the recipe's belong to the other optimiser
+	}
+	text(&o.Optimizer, c.Optimizer)
+	text(&o.Schedule, c.Schedule)
+	text(&o.Average, c.Average)
+	text(&o.Precision, c.Precision)
+	text(&o.Method, c.Method)
+	number(&o.LR, c.LR)
+	number(&o.Decay, c.Decay)
+	number(&o.Clip, c.Clip)
+	number(&o.Warmup, c.Warmup)
+	number(&o.Smoothing, c.Smoothing)
+	number(&o.Mixup, c.Mixup)
+	o.Epochs, o.Batch, o.Crop, o.NoFlip, o.Cutout, o.Limit, o.Seed = c.Epochs, c.Batch, c.Crop, c.NoFlip, c.Cutout, c.Limit, c.Seed
+	var err error
+	if c.Robust != "" {
+		o.Threat, err = train.ParseThreat(c.Robust)
+	}
+	return o, err
+}
+
+// name is ARCH.mm_c10, and behind it the threat.
+func (c *trainCmd) name(a train.Architecture, t train.Threat) string {
+	if c.Name != "" {
+		return c.Name
+	}
+	name := a.Name + ".mm_c10"
+	switch t.Norm {
+	case "linf":
+		name += fmt.Sprintf("_linf%.3g", t.Epsilon*255)
+	case "l2":
+		name += fmt.Sprintf("_l2_%.3g", t.Epsilon)
+	}
+	return name
+}
+
+func (c *trainCmd) Run(ctx context.Context, g *globals) error {
+	a, err := train.FindArchitecture(c.Arch)
+	if err != nil {
+		return err
+	}
+	o, err := c.options(a)
+	if err != nil {
+		return err
+	}
+	set, err := images.Open([]string{c.Data + ":train"}, images.Options{})
+	if err != nil {
+		return err
+	}
+	test, err := images.Open([]string{c.Data}, images.Options{})
+	if err != nil {
+		return err
+	}
+	name := c.name(a, o.Threat)
+	m, err := a.Card(name, set.Size, len(set.ClassNames), c.Data)
+	if err != nil {
+		return err
+	}
+	b, err := backend.Open(backend.Kind(g.Backend))
+	if err != nil {
+		return err
+	}
+	if b.Notice != "" {
+		fmt.Fprintln(os.Stderr, b.Notice)
+	}
+	bar := newTrainBar(g, name)
+	r, err := train.Run(ctx, train.Job{Backend: b, Card: m, Train: set, Options: o, Dir: filepath.Join(c.Out, name), Every: c.Every, Fallback: c.Fallback,
+		Progress: bar.show, Warn: func(s string) { bar.clear(); fmt.Fprintln(os.Stderr, "warning:", s) }})
+	bar.clear()
+	if r != nil && len(r.Points) > 0 {
+		if e := figures.SaveTraining(filepath.Join(c.Out, name+".png"), curves(name, r)); err == nil {
+			err = e
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return c.finish(ctx, g, b, m, r, o, test)
+}
+
+// finish measures what will be saved and saves it.
+func (c *trainCmd) finish(ctx context.Context, g *globals, b *backend.Backend, m *card.Card, r *train.Result, o train.Options, test *images.Set) error {
+	w, err := train.Halved(r.Weights)
+	if err != nil {
+		return err
+	}
+	net, err := zoo.Build(m)
+	if err != nil {
+		return err
+	}
+	e := train.NewEvaluator(b.Compute, m, &zoo.Net{Forward: net, Weights: w}, 100, test.Size)
+	clean, err := measure(ctx, g, e, w, head(test, c.TestOn), train.Attack{})
+	if err != nil {
+		return err
+	}
+	m.Measured = []card.Measured{clean}
+	threat := o.Threat
+	if threat.Norm == "" {
+		threat = train.Threat{Norm: "linf", Epsilon: 8. / 255}
+	}
+	under, err := measure(ctx, g, e, w, head(test, c.AttackOn), train.Attack{Threat: threat, Steps: 20, Restarts: 2})
+	if err != nil {
+		return err
+	}
+	m.Measured = append(m.Measured, under)
+	m.Training, m.Licence = "standard", "Apache-2.0"
+	if o.Threat.Norm != "" {
+		m.Training = "robust"
+		m.Title += fmt.Sprintf(", adversarially trained (%v)", o.Threat)
+	}
+	m.Title += ", trained by this project on CIFAR-10"
+	m.Weights.Source = "trained by metamers train; see trained.command"
+	epochs := 0
+	if n := len(r.Points); n > 0 {
+		epochs = r.Points[n-1].Epoch
+	}
+	m.Trained = &card.Trained{Command: command(), Data: "cifar10 train, its last 500 images held out", Seed: o.Seed, Epochs: epochs,
+		Date: time.Now().UTC().Format(time.DateOnly), Version: version(), Device: device(b), Events: r.Events}
+	if err := train.Export(c.Out, m, w); err != nil {
+		return err
+	}
+	fmt.Printf("%s: %.2f %% of %d test images, %.2f %% of %d under %v\n%s\n", m.Name, clean.Accuracy, clean.Images, under.Accuracy, under.Images, under.Attack, filepath.Join(c.Out, m.Name+".json"))
+	return nil
+}
+
+func head(s *images.Set, n int) *images.Set {
+	if n <= 0 || n >= s.Len() {
+		return s
+	}
+	p := *s
+	p.Names, p.Labels, p.Pixels = s.Names[:n], s.Labels[:n], s.Pixels[:n*s.Size*s.Size*3]
+	return &p
+}
+
+// command is the command line as somebody else would type it.
+func command() string { return strings.Join(append([]string{"metamers"}, os.Args[1:]...), " ") }
+
+// version is that of the program, or the commit it was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			return s.Value[:12]
+		}
+	}
+	if out, err := exec.Command("git", "rev-parse", "--short=12", "HEAD").Output(); err == nil {
+		return strings.TrimSpace(string(out))
+	}
+	return "unknown"
+}
+
+func device(b *backend.Backend) string {
+	if b.Kind == backend.CUDA {
+		return backend.GPU()
+	}
+	return fmt.Sprintf("%s on %d CPU cores", b.Kind, runtime.NumCPU())
+}
+
+func curves(name string, r *train.Result) figures.Training {
+	t := figures.Training{Name: name}
+	for _, p := range r.Points {
+		t.Points = append(t.Points, figures.TrainingPoint{Epoch: p.Epoch, Rate: p.Rate, Loss: p.Loss, Accuracy: p.Accuracy, HeldOut: p.HeldOut, Attacked: p.Attacked})
+	}
+	return t
+}

@@ -1,0 +1,45 @@
+package train
+
+import (
+	"context"
+	"testing"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/backend"
+	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
+)
+
+// BenchmarkStep measures a training step of each architecture, after compilation:
+// the metric images/s is what a cost estimate of a training needs.
+func BenchmarkStep(b *testing.B) {
+	be := backendtest.Open(b, backend.Auto)
+	for _, a := range Architectures() {
+		for _, threat := range []string{"", "linf:8/255"} {
+			name := a.Name
+			o := a.Recipe
+			o.HeldOut, o.Attacked = 2, 1
+			if threat != "" {
+				name += ".robust"
+				o.Threat, _ = ParseThreat(threat)
+			}
+			b.Run(name, func(b *testing.B) {
+				c, err := a.Card(a.Name, 32, 10, "")
+				if err != nil {
+					b.Fatal(err)
+				}
+				o.Batch, o.Epochs = 128, 1
+				o.Limit = (b.N + 2) * 128
+				n, began := 0, false
+				_, err = Run(context.Background(), Job{Backend: be, Card: c, Options: o, Train: gratings(1, o.Limit+2, 32), Progress: func(p Progress) {
+					if n++; n == 2 && !began { // compiled and warm
+						b.ResetTimer()
+						began = true
+					}
+				}})
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.ReportMetric(float64(b.N*128)/b.Elapsed().Seconds(), "images/s")
+			})
+		}
+	}
+}
