@@ -138,6 +138,8 @@ func (l *Lifeline) Close() {
 	if watcher != nil {
 		watcher.Process.Kill()
 	}
+	// A kernel that was being killed when this one started held its lock still.
+	cleanStale(filepath.Dir(l.Dir))
 }
 
 // Clean kills all processes with the mark and removes the folder.
