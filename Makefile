@@ -15,7 +15,7 @@ GO_SOURCES := $(shell find cmd metamerkit models testdata/photos -name '*.go' -o
 
 # Targets run one after the other whatever -j says: each uses all cores itself.
 .NOTPARALLEL:
-.PHONY: help setup setup-cuda build reproduce lab test check test-xla test-go race fuzz test-kernel clean
+.PHONY: help setup setup-cuda build reproduce lab test check test-xla test-go race fuzz test-kernel test-lab test-notebooks notebooks clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -32,13 +32,13 @@ bin/metamers: $(GO_SOURCES)
 
 build: bin/metamers ## build bin/metamers
 
-reproduce: setup build ## metamers of 16 images, four model sets, three stages (STEPS=1000)
+reproduce: setup build ## a whole study: metamers, seven figures, five tables, claims, one page (STEPS=1000)
 	bin/metamers reproduce --steps $(STEPS)
 
 lab: ## JupyterLab with the kernel "Go (metamers)"; sets up what is missing
 	@go run ./kernel lab
 
-test: setup check test-xla test-go race fuzz test-kernel ## everything that CI runs
+test: setup check test-xla test-go race fuzz test-kernel test-lab test-notebooks ## everything that CI runs
 
 check: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l cmd kernel metamerkit models)" || { gofmt -d cmd kernel metamerkit models; exit 1; }
@@ -60,6 +60,15 @@ fuzz: ## each fuzz target, 3000 inputs
 
 test-kernel: ## the kernel in Jupyter: jupyter_kernel_test, orphans, load (METAMERS_LONG=1: longer)
 	scripts/test-kernel.sh
+
+test-lab: ## JupyterLab in a headless Chromium; skipped without one
+	scripts/test-lab.sh
+
+test-notebooks: ## every notebook, headless, from a clean state
+	scripts/notebooks.sh
+
+notebooks: ## run the notebooks and keep their outputs
+	scripts/notebooks.sh --write
 
 clean: ## remove what was built
 	rm -rf bin out

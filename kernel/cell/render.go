@@ -176,38 +176,3 @@ func silent(x ast.Expr) bool {
 	}
 	return false
 }
-
-// ForEditor returns the cell as GoNB's completion and inspection understand it:
-// with a "%%" before the first statement where the cell has none, and blank lines
-// in the place of the kernel's own commands. shift is how far the text at the
-// cursor (in characters) moved.
-func ForEditor(source string, cursor int) (text string, shift int) {
-	c := Parse(source)
-	if c.foreign {
-		return source, 0
-	}
-	b := []byte(source)
-	for i := range b { // own commands are blank in go_, special lines too: keep those
-		if c.go_[i] != b[i] {
-			b[i] = c.go_[i]
-		}
-	}
-	for _, s := range c.special {
-		copy(b[s.start:s.end], source[s.start:s.end])
-	}
-	if c.mainAt >= 0 {
-		from := c.mainAt - len(c.mainLine)
-		copy(b[from:c.mainAt], c.mainLine)
-		return string(b), 0
-	}
-	if len(c.body) == 0 {
-		return string(b), 0
-	}
-	at := c.body[0].first
-	at = strings.LastIndexByte(string(b[:at]), '\n') + 1
-	text = string(b[:at]) + "%%\n" + string(b[at:])
-	if cursor >= len([]rune(string(b[:at]))) {
-		shift = 3
-	}
-	return text, shift
-}

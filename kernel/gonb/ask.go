@@ -1,88 +1,168 @@
 package gonb
 
 import (
-	"encoding/json"
+	"context"
+	"fmt"
 	"go/scanner"
 	"go/token"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"sort"
 	"strings"
+	"syscall"
 	"time"
-	"unicode/utf16"
 
-	"github.com/ensemble-metamers/metamers/kernel/cell"
+	"github.com/ensemble-metamers/metamers/kernel/gopls"
+	"github.com/ensemble-metamers/metamers/kernel/session"
+	"github.com/ensemble-metamers/metamers/kernel/shim"
 )
 
 var commands = []string{"%%", "%%bash", "%%sh", "%%script", "%%writefile", "%args", "%capture", "%cd", "%env", "%exec", "%goflags", "%help", "%list", "%ls", "%main",
 	"%remove", "%require", "%reset", "%rm", "%test", "%track", "%untrack", "%version", "%with_inputs", "%with_password"}
 
-// Complete offers what gopls, through GoNB, knows at the cursor; when gopls is not
-// warm, a cell runs, or the time is over, the words of the cell and Go's keywords.
-func (in *Interpreter) Complete(code string, cursor int, within time.Duration) (matches []string, start, end int) {
+// Complete offers what gopls knows at the cursor; when gopls is not warm or the time
+// is over, the words of the cell and Go's keywords.
+func (in *Interpreter) Complete(code string, cursor int, within time.Duration) session.Completion {
 	runes := []rune(code)
 	cursor = max(0, min(cursor, len(runes)))
+	nothing := session.Completion{Start: cursor, End: cursor}
 	lineStart := cursor
 	for lineStart > 0 && runes[lineStart-1] != '\n' {
 		lineStart--
 	}
-	if line := string(runes[lineStart:cursor]); strings.HasPrefix(line, "%") && !strings.Contains(line, " ") {
-		for _, c := range commands {
-			if strings.HasPrefix(c, line) {
-				matches = append(matches, c)
+	line := string(runes[lineStart:cursor])
+	if strings.HasPrefix(line, "%") && !strings.Contains(line, " ") {
+		c := session.Completion{Start: lineStart, End: cursor}
+		for _, name := range commands {
+			if strings.HasPrefix(name, line) {
+				c.Matches = append(c.Matches, name)
 			}
 		}
-		return matches, lineStart, cursor
+		return c
+	}
+	if strings.HasPrefix(line, "!") || strings.HasPrefix(line, "%") {
+		return nothing
 	}
 	word := cursor
 	for word > 0 && isWord(runes[word-1]) {
 		word--
 	}
-	if word > 0 && strings.HasPrefix(string(runes[lineStart:cursor]), "!") {
-		return nil, cursor, cursor
-	}
-	var reply struct {
-		Status  string   `json:"status"`
-		Matches []string `json:"matches"`
-		Start   int      `json:"cursor_start"`
-		End     int      `json:"cursor_end"`
-	}
-	text, shift := cell.ForEditor(code, cursor)
-	if in.askBackend("complete_request", map[string]any{"code": text, "cursor_pos": utf16Offset(text, cursor+shift)}, within, &reply) && len(reply.Matches) > 0 {
-		return unique(reply.Matches), cursor - (reply.End - reply.Start), cursor
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	if s, text, at := in.question(code, len(string(runes[:cursor]))); s != nil {
+		items, err := s.Complete(ctx, text, at)
+		if err == nil && len(items) > 0 {
+			c := session.Completion{Start: cursor - items[0].Length, End: cursor}
+			seen := map[string]bool{}
+			for _, i := range items {
+				if i.Length == items[0].Length && !seen[i.Text] {
+					seen[i.Text] = true
+					c.Matches, c.Types = append(c.Matches, i.Text), append(c.Types, i.Kind)
+				}
+			}
+			return c
+		}
 	}
 	if word > 0 && runes[word-1] == '.' {
-		return nil, cursor, cursor
+		return nothing
 	}
-	return words(code, string(runes[word:cursor])), word, cursor
+	return session.Completion{Matches: words(code, string(runes[word:cursor])), Start: word, End: cursor}
 }
 
-// Inspect returns the documentation of what is at the cursor.
+// Inspect returns the documentation of what is at the cursor, or of the function in
+// whose brackets it is.
 func (in *Interpreter) Inspect(code string, cursor, detail int, within time.Duration) map[string]any {
 	runes := []rune(code)
-	cursor = max(0, min(cursor, len(runes)))
-	text, shift := cell.ForEditor(code, cursor)
-	var reply struct {
-		Found bool           `json:"found"`
-		Data  map[string]any `json:"data"`
-	}
-	at := cursor + shift
-	if r := []rune(text); at > 0 && (at == len(r) || at < len(r) && !isWord(r[at])) && isWord(r[at-1]) {
-		at-- // behind a word: the word
-	}
-	if !in.askBackend("inspect_request", map[string]any{"code": text, "cursor_pos": utf16Offset(text, at), "detail_level": detail}, within, &reply) || !reply.Found {
+	at := subject(runes, cursor)
+	if at < 0 {
 		return nil
 	}
-	markdown, ok := reply.Data["text/markdown"].(string)
-	if !ok || strings.TrimSpace(markdown) == "" {
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	s, text, offset := in.question(code, len(string(runes[:at])))
+	if s == nil {
+		return nil
+	}
+	markdown, err := s.Hover(ctx, text, offset)
+	if err != nil || strings.TrimSpace(markdown) == "" {
 		return nil
 	}
 	return map[string]any{"text/markdown": markdown, "text/plain": plain(markdown)}
+}
+
+// subject returns where the word is that a cursor is about: the one it touches, else
+// that before the bracket which is open, or was closed, at the cursor; -1 for none.
+func subject(runes []rune, cursor int) int {
+	at := max(0, min(cursor, len(runes)))
+	if at < len(runes) && isWord(runes[at]) {
+		return at
+	}
+	if at > 0 && isWord(runes[at-1]) {
+		return at - 1
+	}
+	closed := at > 0 && runes[at-1] == ')'
+	for depth := 0; at > 0; at-- {
+		switch runes[at-1] {
+		case ')':
+			depth++
+		case '(':
+			if depth--; depth < 0 || depth == 0 && closed {
+				if at >= 2 && isWord(runes[at-2]) {
+					return at - 2
+				}
+				return -1
+			}
+		}
+	}
+	return -1
+}
+
+func (in *Interpreter) goplsDir() string { return filepath.Join(in.o.Life.Dir, "gopls") }
+
+// server returns gopls, starting it if there is none; nil if that fails. The lock is
+// held.
+func (in *Interpreter) server() *gopls.Server {
+	if in.gopls != nil && in.gopls.Ended() == nil || in.closed {
+		return in.gopls
+	}
+	if time.Since(in.tried) < time.Minute {
+		return nil
+	}
+	in.tried = time.Now()
+	dir := in.goplsDir()
+	if os.MkdirAll(dir, 0o700) != nil || shim.ModInit(dir, in.o.Checkout) != nil || os.WriteFile(filepath.Join(dir, gopls.FileName), []byte(warmFile), 0o600) != nil {
+		return nil
+	}
+	cmd := exec.Command(filepath.Join(in.o.Life.Dir, "bin", shim.Gopls))
+	cmd.Env = in.environment()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	s, err := gopls.Start(cmd, dir)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "kernel: %v\n", err)
+		return nil
+	}
+	in.gopls = s
+	go s.Complete(context.Background(), warmFile, strings.LastIndex(warmFile, "Prin")+4) // loads what cells are likely to ask about
+	return s
+}
+
+const warmFile = "package main\n\nimport \"fmt\"\n\nfunc main() {\n\tfmt.Println()\n}\n"
+
+// question composes the file to ask about; offsets are in bytes.
+func (in *Interpreter) question(code string, offset int) (*gopls.Server, string, int) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	s := in.server()
+	text, at := in.memory.Compose(code, offset)
+	return s, text, at
 }
 
 // plain takes the fences out of gopls' Markdown.
 func plain(markdown string) string {
 	var out []string
 	for _, l := range strings.Split(markdown, "\n") {
-		if strings.HasPrefix(l, "```") || l == "---" {
+		if strings.HasPrefix(l, "```") || l == "---" || l == "" && (len(out) == 0 || out[len(out)-1] == "") {
 			continue
 		}
 		out = append(out, l)
@@ -90,54 +170,8 @@ func plain(markdown string) string {
 	return strings.TrimSpace(strings.Join(out, "\n"))
 }
 
-// askBackend asks GoNB if it has time, and reports whether it answered in time.
-func (in *Interpreter) askBackend(kind string, content any, within time.Duration, answer any) bool {
-	deadline := time.After(within)
-	select {
-	case <-in.started:
-	case <-deadline:
-		return false
-	}
-	in.mu.Lock()
-	b, busy := in.back, in.run != nil
-	in.mu.Unlock()
-	if b == nil || busy || !in.asks.TryLock() {
-		return false
-	}
-	id, reply, err := b.request(kind, content)
-	if err != nil {
-		in.asks.Unlock()
-		return false
-	}
-	result := make(chan bool, 1)
-	go func() {
-		defer in.asks.Unlock() // GoNB still works on it: no second question
-		defer b.forget(id)
-		select {
-		case m := <-reply:
-			result <- json.Unmarshal(m.Content, answer) == nil
-		case <-b.died:
-			result <- false
-		case <-time.After(time.Minute):
-			result <- false
-		}
-	}()
-	select {
-	case ok := <-result:
-		return ok
-	case <-deadline:
-		return false
-	}
-}
-
 func isWord(r rune) bool {
 	return r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= 0x80
-}
-
-// utf16Offset turns an offset in characters into what GoNB counts.
-func utf16Offset(text string, chars int) int {
-	r := []rune(text)
-	return len(utf16.Encode(r[:min(chars, len(r))]))
 }
 
 // words returns the identifiers of the cell and the keywords that begin with prefix.
@@ -168,16 +202,5 @@ func words(code, prefix string) []string {
 		}
 	}
 	sort.Strings(out)
-	return out
-}
-
-func unique(list []string) (out []string) {
-	seen := map[string]bool{}
-	for _, s := range list {
-		if !seen[s] {
-			seen[s] = true
-			out = append(out, s)
-		}
-	}
 	return out
 }

@@ -66,6 +66,17 @@ func (in *Interpreter) require(modules []string, out session.Output) *session.Fa
 		os.WriteFile(dirs[0], before, 0o600)
 		return &session.Failure{Name: "RequireError", Value: firstLine(text), Traceback: strings.Split(text, "\n")}
 	}
+	for _, name := range []string{"go.mod", "go.sum"} {
+		if data, err := os.ReadFile(filepath.Join(cmd.Dir, name)); err == nil {
+			os.WriteFile(filepath.Join(in.goplsDir(), name), data, 0o600)
+		}
+	}
+	in.mu.Lock()
+	server := in.gopls
+	in.mu.Unlock()
+	if server != nil {
+		server.ModuleChanged()
+	}
 	out.Stream("stdout", text+"\n")
 	return nil
 }

@@ -162,7 +162,7 @@ func (in *Interpreter) Interrupt() {
 		if in.run != e {
 			return nil
 		}
-		return lifeline.Descendants(b.pid, func(program string) bool { return program == "gopls" })
+		return lifeline.Descendants(b.pid, nil)
 	}, interruptGrace)
 }
 

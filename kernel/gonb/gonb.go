@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/ensemble-metamers/metamers/kernel/cell"
+	"github.com/ensemble-metamers/metamers/kernel/gopls"
 	"github.com/ensemble-metamers/metamers/kernel/lifeline"
 	"github.com/ensemble-metamers/metamers/kernel/shim"
 	"github.com/ensemble-metamers/metamers/kernel/wire"
@@ -50,7 +52,9 @@ type Interpreter struct {
 	sources map[string]source // cells by identifier, for error messages
 	seq     int
 	closed  bool
-	asks    sync.Mutex // one completion or inspection at a time
+	memory  cell.Memory
+	gopls   *gopls.Server
+	tried   time.Time // when gopls was started last
 	started chan struct{}
 }
 
@@ -89,6 +93,9 @@ func New(o Options) (*Interpreter, error) {
 	go func() {
 		in.ensure()
 		close(in.started)
+		in.mu.Lock()
+		in.server()
+		in.mu.Unlock()
 	}()
 	return in, nil
 }
@@ -127,16 +134,7 @@ func (in *Interpreter) start() (*backend, error) {
 	b := &backend{died: make(chan struct{}), replies: map[string]chan *wire.Message{}, log: &tailBuffer{}}
 	cmd := exec.Command(filepath.Join(in.o.Tools, "gonb"), "--raw_error", "--kernel", file)
 	cmd.Stdout, cmd.Stderr = b.log, b.log
-	cmd.Env = append(os.Environ(),
-		"PATH="+filepath.Join(in.o.Life.Dir, "bin")+string(filepath.ListSeparator)+os.Getenv("PATH"),
-		"TMPDIR="+in.tmp(),
-		lifeline.MarkEnv+"="+in.o.Life.Mark,
-		channel.SocketEnv+"="+in.socketPath(),
-		shim.GoEnv+"="+in.o.Go, shim.ToolsEnv+"="+in.o.Tools, shim.CheckoutEnv+"="+in.o.Checkout, shim.CacheEnv+"="+in.o.Programs,
-	)
-	if os.Getenv("METAMERS_PROGRAM") == "" {
-		cmd.Env = append(cmd.Env, "METAMERS_PROGRAM="+in.o.Engine)
-	}
+	cmd.Env = in.environment()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	errc := make(chan error)
 	go func() {
@@ -186,6 +184,21 @@ func (in *Interpreter) start() (*backend, error) {
 		return nil, fmt.Errorf("%w; it said: %s", err, b.log)
 	}
 	return b, nil
+}
+
+// environment is that of all the interpreter starts.
+func (in *Interpreter) environment() []string {
+	env := append(os.Environ(),
+		"PATH="+filepath.Join(in.o.Life.Dir, "bin")+string(filepath.ListSeparator)+os.Getenv("PATH"),
+		"TMPDIR="+in.tmp(),
+		lifeline.MarkEnv+"="+in.o.Life.Mark,
+		channel.SocketEnv+"="+in.socketPath(),
+		shim.GoEnv+"="+in.o.Go, shim.ToolsEnv+"="+in.o.Tools, shim.CheckoutEnv+"="+in.o.Checkout, shim.CacheEnv+"="+in.o.Programs,
+	)
+	if os.Getenv("METAMERS_PROGRAM") == "" {
+		env = append(env, "METAMERS_PROGRAM="+in.o.Engine)
+	}
+	return env
 }
 
 // subscribed waits until something comes back: then the subscription holds too,

@@ -26,3 +26,19 @@ func TestBareSVG(t *testing.T) {
 		}
 	}
 }
+
+func TestSubject(t *testing.T) {
+	for _, x := range []struct {
+		code string
+		want int
+	}{{"ab‸", 1}, {"‸ab", 0}, {"f(1)‸", 0}, {"fg(1, ‸", 1}, {"f(g(1), ‸)", 0}, {"x := 1\n‸", -1}, {"‸", -1}, {"(1)‸", -1}, {"f(\n\t1,\n‸)", 0}} {
+		r := []rune(x.code)
+		at := 0
+		for r[at] != '‸' {
+			at++
+		}
+		if got := subject(append(r[:at:at], r[at+1:]...), at); got != x.want {
+			t.Errorf("subject(%q) = %d, want %d", x.code, got, x.want)
+		}
+	}
+}

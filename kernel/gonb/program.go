@@ -39,7 +39,6 @@ type pump struct {
 	rest []byte // an incomplete character
 	buf  []byte
 	eof  bool
-	line []byte // the unfinished last line
 }
 
 func newPump(name string, emit func(name, text string)) (*pump, *os.File, error) {
@@ -104,21 +103,8 @@ func (p *pump) read(fd uintptr) bool {
 		}
 	}
 	p.rest = append([]byte(nil), data[whole:]...)
-	p.keepLine(data[:whole])
 	p.emit(p.name, string(data[:whole]))
 	return true
-}
-
-func (p *pump) keepLine(data []byte) {
-	for i := len(data) - 1; i >= 0; i-- {
-		if data[i] == '\n' {
-			p.line = append(p.line[:0], data[i+1:]...)
-			return
-		}
-	}
-	if p.line = append(p.line, data...); len(p.line) > 4096 {
-		p.line = append(p.line[:0], p.line[len(p.line)-1024:]...)
-	}
 }
 
 // drain emits all that was written until now.
@@ -129,13 +115,6 @@ func (p *pump) drain() {
 		for !p.eof && p.read(fd) {
 		}
 	})
-}
-
-// unfinished returns the last line of the stream if it has no end yet.
-func (p *pump) unfinished() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return string(p.line)
 }
 
 // drain emits all that the program wrote until now: called before something that

@@ -86,6 +86,11 @@ func (e *execution) asked(m channel.Message) (text string, err error) {
 		e.failed = &session.Failure{Name: "Error", Value: m.Text, Traceback: []string{red("Error") + ": " + m.Text}}
 		e.mu.Unlock()
 	case channel.Built:
+		if m.OK {
+			e.in.mu.Lock()
+			e.in.memory.Learn(m.Data["source"], e.in.sources[e.cell].text)
+			e.in.mu.Unlock()
+		}
 		e.mu.Lock()
 		e.building = nil
 		if !m.OK {

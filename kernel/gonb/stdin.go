@@ -13,8 +13,8 @@ import (
 
 const askTime = 60 * time.Millisecond
 
-// An asker looks whether the program waits for standard input, and asks the user
-// then, with the unfinished line of standard output as the prompt.
+// An asker looks whether the program waits for standard input and asks the user
+// then.
 type asker struct {
 	p    *program
 	out  session.Output
@@ -44,8 +44,7 @@ func (a *asker) run() {
 			continue
 		}
 		a.p.drain()
-		prompt := a.p.pumps[0].unfinished()
-		text, err := a.out.Input(prompt, false)
+		text, err := a.out.Input("", false) // what the program asks is on standard output
 		if err != nil {
 			a.w.Close() // the program sees the end of its input
 			return

@@ -37,6 +37,13 @@ type Output interface {
 	Input(prompt string, password bool) (string, error)
 }
 
+// A Completion says what can stand between two offsets in characters.
+type Completion struct {
+	Matches    []string
+	Types      []string // of the matches: function, variable, ...; may be nil
+	Start, End int
+}
+
 // An Interpreter knows the language. Execute is called by one goroutine, the
 // others by any, also during an execution.
 type Interpreter interface {
@@ -45,7 +52,7 @@ type Interpreter interface {
 	IsComplete(code string) (status, indent string)
 	// Complete and Inspect take the cursor as an offset in characters; they answer
 	// within the given time, with less if need be.
-	Complete(code string, cursor int, within time.Duration) (matches []string, start, end int)
+	Complete(code string, cursor int, within time.Duration) Completion
 	Inspect(code string, cursor, detail int, within time.Duration) map[string]any
 	Close()
 }

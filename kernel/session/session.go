@@ -176,11 +176,7 @@ func (s *Session) request(channel string, m *wire.Message) {
 		s.serve(channel, m, "is_complete_reply", content)
 	case "complete_request":
 		go func() {
-			matches, start, end := s.interp.Complete(in.Code, in.Cursor, answerTime)
-			if matches == nil {
-				matches = []string{}
-			}
-			s.serve(channel, m, "complete_reply", map[string]any{"status": "ok", "matches": matches, "cursor_start": start, "cursor_end": end, "metadata": map[string]any{}})
+			s.serve(channel, m, "complete_reply", completeReply(s.interp.Complete(in.Code, in.Cursor, answerTime)))
 		}()
 	case "inspect_request":
 		go func() {
@@ -211,6 +207,21 @@ func (s *Session) request(channel string, m *wire.Message) {
 	default:
 		fmt.Fprintf(os.Stderr, "kernel: %s: unknown message %q\n", channel, m.Header.Type)
 	}
+}
+
+func completeReply(c Completion) map[string]any {
+	metadata := map[string]any{}
+	if len(c.Types) == len(c.Matches) && c.Types != nil {
+		list := make([]any, len(c.Matches))
+		for i, text := range c.Matches {
+			list[i] = map[string]any{"start": c.Start, "end": c.End, "text": text, "type": c.Types[i]}
+		}
+		metadata["_jupyter_types_experimental"] = list
+	}
+	if c.Matches == nil {
+		c.Matches = []string{}
+	}
+	return map[string]any{"status": "ok", "matches": c.Matches, "cursor_start": c.Start, "cursor_end": c.End, "metadata": metadata}
 }
 
 func (s *Session) kernelInfo() map[string]any {

@@ -106,15 +106,12 @@ func build(out, source string, args []string) (int, error) {
 		}
 	}
 	os.Stderr.Write(said)
-	report(true, said, nil)
+	report(true, said, text)
 	return 0, nil
 }
 
 func report(ok bool, said, source []byte) {
-	m := channel.Message{Kind: channel.Built, OK: ok, Text: string(said)}
-	if !ok {
-		m.Data = map[string]string{"source": string(source)}
-	}
+	m := channel.Message{Kind: channel.Built, OK: ok, Text: string(said), Data: map[string]string{"source": string(source)}}
 	channel.Call(m) // without a kernel there is nobody to tell
 }
 

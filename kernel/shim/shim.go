@@ -8,7 +8,7 @@
 //   - "go build" links without symbol table, takes a program built before from a
 //     cache, turns the marks of package cell into line directives, and takes back
 //     display.Result around a last expression that has no value.
-//   - goimports does nothing if nothing is missing.
+//   - goimports runs once for the same text.
 //   - A cell's program is started with streams from the kernel instead of GoNB's.
 package shim
 
@@ -18,6 +18,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -30,8 +31,13 @@ const (
 	CacheEnv    = "METAMERS_KERNEL_CACHE"    // folder of built programs
 )
 
-// Names are the names under which the executable belongs on PATH.
-var Names = []string{"go", "goimports", "gopls"}
+// Names are the names under which the executable belongs on GoNB's PATH. As gopls
+// it ends at once: the kernel asks a gopls of its own, which it starts by the name
+// Gopls, and GoNB would start another.
+var Names = []string{"go", "goimports", "gopls", Gopls}
+
+// Gopls is the name under which the executable becomes the real gopls.
+const Gopls = "metamers-gopls"
 
 const cellSuffix = ".cell"
 
@@ -40,7 +46,7 @@ const cellSuffix = ".cell"
 func Main() {
 	name := filepath.Base(os.Args[0])
 	switch {
-	case name == "go" || name == "goimports" || name == "gopls" || strings.HasPrefix(name, "gonb_"):
+	case slices.Contains(Names, name) || strings.HasPrefix(name, "gonb_"):
 	default:
 		return
 	}
@@ -60,6 +66,9 @@ func Main() {
 	case name == "goimports":
 		code, err = goimports(args)
 	case name == "gopls":
+		code = 1
+	case name == Gopls:
+		syscall.Setpriority(syscall.PRIO_PROCESS, 0, 5) // cells first
 		err = replace(filepath.Join(os.Getenv(ToolsEnv), "gopls"), args, nil)
 	default:
 		err = startCell(args)

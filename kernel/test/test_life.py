@@ -242,7 +242,7 @@ class Load(unittest.TestCase):
     def test_input(self):
         self.kc.execute('var a int\nfmt.Print("number: ")\nfmt.Scanln(&a)\na * 2', allow_stdin=True)
         m = self.kc.get_stdin_msg(timeout=60)
-        self.assertEqual(m["content"], {"prompt": "number: ", "password": False})
+        self.assertEqual(m["content"], {"prompt": "", "password": False})
         self.kc.input("21")
         self.kc.get_shell_msg(timeout=20)
         found = []

@@ -36,6 +36,18 @@ class Protocol(jupyter_kernel_test.KernelTests):
     invalid_code_samples = ["x := )", "1 1", '"abc']
 
 
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        # A cold gopls may need longer than the second that an answer may take.
+        for _ in range(100):
+            cls.kc.inspect("fmt.Println(1)")
+            while (reply := cls.kc.get_shell_msg(timeout=15))["msg_type"] != "inspect_reply":
+                pass
+            if reply["content"]["found"]:
+                break
+
+
 class Welcome(jupyter_kernel_test.IopubWelcomeTests):
     kernel_name = "metamers-go"
     support_iopub_welcome = True

@@ -8,6 +8,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/synth"
+	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
 // judge adds the evidence of every image and member to a run.
@@ -66,6 +67,9 @@ func argmax(v []float32) (at int) {
 
 // Accuracy returns the share of a labelled set that a model classifies correctly.
 func (e *Engine) Accuracy(name string, set *images.Set) (float64, error) {
+	if c, err := zoo.Lookup(name); err == nil && c.Classes == 0 {
+		return 0, fmt.Errorf("engine: model %s has no classifier, so that no accuracy can be told", c.Name)
+	}
 	acts, _, err := e.Activations(name, []string{"logits"}, set, 100)
 	if err != nil {
 		return 0, err

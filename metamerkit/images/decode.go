@@ -132,9 +132,19 @@ func read(path string, f io.ReadSeeker) (raster, error) {
 	if _, err := f.Seek(0, 0); err != nil {
 		return raster{}, fmt.Errorf("images: %w", err)
 	}
-	m, _, err := image.Decode(f)
+	m, kind, err := image.Decode(f)
 	if err != nil {
 		return raster{}, fmt.Errorf("images: %s is damaged: %w", path, err)
+	}
+	if kind == "jpeg" {
+		if _, err := f.Seek(0, 0); err != nil {
+			return raster{}, fmt.Errorf("images: %w", err)
+		}
+		data, err := io.ReadAll(f)
+		if err != nil {
+			return raster{}, fmt.Errorf("images: %s: %w", path, err)
+		}
+		asLibjpeg(m, data)
 	}
 	return rgb(m), nil
 }

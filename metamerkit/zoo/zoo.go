@@ -42,7 +42,7 @@ type Net struct {
 // Bytes is the memory that the weights take.
 func (n *Net) Bytes() (sum int) {
 	for _, t := range n.Weights {
-		sum += int(t.Memory())
+		sum += t.Shape().Size() * t.DType().Size()
 	}
 	return sum
 }

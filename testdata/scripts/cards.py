@@ -8,6 +8,10 @@ its default_cfgs: shape, normalisation, crop, interpolation, licence, repository
 revisions are not known here and stay out; pulling pins what the hub states. A card that is
 there keeps its weights, if it knows their sum, and measured values.
 
+The robust models are RobustBench's (imagenet.py and convstem_models.py of its model zoo, read
+in November 2026): architectures of timm's, some with a stem of convolutions, weights on Google
+Drive. Nothing about these files could be checked here; licences are not stated with them.
+
     PY -m pip install timm==1.0.31 torch==2.11.0
 """
 import argparse
@@ -91,6 +95,42 @@ def catalogue():
         yield f"convnextv2_{s}.fcmae_ft_in1k", f"ConvNeXt V2-{s.capitalize()}, masked autoencoder, then {IN1K}", NEXT2
     for s in "nano tiny base large".split():
         yield f"convnextv2_{s}.fcmae_ft_in22k_in1k", f"ConvNeXt V2-{s.capitalize()}, masked autoencoder, then ImageNet-22k and 1k", NEXT2
+
+
+SINGH, LIU, MO = "arXiv:2303.01870", "arXiv:2302.14301", "arXiv:2210.07540"
+MUNOZ = "arXiv:2409.20139"
+RAW = ([0, 0, 0], [1, 1, 1])  # no normalisation
+B224 = {"crop": 0.875}
+# RobustBench's name: card like, file on Google Drive, changes of config, of input, title, paper.
+ROBUST = {
+    "Liu2023Comprehensive_ConvNeXt-B": ("convnext_base.fb_in1k", "10-nSm-qUftvfKXHeOAakBQl8rxm-jCbk", {}, B224, "ConvNeXt-B", LIU),
+    "Liu2023Comprehensive_ConvNeXt-L": ("convnext_large.fb_in1k", "1dIPLNfdQtAnqZrKPyuy3_zDI-FVgJ2FH", {}, B224, "ConvNeXt-L", LIU),
+    "Liu2023Comprehensive_Swin-B": ("swin_base_patch4_window7_224.ms_in1k", "1-4mtxQCkThJUVdS3wvQ6NnmMZuySqR3c", {}, B224, "Swin-B", LIU),
+    "Liu2023Comprehensive_Swin-L": ("swin_large_patch4_window7_224.ms_in22k_ft_in1k", "1-57sQfcrsDsslfDR18nRD7FnpQmsSBk7", {}, B224, "Swin-L", LIU),
+    "Mo2022When_Swin-B": ("swin_base_patch4_window7_224.ms_in1k", "1-SXi4Z2X6Zo_j8EO4slJcBMXNej8fKUd", {}, {"filter": "bilinear"}, "Swin-B", MO),
+    "Mo2022When_ViT-B": ("vit_base_patch16_224.augreg_in1k", "1-dUFdvDBflqMsMLjZv3wlPJTm-Jm7net", {}, {"filter": "bilinear"}, "ViT-B/16", MO),
+    "RodriguezMunoz2024Characterizing_Swin-B": ("swin_base_patch4_window7_224.ms_in1k", "1-BSUjoFXx3PP-TfeE5fjbofO2lLyUf56", {}, B224, "Swin-B", MUNOZ),
+    "RodriguezMunoz2024Characterizing_Swin-L": ("swin_large_patch4_window7_224.ms_in22k_ft_in1k", "1-Dc9WhPU2wv4OMskLo1U57n5O8VbpNXv", {}, B224, "Swin-L", MUNOZ),
+    "Singh2023Revisiting_ViT-S-ConvStem": ("deit_small_patch16_224.fb_in1k", "1-1sUYXnj6bDXacIKI3KKqn4rlkmL-ZI2", {"conv_stem": 48}, B224, "ViT-S/16 with a stem of convolutions", SINGH),
+    "Singh2023Revisiting_ViT-B-ConvStem": ("vit_base_patch16_224.augreg_in1k", "1-JBbfi_eH3tKMXObvPPHprrZae0RiQGT", {"conv_stem": 48}, B224 | {"raw": 1}, "ViT-B/16 with a stem of convolutions", SINGH),
+    "Singh2023Revisiting_ConvNeXt-T-ConvStem": ("convnext_tiny.fb_in1k", "1-FjtOF6LJ3-bf4VezsmWwncCxYSx-USP", {"stem": "conv2"}, B224 | {"raw": 1}, "ConvNeXt-T with a stem of convolutions", SINGH),
+    "Singh2023Revisiting_ConvNeXt-S-ConvStem": ("convnext_small.fb_in1k", "1-ZrMYajCCnrtV4oT0wa3qJJoQy1nUSnL", {"stem": "conv2"}, B224 | {"raw": 1}, "ConvNeXt-S with a stem of convolutions", SINGH),
+    "Singh2023Revisiting_ConvNeXt-B-ConvStem": ("convnext_base.fb_in1k", "1-lE-waaVvfL7lgBrydmZIM9UJimmHnVe", {"stem": "conv3"}, B224 | {"raw": 1}, "ConvNeXt-B with a stem of convolutions", SINGH),
+    "Singh2023Revisiting_ConvNeXt-L-ConvStem": ("convnext_large.fb_in1k", "10-YOVdM2EQjHemSi9x2H44qKRSOXVQmh", {"stem": "conv3"}, B224 | {"raw": 1}, "ConvNeXt-L with a stem of convolutions", SINGH),
+}
+
+
+def robust(name, like):
+    """The card of a robust model, from that of the timm model which it is like."""
+    _, drive, config, given, title, paper = ROBUST[name]
+    mean, std = RAW if given.get("raw") else ([.485, .456, .406], [.229, .224, .225])
+    given = {k: v for k, v in given.items() if k != "raw"}
+    return {"name": name, "title": title + (", trained with small input gradients" if paper == MUNOZ else ", adversarially trained (L∞, 4/255)"), "kind": like["kind"], "training": "robust", "family": like["family"],
+            "config": like["config"] | config, "input": {"size": 224, "mean": mean, "std": std} | given,
+            "classes": 1000, "labels": "imagenet1k", "stages": like["stages"],
+            "weights": {"file": name + ".pt", "url": f"https://drive.usercontent.google.com/download?id={drive}&export=download&confirm=t",
+                        "source": "https://github.com/RobustBench/robustbench"},
+            "licence": "unstated", "paper": paper}
 
 
 def training(name):
@@ -243,18 +283,27 @@ a = argparse.ArgumentParser()
 a.add_argument("--out", type=pathlib.Path, default=pathlib.Path(__file__).parents[2] / "models")
 a.add_argument("--check", action="store_true")
 a = a.parse_args()
-differ, parameters = 0, {}
+differ, parameters, timms = 0, {}, {}
+
+
+def put(family, c):
+    global differ
+    path, new = a.out / family / f"{c['name']}.json", json.dumps(c, indent=2, ensure_ascii=False) + "\n"
+    if not path.exists() or path.read_text() != new:
+        differ += 1
+        print(("differs: " if a.check else "wrote ") + c["name"])
+        if not a.check:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(new)
+
+
 for name, title, paper in catalogue():
     found = list(a.out.glob(f"*/{name}.json"))
-    text = found[0].read_text() if found else ""
-    family, c, parameters[name] = card(name, title, paper, json.loads(text) if text else {})
-    new = json.dumps(c, indent=2, ensure_ascii=False) + "\n"
-    if new != text:
-        differ += 1
-        print(("differs: " if a.check else "wrote ") + name)
-        if not a.check:
-            (a.out / family).mkdir(exist_ok=True)
-            (a.out / family / f"{name}.json").write_text(new)
+    family, timms[name], parameters[name] = card(name, title, paper, json.loads(found[0].read_text()) if found else {})
+    put(family, timms[name])
+for name in ROBUST:
+    c = robust(name, timms[ROBUST[name][0]])
+    put(c["family"], c)
 if not a.check:
     (pathlib.Path(__file__).parents[1] / "golden" / "parameters_timm.json").write_text(
         json.dumps(dict(timm=timm.__version__, models=parameters), indent=1, sort_keys=True) + "\n")

@@ -20,10 +20,13 @@ import (
 
 // foreign are the models of testdata/golden/foreign: family and config.
 var foreign = map[string][2]string{
-	"clip":  {"vit", `{"patch": 32, "width": 12, "depth": 3, "heads": 3, "classes": 7, "pre_norm": true, "activation": "quick_gelu", "eps": 1e-5}`},
-	"dino":  {"vit", `{"patch": 14, "width": 12, "depth": 3, "heads": 3, "classes": 7, "registers": 4, "patch_pos_only": true, "layer_scale": true}`},
-	"swin":  {"swin", `{"window": 4, "width": 6, "depths": [2, 1, 1, 1], "heads": [1, 2, 3, 4], "classes": 7}`},
-	"next2": {"convnext", `{"depths": [1, 1, 1, 1], "dims": [4, 6, 8, 10], "grn": true, "classes": 7}`},
+	"clip":           {"vit", `{"patch": 32, "width": 12, "depth": 3, "heads": 3, "classes": 7, "pre_norm": true, "activation": "quick_gelu", "eps": 1e-5}`},
+	"dino":           {"vit", `{"patch": 14, "width": 12, "depth": 3, "heads": 3, "classes": 7, "registers": 4, "patch_pos_only": true, "layer_scale": true}`},
+	"swin":           {"swin", `{"window": 4, "width": 6, "depths": [2, 1, 1, 1], "heads": [1, 2, 3, 4], "classes": 7}`},
+	"next2":          {"convnext", `{"depths": [1, 1, 1, 1], "dims": [4, 6, 8, 10], "grn": true, "classes": 7}`},
+	"vit_convstem":   {"vit", `{"patch": 16, "width": 12, "depth": 3, "heads": 3, "classes": 7, "conv_stem": 4}`},
+	"next_convstem2": {"convnext", `{"depths": [1, 1, 1, 1], "dims": [4, 6, 8, 10], "stem": "conv2", "classes": 7}`},
+	"next_convstem3": {"convnext", `{"depths": [1, 1, 1, 1], "dims": [8, 6, 8, 10], "stem": "conv3", "classes": 7}`},
 }
 
 // open reads a foreign file with the logits that timm computes of it.
@@ -51,7 +54,7 @@ func open(t *testing.T, name, config string) (c *card.Card, net *zoo.Net, want [
 	return c, net, golden.Models[name].Logits
 }
 
-// read returns a layer of a net for the two images of foreign.py.
+// read returns a layer of a net for the two images of layouts.py.
 func read(t *testing.T, c *card.Card, net *zoo.Net, layer string) []float32 {
 	t.Helper()
 	size := c.Input.Size
@@ -82,7 +85,7 @@ func read(t *testing.T, c *card.Card, net *zoo.Net, layer string) []float32 {
 	return tensors.MustCopyFlatData[float32](g.Run(tensors.FromFlatDataAndDimensions(pixels, 2, size, size, 3))[0])
 }
 
-// Files under the names of OpenAI and OpenCLIP, of Meta's DINOv2 and ConvNeXt V2 and
+// Files under the names of OpenAI and OpenCLIP, of Meta's DINOv2 and ConvNeXt V2,
 // of Microsoft's Swin give what timm makes of them.
 func TestForeignNames(t *testing.T) {
 	for name, f := range foreign {

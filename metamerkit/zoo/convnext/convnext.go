@@ -22,8 +22,9 @@ type config struct {
 	Depths [4]int `json:"depths"` // blocks a stage
 	Dims   [4]int `json:"dims"`   // channels of each
 	// Stem is patch (4×4 patches, the default), overlap (two 3×3 convolutions of
-	// stride 2), overlap_tiered (the first with half the channels) or overlap_act (an
-	// activation between them).
+	// stride 2), overlap_tiered (the first with half the channels), overlap_act (an
+	// activation between them), or conv2 or conv3 (so many convolutions, each with norm
+	// and activation: the robust models of Singh et al. 2023).
 	Stem    string `json:"stem,omitempty"`
 	ConvMLP bool   `json:"conv_mlp,omitempty"` // the file has the MLPs as 1×1 convolutions; the same otherwise
 	// GRN: global response normalisation in the MLPs and no layer scale (V2).
@@ -48,9 +49,9 @@ func newForward(raw json.RawMessage) (zoo.Forward, error) {
 		}
 	}
 	switch c.Stem {
-	case "patch", "overlap", "overlap_tiered", "overlap_act":
+	case "patch", "overlap", "overlap_tiered", "overlap_act", "conv2", "conv3":
 	default:
-		return nil, fmt.Errorf("config: stem %q: expected patch, overlap, overlap_tiered or overlap_act", c.Stem)
+		return nil, fmt.Errorf("config: stem %q: expected patch, overlap, overlap_tiered, overlap_act, conv2 or conv3", c.Stem)
 	}
 	switch {
 	case c.Classes < 0 || c.Embedding < 0 || c.Classes > 0 && c.Embedding > 0:
@@ -81,19 +82,25 @@ func (c config) forward(s *model.Scope, x *Node) *Node {
 }
 
 func (c config) stem(s *model.Scope, x *Node) *Node {
-	if c.Stem == "patch" {
-		x = block.Patchify(block.At(s, "0"), x, c.Dims[0], 4, true)
+	n := c.Dims[0]
+	switch c.Stem {
+	case "patch":
+		x = block.Patchify(block.At(s, "0"), x, n, 4, true)
 		return block.LayerNorm(block.At(s, "1"), x, c.Eps)
+	case "conv2":
+		return block.ConvStem(block.At(s, "stem"), x, []int{n / 2, n}, []int{2, 2})
+	case "conv3":
+		return block.ConvStem(block.At(s, "stem"), x, []int{n / 2, 3 * n / 4, n}, []int{2, 2, 1})
 	}
-	mid, next := c.Dims[0], 1
+	mid, next := n, 1
 	if c.Stem == "overlap_tiered" {
-		mid = divisible(c.Dims[0] / 2)
+		mid = divisible(n / 2)
 	}
 	x = block.Conv(block.At(s, "0"), x, mid, 3, 2, 1)
 	if c.Stem == "overlap_act" {
 		x, next = block.GELU(x), 2
 	}
-	x = block.Conv(block.At(s, "%d", next), x, c.Dims[0], 3, 2, 1)
+	x = block.Conv(block.At(s, "%d", next), x, n, 3, 2, 1)
 	return block.LayerNorm(block.At(s, "%d", next+1), x, c.Eps)
 }
 

@@ -38,6 +38,10 @@ type config struct {
 	// to the patches there are. Default: the patches a side.
 	PosGrid int `json:"pos_grid,omitempty"`
 
+	// ConvStem is the channels of the first of four convolutions of stride 2 that stand
+	// in for the patch embedding (robust models of Singh et al. 2023); patch is 16 then.
+	ConvStem int `json:"conv_stem,omitempty"`
+
 	NoClassToken bool `json:"no_class_token,omitempty"`
 	Distilled    bool `json:"distilled,omitempty"` // a second token with a head of its own (DeiT)
 	Registers    int  `json:"registers,omitempty"` // tokens that nothing reads (DINOv2)
@@ -71,6 +75,8 @@ func newForward(raw json.RawMessage) (zoo.Forward, error) {
 		return nil, fmt.Errorf("config: classes %d and embedding %d: expected one of them, or neither", c.Classes, c.Embedding)
 	case c.Registers < 0 || c.PosGrid < 0 || !(c.MLPRatio > 0) || !(c.Eps > 0):
 		return nil, fmt.Errorf("config: registers %d, pos_grid %d, mlp_ratio %v, eps %v: expected none below zero", c.Registers, c.PosGrid, c.MLPRatio, c.Eps)
+	case c.ConvStem < 0 || c.ConvStem > 0 && (c.Patch != 16 || c.PreNorm):
+		return nil, fmt.Errorf("config: conv_stem %d with patch %d and pre_norm %v: expected patch 16 and no pre_norm", c.ConvStem, c.Patch, c.PreNorm)
 	case c.Pool != "token" && c.Pool != "avg" && c.Pool != "map":
 		return nil, fmt.Errorf("config: pool %q: expected token, avg or map", c.Pool)
 	case c.Pool == "token" && c.NoClassToken:
@@ -89,9 +95,15 @@ func (c config) forward(s *model.Scope, x *Node) *Node {
 	if side := x.Shape().Dim(1); side%c.Patch != 0 {
 		panic(fmt.Errorf("images of %d²: expected a multiple of the patch size %d", side, c.Patch))
 	}
-	x = block.Patchify(block.At(s, "patch_embed.proj"), x, c.Width, c.Patch, !c.PreNorm) // [B,G,G,C]
-	x = stage.Mark(Reshape(x, x.Shape().Dim(0), -1, c.Width), "patch_embed")             // [B,G²,C]
-	x = c.embed(s, x)                                                                    // [B,T,C]
+	if n := c.ConvStem; n > 0 {
+		stem := block.At(s, "patch_embed.proj.stem")
+		x = block.ConvStem(stem, x, []int{n, 2 * n, 4 * n, 8 * n}, []int{2, 2, 2, 2})
+		x = block.Conv(block.At(stem, "12"), x, c.Width, 1, 1, 0)
+	} else {
+		x = block.Patchify(block.At(s, "patch_embed.proj"), x, c.Width, c.Patch, !c.PreNorm)
+	} // [B,G,G,C]
+	x = stage.Mark(Reshape(x, x.Shape().Dim(0), -1, c.Width), "patch_embed") // [B,G²,C]
+	x = c.embed(s, x)                                                        // [B,T,C]
 	if c.PreNorm {
 		x = stage.Mark(block.LayerNorm(block.At(s, "norm_pre"), x, c.Eps), "norm_pre")
 	}

@@ -1,0 +1,136 @@
+// Drives a real JupyterLab in a headless Chromium: value of a cell, live output,
+// pictures, completion, inspection, errors, input, interrupt, restart.
+//   node lab.mjs URL NOTEBOOK SCREENSHOT_FOLDER
+import { chromium } from 'playwright-core';
+import assert from 'node:assert/strict';
+
+const [url, notebook, shots] = process.argv.slice(2);
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
+  args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+});
+const page = await browser.newPage({ viewport: { width: 1200, height: 900 } });
+page.setDefaultTimeout(60_000);
+const problems = [];
+page.on('pageerror', e => problems.push(String(e)));
+let shot = 0;
+const look = async name => page.screenshot({ path: `${shots}/${++shot}-${name}.png` });
+const command = (id, args = {}) => page.evaluate(([id, args]) => { window.jupyterapp.commands.execute(id, args); }, [id, args]);
+const status = text => page.waitForFunction(text => document.querySelector('.jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook-ExecutionIndicator')?.getAttribute('data-status') === text, text);
+const cell = n => page.locator('.jp-Notebook .jp-Cell').nth(n);
+const output = n => cell(n).locator('.jp-OutputArea');
+const run = async (n, code) => {
+  await cell(n).locator('.cm-content').click();
+  if (code !== undefined) {
+    await page.keyboard.press('Control+A');
+    await page.keyboard.insertText(code);
+  }
+  await page.keyboard.press('Control+Enter');
+};
+const says = async (n, text) => {
+  try {
+    await page.waitForFunction(([n, text]) => document.querySelectorAll('.jp-Notebook .jp-Cell')[n]?.querySelector('.jp-OutputArea')?.textContent.includes(text), [n, text]);
+  } catch (e) {
+    await look('failed');
+    throw new Error(`cell ${n}: no ${JSON.stringify(text)} in ${JSON.stringify(await output(n).textContent())}`);
+  }
+};
+const step = async (name, f) => { const t = Date.now(); await f(); console.log(`ok ${name} (${Date.now() - t} ms)`); };
+
+try {
+  await page.goto(`${url}/lab/tree/${notebook}?reset`);
+  await page.waitForSelector('.jp-Notebook .jp-Cell');
+  await step('kernel is idle', () => page.waitForFunction(() => document.body.textContent.includes('Go (metamers) | Idle')));
+  await step('value of the last expression', async () => {
+    await run(0);
+    await says(0, '42');
+    assert.equal(await output(0).locator('.jp-OutputArea-prompt').first().textContent(), '[1]:');
+  });
+  await step('edited cell', async () => { await run(0, 'x := 6\nx * 8'); await says(0, '48'); });
+  await step('pictures', async () => {
+    await run(1);
+    await cell(1).locator('img[src^="data:image/png"]').waitFor();
+    await cell(1).locator('.jp-RenderedSVG').waitFor();
+    await look('pictures');
+  });
+  await step('live output', async () => {
+    await run(2);
+    await says(2, 'step 3 of 10');
+    await look('live');
+    await says(2, 'done');
+    assert.equal(await output(2).locator('progress').count(), 1);
+  });
+  await step('completion', async () => {
+    await cell(3).locator('.cm-content').click();
+    await page.keyboard.press('Control+A');
+    await page.keyboard.insertText('strings.Rep');
+    // gopls may still be loading: ask again until it has something to say.
+    for (let i = 0; ; i++) {
+      await page.keyboard.press('Tab');
+      try {
+        await page.waitForSelector('.jp-Completer:not(.lm-mod-hidden) .jp-Completer-item', { timeout: 3000 });
+        break;
+      } catch (e) {
+        if (i > 20) throw e;
+        await page.keyboard.press('Control+A');
+        await page.keyboard.insertText('strings.Rep');
+      }
+    }
+    await look('completion');
+    const items = await page.locator('.jp-Completer-item').allTextContents();
+    assert(items.some(i => i.includes('Repeat')), String(items));
+    await page.keyboard.press('Escape');
+  });
+  await step('inspection', async () => {
+    await run(3, 'strings.Repeat("ab", 3)');
+    await says(3, 'ababab');
+    await cell(3).locator('.cm-content').click();
+    await page.keyboard.press('Home');
+    for (let i = 0; i < 10; i++) await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('Shift+Tab');
+    await page.waitForSelector('.jp-Tooltip');
+    await look('inspection');
+    assert((await page.locator('.jp-Tooltip').textContent()).includes('Repeat'));
+    await page.keyboard.press('Escape');
+  });
+  await step('error', async () => { await run(4); await says(4, 'integer divide by zero'); await says(4, 'line 2, in half'); await look('error'); });
+  await step('input', async () => {
+    await run(5);
+    const box = page.locator('.jp-Stdin-input');
+    await box.waitFor();
+    await look('input');
+    await box.fill('Ada');
+    await box.press('Enter');
+    await says(5, 'Hello Ada');
+  });
+  await step('interrupt', async () => {
+    await run(6);
+    await says(6, 'sleeping');
+    await status('busy');
+    await command('notebook:interrupt-kernel');
+    await says(6, 'Interrupted');
+    await status('idle');
+    await look('interrupt');
+  });
+  await step('restart', async () => {
+    await run(7);
+    await says(7, 'kept');
+    await command('notebook:restart-kernel');
+    await page.locator('.jp-Dialog .jp-mod-accept').click();
+    await page.waitForTimeout(500);
+    await status('idle');
+    await run(8);
+    await says(8, 'undefined: kept');
+    await run(0);
+    await says(0, '48');
+    await look('restart');
+  });
+  await step('pager', async () => {
+    await run(8, '%help');
+    await page.waitForFunction(() => document.body.textContent.includes('makes another module known'));
+    await look('help');
+  });
+  assert.deepEqual(problems, []);
+} finally {
+  await browser.close();
+}
