@@ -49,8 +49,8 @@ func (e *MissingError) Error() string {
 var generic = []string{"model.safetensors", "pytorch_model.bin", "open_clip_model.safetensors", "open_clip_pytorch_model.bin", "model.bin"}
 
 // Locate finds a model's weight file: where a user's card says it is, in the data
-// folders (weights/NAME/FILE, weights/FILE), then in the hub's cache. Nothing is
-// read of it. The error is a *MissingError, or one of the lock.
+// folders (weights/NAME/FILE, weights/FILE), in the program itself (see Carry), then
+// in the hub's cache. Nothing is read of it. The error is a *MissingError, or one of the lock.
 func Locate(c *card.Card) (Found, error) {
 	w := c.Weights
 	pins, err := Pins()
@@ -78,6 +78,9 @@ func Locate(c *card.Card) (Found, error) {
 				return Found{p, want, source}, nil
 			}
 		}
+	}
+	if p, err := unpack(w); err != nil || p != "" {
+		return Found{p, w.SHA256, from(w.SHA256, "card")}, err
 	}
 	if w.Hub != "" {
 		f := hub.File{Repo: w.Hub, Revision: w.Revision, Name: hubName(w)}

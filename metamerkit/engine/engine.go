@@ -18,7 +18,10 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/synth"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 	_ "github.com/ensemble-metamers/metamers/metamerkit/zoo/all" // the families
+	"github.com/ensemble-metamers/metamers/models/trained"
 )
+
+func init() { depot.Carry(trained.Files) }
 
 // maxCompiled bounds the compiled units, slopes and probes that are kept; the one
 // used longest ago goes first.

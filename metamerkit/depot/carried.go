@@ -1,0 +1,52 @@
+package depot
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/card"
+	"github.com/ensemble-metamers/metamers/metamerkit/place"
+)
+
+var carried fs.FS
+
+// Carry lets Locate find the weight files in f, which a program has in itself. A
+// program calls it before it locates anything.
+func Carry(f fs.FS) { carried = f }
+
+// unpack writes a carried file into the cache folder, once, and returns its path; ""
+// if it is not carried. The name holds the sum, so that another version of the
+// program has its own.
+func unpack(w card.Weights) (string, error) {
+	if carried == nil || len(w.SHA256) < 8 {
+		return "", nil
+	}
+	data, err := fs.ReadFile(carried, w.File)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("the weights %s in the program: %w", w.File, err)
+	}
+	path := filepath.Join(place.Cache(), "carried", w.SHA256[:8], w.File)
+	if st, err := os.Stat(path); err == nil && st.Size() == int64(len(data)) {
+		return path, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return "", fmt.Errorf("unpacking the weights %s: %w", w.File, err)
+	}
+	part := fmt.Sprintf("%s.%016x.part", path, rand.Uint64())
+	if err := os.WriteFile(part, data, 0o644); err != nil {
+		os.Remove(part)
+		return "", fmt.Errorf("unpacking the weights %s: %w", w.File, err)
+	}
+	if err := os.Rename(part, path); err != nil {
+		os.Remove(part)
+		return "", fmt.Errorf("unpacking the weights %s: %w", w.File, err)
+	}
+	return path, nil
+}

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Trains the default model set into the folder trained/, one model after the other.
+# Run it again after any interruption: finished models are kept, an unfinished one goes
+# on from its checkpoint. A GPU is used where there is one (make setup-cuda).
+#
+#   scripts/train_set.sh             all ten models
+#   scripts/train_set.sh plain7      only those with plain7 in their name
+#   EPOCHS_SCALE=0.5 scripts/train_set.sh    half the epochs
+set -euo pipefail
+cd "$(dirname "$0")/.."
+[ -x bin/metamers ] || make setup build
+OUT=${OUT:-trained}
+if bin/metamers doctor 2>/dev/null | grep -q '^backend *cuda'; then GPU=1; else GPU=; fi
+echo "train_set: $([ "$GPU" ] && echo "GPU" || echo "CPU") plan"
+
+epochs() { awk -v e="$1" -v s="${EPOCHS_SCALE:-1}" 'BEGIN { n = int(e * s + .5); print n < 1 ? 1 : n }'; }
+
+# one NAME-OF-ARCHITECTURE THREAT EPOCHS FLAGS…
+one() {
+  local arch=$1 threat=$2 n tag=$1.mm_c10
+  n=$(epochs "$3")
+  shift 3
+  [ "$threat" = - ] || tag+=_linf8
+  [[ -z "$FILTER" || "$tag" == *"$FILTER"* ]] || return 0
+  if [ -e "$OUT/$tag.json" ]; then echo "train_set: $tag is there"; return 0; fi
+  local robust=()
+  [ "$threat" = - ] || robust=(--robust "$threat" --fallback)
+  bin/metamers train --arch "$arch" "${robust[@]}" --epochs "$n" --out "$OUT" "$@"
+}
+
+FILTER=${1:-}
+EPS=linf:8/255
+if [ "$GPU" ]; then
+  for a in resnet20 plain7; do
+    one $a - 150 --batch 512 --lr 0.6 --cutout 8 --average ema:0.999
+    one $a $EPS 60 --batch 256 --lr 0.2 --method pgd:7 --average ema:0.999
+  done
+  one convnext_48 - 200 --batch 512 --lr 0.004 --mixup 0.2 --average ema:0.999
+  one convnext_48 $EPS 60 --batch 256 --lr 0.002 --method pgd:7 --average ema:0.999
+  for a in vit_4_96 swin_2_24; do
+    one $a - 300 --batch 512 --lr 0.002 --mixup 0.2 --cutout 8 --average ema:0.999
+    one $a $EPS 100 --batch 256 --lr 0.001 --method pgd:7 --average ema:0.999
+  done
+else
+  for a in resnet20 plain7; do
+    one $a - 30
+    one $a $EPS 20
+  done
+  one convnext_48 - 40
+  one convnext_48 $EPS 20
+  for a in vit_4_96 swin_2_24; do
+    one $a - 40
+    one $a $EPS 25
+  done
+fi
