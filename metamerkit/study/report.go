@@ -36,9 +36,7 @@ func (r *Result) Write(dir string) (warnings []string, err error) {
 	}
 	figs, missing := r.Figures()
 	if missing != nil {
-		for _, w := range strings.Split(missing.Error(), "\n") {
-			warnings = append(warnings, w)
-		}
+		warnings = strings.Split(missing.Error(), "\n")
 	}
 	page := page{Result: r, Took: r.Took.Round(time.Second).String(), Paper: Paper, Date: time.Now().Format(time.DateOnly), Missing: warnings}
 	for _, f := range figs {
