@@ -148,10 +148,13 @@ func TestDoctor(t *testing.T) {
 	if status != 0 {
 		t.Fatalf("status %d: %s", status, stderr)
 	}
-	for _, want := range []string{"what to do:", "metamers data get cifar10", "metamers models pull", "0 of "} {
+	for _, want := range []string{"what to do:", "metamers data get cifar10", "metamers models pull", "have their weights: "} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("does not say %q:\n%s", want, stdout)
 		}
+	}
+	if _, ready, _ := strings.Cut(stdout, "have their weights: "); strings.Contains(strings.SplitN(ready, "\n", 2)[0], "resnet") {
+		t.Errorf("models have weights that are nowhere:\n%s", stdout)
 	}
 	needsData(t)
 	stdout, _, _ = try(t, "doctor")
