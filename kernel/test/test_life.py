@@ -47,8 +47,11 @@ def within(seconds, what, test):
     seconds *= 4
     end = time.time() + seconds
     while time.time() < end:
-        if test():
-            return
+        try:
+            if test():
+                return
+        except psutil.Error:  # a process ended between two looks
+            pass
         time.sleep(0.02)
     raise AssertionError(f"not within {seconds} s: {what}; left: {[(p.pid, p.name()) for p in family()]} {folders()}")
 
