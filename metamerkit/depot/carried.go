@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 
@@ -39,13 +38,11 @@ func unpack(w card.Weights) (string, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return "", fmt.Errorf("unpacking the weights %s: %w", w.File, err)
 	}
-	part := fmt.Sprintf("%s.%016x.part", path, rand.Uint64())
-	if err := os.WriteFile(part, data, 0o644); err != nil {
-		os.Remove(part)
-		return "", fmt.Errorf("unpacking the weights %s: %w", w.File, err)
-	}
-	if err := os.Rename(part, path); err != nil {
-		os.Remove(part)
+	err = place.WriteFile(path, func(f *os.File) error {
+		_, err := f.Write(data)
+		return err
+	})
+	if err != nil {
 		return "", fmt.Errorf("unpacking the weights %s: %w", w.File, err)
 	}
 	return path, nil

@@ -2,7 +2,6 @@ package figures
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,6 +13,8 @@ import (
 	"gonum.org/v1/plot/vg/vgimg"
 	"gonum.org/v1/plot/vg/vgpdf"
 	"gonum.org/v1/plot/vg/vgsvg"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/place"
 )
 
 // Figure is a drawing of fixed size that renders as PNG, SVG and PDF.
@@ -92,27 +93,11 @@ func (f *Figure) Save(path string, dpi int) error {
 	if err != nil {
 		return err
 	}
-	return write(path, func(w io.Writer) error {
-		_, err := w.Write(data)
+	err = place.WriteFile(path, func(f *os.File) error {
+		_, err := f.Write(data)
 		return err
 	})
-}
-
-// write puts a file in place when it is whole.
-func write(path string, fill func(io.Writer) error) (err error) {
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.part")
 	if err != nil {
-		return fmt.Errorf("figures: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(tmp.Name())
-		}
-	}()
-	if err := errors.Join(fill(tmp), tmp.Chmod(0o644), tmp.Close()); err != nil {
-		return fmt.Errorf("figures: writing %s: %w", path, err)
-	}
-	if err := os.Rename(tmp.Name(), path); err != nil {
 		return fmt.Errorf("figures: %w", err)
 	}
 	return nil

@@ -9,11 +9,12 @@ import (
 	"io"
 	"math"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/place"
 )
 
 // RowHeader is the first line of a file of rows. Numbers are written so that they
@@ -225,20 +226,9 @@ func LoadRows(path string) (Rows, error) {
 
 // SaveRows writes a file of rows under a temporary name and renames it, so that
 // path never holds half of them.
-func SaveRows(path string, rows Rows) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".part-*")
-	if err != nil {
+func SaveRows(path string, rows Rows) error {
+	if err := place.WriteFile(path, func(f *os.File) error { return WriteRows(f, rows) }); err != nil {
 		return fmt.Errorf("rows: %w", err)
 	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-			err = fmt.Errorf("rows: writing %s: %w", path, err)
-		}
-	}()
-	if err := errors.Join(WriteRows(f, rows), f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return nil
 }

@@ -1,6 +1,7 @@
 // Package place knows the folders of the product: the cache (METAMERS_CACHE,
 // default the user's cache folder + "/metamers"), and the data folders
-// (METAMERS_DATA, a path list; then the cache's data folder).
+// (METAMERS_DATA, a path list; then the cache's data folder). It also puts files in
+// their place whole.
 package place
 
 import (

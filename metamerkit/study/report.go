@@ -3,7 +3,6 @@ package study
 import (
 	_ "embed"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"html/template"
 	"os"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/ensemble-metamers/metamers/metamerkit/figures"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/place"
 )
 
 //go:embed index.html.tmpl
@@ -106,19 +106,13 @@ func (r *Result) passed() (passed, images int) {
 }
 
 // put writes a file under its name when it is whole.
-func put(path, text string) (err error) {
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.part")
+func put(path, text string) error {
+	err := place.WriteFile(path, func(f *os.File) error {
+		_, err := f.WriteString(text)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("study: %w", err)
 	}
-	defer func() {
-		if err != nil {
-			os.Remove(tmp.Name())
-		}
-	}()
-	_, err = tmp.WriteString(text)
-	if err = errors.Join(err, tmp.Chmod(0o644), tmp.Close()); err != nil {
-		return fmt.Errorf("study: writing %s: %w", path, err)
-	}
-	return os.Rename(tmp.Name(), path)
+	return nil
 }

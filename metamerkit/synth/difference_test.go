@@ -3,7 +3,6 @@ package synth
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"testing"
 
 	. "github.com/gomlx/gomlx/core/graph"
@@ -16,18 +15,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
-func noise(seed uint64, dims ...int) *tensors.Tensor {
-	rng := rand.New(rand.NewPCG(seed, 1))
-	n := 1
-	for _, d := range dims {
-		n *= d
-	}
-	v := make([]float32, n)
-	for i := range v {
-		v[i] = float32(rng.NormFloat64())
-	}
-	return tensors.FromFlatDataAndDimensions(v, dims...)
-}
+var noise = backendtest.Normal
 
 // The gradients of losses, penalties, and of what lies between pixels and a model
 // (resizing up and down, normalisation, order of channels) agree with central

@@ -14,6 +14,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
+	"github.com/ensemble-metamers/metamers/metamerkit/place"
 	"github.com/ensemble-metamers/metamers/metamerkit/weights"
 )
 
@@ -51,10 +52,11 @@ func Export(dir string, c *card.Card, w map[string]*tensors.Tensor) error {
 		return fmt.Errorf("train: %w", err)
 	}
 	file := filepath.Join(dir, c.Name+".json")
-	if err := os.WriteFile(file+".part", append(text, '\n'), 0o644); err != nil {
-		return fmt.Errorf("train: %w", err)
-	}
-	if err := os.Rename(file+".part", file); err != nil {
+	err = place.WriteFile(file, func(f *os.File) error {
+		_, err := f.Write(append(text, '\n'))
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("train: %w", err)
 	}
 	return nil

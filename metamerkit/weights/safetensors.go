@@ -10,6 +10,8 @@ import (
 	"math"
 	"os"
 	"slices"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/place"
 )
 
 // maxHeader is the limit that the safetensors library itself has.
@@ -173,7 +175,7 @@ func writeSafetensors(path string, tensors []Tensor, metadata map[string]string,
 	for len(text)%8 != 0 {
 		text = append(text, ' ')
 	}
-	err = writeAtomic(path, func(f *os.File) error {
+	err = place.WriteFile(path, func(f *os.File) error {
 		var buf bytes.Buffer
 		binary.Write(&buf, binary.LittleEndian, uint64(len(text)))
 		buf.Write(text)

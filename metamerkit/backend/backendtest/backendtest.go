@@ -2,8 +2,11 @@
 package backendtest
 
 import (
+	"math/rand/v2"
 	"sync"
 	"testing"
+
+	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 )
@@ -36,4 +39,18 @@ func Each(t *testing.T, f func(t *testing.T, b *backend.Backend)) {
 	for _, k := range []backend.Kind{backend.Go, backend.XLA} {
 		t.Run(string(k), func(t *testing.T) { f(t, Open(t, k)) })
 	}
+}
+
+// Normal returns a tensor of normal random numbers.
+func Normal(seed uint64, dims ...int) *tensors.Tensor {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	n := 1
+	for _, d := range dims {
+		n *= d
+	}
+	v := make([]float32, n)
+	for i := range v {
+		v[i] = float32(rng.NormFloat64())
+	}
+	return tensors.FromFlatDataAndDimensions(v, dims...)
 }

@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/gomlx/gomlx/support/exceptions"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
+	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
 )
 
 // expect fails the test when err no longer is the failure whose message contains
@@ -70,19 +70,7 @@ func attempt(f func()) (err error) {
 	return nil
 }
 
-// normal returns a tensor of normal random numbers.
-func normal(seed uint64, dims ...int) *tensors.Tensor {
-	rng := rand.New(rand.NewPCG(seed, 1))
-	n := 1
-	for _, d := range dims {
-		n *= d
-	}
-	v := make([]float32, n)
-	for i := range v {
-		v[i] = float32(rng.NormFloat64())
-	}
-	return tensors.FromFlatDataAndDimensions(v, dims...)
-}
+var normal = backendtest.Normal
 
 func scalar(t *tensors.Tensor) float64 { return float64(tensors.ToScalar[float32](t)) }
 

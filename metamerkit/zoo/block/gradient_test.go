@@ -15,18 +15,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
 )
 
-func noise(seed uint64, dims ...int) *tensors.Tensor {
-	rng := rand.New(rand.NewPCG(seed, 1))
-	n := 1
-	for _, d := range dims {
-		n *= d
-	}
-	v := make([]float32, n)
-	for i := range v {
-		v[i] = float32(rng.NormFloat64())
-	}
-	return tensors.FromFlatDataAndDimensions(v, dims...)
-}
+var noise = backendtest.Normal
 
 // slope returns the value of f at x, and its gradient's product with the direction
 // d beside the central finite difference along d.
