@@ -42,3 +42,31 @@ func TestScopeIn(t *testing.T) {
 	s.In("layer")
 	expect(t, attempt(func() { s.In("layer") }), "already visited", "metamerkit/zoo/block/block.go (At)")
 }
+
+// TestRsqrt: Rsqrt has no gradient.
+func TestRsqrt(t *testing.T) {
+	backendtest.Each(t, func(t *testing.T, b *backend.Backend) {
+		_, err := compute(b, func(g *Graph) []*Node {
+			x := AddScalar(Square(ConstTensor(g, normal(1, 3))), 1)
+			return Gradient(ReduceAllSum(Rsqrt(x)), x)
+		})
+		expect(t, err, "no gradient is defined", "")
+	})
+}
+
+// TestGradientAtStop: the gradient with respect to a node that StopGradient made is
+// zero, without a word. It should stop at that node, not before it: the same value as
+// a parameter has the gradient 2x.
+func TestGradientAtStop(t *testing.T) {
+	backendtest.Each(t, func(t *testing.T, b *backend.Backend) {
+		out := must(t, b, func(g *Graph) []*Node {
+			x := StopGradient(ConstTensor(g, normal(1, 3)))
+			return Gradient(ReduceAllSum(Square(x)), x)
+		})
+		for _, v := range flat(out[0]) {
+			if v != 0 {
+				fixed(t, "metamerkit/train/attack.go")
+			}
+		}
+	})
+}
