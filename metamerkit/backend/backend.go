@@ -91,8 +91,10 @@ func auto() (*Backend, error) {
 // oneLine flattens the errors of XLA, some of which carry a stack trace.
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
+// openGo computes one operation after the other, each on all cores: operations side
+// by side wait for each other for ever (docs/upstream.md).
 func openGo() (*Backend, error) {
-	b, err := gobackend.New("")
+	b, err := gobackend.New("ops_sequential")
 	if err != nil {
 		return nil, fmt.Errorf("backend: pure Go: %w", err)
 	}
