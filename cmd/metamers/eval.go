@@ -4,15 +4,16 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/card"
 	"github.com/ensemble-metamers/metamers/metamerkit/claims"
 	"github.com/ensemble-metamers/metamers/metamerkit/engine"
 	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
 	"github.com/ensemble-metamers/metamers/metamerkit/foreign"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/place"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
@@ -102,12 +103,16 @@ func (c *evalCmd) Run(ctx context.Context, g *globals) error {
 		return fmt.Errorf("there is no run in %s: make one with metamers synth", store.Dir)
 	}
 	if c.Images != nil {
-		r := q.Runs[0].Recipe.Images
-		if q.Images, err = images.Open(c.Images, images.Options{Size: r.Size, Filter: c.Filter}); err != nil {
+		if q.Images, err = openFor(c.Images, c.Filter, q.Runs[0]); err != nil {
 			return err
 		}
 	}
 	return c.report(ctx, g, q)
+}
+
+// openFor opens the references of a run by a name of the user's, at the run's size.
+func openFor(names []string, filter string, run *metamer.Run) (*images.Set, error) {
+	return images.Open(names, images.Options{Size: run.Recipe.Images.Size, Filter: filter})
 }
 
 // foreign evaluates metamers made elsewhere.
@@ -138,6 +143,7 @@ func (c *evalCmd) foreign(ctx context.Context, g *globals) error {
 	for _, n := range notes {
 		fmt.Fprintln(os.Stderr, n)
 	}
+	run.Dir = filepath.Join(place.Foreign(), run.ID)
 	q := c.evaluation()
 	q.Runs, q.Images = []*metamer.Run{run}, refs
 	return c.report(ctx, g, q)
@@ -188,13 +194,9 @@ func (c *evalCmd) report(ctx context.Context, g *globals, q engine.Evaluation) e
 
 // judgeClaims judges the paper's claims with the cards of the models in the rows.
 func judgeClaims(rows metamer.Rows, b evaluate.Bootstrap) ([]claims.Claim, error) {
-	cards := map[string]*card.Card{}
-	for _, n := range zoo.Names() {
-		c, err := zoo.Lookup(n)
-		if err != nil {
-			return nil, err
-		}
-		cards[n] = c
+	cards, err := allCards()
+	if err != nil {
+		return nil, err
 	}
 	return claims.Of(rows, cards, claims.Options{Bootstrap: b})
 }

@@ -32,6 +32,7 @@ type cli struct {
 	Synth       synthCmd       `cmd:"" help:"Synthesise metamers of images for a model set at a stage."`
 	Reproduce   reproduceCmd   `cmd:"" help:"Metamers of 16 images for four model sets at all three stages."`
 	Eval        evalCmd        `cmd:"" help:"Measure runs: recognizability, success, similarity distributions and more."`
+	Figures     figuresCmd     `cmd:"" help:"Draw figures and tables from rows, runs or the results of a study."`
 	Models      modelsCmd      `cmd:"" help:"List, show or check models."`
 	Data        dataCmd        `cmd:"" help:"Download data sets."`
 	Classify    classifyCmd    `cmd:"" help:"Say what models see in images, with probabilities."`

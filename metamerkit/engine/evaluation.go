@@ -25,6 +25,17 @@ type portrait struct {
 	run  *metamer.Run
 	refs *images.Set
 	sum  string // SHA-256 of the references
+	made *metamer.Made
+}
+
+// row begins the rows of a run.
+func (p portrait) row() metamer.Row {
+	return metamer.Row{Run: p.run.ID, Set: setName(p.run.Recipe), Stage: p.run.Recipe.Stage, Made: p.made}
+}
+
+// references begins the rows of a run's references.
+func (p portrait) references() metamer.Row {
+	return metamer.Row{Made: &metamer.Made{Images: p.made.Images, Versions: p.made.Versions}}
 }
 
 // unit is one run judged by one observer.
@@ -51,7 +62,7 @@ func (e *Engine) Evaluate(ctx context.Context, q Evaluation) (metamer.Rows, erro
 	if err := q.Validate(); err != nil {
 		return nil, err
 	}
-	runs, err := portraits(q)
+	runs, err := portraits(q, metamer.Recipe{Backend: string(e.Backend.Kind), Versions: versions(e.Backend)}.Computed())
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +106,7 @@ func (e *Engine) Evaluate(ctx context.Context, q Evaluation) (metamer.Rows, erro
 				rows = append(rows, results[i]...)
 			}
 		}
-		rows = append(rows, means(p.run, by, q.Bootstrap)...)
+		rows = append(rows, means(p, by, q.Bootstrap)...)
 		if !pictured(q) {
 			continue
 		}
@@ -137,7 +148,7 @@ func (u unit) key() string {
 }
 
 // portraits opens the references of every run.
-func portraits(q Evaluation) ([]portrait, error) {
+func portraits(q Evaluation, computed string) ([]portrait, error) {
 	var out []portrait
 	open := references{given: q.Images}
 	for _, run := range q.Runs {
@@ -145,7 +156,11 @@ func portraits(q Evaluation) ([]portrait, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, portrait{run, refs, sum})
+		made := run.Made()
+		if made.Versions == "" { // made elsewhere: what measures
+			made.Versions = computed
+		}
+		out = append(out, portrait{run, refs, sum, made})
 	}
 	return out, nil
 }

@@ -39,19 +39,20 @@ func (e *Engine) imageMetrics(ctx context.Context, q Evaluation, p portrait) (me
 		if err != nil {
 			return nil, nil, err
 		}
-		if rows, err = measureImages(ctx, r, q.Bootstrap, metamer.Row{}, p.refs.Pixels, nil, p.refs.Size); err != nil {
+		if rows, err = measureImages(ctx, r, q.Bootstrap, p.references(), p.refs.Pixels, nil, p.refs.Size); err != nil {
 			return nil, nil, err
 		}
-		base := metamer.Row{Run: p.run.ID, Set: setName(p.run.Recipe), Stage: p.run.Recipe.Stage}
-		more, err := measureImages(ctx, r, q.Bootstrap, base, p.run.Metamers, p.refs.Pixels, p.refs.Size)
+		more, err := measureImages(ctx, r, q.Bootstrap, p.row(), p.run.Metamers, p.refs.Pixels, p.refs.Size)
 		if err != nil {
 			return nil, nil, err
 		}
 		rows = append(rows, more...)
 		keepRows(path, rows, q)
 	}
+	own := p.references().Made
 	for _, r := range rows {
-		if r.Set == "" {
+		if r.Made = p.made; r.Set == "" {
+			r.Made = own
 			refs = append(refs, r)
 		} else {
 			mets = append(mets, r)

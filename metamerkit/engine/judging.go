@@ -22,7 +22,8 @@ func (e *Engine) evaluateUnit(ctx context.Context, q Evaluation, u unit, refs **
 		}
 	}
 	if missing != nil {
-		p := &page{q: q, u: u, base: metamer.Row{Run: u.run.ID, Set: setName(u.run.Recipe), Stage: u.run.Recipe.Stage, Observer: u.judge.Card.Name, Member: u.member}}
+		p := &page{q: q, u: u, base: u.row()}
+		p.base.Observer, p.base.Member = u.judge.Card.Name, u.member
 		acts := u.noLayer == "" && slices.ContainsFunc(missing, func(m string) bool { return m != "recognizability" })
 		if *refs == nil || (*refs).key != u.key() || acts && (*refs).layer < 0 {
 			*refs = nil // before the next one takes memory
@@ -47,6 +48,9 @@ func (e *Engine) evaluateUnit(ctx context.Context, q Evaluation, u unit, refs **
 	}
 	for _, m := range observed(q.Measures) {
 		rows = append(rows, done[m]...)
+	}
+	for i := range rows { // kept by a version whose rows did not say
+		rows[i].Made = u.made
 	}
 	return rows, nil
 }

@@ -9,7 +9,7 @@ import (
 
 // means averages, image by image, over the members and over the other observers, and
 // returns the means over all images with their intervals.
-func means(run *metamer.Run, by []metamer.Rows, b evaluate.Bootstrap) (out metamer.Rows) {
+func means(p portrait, by []metamer.Rows, b evaluate.Bootstrap) (out metamer.Rows) {
 	for _, member := range []bool{true, false} {
 		var order []string
 		sums, counts := map[string][]float64{}, map[string][]int{}
@@ -20,7 +20,7 @@ func means(run *metamer.Run, by []metamer.Rows, b evaluate.Bootstrap) (out metam
 				}
 				if sums[r.Measure] == nil {
 					order = append(order, r.Measure)
-					sums[r.Measure], counts[r.Measure] = make([]float64, run.Recipe.Images.Count), make([]int, run.Recipe.Images.Count)
+					sums[r.Measure], counts[r.Measure] = make([]float64, p.run.Recipe.Images.Count), make([]int, p.run.Recipe.Images.Count)
 				}
 				sums[r.Measure][r.Image] += r.Value
 				counts[r.Measure][r.Image]++
@@ -30,7 +30,8 @@ func means(run *metamer.Run, by []metamer.Rows, b evaluate.Bootstrap) (out metam
 			for i, n := range counts[m] {
 				sums[m][i] /= float64(n) // NaN where there is none
 			}
-			row := metamer.Row{Run: run.ID, Set: setName(run.Recipe), Stage: run.Recipe.Stage, Observer: metamer.NonMembers, Member: member, Image: -1, Measure: m}
+			row := p.row()
+			row.Observer, row.Member, row.Image, row.Measure = metamer.NonMembers, member, -1, m
 			if member {
 				row.Observer = metamer.Members
 			}

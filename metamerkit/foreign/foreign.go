@@ -5,6 +5,10 @@
 package foreign
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -41,8 +45,10 @@ var (
 // Layouts are the values of Source.Layout.
 var Layouts = []string{"nhwc", "nchw"}
 
-// Read returns the metamers as a run without ID and folder, the references, and notes
-// on what was decided about the files (layout, scale, clamped pixels).
+// Read returns the metamers as a run, the references, and notes on what was decided
+// about the files (layout, scale, clamped pixels). The run's ID depends on references,
+// model set, stage and the metamers' pixels, and it has no folder: with one (Dir),
+// evaluations keep their rows there.
 func Read(s Source) (run *metamer.Run, refs *images.Set, notes []string, err error) {
 	if s.Metamers == "" {
 		return nil, nil, nil, fmt.Errorf("foreign: no metamers named")
@@ -77,7 +83,24 @@ func Read(s Source) (run *metamer.Run, refs *images.Set, notes []string, err err
 		}
 		r.Models = []metamer.ModelRef{{Name: name}}
 	}
-	return &metamer.Run{Recipe: r, Metamers: met.pixels}, refs, notes, nil
+	run = &metamer.Run{Recipe: r, Metamers: met.pixels, Source: filepath.Base(s.Metamers)}
+	run.ID, err = identity(run)
+	return run, refs, notes, err
+}
+
+// identity names a run by all that its rows depend on: the references, the model set,
+// the stage and the metamers' pixels.
+func identity(run *metamer.Run) (string, error) {
+	text, err := json.Marshal(run.Recipe)
+	if err != nil {
+		return "", fmt.Errorf("foreign: %w", err)
+	}
+	h := sha256.New()
+	h.Write(text)
+	if err := binary.Write(h, binary.LittleEndian, run.Metamers); err != nil {
+		return "", fmt.Errorf("foreign: %w", err)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8]), nil
 }
 
 // stack is a number of images of one size.

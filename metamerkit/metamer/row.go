@@ -5,7 +5,7 @@ import "math"
 // Row is one measured value, in long form: what every evaluation gives and every
 // figure and table reads. Rows go to CSV, one a line (see WriteRows).
 type Row struct {
-	Run      string  // the run's ID, "" for references and for metamers made elsewhere
+	Run      string  // the run's ID, "" for references
 	Set      string  // model names of the set, sorted as in the recipe, joined by "+"
 	Stage    string  // early | middle | late, or a layer by its own name; "" for references
 	Observer string  // model that judges; "" for image metrics
@@ -17,6 +17,7 @@ type Row struct {
 	High     float64
 	Count    int    // images behind the value: 1 for one image; 0 where there is no value
 	Reason   string // why Value, or an interval that was asked for, is NaN, else ""
+	Made     *Made  // how the metamers were made, shared by the rows of a run; nil: not known
 }
 
 // Rows are the results of an evaluation.
@@ -50,6 +51,10 @@ func (r Row) Equal(o Row) bool {
 			*p.a, *p.b = 0, 0
 		}
 	}
+	if (r.Made == nil) != (o.Made == nil) || r.Made != nil && *r.Made != *o.Made {
+		return false
+	}
+	r.Made, o.Made = nil, nil
 	return r == o
 }
 

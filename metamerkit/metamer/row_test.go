@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -15,10 +16,17 @@ var sample = Rows{
 	{Set: "a, \"b\"", Stage: "layer1\n2", Image: -1, Measure: "niqe", Value: math.NaN(), Low: math.Inf(-1), High: math.Inf(1), Reason: "32² pixels; too small"},
 	{Measure: "x", Image: -1, Value: 0.1 + 0.2, Low: math.SmallestNonzeroFloat64, High: -math.MaxFloat64, Count: 1000},
 	{Measure: "x", Image: -1, Value: math.Copysign(0, -1), Low: 1.0 / 3, High: 1e-300},
+	{Run: "00000000000000ab", Measure: "x", Image: 0, Value: 1, Made: Recipe{Images: ImageRef{Name: "cifar10:2", Count: 2}, Seed: 1 << 63}.WithDefaults().Made()},
+	{Measure: "x", Image: 0, Value: 1, Made: &Made{Images: "a folder, with a comma", Versions: "backend xla"}},
 }
 
 func TestRowsWithoutLoss(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "rows.csv")
+	for _, name := range []string{"rows.csv", "rows.csv.gz"} {
+		t.Run(name, func(t *testing.T) { withoutLoss(t, filepath.Join(t.TempDir(), name)) })
+	}
+}
+
+func withoutLoss(t *testing.T, path string) {
 	if err := SaveRows(path, sample); err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +51,7 @@ func TestRowsWithoutLoss(t *testing.T) {
 }
 
 func TestRowsRefused(t *testing.T) {
-	head := strings.Join(RowHeader, ",") + "\n"
+	head := strings.Join(RowHeader[:12], ",") + "\n"
 	good := "r,s,late,o,true,0,m,1,NaN,NaN,1,\n"
 	for name, c := range map[string]struct {
 		text string
@@ -52,7 +60,8 @@ func TestRowsRefused(t *testing.T) {
 		"empty": {"", 1}, "header": {"run,set\n", 1}, "member": {head + "r,s,late,o,yes,0,m,1,NaN,NaN,1,\n", 2},
 		"value": {head + good + "r,s,late,o,true,0,m,1_0,NaN,NaN,1,\n", 3}, "image": {head + "r,s,late,o,true,-2,m,1,NaN,NaN,1,\n", 2},
 		"fields": {head + good + good + "r,s\n", 4}, "measure": {head + "r,s,late,o,true,0,,1,NaN,NaN,1,\n", 2},
-		"quote": {head + good + "r,\"s,late\n", 3}, "utf8": {head + "\xff,s,late,o,true,0,m,1,NaN,NaN,1,\n", 2},
+		"quote": {head + good + "r,\"s,late\n", 3}, "steps": {strings.Join(RowHeader, ",") + "\nr,s,late,o,true,0,m,1,NaN,NaN,1,,cifar10,pgd,-3,relative-l2,0,,\n", 2}, "seed": {strings.Join(RowHeader, ",") + "\nr,s,late,o,true,0,m,1,NaN,NaN,1,,cifar10,pgd,3,relative-l2,0.5,,\n", 2},
+		"utf8": {head + "\xff,s,late,o,true,0,m,1,NaN,NaN,1,\n", 2},
 	} {
 		_, err := ReadRows(strings.NewReader(c.text), "rows.csv")
 		var re *RowError
@@ -74,10 +83,39 @@ func TestRowsRefused(t *testing.T) {
 
 // What R and pandas write back: a byte order mark, TRUE, NA.
 func TestRowsFromElsewhere(t *testing.T) {
-	text := "\ufeff" + strings.Join(RowHeader, ",") + "\r\n" + "\"r\",\"s\",\"late\",\"o\",TRUE,0,\"m\",1,NA,,1,\r\n"
+	text := "\ufeff" + strings.Join(RowHeader[:12], ",") + "\r\n" + "\"r\",\"s\",\"late\",\"o\",TRUE,0,\"m\",1,NA,,1,\r\n"
 	rows, err := ReadRows(strings.NewReader(text), "")
 	if err != nil || len(rows) != 1 || !rows[0].Member || !math.IsNaN(rows[0].Low) || !math.IsNaN(rows[0].High) {
 		t.Errorf("%+v %v", rows, err)
+	}
+}
+
+// Rows say how their metamers were made: what pandas makes of whole numbers is read,
+// and the settings come back as a recipe.
+func TestMade(t *testing.T) {
+	r := Recipe{Images: ImageRef{Name: "photos:4", Count: 4, Size: 32}, Steps: 5000, Seed: 3, Backend: "xla", Versions: map[string]string{"b": "2", "a": "1"}, Models: []ModelRef{{Name: "m"}}, Stage: "late"}.WithDefaults()
+	m := r.Made()
+	if m.Versions != "backend xla, a 1, b 2" || strings.Contains(m.Settings, "models") || strings.Contains(m.Settings, "plainReLU") {
+		t.Errorf("%+v", m)
+	}
+	text := strings.Join(RowHeader, ",") + "\nr,s,late,o,true,0,m,1,NaN,NaN,1,,photos:4,pgd,5000.0,relative-l2,3.0," + `"` + strings.ReplaceAll(m.Settings, `"`, `""`) + `"` + ",\"" + m.Versions + "\"\n"
+	rows, err := ReadRows(strings.NewReader(text), "")
+	if err != nil || len(rows) != 1 || rows[0].Made == nil || *rows[0].Made != *m {
+		t.Fatalf("%+v %v, expected %+v", rows, err, m)
+	}
+	got, err := rows[0].Made.Recipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Models, r.Stage, r.Versions = nil, "", nil
+	if !reflect.DeepEqual(got, r) {
+		t.Errorf("%+v became %+v", r, got)
+	}
+	if d := got.Describe(); d != "pgd, step size 1, 5000 steps, switch schedule, start from noise, relative-l2 loss" {
+		t.Error(d)
+	}
+	if _, err := (&Made{Settings: "{"}).Recipe(); err == nil {
+		t.Error("half an object is a recipe")
 	}
 }
 
@@ -88,7 +126,7 @@ func FuzzRows(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(b.Bytes())
-	f.Add([]byte(strings.Join(RowHeader, ",") + "\nr,s,late,o,true,0,m,0x1p-2,NaN,NaN,1,\n"))
+	f.Add([]byte(strings.Join(RowHeader[:12], ",") + "\nr,s,late,o,true,0,m,0x1p-2,NaN,NaN,1,\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		rows, err := ReadRows(bytes.NewReader(data), "fuzz")
 		if err != nil {

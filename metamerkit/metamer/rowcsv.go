@@ -3,6 +3,7 @@ package metamer
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -21,7 +22,14 @@ import (
 // read back to the same bits, NaN as NaN, infinity as Inf, booleans as true and
 // false: what pandas.read_csv and R's read.csv understand. (A column of IDs that
 // are all digits is read as numbers there unless its type is given.)
-var RowHeader = []string{"run", "set", "stage", "observer", "member", "image", "measure", "value", "low", "high", "count", "reason"}
+//
+// The columns from images on say how the metamers were made; a file may end before
+// them.
+var RowHeader = []string{"run", "set", "stage", "observer", "member", "image", "measure", "value", "low", "high", "count", "reason",
+	"images", "optimizer", "steps", "loss", "seed", "settings", "versions"}
+
+// measured is the number of columns before those of Made.
+const measured = 12
 
 // RowError reports a line of a file of rows that is not as it should be.
 type RowError struct {
@@ -56,13 +64,21 @@ func NewRowWriter(w io.Writer) (*RowWriter, error) {
 // Write adds a row. Text that CSV cannot carry unchanged (carriage returns, text
 // that is not UTF-8) is an error.
 func (w *RowWriter) Write(r Row) error {
-	for i, s := range []string{r.Run, r.Set, r.Stage, r.Observer, r.Measure, r.Reason} {
+	made, steps, seed := Made{}, "", ""
+	if r.Made != nil {
+		made = *r.Made
+		if made.Optimizer != "" || made.Steps != 0 || made.Seed != 0 {
+			steps, seed = strconv.Itoa(made.Steps), strconv.FormatUint(made.Seed, 10)
+		}
+	}
+	for i, s := range []string{r.Run, r.Set, r.Stage, r.Observer, r.Measure, r.Reason, made.Images, made.Optimizer, made.Loss, made.Settings, made.Versions} {
 		if strings.ContainsRune(s, '\r') || !utf8.ValidString(s) {
 			return fmt.Errorf("rows: the text %q (field %d) has a carriage return or is not UTF-8", s, i+1)
 		}
 	}
 	err := w.w.Write([]string{r.Run, r.Set, r.Stage, r.Observer, strconv.FormatBool(r.Member), strconv.Itoa(r.Image), r.Measure,
-		number(r.Value), number(r.Low), number(r.High), strconv.Itoa(r.Count), r.Reason})
+		number(r.Value), number(r.Low), number(r.High), strconv.Itoa(r.Count), r.Reason,
+		made.Images, made.Optimizer, steps, made.Loss, seed, made.Settings, made.Versions})
 	if err != nil {
 		return fmt.Errorf("rows: %w", err)
 	}
@@ -90,8 +106,10 @@ func number(v float64) string {
 
 // RowReader reads rows, one by one.
 type RowReader struct {
-	path string
-	c    *csv.Reader
+	path   string
+	c      *csv.Reader
+	fields int            // of a line
+	made   map[Made]*Made // shared by the rows that have the same
 }
 
 // NewRowReader checks the header, behind a byte order mark if there is one; path
@@ -101,7 +119,7 @@ func NewRowReader(r io.Reader, path string) (*RowReader, error) {
 	if mark, _ := b.Peek(3); bytes.Equal(mark, []byte("\ufeff")) {
 		b.Discard(3)
 	}
-	rr := &RowReader{path, csv.NewReader(b)}
+	rr := &RowReader{path: path, c: csv.NewReader(b), made: map[Made]*Made{}}
 	rr.c.FieldsPerRecord = -1
 	head, err := rr.c.Read()
 	if err == io.EOF {
@@ -110,7 +128,8 @@ func NewRowReader(r io.Reader, path string) (*RowReader, error) {
 	if err != nil {
 		return nil, rr.wrap(err)
 	}
-	if !slices.Equal(head, RowHeader) {
+	rr.fields = len(head)
+	if !slices.Equal(head, RowHeader) && !slices.Equal(head, RowHeader[:measured]) {
 		return nil, &RowError{path, 1, fmt.Sprintf("the header is %.300q, expected %s", strings.Join(head, ","), strings.Join(RowHeader, ","))}
 	}
 	return rr, nil
@@ -134,8 +153,8 @@ func (r *RowReader) Read() (row Row, err error) {
 		return row, r.wrap(err)
 	}
 	line, _ := r.c.FieldPos(0)
-	if len(f) != len(RowHeader) {
-		return row, &RowError{r.path, line, fmt.Sprintf("it has %d fields, expected %d", len(f), len(RowHeader))}
+	if len(f) != r.fields {
+		return row, &RowError{r.path, line, fmt.Sprintf("it has %d fields, expected %d", len(f), r.fields)}
 	}
 	bad := func(i int, want string) error {
 		return &RowError{r.path, line, fmt.Sprintf("%s is %.100q, expected %s", RowHeader[i], f[i], want)}
@@ -167,7 +186,37 @@ func (r *RowReader) Read() (row Row, err error) {
 	if row.Measure == "" {
 		return row, bad(6, "the name of a measure")
 	}
+	if len(f) == measured {
+		return row, nil
+	}
+	m := Made{Images: f[12], Optimizer: f[13], Loss: f[15], Settings: f[17], Versions: f[18]}
+	if m.Steps, err = whole[int](f[14]); err != nil || m.Steps < 0 {
+		return row, bad(14, "a number of steps, or nothing")
+	}
+	if m.Seed, err = whole[uint64](f[16]); err != nil {
+		return row, bad(16, "a seed, or nothing")
+	}
+	if m == (Made{}) {
+		return row, nil
+	}
+	if r.made[m] == nil {
+		r.made[m] = &m
+	}
+	row.Made = r.made[m]
 	return row, nil
+}
+
+// whole takes what pandas writes beside missing values too, such as 1000.0; nothing
+// is 0.
+func whole[T int | uint64](s string) (v T, err error) {
+	if s == "" || s == "NA" {
+		return 0, nil
+	}
+	u, err := strconv.ParseUint(strings.TrimSuffix(s, ".0"), 10, 64)
+	if v = T(u); v < 0 {
+		err = strconv.ErrRange
+	}
+	return v, err
 }
 
 // parseNumber takes what R and pandas write for a missing value too: NA, nothing.
@@ -214,20 +263,38 @@ func ReadRows(r io.Reader, path string) (Rows, error) {
 	}
 }
 
-// LoadRows reads a file of rows.
+// LoadRows reads a file of rows, unpacked where its name ends in .gz.
 func LoadRows(path string) (Rows, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("rows: %w", err)
 	}
 	defer f.Close()
-	return ReadRows(f, path)
+	if !strings.HasSuffix(path, ".gz") {
+		return ReadRows(f, path)
+	}
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		return nil, fmt.Errorf("rows: %s: %w", path, err)
+	}
+	return ReadRows(z, path)
 }
 
 // SaveRows writes a file of rows under a temporary name and renames it, so that
-// path never holds half of them.
+// path never holds half of them. A name that ends in .gz is of a packed file, which
+// pandas and R read as well.
 func SaveRows(path string, rows Rows) error {
-	if err := place.WriteFile(path, func(f *os.File) error { return WriteRows(f, rows) }); err != nil {
+	err := place.WriteFile(path, func(f *os.File) error {
+		if !strings.HasSuffix(path, ".gz") {
+			return WriteRows(f, rows)
+		}
+		z := gzip.NewWriter(f)
+		if err := WriteRows(z, rows); err != nil {
+			return err
+		}
+		return z.Close()
+	})
+	if err != nil {
 		return fmt.Errorf("rows: %w", err)
 	}
 	return nil

@@ -1,5 +1,10 @@
 package metamer
 
+import (
+	"encoding/json"
+	"strings"
+)
+
 // Evidence says, for one image and one member, whether the metamer matches.
 type Evidence struct {
 	Image     int     `json:"image"`  // index in the image set
@@ -48,9 +53,25 @@ type Run struct {
 	StepsRun int     // steps of the image that took the most
 	Seconds  float64 // wall time of the synthesis, over all sessions that worked on it
 	Cached   bool    // it was there already
+	Source   string  // the file or folder of metamers made elsewhere, "" for our own
 	// Stopped says why the run ended before its steps, "" if it did not: an image
 	// set that met a stop criterion, or a NaN (step, image, model).
 	Stopped string
+}
+
+// Made says how the run was made, for its rows.
+func (r *Run) Made() *Made {
+	m := r.Recipe.Made()
+	if r.Source == "" {
+		return m
+	}
+	m.Optimizer = "elsewhere"
+	name, err := json.Marshal(r.Source)
+	if err != nil {
+		panic("metamer: " + err.Error()) // of a string: never
+	}
+	m.Settings = strings.TrimSuffix(m.Settings, "}") + `,"metamers":` + string(name) + "}"
+	return m
 }
 
 // Passed returns for each image whether every member's verdict is pass.

@@ -26,6 +26,9 @@ func Cache() string {
 // Runs returns the default folder of the run store.
 func Runs() string { return filepath.Join(Cache(), "runs") }
 
+// Foreign returns the folder where rows of metamers made elsewhere are kept, by run.
+func Foreign() string { return filepath.Join(Cache(), "foreign") }
+
 // Data returns the folders that are searched for image sets and weights, in order.
 func Data() []string {
 	var out []string

@@ -182,7 +182,7 @@ func (c *Client) Evaluate(ctx context.Context, q ask.Evaluation) (metamer.Rows, 
 	if e.Rows == nil {
 		return nil, c.odd()
 	}
-	return e.Rows.Rows, nil
+	return e.Rows.rows()
 }
 
 // Models implements ask.Engine.

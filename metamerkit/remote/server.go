@@ -234,7 +234,7 @@ func (s *Server) evaluate(w http.ResponseWriter, r *http.Request) {
 			req.Progress = a.progress
 		}
 		got, err := s.Engine.Evaluate(ctx, req)
-		return event{Rows: &rows{got}}, err
+		return event{Rows: packRows(got)}, err
 	})
 }
 

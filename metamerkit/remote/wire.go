@@ -20,7 +20,7 @@ import (
 )
 
 // Protocol is raised whenever what goes over the wire changes.
-const Protocol = 1
+const Protocol = 2
 
 const (
 	contentType = "application/x-metamers-gob"
@@ -206,9 +206,47 @@ type event struct {
 
 // rows and modelList are pointers to structures, since gob leaves empty slices out.
 type (
-	rows      struct{ Rows metamer.Rows }
+	rows struct {
+		Rows metamer.Rows   // without Made
+		Made []metamer.Made // of all rows, each once
+		Of   []int32        // the index in Made of each row's, -1: none
+	}
 	modelList struct{ Models []ask.Model }
 )
+
+func packRows(r metamer.Rows) *rows {
+	w := &rows{Rows: make(metamer.Rows, len(r)), Of: make([]int32, len(r))}
+	known := map[*metamer.Made]int32{}
+	for i, row := range r {
+		w.Of[i] = -1
+		if row.Made != nil {
+			k, ok := known[row.Made]
+			if !ok {
+				k = int32(len(w.Made))
+				known[row.Made], w.Made = k, append(w.Made, *row.Made)
+			}
+			w.Of[i] = k
+		}
+		row.Made = nil
+		w.Rows[i] = row
+	}
+	return w
+}
+
+func (w *rows) rows() (metamer.Rows, error) {
+	if len(w.Of) != len(w.Rows) {
+		return nil, fmt.Errorf("remote: %d rows, and how %d of them were made", len(w.Rows), len(w.Of))
+	}
+	for i, k := range w.Of {
+		if k >= int32(len(w.Made)) {
+			return nil, fmt.Errorf("remote: row %d was made as the %dth of %d", i, k, len(w.Made))
+		}
+		if k >= 0 {
+			w.Rows[i].Made = &w.Made[k]
+		}
+	}
+	return w.Rows, nil
+}
 
 // failure is an error on the wire: what it says, and the kinds that callers branch
 // on.

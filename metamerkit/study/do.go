@@ -24,6 +24,8 @@ type Result struct {
 	Rows   metamer.Rows
 	Cards  map[string]*card.Card // of all models that made or judged
 	Took   time.Duration
+
+	settings bool // told by the rows, not by the plan
 }
 
 // Options of Do.
@@ -214,7 +216,13 @@ func (d *doing) evaluate(ctx context.Context) (err error) {
 
 // Study is what figures and tables are drawn from.
 func (r *Result) Study() *figures.Study {
-	return &figures.Study{Rows: r.Rows, Sets: r.Plan.Sets, Observers: r.Plan.Observers, Cards: r.Cards, Settings: r.Plan.Describe()}
+	s := &figures.Study{Rows: r.Rows, Sets: r.Plan.Sets, Observers: r.Plan.Observers, Cards: r.Cards}
+	if rec := r.recipe(); !r.settings {
+		s.Settings = r.Plan.Describe()
+	} else if rec.Optimizer.Name != "" {
+		s.Settings = rec.Describe()
+	}
+	return s
 }
 
 // Models returns the cards of all models, by name.

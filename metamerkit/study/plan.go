@@ -174,5 +174,5 @@ func (p Plan) Recipe(set []string, stage string) metamer.Recipe {
 // Describe names what results depend on: optimiser, steps, start and loss.
 func (p Plan) Describe() string {
 	r := p.Recipe(p.Sets[0], p.Stages[0])
-	return fmt.Sprintf("%s, step size %g, %d steps, %s schedule, start from %s, %s loss", r.Optimizer.Name, r.Optimizer.StepSize, r.Steps, r.Schedule.Kind, r.Start.Kind, r.Loss)
+	return r.Describe()
 }

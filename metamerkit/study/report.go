@@ -21,11 +21,6 @@ var indexText string
 
 var index = template.Must(template.New("index").Parse(indexText))
 
-func sorted(s []string) []string {
-	slices.Sort(s)
-	return s
-}
-
 // Write leaves the whole result in dir: figures as PNG, SVG and PDF, tables as
 // Markdown, LaTeX and CSV, rows.csv, and index.html, which shows all of it and needs
 // no other file. Figures that cannot be drawn are named in the page and returned as
@@ -34,36 +29,34 @@ func (r *Result) Write(dir string) (warnings []string, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("study: %w", err)
 	}
-	figs, missing := r.Figures()
-	if missing != nil {
-		warnings = strings.Split(missing.Error(), "\n")
-	}
-	page := page{Result: r, Took: r.Took.Round(time.Second).String(), Paper: Paper, Date: time.Now().Format(time.DateOnly), Missing: warnings}
-	for _, f := range figs {
-		for _, format := range []string{"png", "svg", "pdf"} {
-			if err := f.Save(filepath.Join(dir, f.Name+"."+format), 0); err != nil {
-				return warnings, err
-			}
-		}
-		data, err := f.PNG(0)
-		if err != nil {
-			return warnings, err
-		}
-		page.Figures = append(page.Figures, shown{f, template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(data)), strings.TrimPrefix(f.Name, "figure")})
-	}
-	judged, err := r.Claims()
+	page := page{Result: r, Took: r.Took.Round(time.Second).String(), Paper: Paper, Date: time.Now().Format(time.DateOnly)}
+	_, warnings, err = r.Save(dir, slices.Concat(FigureNames, TableNames), []string{"png", "svg", "pdf", "md", "tex", "csv"}, 0)
 	if err != nil {
 		return warnings, err
 	}
-	for _, t := range append([]*figures.Table{ClaimsTable(judged)}, append(r.Tables(), DifferencesTable())...) {
-		for ending, text := range map[string]string{".md": t.Markdown(), ".tex": t.LaTeX(), ".csv": t.CSV()} {
-			if err := put(filepath.Join(dir, t.Name+ending), text); err != nil {
-				return warnings, err
-			}
+	page.Missing = warnings
+	for _, name := range FigureNames {
+		f, err := r.Figure(name)
+		if err != nil {
+			continue // Save has warned of it
+		}
+		data, err := os.ReadFile(filepath.Join(dir, name+".png"))
+		if err != nil {
+			return warnings, fmt.Errorf("study: %w", err)
+		}
+		page.Figures = append(page.Figures, shown{f, template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(data)), strings.TrimPrefix(f.Name, "figure")})
+	}
+	for _, name := range TableNames {
+		t, err := r.Table(name)
+		if err != nil {
+			return warnings, err
 		}
 		page.Tables = append(page.Tables, shownTable{t, template.HTML(t.HTML())})
 	}
-	if err := metamer.SaveRows(filepath.Join(dir, "rows.csv"), r.Rows); err != nil {
+	if err := metamer.SaveRows(filepath.Join(dir, rowsName), r.Rows); err != nil {
+		return warnings, err
+	}
+	if err := r.record(dir); err != nil {
 		return warnings, err
 	}
 	page.Passed, page.Images = r.passed()

@@ -14,36 +14,61 @@ import (
 func single(set []string) bool   { return len(set) == 1 }
 func ensemble(set []string) bool { return len(set) > 1 }
 
-// Overview is Figure 1, with examples of a CNN ensemble at the last stage where the
-// plan has one.
+// Overview is Figure 1, with examples of a CNN ensemble at the last stage where there
+// is one.
 func (r *Result) Overview() (*figures.Figure, error) {
-	stage := r.Plan.Stages[len(r.Plan.Stages)-1]
-	best, score := r.Plan.Sets[0], -1
-	for _, set := range r.Plan.Sets {
-		s := 0
-		if len(set) > 1 {
-			s += 2
-		}
-		cnn, robust := true, true
-		for _, m := range set {
-			cnn = cnn && r.Cards[m].Kind == "cnn"
-			robust = robust && r.Cards[m].Training == "robust"
-		}
-		if cnn {
-			s += 2
-		}
-		if robust { // their metamers can be recognised in print
-			s++
-		}
-		if s > score {
-			best, score = set, s
+	if err := r.shown("figure1"); err != nil {
+		return nil, err
+	}
+	// Of the stages that have runs the last, of the sets that have one there the best.
+	var best *metamer.Run
+	score := -1
+	for _, stage := range r.Plan.Stages {
+		for i, set := range r.Plan.Sets {
+			run := r.Run(set, stage)
+			if run == nil {
+				continue
+			}
+			if i == 0 || best == nil || best.Recipe.Stage != stage {
+				best, score = nil, -1
+			}
+			s := 0
+			if len(set) > 1 {
+				s += 2
+			}
+			cnn, robust := true, true
+			for _, m := range set {
+				c := r.Cards[m]
+				cnn = cnn && c != nil && c.Kind == "cnn"
+				robust = robust && c != nil && c.Training == "robust"
+			}
+			if cnn {
+				s += 2
+			}
+			if robust { // their metamers can be recognised in print
+				s++
+			}
+			if s > score {
+				best, score = run, s
+			}
 		}
 	}
-	return figures.Overview(r.Study(), r.Images, r.Run(best, stage))
+	return figures.Overview(r.Study(), r.Images, best)
+}
+
+// shown reports whether there are images to show.
+func (r *Result) shown(figure string) error {
+	if len(r.Runs) == 0 || r.Images == nil {
+		return fmt.Errorf("figures: %s shows images, and there is no run here that the rows are of", figure)
+	}
+	return nil
 }
 
 // Gallery is Figure 2.
 func (r *Result) Gallery() (*figures.Figure, error) {
+	if err := r.shown("figure2"); err != nil {
+		return nil, err
+	}
 	return figures.Gallery(r.Study(), r.Images, r.Plan.Examples, r.Runs...)
 }
 
@@ -89,8 +114,8 @@ func renamed(name, title string) func(*figures.Figure, error) (*figures.Figure, 
 // Figures returns Figures 1 to 7. One that the rows have nothing for is left out,
 // and the error says so; the others are there all the same.
 func (r *Result) Figures() (out []*figures.Figure, err error) {
-	for _, draw := range []func() (*figures.Figure, error){r.Overview, r.Gallery, r.Recognizability, r.Quality, r.Divergence, r.SingleQuality, r.SingleDivergence} {
-		f, e := draw()
+	for _, name := range FigureNames {
+		f, e := r.Figure(name)
 		if e != nil {
 			err = errors.Join(err, e)
 			continue
@@ -104,8 +129,23 @@ func (r *Result) Figures() (out []*figures.Figure, err error) {
 func (r *Result) Tables() []*figures.Table {
 	return []*figures.Table{
 		figures.Models(r.Models()...), figures.ModelSets(r.Study()), figures.Stages(r.Models()...),
-		figures.Settings(r.Runs[0].Recipe), figures.Numbers(r.Study(), figures.Metrics),
+		figures.Settings(r.recipe()), figures.Numbers(r.Study(), figures.Metrics),
 	}
+}
+
+// recipe is the settings of all runs: that of a run, else what the rows say.
+func (r *Result) recipe() metamer.Recipe {
+	if len(r.Runs) > 0 && r.Runs[0].Source == "" {
+		return r.Runs[0].Recipe
+	}
+	for _, row := range r.Rows {
+		if row.Made != nil && row.Set != "" {
+			if rec, err := row.Made.Recipe(); err == nil { // else rows of someone's own
+				return rec
+			}
+		}
+	}
+	return metamer.Recipe{}
 }
 
 // Claims judges the paper's claims by this result.
@@ -137,9 +177,13 @@ func ClaimsTable(list []claims.Claim) *figures.Table {
 
 // Versions names what computed the runs.
 func (r *Result) Versions() string {
-	var parts []string
-	for k, v := range r.Runs[0].Recipe.Versions {
-		parts = append(parts, k+" "+v)
+	if len(r.Runs) > 0 {
+		return r.Runs[0].Recipe.Computed()
 	}
-	return strings.Join(sorted(parts), ", ")
+	for _, row := range r.Rows {
+		if row.Made != nil {
+			return row.Made.Versions
+		}
+	}
+	return ""
 }

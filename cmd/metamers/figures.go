@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/card"
+	"github.com/ensemble-metamers/metamers/metamerkit/engine"
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/runs"
+	"github.com/ensemble-metamers/metamers/metamerkit/study"
+	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
+)
+
+type figuresCmd struct {
+	From    []string `help:"What to draw: files of rows (.csv, .csv.gz), folders of results (of reproduce), run IDs or run folders." required:"" placeholder:"ROWS|RESULTS|RUN"`
+	Out     string   `help:"Folder of the figures and tables." required:"" type:"path" placeholder:"DIR"`
+	Only    []string `help:"Some of them, such as fig3,table2 (figure1 to figure7, claims, table1 to table5, differences)." placeholder:"NAMES"`
+	Formats []string `help:"Of figures png, svg, pdf; of tables md, tex, csv, html." default:"png,svg,pdf,md,tex,csv"`
+	DPI     int      `help:"Dots an inch of PNG." default:"144"`
+	Store   string   `help:"Folder of the runs (default: runs in the cache folder)." type:"path" placeholder:"DIR"`
+	Images  []string `sep:"none" help:"The reference images, where they cannot be opened by the name in the recipe." placeholder:"SET"`
+}
+
+func (c *figuresCmd) Help() string {
+	return `Draws figures and tables from what was measured; computes nothing but what runs that
+are named have not been measured of yet. Figures 1 and 2 show images: they need the
+runs that the rows are of, which are looked for in the folder of runs.
+
+Examples:
+  metamers figures --from out --out print --only fig3,fig5 --formats pdf
+  metamers figures --from rows.csv --out figures --dpi 300
+  metamers figures --from 3f2a,91bc --out figures --only fig2,table5 --formats png,md`
+}
+
+func (c *figuresCmd) Run(ctx context.Context, g *globals) error {
+	parts, err := study.Parts(c.Only)
+	if err != nil {
+		return err
+	}
+	if c.DPI < 10 || c.DPI > 2400 {
+		return fmt.Errorf("--dpi is %d, expected 10 to 2400", c.DPI)
+	}
+	dir := c.Store
+	if dir == "" {
+		dir = place.Runs()
+	}
+	stores := []*runs.Store{{Dir: dir}}
+	cards, err := allCards()
+	if err != nil {
+		return err
+	}
+	again := &study.Again{Cards: cards, References: engine.References}
+	again.Run = func(id string) (*metamer.Run, error) {
+		for _, s := range stores {
+			if run, err := s.Load(id); !errors.Is(err, fs.ErrNotExist) {
+				return run, err
+			}
+		}
+		return nil, fs.ErrNotExist
+	}
+	if c.Images != nil {
+		again.References = func(run *metamer.Run) (*images.Set, error) { return openFor(c.Images, "bicubic", run) }
+	}
+	var named []*metamer.Run
+	for _, from := range c.From {
+		st, err := os.Stat(from)
+		switch {
+		case err == nil && st.Mode().IsRegular():
+			rows, err := metamer.LoadRows(from)
+			if err != nil {
+				return err
+			}
+			again.Rows = append(again.Rows, rows...)
+		case err == nil && exists(filepath.Join(from, "recipe.json")): // the folder of a run
+			abs, err := filepath.Abs(from)
+			if err != nil {
+				return err
+			}
+			s := &runs.Store{Dir: filepath.Dir(abs)}
+			run, err := s.Load(filepath.Base(abs))
+			if err != nil {
+				return err
+			}
+			stores, named = append(stores, s), append(named, run)
+		case err == nil:
+			if err := again.Read(from); err != nil {
+				return err
+			}
+		default:
+			id, err := stores[0].Resolve(from)
+			if err != nil {
+				return fmt.Errorf("figures: %s is no file, no folder and no run: %w", from, err)
+			}
+			run, err := stores[0].Load(id)
+			if err != nil {
+				return err
+			}
+			named = append(named, run)
+		}
+	}
+	if named != nil {
+		rows, err := c.measured(ctx, g, named)
+		if err != nil {
+			return err
+		}
+		again.Rows = append(again.Rows, rows...)
+	}
+	r, notes, err := again.Result()
+	if err != nil {
+		return err
+	}
+	files, warnings, err := r.Save(c.Out, parts, c.Formats, c.DPI)
+	if err != nil {
+		return err
+	}
+	for _, w := range append(notes, warnings...) {
+		fmt.Fprintln(os.Stderr, "warning:", w)
+	}
+	if g.JSON {
+		return json.NewEncoder(os.Stdout).Encode(struct{ Files, Warnings []string }{files, append(notes, warnings...)})
+	}
+	for _, f := range files {
+		fmt.Println(f)
+	}
+	if len(files) == 0 {
+		return fmt.Errorf("figures: nothing could be drawn of %s in the formats %s", strings.Join(parts, ", "), strings.Join(c.Formats, ", "))
+	}
+	return nil
+}
+
+// measured are the rows of runs: what is kept of them, and the rest measured now.
+func (c *figuresCmd) measured(ctx context.Context, g *globals, named []*metamer.Run) (metamer.Rows, error) {
+	e, err := g.engine()
+	if err != nil {
+		return nil, err
+	}
+	q := engine.Evaluation{Runs: named}
+	if c.Images != nil {
+		if q.Images, err = openFor(c.Images, "bicubic", named[0]); err != nil {
+			return nil, err
+		}
+	}
+	bar := newBar(g, "evaluation", nil)
+	q.Progress = bar.units
+	q.Warn = func(s string) { bar.clear(); fmt.Fprintln(os.Stderr, "warning:", s) }
+	rows, err := e.Evaluate(ctx, q)
+	bar.clear()
+	return rows, err
+}
+
+// allCards are the cards of every model, by name.
+func allCards() (map[string]*card.Card, error) {
+	out := map[string]*card.Card{}
+	for _, n := range zoo.Names() {
+		c, err := zoo.Lookup(n)
+		if err != nil {
+			return nil, err
+		}
+		out[n] = c
+	}
+	return out, nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
