@@ -29,6 +29,11 @@ type reproduceCmd struct {
 	Seed   uint64 `help:"Seed in place of the plan's."`
 	storeFlag
 	Results string `help:"Folder of figures, tables, rows and index.html." default:"out" type:"path"`
+
+	Set    []string `group:"One piece of the plan" help:"Only this model set of the plan, at --stage: its run and its rows, no figures." placeholder:"MODEL,…" predictor:"models"`
+	Stage  string   `group:"One piece of the plan" help:"Only this stage." predictor:"stage"`
+	Part   string   `group:"One piece of the plan" help:"Only images FROM up to TO (from 0), as a run of their own with the same bits; no rows." placeholder:"FROM-TO"`
+	Blocks int      `group:"One piece of the plan" help:"Put the run together from runs of parts of N images, a multiple of the batch; those that are missing are made." placeholder:"N"`
 }
 
 func (c *reproduceCmd) Help() string {
@@ -51,7 +56,7 @@ func (c *reproduceCmd) plan() (study.Plan, error) {
 	if err != nil {
 		return p, err
 	}
-	if strings.HasPrefix(p.Images, "cifar10") && !images.HasCIFAR() {
+	if strings.HasPrefix(p.Images, "cifar10") && !images.HasCIFAR() && c.Set == nil {
 		_, n, _ := strings.Cut(p.Images, ":")
 		p.Images = strings.TrimSuffix("photos:"+n, ":")
 		fmt.Fprintln(os.Stderr, "CIFAR-10 is not here (metamers data get cifar10): using the embedded photographs,", p.Images)
@@ -91,18 +96,20 @@ func (c *reproduceCmd) Run(ctx context.Context, g *globals) error {
 		return err
 	}
 	bar := newPlanBar(g, p.Name)
-	set, err := images.Open(strings.Fields(p.Images), images.Options{Size: p.Size})
+	set, err := c.open(p)
 	if err != nil {
 		return err
 	}
+	if c.Set != nil {
+		return c.piece(ctx, g, e, p, set, store, bar)
+	}
 	r, err := study.Do(ctx, e, p, study.Options{
-		Store: store, Images: set, Extra: extras(set), Progress: bar.show,
+		Store: store, Images: set, Blocks: c.Blocks, Extra: extras(set), Progress: bar.show,
 		Warn: func(s string) { bar.clear(); fmt.Fprintln(os.Stderr, "warning:", s) },
 		Ran: func(run *metamer.Run) {
 			if !g.JSON {
 				bar.clear()
-				fmt.Printf("%-32s %-7s %2d of %d images are metamers for every member, mean relative L2 loss %.4f\n",
-					strings.Join(run.Recipe.ModelNames(), "+"), run.Recipe.Stage, run.PassCount(), run.Recipe.Images.Count, meanLoss(run))
+				fmt.Println(ranLine(run))
 			}
 		},
 	})
@@ -154,6 +161,11 @@ func (c *reproduceCmd) sheets(r *study.Result) error {
 		}
 	}
 	return nil
+}
+
+func ranLine(run *metamer.Run) string {
+	return fmt.Sprintf("%-32s %-7s %2d of %d images are metamers for every member, mean relative L2 loss %.4f",
+		strings.Join(run.Recipe.ModelNames(), "+"), run.Recipe.Stage, run.PassCount(), run.Recipe.Images.Count, meanLoss(run))
 }
 
 func meanLoss(run *metamer.Run) (sum float64) {

@@ -36,6 +36,11 @@ type Synthesis struct {
 	Given  *images.Set // the initial images of Start.Kind "image": one, or one an image
 	Store  *runs.Store // nil: the run is not saved
 
+	// Blocks, if above 0, has the run put together from runs of parts of this many
+	// images, a multiple of the recipe's batch: those that the store holds are taken,
+	// the others are made and stay there. The metamers have the same bits either way.
+	Blocks int
+
 	CheckpointEvery time.Duration // default 30 s
 	// PreviewEvery asks for the images so far in Progress, no more often than this; 0:
 	// never.

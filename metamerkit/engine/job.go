@@ -114,7 +114,7 @@ func (j *job) batch(ctx context.Context, loop *synth.Loop, c *synth.Cursor, per 
 		j.past.Loss = append(j.past.Loss, c.Trace.Loss[i][:real])
 	}
 	if c.Why != "" {
-		j.state.Why += fmt.Sprintf("images from %d: %s. ", j.state.First, c.Why)
+		j.state.Why += fmt.Sprintf("images from %d: %s. ", j.r.Images.First+j.state.First, c.Why)
 		j.q.Warn(j.state.Why)
 	}
 	j.state.Most = max(j.state.Most, c.Step)

@@ -13,7 +13,11 @@ func References(run *metamer.Run) (*images.Set, error) {
 	r := run.Recipe.Images
 	var last error
 	for _, filter := range images.Filters {
-		set, err := images.Open([]string{r.Name}, images.Options{Size: r.Size, Filter: filter})
+		o := images.Options{Size: r.Size, Filter: filter}
+		if r.Of > 0 {
+			o.Part = &[2]int{r.First, r.First + r.Count}
+		}
+		set, err := images.Open([]string{r.Name}, o)
 		if err != nil {
 			last = err
 			break

@@ -16,7 +16,8 @@ import (
 
 // startImages draws the initial images [N,S,S,3]. Noise depends on seed, image
 // index and size only: the same seed gives the same start at every stage and for
-// every model set, and image i starts alike in any batch.
+// every model set, and image i starts alike in any batch
+// and in any part of its set.
 func startImages(r metamer.Recipe, q Request) ([]float32, error) {
 	n, per := r.Images.Count, r.Images.Size*r.Images.Size*3
 	switch r.Start.Kind {
@@ -31,7 +32,7 @@ func startImages(r metamer.Recipe, q Request) ([]float32, error) {
 	}
 	out := make([]float32, 0, n*per)
 	for i := range n {
-		src := rand.NewPCG(r.Seed, uint64(i))
+		src := rand.NewPCG(r.Seed, uint64(r.Images.First+i))
 		draw := distuv.Normal{Mu: r.Start.Mean, Sigma: r.Start.Std, Src: src}.Rand
 		if r.Start.Kind == "uniform" {
 			draw = rand.New(src).Float64

@@ -29,8 +29,9 @@ func (e *Engine) resolve(q Request) (r metamer.Recipe, subjects []synth.Subject,
 	if q.Images == nil || q.Images.Len() == 0 {
 		return r, nil, fmt.Errorf("engine: no images")
 	}
-	r.Images = metamer.ImageRef{Name: q.Images.Name, Count: q.Images.Len(), Size: q.Images.Size, SHA256: q.Images.SHA256()}
-	r.Batch = min(r.Batch, q.Images.Len())
+	r.Images = metamer.ImageRef{Name: q.Images.Name, Count: q.Images.Len(), Size: q.Images.Size, SHA256: q.Images.SHA256(), First: q.Images.First, Of: q.Images.Of}
+	// A part is carried out in batches of the whole's size: other sizes give other last bits.
+	r.Batch = min(r.Batch, max(q.Images.Of, q.Images.Len()))
 	refs := make([]metamer.ModelRef, 0, len(r.Models))
 	for _, m := range r.Models {
 		s, err := e.subject(m.Name, r.Stage, r.Precision)
@@ -56,9 +57,18 @@ func (e *Engine) resolve(q Request) (r metamer.Recipe, subjects []synth.Subject,
 func (e *Engine) Synthesize(ctx context.Context, q Request) (run *metamer.Run, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	return e.synthesize(ctx, q)
+}
+
+func (e *Engine) synthesize(ctx context.Context, q Request) (run *metamer.Run, err error) {
 	r, subjects, err := e.resolve(q)
 	if err != nil {
 		return nil, err
+	}
+	if q.Blocks > 0 {
+		if err := checkBlocks(q, r); err != nil {
+			return nil, err
+		}
 	}
 	if q.Progress == nil {
 		q.Progress = func(metamer.Progress) {}
@@ -79,8 +89,13 @@ func (e *Engine) Synthesize(ctx context.Context, q Request) (run *metamer.Run, e
 	if err := enoughMemory(subjects, r); err != nil {
 		return nil, err
 	}
-	j := &job{e: e, q: q, r: r, subjects: subjects, work: work, began: time.Now()}
-	if run, err = j.run(ctx); err != nil {
+	if q.Blocks > 0 && q.Blocks < r.Images.Count {
+		run, err = e.join(ctx, q, r, subjects)
+	} else {
+		j := &job{e: e, q: q, r: r, subjects: subjects, work: work, began: time.Now()}
+		run, err = j.run(ctx)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if work == nil {

@@ -2,10 +2,12 @@ package images
 
 import (
 	"bytes"
+	"fmt"
 	"image"
 	"image/png"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -125,4 +127,42 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("%d values", len(p))
 		}
 	})
+}
+
+// A part of a folder decodes its own files only, and keeps the whole's name.
+func TestPart(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 5 {
+		if err := WritePNG(filepath.Join(dir, fmt.Sprintf("%d.png", i)), slices.Repeat([]float32{float32(i) / 5}, 4*4*3), 4); err != nil {
+			t.Fatal(err)
+		}
+	}
+	whole, err := Open([]string{dir}, Options{Size: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "0.png"), []byte("not an image"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	p, err := Open([]string{dir}, Options{Size: 4, Part: &[2]int{2, 4}})
+	if err != nil || p.Name != whole.Name || p.Len() != 2 || p.First != 2 || p.Of != 5 || p.Names[0] != "2" || !slices.Equal(p.Pixels, whole.Pixels[2*48:4*48]) {
+		t.Errorf("%+v %v", p, err)
+	}
+	if q, err := whole.Part(2, 4); err != nil || q.SHA256() != p.SHA256() {
+		t.Error("a part cut from the whole is another", err)
+	}
+	if all, err := whole.Part(0, 5); err != nil || all != whole {
+		t.Error("all of a set is not the set", err)
+	}
+	if n, err := Count([]string{dir}, Options{}); n != 5 || err != nil {
+		t.Error(n, err)
+	}
+	for _, bad := range [][2]int{{-1, 2}, {2, 2}, {3, 6}} {
+		if _, err := Open([]string{dir}, Options{Size: 4, Part: &bad}); err == nil || !strings.Contains(err.Error(), "5 images") {
+			t.Errorf("%v: %v", bad, err)
+		}
+	}
+	if _, err := p.Part(0, 1); err == nil {
+		t.Error("a part of a part")
+	}
 }

@@ -40,6 +40,11 @@ type ImageRef struct {
 	Count  int    `json:"count"`
 	Size   int    `json:"size"`   // pixels a side
 	SHA256 string `json:"sha256"` // images.Set.SHA256
+
+	// Of a part of the set called Name: where it begins, and how many images the whole
+	// has. The part's metamers have the bits that they have in the run of the whole.
+	First int `json:"first,omitempty"`
+	Of    int `json:"of,omitempty"` // 0: the whole
 }
 
 // Schedule says which model is active at which step.

@@ -81,13 +81,14 @@ type imageSet struct {
 	Labels     []int
 	ClassNames []string
 	Pixels     floats
+	First, Of  int
 }
 
 func packSet(s *images.Set) *imageSet {
 	if s == nil {
 		return nil
 	}
-	return &imageSet{s.Name, s.Size, s.Names, s.Labels, s.ClassNames, s.Pixels}
+	return &imageSet{s.Name, s.Size, s.Names, s.Labels, s.ClassNames, s.Pixels, s.First, s.Of}
 }
 
 // set checks that the parts fit each other, since it may come from anyone.
@@ -99,7 +100,10 @@ func (s *imageSet) set() (*images.Set, error) {
 	if s.Size < 1 || s.Size > 4096 || len(s.Labels) != n || len(s.Pixels) != n*s.Size*s.Size*3 {
 		return nil, fmt.Errorf("remote: image set %q of %d names, %d labels and %d values for %d² pixels", s.Name, n, len(s.Labels), len(s.Pixels), s.Size)
 	}
-	return &images.Set{Name: s.Name, Size: s.Size, Names: s.Names, Labels: s.Labels, ClassNames: s.ClassNames, Pixels: s.Pixels}, nil
+	if s.First < 0 || s.Of < 0 || s.Of > 0 && s.First+n > s.Of || s.Of == 0 && s.First > 0 {
+		return nil, fmt.Errorf("remote: image set %q of %d names is images from %d of %d", s.Name, n, s.First, s.Of)
+	}
+	return &images.Set{Name: s.Name, Size: s.Size, Names: s.Names, Labels: s.Labels, ClassNames: s.ClassNames, Pixels: s.Pixels, First: s.First, Of: s.Of}, nil
 }
 
 // synthesis is ask.Synthesis on the wire.
@@ -107,13 +111,14 @@ type synthesis struct {
 	Recipe          metamer.Recipe
 	Images, Given   *imageSet
 	Store           string // "": not saved
+	Blocks          int
 	CheckpointEvery time.Duration
 	PreviewEvery    time.Duration
 	Progress        bool
 }
 
 func packSynthesis(q ask.Synthesis) synthesis {
-	w := synthesis{Recipe: q.Recipe, Images: packSet(q.Images), Given: packSet(q.Given), CheckpointEvery: q.CheckpointEvery, PreviewEvery: q.PreviewEvery, Progress: q.Progress != nil}
+	w := synthesis{Recipe: q.Recipe, Images: packSet(q.Images), Given: packSet(q.Given), Blocks: q.Blocks, CheckpointEvery: q.CheckpointEvery, PreviewEvery: q.PreviewEvery, Progress: q.Progress != nil}
 	if q.Store != nil {
 		w.Store = q.Store.Dir
 	}
@@ -121,7 +126,7 @@ func packSynthesis(q ask.Synthesis) synthesis {
 }
 
 func (w synthesis) ask() (q ask.Synthesis, err error) {
-	q = ask.Synthesis{Recipe: w.Recipe, CheckpointEvery: w.CheckpointEvery, PreviewEvery: w.PreviewEvery}
+	q = ask.Synthesis{Recipe: w.Recipe, Blocks: w.Blocks, CheckpointEvery: w.CheckpointEvery, PreviewEvery: w.PreviewEvery}
 	if q.Images, err = w.Images.set(); err != nil {
 		return q, err
 	}

@@ -32,6 +32,8 @@ type Result struct {
 type Options struct {
 	Store        *runs.Store // where runs are kept; nil: nowhere
 	Images       *images.Set // in place of the plan's
+	Blocks       int         // see ask.Synthesis
+	Unjudged     bool        // no evaluation: the result has no rows
 	PreviewEvery time.Duration
 	Progress     func(Progress)
 	Warn         func(string)
@@ -77,8 +79,10 @@ func Do(ctx context.Context, e ask.Engine, p Plan, o Options) (*Result, error) {
 			}
 		}
 	}
-	if err := d.evaluate(ctx); err != nil {
-		return nil, err
+	if !o.Unjudged {
+		if err := d.evaluate(ctx); err != nil {
+			return nil, err
+		}
 	}
 	r.Took = time.Since(began)
 	return r, nil
@@ -92,6 +96,10 @@ func (r *Result) resolve(ctx context.Context, e ask.Engine) error {
 	if err != nil {
 		return err
 	}
+	return r.pin(models)
+}
+
+func (r *Result) pin(models []ask.Model) (err error) {
 	known, by := map[string]ask.Model{}, []string{}
 	for _, m := range models {
 		for _, n := range append([]string{m.Card.Name}, m.Card.Aliases...) {
@@ -160,6 +168,18 @@ func (r *Result) work() []float64 {
 	return append(out, n*float64(len(out)*len(r.Plan.Observers))*2)
 }
 
+// Pinned is the plan with its defaults, full model names and the observers that the
+// models at hand stand for, so that it means the same on every machine.
+func (p Plan) Pinned(models []ask.Model) (Plan, error) {
+	p = p.WithDefaults()
+	if err := p.Validate(); err != nil {
+		return p, fmt.Errorf("study: plan %s: %w", p.Name, err)
+	}
+	r := &Result{Plan: p}
+	err := r.pin(models)
+	return r.Plan, err
+}
+
 type doing struct {
 	e     ask.Engine
 	o     Options
@@ -172,7 +192,7 @@ func (d *doing) synthesize(ctx context.Context, part int, set []string, stage st
 	what := names.Label(set) + ", " + stage
 	d.clock.begin(part)
 	run, err := d.e.Synthesize(ctx, ask.Synthesis{
-		Recipe: d.r.Plan.Recipe(set, stage), Images: d.r.Images, Store: d.o.Store, PreviewEvery: d.o.PreviewEvery, Warn: d.o.Warn, Extra: d.o.Extra,
+		Recipe: d.r.Plan.Recipe(set, stage), Images: d.r.Images, Store: d.o.Store, Blocks: d.o.Blocks, PreviewEvery: d.o.PreviewEvery, Warn: d.o.Warn, Extra: d.o.Extra,
 		Progress: func(p metamer.Progress) {
 			if p.Phase == "synthesis" && p.Images > 0 && p.Steps > 0 {
 				batch := float64(p.Images - p.Image)

@@ -28,10 +28,12 @@ type Plan struct {
 
 	Settings Settings `yaml:"settings"`
 
-	Observers []string `yaml:"observers"` // default: every model that is here and knows the same classes
-	Measures  []string `yaml:"measures"`  // default: all
-	Bootstrap int      `yaml:"bootstrap"` // resamples for intervals; 0: the evaluation's default
-	Examples  []int    `yaml:"examples"`  // images shown in the gallery; default the first four
+	Observers []string `yaml:"observers,omitempty"` // default: every model that is here and knows the same classes
+	Measures  []string `yaml:"measures,omitempty"`  // default: all
+	Bootstrap int      `yaml:"bootstrap,omitempty"` // resamples for intervals; 0: the evaluation's default
+	Examples  []int    `yaml:"examples,omitempty"`  // images shown in the gallery; default the first four
+
+	Sweep Sweep `yaml:"sweep,omitempty"` // how the work is split and where it is done
 }
 
 // Settings are those of a recipe, as a plan writes them; zero values are the
@@ -145,6 +147,9 @@ func (p Plan) Validate() error {
 	}
 	if p.Bootstrap < 0 || p.Size < 0 {
 		return fmt.Errorf("bootstrap %d and size %d: expected no negative numbers", p.Bootstrap, p.Size)
+	}
+	if err := p.Sweep.validate(); err != nil {
+		return fmt.Errorf("sweep: %w", err)
 	}
 	for _, set := range p.Sets {
 		// Images are not opened yet: any number passes.

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/engine"
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/runs"
+	"github.com/ensemble-metamers/metamers/metamerkit/study"
+	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
+)
+
+// open opens the plan's images, or the part that is wanted.
+func (c *reproduceCmd) open(p study.Plan) (*images.Set, error) {
+	o := images.Options{Size: p.Size}
+	if (c.Set == nil) != (c.Stage == "") || c.Set == nil && c.Part != "" {
+		return nil, fmt.Errorf("--set and --stage go together, and --part with them")
+	}
+	if c.Part != "" {
+		if c.Blocks > 0 {
+			return nil, fmt.Errorf("--part and --blocks exclude each other")
+		}
+		var part [2]int
+		if n, err := fmt.Sscanf(c.Part, "%d-%d", &part[0], &part[1]); n != 2 || err != nil || fmt.Sprintf("%d-%d", part[0], part[1]) != c.Part {
+			return nil, fmt.Errorf("--part %q: expected FROM-TO, such as 32-64 for images 32 to 63", c.Part)
+		}
+		o.Part = &part
+	}
+	return images.Open(strings.Fields(p.Images), o)
+}
+
+// one leaves of a plan the set and stage that are wanted.
+func (c *reproduceCmd) one(p study.Plan) (study.Plan, error) {
+	full := func(names []string) (out []string) {
+		for _, n := range names {
+			if card, err := zoo.Lookup(n); err == nil {
+				n = card.Name
+			}
+			out = append(out, n)
+		}
+		return out
+	}
+	i := slices.IndexFunc(p.Sets, func(set []string) bool { return slices.Equal(full(set), full(c.Set)) })
+	if i < 0 || !slices.Contains(p.Stages, c.Stage) {
+		return p, fmt.Errorf("plan %s has no set %s at stage %s: its sets are %v, its stages %v", p.Name, strings.Join(c.Set, "+"), c.Stage, p.Sets, p.Stages)
+	}
+	p.Sets, p.Stages = [][]string{p.Sets[i]}, []string{c.Stage}
+	return p, nil
+}
+
+// piece makes one run of a plan, or part of one; with the whole images, its rows too.
+func (c *reproduceCmd) piece(ctx context.Context, g *globals, e *engine.Engine, p study.Plan, set *images.Set, store *runs.Store, bar *planBar) error {
+	p, err := c.one(p)
+	if err != nil {
+		return err
+	}
+	o := study.Options{
+		Store: store, Images: set, Blocks: c.Blocks, Unjudged: set.Of > 0, Progress: bar.show,
+		Warn: func(s string) { bar.clear(); fmt.Fprintln(os.Stderr, "warning:", s) },
+	}
+	if set.Of == 0 {
+		o.Extra = extras(set)
+	} else if batch := p.Recipe(p.Sets[0], c.Stage).Batch; set.First%batch != 0 || set.Len()%batch != 0 && set.First+set.Len() != set.Of {
+		return fmt.Errorf("--part %s: expected multiples of the batch, %d, so that the part has the bits of the whole", c.Part, batch)
+	}
+	r, err := study.Do(ctx, e, p, o)
+	bar.clear()
+	if err != nil {
+		return err
+	}
+	run := r.Runs[0]
+	if g.JSON {
+		return json.NewEncoder(os.Stdout).Encode(struct {
+			Runs    []string
+			Cached  bool
+			Recipe  metamer.Recipe
+			Passed  int
+			Rows    int
+			Seconds float64
+		}{ids(r.Runs), run.Cached, run.Recipe, run.PassCount(), len(r.Rows), run.Seconds})
+	}
+	fmt.Printf("run %s\n%s\n", run.ID, ranLine(run))
+	return nil
+}

@@ -1,0 +1,80 @@
+package study
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+)
+
+// Sweep says how a plan is split into shards, and where they are carried out. None of
+// it changes a result.
+type Sweep struct {
+	Block   int    `yaml:"block,omitempty"`   // images a shard, a multiple of the batch; 0: four batches
+	Program string `yaml:"program,omitempty"` // the program on the workers; default: the one that starts the sweep
+
+	Slurm      Slurm      `yaml:"slurm,omitempty"`
+	Kubernetes Kubernetes `yaml:"kubernetes,omitempty"`
+
+	// Seconds are the expected seconds of one step of one image by a model (by the name
+	// the plan gives it), for the dry run. Runs that are in the store count for more.
+	Seconds map[string]float64 `yaml:"seconds,omitempty"`
+}
+
+// Slurm says what sbatch is told. Empty settings are left to the site's defaults.
+type Slurm struct {
+	Partition  string   `yaml:"partition,omitempty"`
+	Account    string   `yaml:"account,omitempty"`
+	QOS        string   `yaml:"qos,omitempty"`
+	Constraint string   `yaml:"constraint,omitempty"`
+	Time       string   `yaml:"time,omitempty"`     // limit of a shard, such as 4:00:00; one that reaches it is queued again and goes on
+	GRES       string   `yaml:"gres,omitempty"`     // such as gpu:1
+	CPUs       int      `yaml:"cpus,omitempty"`     // a task
+	Memory     string   `yaml:"memory,omitempty"`   // such as 16G
+	Throttle   int      `yaml:"throttle,omitempty"` // most shards of an array at a time
+	Flags      []string `yaml:"flags,omitempty"`    // any further flags of sbatch
+	Setup      []string `yaml:"setup,omitempty"`    // shell lines before the program, such as module load cuda
+}
+
+// Kubernetes says what the Jobs are made of.
+type Kubernetes struct {
+	Image       string `yaml:"image,omitempty"`     // a container image with the program
+	Namespace   string `yaml:"namespace,omitempty"` // default default
+	GPU         string `yaml:"gpu,omitempty"`       // resource of the device; default nvidia.com/gpu
+	GPUs        int    `yaml:"gpus,omitempty"`      // a pod
+	CPUs        string `yaml:"cpus,omitempty"`      // a pod, such as 4 or 500m
+	Memory      string `yaml:"memory,omitempty"`    // a pod, such as 16Gi
+	Parallelism int    `yaml:"parallelism,omitempty"`
+	Retries     *int   `yaml:"retries,omitempty"` // of each shard; default 3
+
+	Claim     string            `yaml:"claim,omitempty"` // PersistentVolumeClaim of runs, weights and data (ReadWriteMany)
+	Mount     string            `yaml:"mount,omitempty"` // where it is mounted; default /metamers
+	Env       map[string]string `yaml:"env,omitempty"`
+	EnvSecret string            `yaml:"env secret,omitempty"` // a Secret whose keys become environment, such as keys of an object store
+	Selector  map[string]string `yaml:"node selector,omitempty"`
+}
+
+func (s Sweep) validate() error {
+	if s.Block < 0 || s.Slurm.CPUs < 0 || s.Slurm.Throttle < 0 || s.Kubernetes.GPUs < 0 || s.Kubernetes.Parallelism < 0 {
+		return fmt.Errorf("block %d, slurm cpus %d, throttle %d, kubernetes gpus %d, parallelism %d: expected no negative numbers",
+			s.Block, s.Slurm.CPUs, s.Slurm.Throttle, s.Kubernetes.GPUs, s.Kubernetes.Parallelism)
+	}
+	if r := s.Kubernetes.Retries; r != nil && *r < 0 {
+		return fmt.Errorf("kubernetes retries %d: expected no negative number", *r)
+	}
+	for _, f := range s.Slurm.Flags {
+		if !strings.HasPrefix(f, "-") {
+			return fmt.Errorf("slurm flags: %q, expected a flag of sbatch such as --exclusive or --mail-type=END", f)
+		}
+	}
+	if m := s.Kubernetes.Mount; m != "" && !path.IsAbs(m) {
+		return fmt.Errorf("kubernetes mount %q: expected an absolute path", m)
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Seconds)) {
+		if v := s.Seconds[name]; !(v > 0) || v > 1e6 {
+			return fmt.Errorf("seconds of %s: %v, expected a number above 0", name, v)
+		}
+	}
+	return nil
+}

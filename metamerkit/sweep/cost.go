@@ -1,0 +1,171 @@
+package sweep
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+// Cost is what a plan is expected to take.
+type Cost struct {
+	Hours    float64  // of one device, of what is not done
+	Bytes    float64  // in the store, of what is not done
+	Unknown  []string // model sets for which no time is known: not in Hours
+	Measured []string // what the times come from
+}
+
+// Expect estimates the runs that are not done: from runs of the same set and stage in
+// the store (else of the same set), made with any number of steps and images on the
+// same backend; else from the plan's own seconds. Evaluations are not in it.
+func (s *Sweep) Expect() (*Cost, error) {
+	pending, _, err := s.Pending()
+	if err != nil {
+		return nil, err
+	}
+	past, err := s.past()
+	if err != nil {
+		return nil, err
+	}
+	c := &Cost{}
+	for _, i := range pending {
+		sh := s.Shards[i]
+		rec := s.Plan.Recipe(sh.Set, sh.Stage)
+		if sh.Phase == Evaluations {
+			if s.Block < s.Images { // the joined run
+				c.Bytes += float64(sh.To) * s.imageBytes(rec)
+			}
+			continue
+		}
+		c.Bytes += float64(sh.To-sh.From) * s.imageBytes(rec)
+		unit, from := past.seconds(sh, s.side(), s.Backend), ""
+		if unit > 0 {
+			from = "runs in the store of " + strings.Join(sh.Set, "+")
+		} else if unit = s.stated(sh.Set); unit > 0 {
+			from = "the plan's seconds for " + strings.Join(sh.Set, "+")
+		} else {
+			if name := strings.Join(sh.Set, "+"); !slices.Contains(c.Unknown, name) {
+				c.Unknown = append(c.Unknown, name)
+			}
+			continue
+		}
+		if !slices.Contains(c.Measured, from) {
+			c.Measured = append(c.Measured, from)
+		}
+		c.Hours += unit * sh.Work / 3600
+	}
+	return c, nil
+}
+
+// stated are the plan's seconds of a gradient evaluation, the mean over the members;
+// 0: one is not stated.
+func (s *Sweep) stated(set []string) (mean float64) {
+	for _, m := range set {
+		v := s.Plan.Sweep.Seconds[m]
+		for short, w := range s.Plan.Sweep.Seconds { // resnet50 for resnet50.tv_in1k
+			if v == 0 && strings.HasPrefix(m, short+".") {
+				v = w
+			}
+		}
+		if v == 0 {
+			return 0
+		}
+		mean += v / float64(len(set))
+	}
+	return mean
+}
+
+// imageBytes is what an image of a run takes: metamer and start in float32, the
+// preview (about 1.5 bytes a pixel), and a line of the loss trace for each step (30
+// bytes).
+func (s *Sweep) imageBytes(rec metamer.Recipe) float64 {
+	size := float64(s.side())
+	lines := float64(rec.Steps)
+	if rec.Schedule.Kind == "average" {
+		lines *= float64(len(rec.Models))
+	}
+	return size*size*(3*4*2+1.5) + 30*lines
+}
+
+// side is the pixels a side of the plan's images.
+func (s *Sweep) side() int {
+	switch {
+	case strings.HasPrefix(s.Plan.Images, "cifar10"):
+		return 32
+	case s.Plan.Size == 0:
+		return 224
+	}
+	return s.Plan.Size
+}
+
+// history is what earlier runs took.
+type history struct{ list []pastRun }
+
+type pastRun struct {
+	set            []string
+	stage, backend string
+	size           int
+	work, seconds  float64
+}
+
+// seconds of a gradient evaluation: the mean over runs of the set and stage at
+// that size, else of the set; 0: there are none.
+func (h *history) seconds(sh Shard, side int, backend string) float64 {
+	for _, anyStage := range []bool{false, true} {
+		work, seconds := 0.0, 0.0
+		for _, p := range h.list {
+			if slices.Equal(p.set, sh.Set) && p.size == side && (anyStage || p.stage == sh.Stage) && (backend == "" || backend == "auto" || backend == p.backend) {
+				work, seconds = work+p.work, seconds+p.seconds
+			}
+		}
+		if work > 0 {
+			return seconds / work
+		}
+	}
+	return 0
+}
+
+// past reads recipe and evidence of the runs in the store, not their pixels.
+func (s *Sweep) past() (*history, error) {
+	h := &history{}
+	entries, err := os.ReadDir(s.Store)
+	if os.IsNotExist(err) {
+		return h, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("sweep: %w", err)
+	}
+	for _, e := range entries {
+		if !e.IsDir() || strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		var r metamer.Recipe
+		var took struct {
+			StepsRun int
+			Seconds  float64
+		}
+		dir := os.DirFS(filepath.Join(s.Store, e.Name()))
+		if readJSON(dir, "recipe.json", &r) != nil || readJSON(dir, "evidence.json", &took) != nil {
+			continue // no run, or a damaged one
+		}
+		work := float64(r.Images.Count * took.StepsRun)
+		if r.Schedule.Kind == "average" {
+			work *= float64(len(r.Models))
+		}
+		h.list = append(h.list, pastRun{r.ModelNames(), r.Stage, r.Backend, r.Images.Size, work, took.Seconds})
+	}
+	return h, nil
+}
+
+func readJSON(dir fs.FS, name string, to any) error {
+	data, err := fs.ReadFile(dir, name)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(data, to)
+}
