@@ -39,8 +39,9 @@ type Engine struct {
 	mu       sync.Mutex
 	nets     map[string]*zoo.Net
 	compiled map[string]any
-	order    []string // keys of compiled, the latest used last
-	recent   []string // keys of nets, the latest used last
+	order    []string        // keys of compiled, the latest used last
+	recent   []string        // keys of nets, the latest used last
+	sums     map[string]seen // of weight files, by path
 	loaded   atomic.Pointer[[]string]
 }
 
@@ -55,7 +56,7 @@ func Open(k backend.Kind) (*Engine, error) {
 
 // New returns an engine on an open backend.
 func New(b *backend.Backend) *Engine {
-	e := &Engine{Backend: b, Weights: 4 << 30, nets: map[string]*zoo.Net{}, compiled: map[string]any{}}
+	e := &Engine{Backend: b, Weights: 4 << 30, nets: map[string]*zoo.Net{}, compiled: map[string]any{}, sums: map[string]seen{}}
 	if free, err := backend.FreeMemory(); err == nil && free > 0 {
 		e.Weights = int(free / 4)
 	}

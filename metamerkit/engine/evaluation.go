@@ -38,7 +38,8 @@ func (p portrait) references() metamer.Row {
 	return metamer.Row{Made: &metamer.Made{Images: p.made.Images, Versions: p.made.Versions}}
 }
 
-// unit is one run judged by one observer.
+// unit is one run judged by one observer. Until the observer is needed (load) it is
+// known by card and layer only.
 type unit struct {
 	portrait
 	judge  synth.Subject
@@ -91,7 +92,7 @@ func (e *Engine) Evaluate(ctx context.Context, q Evaluation) (metamer.Rows, erro
 	results := make([]metamer.Rows, len(units))
 	var refs *reading
 	for done, i := range order {
-		u := units[i]
+		u := &units[i]
 		q.Progress(metamer.Progress{Phase: "evaluation", What: setName(u.run.Recipe) + " " + u.run.Recipe.Stage + " by " + u.judge.Card.Name, Step: done, Steps: total})
 		if results[i], err = e.evaluateUnit(ctx, q, u, &refs); err != nil {
 			return nil, stopped(err, done)
@@ -100,13 +101,17 @@ func (e *Engine) Evaluate(ctx context.Context, q Evaluation) (metamer.Rows, erro
 	var rows metamer.Rows
 	for k, p := range runs {
 		var by []metamer.Rows
+		var keys []string // of by
 		for i, u := range units {
 			if u.run == p.run {
 				by = append(by, results[i])
+				for _, m := range observed(q.Measures) {
+					keys = append(keys, e.rowKey(q, u, m).hash())
+				}
 				rows = append(rows, results[i]...)
 			}
 		}
-		rows = append(rows, means(p, by, q.Bootstrap)...)
+		rows = append(rows, e.means(q, p, keys, by)...)
 		if !pictured(q) {
 			continue
 		}
@@ -178,27 +183,46 @@ func (e *Engine) units(q Evaluation, runs []portrait) ([]unit, error) {
 		}
 		for _, name := range names {
 			u := unit{portrait: p, member: slices.Contains(run.Recipe.ModelNames(), name)}
-			c, net, err := e.Model(name)
+			id, err := e.identity(name, run.Recipe.Stage, "")
 			if err != nil {
 				return nil, err
 			}
-			u.weights = net.SHA256
-			u.judge = synth.Subject{Card: c, Net: net}
-			var unknown *metamer.UnknownError
-			switch s, err := e.subject(name, run.Recipe.Stage, ""); {
-			case run.Recipe.Stage == "":
+			u.weights, u.judge = id.sha256, synth.Subject{Card: id.card, Layer: id.layer}
+			if run.Recipe.Stage == "" {
 				u.noLayer = "no stage is known of these metamers: name one"
-			case err == nil:
-				u.judge = s
-			case errors.As(err, &unknown):
-				u.noLayer = fmt.Sprintf("%s has no layer %s", name, run.Recipe.Stage)
-			default:
-				return nil, err
 			}
 			out = append(out, u)
 		}
 	}
 	return out, nil
+}
+
+// load opens the observer of a unit. It reports whether the observer turned out to lack
+// the layer.
+func (e *Engine) load(u *unit) (lacks bool, err error) {
+	if u.judge.Net != nil {
+		return false, nil
+	}
+	name := u.judge.Card.Name
+	c, net, err := e.Model(name)
+	if err != nil {
+		return false, err
+	}
+	u.judge, u.weights = synth.Subject{Card: c, Net: net, Layer: u.judge.Layer}, net.SHA256
+	if u.noLayer != "" {
+		return false, nil
+	}
+	var unknown *metamer.UnknownError
+	switch s, err := e.subject(name, u.run.Recipe.Stage, ""); {
+	case err == nil:
+		u.judge = s
+	case errors.As(err, &unknown):
+		u.judge.Layer, u.noLayer = "", fmt.Sprintf("%s has no layer %s", name, u.run.Recipe.Stage)
+		return true, nil
+	default:
+		return false, err
+	}
+	return false, nil
 }
 
 // observers returns the full names of the models that judge a run.

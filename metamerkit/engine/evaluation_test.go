@@ -121,16 +121,22 @@ func TestEvaluate(t *testing.T) {
 	}
 
 	kept, _ := filepath.Glob(filepath.Join(run.Dir, "rows", "*.csv"))
-	if len(kept) != 3*len(q.Measures) {
-		t.Errorf("%d files of rows are kept, expected %d", len(kept), 3*len(q.Measures))
+	if len(kept) != 3*len(q.Measures)+1 { // one of the means
+		t.Errorf("%d files of rows are kept, expected %d", len(kept), 3*len(q.Measures)+1)
 	}
 	fresh := New(e.Backend)
 	again, err := fresh.Evaluate(context.Background(), q)
 	if err != nil || !equalRows(rows, again) {
 		t.Errorf("asked again, the rows are others: %v", err)
 	}
-	if len(fresh.compiled) > 0 {
-		t.Error("asked again, something was compiled")
+	r := run.Recipe
+	same, err := fresh.Synthesize(context.Background(), Request{Images: set, Store: &runs.Store{Dir: filepath.Dir(run.Dir)},
+		Recipe: metamer.Recipe{Models: members("resnet2b", "resnet4b"), Stage: r.Stage, Steps: r.Steps, NullPairs: r.NullPairs}})
+	if err != nil || same.ID != run.ID || !same.Cached {
+		t.Errorf("synthesised again: %v", err)
+	}
+	if len(fresh.compiled) > 0 || len(fresh.nets) > 0 {
+		t.Errorf("asked again, %d things were compiled and %d models opened", len(fresh.compiled), len(fresh.nets))
 	}
 	// Without room for activations they are read in blocks, to the same numbers.
 	q.Anew, q.Memory, q.Batch = true, 1<<15, 5

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"path/filepath"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
 	"github.com/ensemble-metamers/metamers/metamerkit/imgmetrics"
@@ -63,15 +62,12 @@ func (e *Engine) imageMetrics(ctx context.Context, q Evaluation, p portrait) (me
 
 // metricsPath is where the rows of image metrics are kept.
 func (e *Engine) metricsPath(q Evaluation, p portrait) string {
-	if p.run.Dir == "" {
-		return ""
-	}
 	names := q.Metrics
 	if names == nil {
 		names = imgmetrics.Names()
 	}
-	return filepath.Join(p.run.Dir, "rows", rowKey{Format: rowFormat, Run: p.run.ID, Images: p.sum, Measure: "metrics", Metrics: names,
-		Backend: string(e.Backend.Kind), Bootstrap: q.Bootstrap, Versions: versions(e.Backend)}.hash()+".csv")
+	return rowKey{Format: rowFormat, Run: p.run.ID, Images: p.sum, Measure: "metrics", Metrics: names,
+		Backend: string(e.Backend.Kind), Bootstrap: q.Bootstrap, Versions: versions(e.Backend)}.path(p.run)
 }
 
 // measureImages returns a row an image and metric, and one of each metric's mean.

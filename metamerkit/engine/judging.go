@@ -11,28 +11,40 @@ import (
 
 // evaluateUnit returns all rows of one run by one observer. refs is what the
 // observer read of the references last; it is replaced when it is of others.
-func (e *Engine) evaluateUnit(ctx context.Context, q Evaluation, u unit, refs **reading) (rows metamer.Rows, err error) {
+func (e *Engine) evaluateUnit(ctx context.Context, q Evaluation, u *unit, refs **reading) (rows metamer.Rows, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	done := map[string]metamer.Rows{}
-	var missing []string
-	for _, m := range observed(q.Measures) {
-		if done[m] = keptRows(e.rowPath(q, u, m), q); done[m] == nil {
-			missing = append(missing, m)
+	lacking := func() (missing []string) {
+		for _, m := range observed(q.Measures) {
+			if done[m] = keptRows(e.rowPath(q, *u, m), q); done[m] == nil {
+				missing = append(missing, m)
+			}
+		}
+		return missing
+	}
+	missing := lacking()
+	if missing != nil {
+		other, err := e.load(u)
+		if err != nil {
+			return nil, err
+		}
+		if other { // rows of what has no layer have names of their own
+			missing = lacking()
 		}
 	}
 	if missing != nil {
-		p := &page{q: q, u: u, base: u.row()}
+		p := &page{q: q, u: *u, base: u.row()}
 		p.base.Observer, p.base.Member = u.judge.Card.Name, u.member
 		acts := u.noLayer == "" && slices.ContainsFunc(missing, func(m string) bool { return m != "recognizability" })
 		if *refs == nil || (*refs).key != u.key() || acts && (*refs).layer < 0 {
 			*refs = nil // before the next one takes memory
-			if *refs, err = e.newReading(u, u.refs.Pixels, q, acts); err != nil {
+			if *refs, err = e.newReading(*u, u.refs.Pixels, q, acts); err != nil {
 				return nil, err
 			}
 		}
 		p.ref = *refs
-		if p.met, err = e.newReading(u, u.run.Metamers, q, acts); err != nil {
+		if p.met, err = e.newReading(*u, u.run.Metamers, q, acts); err != nil {
 			return nil, err
 		}
 		for _, m := range missing {
@@ -43,7 +55,7 @@ func (e *Engine) evaluateUnit(ctx context.Context, q Evaluation, u unit, refs **
 				return nil, err
 			}
 			done[m] = p.rows
-			keepRows(e.rowPath(q, u, m), p.rows, q)
+			keepRows(e.rowPath(q, *u, m), p.rows, q)
 		}
 	}
 	for _, m := range observed(q.Measures) {

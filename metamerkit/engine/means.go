@@ -7,6 +7,26 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
+// means returns the means of by, whose rows have these keys, from the run's folder if
+// they are kept there: their intervals take longer than all else of what is kept.
+func (e *Engine) means(q Evaluation, p portrait, keys []string, by []metamer.Rows) metamer.Rows {
+	if len(by) == 0 {
+		return nil
+	}
+	path := rowKey{Format: rowFormat, Run: p.run.ID, Measure: "means", Bootstrap: q.Bootstrap, Of: keys}.path(p.run)
+	if rows := keptRows(path, q); rows != nil {
+		for i := range rows {
+			rows[i].Made = p.made
+		}
+		return rows
+	}
+	rows := means(p, by, q.Bootstrap)
+	if len(rows) > 0 {
+		keepRows(path, rows, q)
+	}
+	return rows
+}
+
 // means averages, image by image, over the members and over the other observers, and
 // returns the means over all images with their intervals.
 func means(p portrait, by []metamer.Rows, b evaluate.Bootstrap) (out metamer.Rows) {

@@ -31,13 +31,11 @@ type rowKey struct {
 	NullPairs                 int                `json:",omitempty"`
 	Bootstrap                 evaluate.Bootstrap // as given: zero settings are defaults of this format
 	Versions                  map[string]string
+	Of                        []string `json:",omitempty"` // the rows that these are means of, by their hashes
 }
 
-// rowPath returns where rows of a measure are kept, "" for a run without a folder.
-func (e *Engine) rowPath(q Evaluation, u unit, measure string) string {
-	if u.run.Dir == "" {
-		return ""
-	}
+// rowKey names the rows of a measure.
+func (e *Engine) rowKey(q Evaluation, u unit, measure string) rowKey {
 	k := rowKey{Format: rowFormat, Run: u.run.ID, Images: u.sum, Observer: u.judge.Card.Name, Layer: u.judge.Layer, Weights: u.weights, NoLayer: u.noLayer,
 		Measure: measure, Backend: string(e.Backend.Kind), Bootstrap: q.Bootstrap, Versions: versions(e.Backend)}
 	switch measure {
@@ -48,7 +46,19 @@ func (e *Engine) rowPath(q Evaluation, u unit, measure string) string {
 	case "success":
 		k.NullPairs = u.run.Recipe.NullPairs
 	}
-	return filepath.Join(u.run.Dir, "rows", k.hash()+".csv")
+	return k
+}
+
+// rowPath returns where rows of a measure are kept, "" for a run without a folder.
+func (e *Engine) rowPath(q Evaluation, u unit, measure string) string {
+	return e.rowKey(q, u, measure).path(u.run)
+}
+
+func (k rowKey) path(run *metamer.Run) string {
+	if run.Dir == "" {
+		return ""
+	}
+	return filepath.Join(run.Dir, "rows", k.hash()+".csv")
 }
 
 func (k rowKey) hash() string {

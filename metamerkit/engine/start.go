@@ -2,10 +2,12 @@ package engine
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 
 	"gonum.org/v1/gonum/stat/distuv"
 
@@ -44,8 +46,8 @@ func startImages(r metamer.Recipe, q Request) ([]float32, error) {
 	return out, nil
 }
 
-// versions of what computes, for the recipe.
-func versions(b *backend.Backend) map[string]string {
+// built are the versions of GoMLX's modules in this program.
+var built = sync.OnceValue(func() map[string]string {
 	out := map[string]string{}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, d := range info.Deps {
@@ -54,6 +56,12 @@ func versions(b *backend.Backend) map[string]string {
 			}
 		}
 	}
+	return out
+})
+
+// versions of what computes, for the recipe.
+func versions(b *backend.Backend) map[string]string {
+	out := maps.Clone(built())
 	if b.Plugin != "" {
 		out["plugin"] = backend.PluginVersion
 	}

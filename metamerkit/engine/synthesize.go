@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/ask"
@@ -26,12 +27,6 @@ func (e *Engine) Resolve(q Request) (metamer.Recipe, error) {
 
 func (e *Engine) resolve(q Request) (r metamer.Recipe, subjects []synth.Subject, err error) {
 	r = q.Recipe.WithDefaults()
-	if q.Images == nil || q.Images.Len() == 0 {
-		return r, nil, fmt.Errorf("engine: no images")
-	}
-	r.Images = metamer.ImageRef{Name: q.Images.Name, Count: q.Images.Len(), Size: q.Images.Size, SHA256: q.Images.SHA256(), First: q.Images.First, Of: q.Images.Of}
-	// A part is carried out in batches of the whole's size: other sizes give other last bits.
-	r.Batch = min(r.Batch, max(q.Images.Of, q.Images.Len()))
 	refs := make([]metamer.ModelRef, 0, len(r.Models))
 	for _, m := range r.Models {
 		s, err := e.subject(m.Name, r.Stage, r.Precision)
@@ -41,14 +36,57 @@ func (e *Engine) resolve(q Request) (r metamer.Recipe, subjects []synth.Subject,
 		subjects = append(subjects, s)
 		refs = append(refs, metamer.ModelRef{Name: s.Card.Name, Layer: s.Layer, SHA256: s.Net.SHA256})
 	}
-	r.Models, r.Backend, r.Versions = refs, string(e.Backend.Kind), versions(e.Backend)
+	r, err = e.recipe(q, refs)
+	return r, subjects, err
+}
+
+// recipe fills in all but the models, which are given.
+func (e *Engine) recipe(q Request, models []metamer.ModelRef) (metamer.Recipe, error) {
+	r := q.Recipe.WithDefaults()
+	if q.Images == nil || q.Images.Len() == 0 {
+		return r, fmt.Errorf("engine: no images")
+	}
+	r.Images = metamer.ImageRef{Name: q.Images.Name, Count: q.Images.Len(), Size: q.Images.Size, SHA256: q.Images.SHA256(), First: q.Images.First, Of: q.Images.Of}
+	// A part is carried out in batches of the whole's size: other sizes give other last bits.
+	r.Batch = min(r.Batch, max(q.Images.Of, q.Images.Len()))
+	r.Models, r.Backend, r.Versions = models, string(e.Backend.Kind), versions(e.Backend)
 	if r.Start.Kind == "image" {
 		if q.Given == nil || q.Given.Size != q.Images.Size || q.Given.Len() != 1 && q.Given.Len() != q.Images.Len() {
-			return r, nil, fmt.Errorf("engine: start \"image\" needs one initial image, or one for each of the %d references, of %d² pixels", q.Images.Len(), q.Images.Size)
+			return r, fmt.Errorf("engine: start \"image\" needs one initial image, or one for each of the %d references, of %d² pixels", q.Images.Len(), q.Images.Size)
 		}
 		r.Start.Image, r.Start.SHA256 = q.Given.Name, q.Given.SHA256()
 	}
-	return r, subjects, r.Validate()
+	if err := r.Validate(); err != nil || q.Blocks <= 0 {
+		return r, err
+	}
+	return r, checkBlocks(q, r)
+}
+
+// stored returns the run that the store holds for a request, nil if there is none. No
+// model is opened for it.
+func (e *Engine) stored(q Request) (*metamer.Run, error) {
+	r := q.Recipe.WithDefaults()
+	var refs []metamer.ModelRef
+	for _, m := range r.Models {
+		id, err := e.identity(m.Name, r.Stage, r.Precision)
+		if err != nil {
+			return nil, err
+		}
+		refs = append(refs, metamer.ModelRef{Name: id.card.Name, Layer: id.layer, SHA256: id.sha256})
+	}
+	r, err := e.recipe(q, refs)
+	if err != nil {
+		return nil, err
+	}
+	run, err := q.Store.Load(r.ID())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	run.Cached = true
+	return run, nil
 }
 
 // Synthesize carries a recipe out and returns its run, at once if the store holds
@@ -61,14 +99,14 @@ func (e *Engine) Synthesize(ctx context.Context, q Request) (run *metamer.Run, e
 }
 
 func (e *Engine) synthesize(ctx context.Context, q Request) (run *metamer.Run, err error) {
+	if q.Store != nil {
+		if run, err = e.stored(q); err != nil || run != nil {
+			return run, err
+		}
+	}
 	r, subjects, err := e.resolve(q)
 	if err != nil {
 		return nil, err
-	}
-	if q.Blocks > 0 {
-		if err := checkBlocks(q, r); err != nil {
-			return nil, err
-		}
 	}
 	if q.Progress == nil {
 		q.Progress = func(metamer.Progress) {}

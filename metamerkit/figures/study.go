@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
@@ -21,7 +22,15 @@ type Study struct {
 	// Settings names optimiser, start and loss: results depend on them, so that every
 	// figure does.
 	Settings string
+
+	mu      sync.Mutex
+	index   map[rowName]int // of Rows, made by find
+	indexed *metamer.Row    // the first of the rows that index is of
+	length  int
 }
+
+// rowName is what a row over all images is found by.
+type rowName struct{ measure, set, stage, observer string }
 
 // SetName is the name of a model set in rows.
 func SetName(members []string) string { return strings.Join(members, "+") }
@@ -129,13 +138,28 @@ func (s *Study) Label(set []string) string {
 
 // find returns the row that is over all images with these names.
 func (s *Study) find(measure string, set []string, stage, observer string) (metamer.Row, bool) {
-	name := SetName(set)
-	for _, r := range s.Rows {
-		if r.Image < 0 && r.Measure == measure && r.Set == name && r.Stage == stage && r.Observer == observer {
-			return r, !math.IsNaN(r.Value)
+	i, ok := s.look()[rowName{measure, SetName(set), stage, observer}]
+	if !ok {
+		return metamer.Row{}, false
+	}
+	return s.Rows[i], !math.IsNaN(s.Rows[i].Value)
+}
+
+// look returns the index of the rows, made anew when they are others.
+func (s *Study) look() map[rowName]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.Rows) == 0 || s.indexed == &s.Rows[0] && s.length == len(s.Rows) {
+		return s.index
+	}
+	s.index, s.indexed, s.length = map[rowName]int{}, &s.Rows[0], len(s.Rows)
+	for i, r := range s.Rows {
+		n := rowName{r.Measure, r.Set, r.Stage, r.Observer}
+		if _, dup := s.index[n]; r.Image < 0 && !dup { // the first counts
+			s.index[n] = i
 		}
 	}
-	return metamer.Row{}, false
+	return s.index
 }
 
 // caption ends what a figure says with its settings.

@@ -15,6 +15,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 
 	. "github.com/gomlx/gomlx/core/graph"
 
@@ -95,12 +96,15 @@ func undefined(format string, args ...any) Value {
 }
 
 // known lists the metrics that need no file, in the order of tables.
-func known() []Metric {
+func known() []Metric { return slices.Clone(fileless()) }
+
+// fileless is made once: it reads the carried models.
+var fileless = sync.OnceValue(func() []Metric {
 	return []Metric{
 		totalVariation, noise, sharpness, spectralSlope, colourfulness, entropy, saturated, brightness, contrast,
 		PIQE(), carriedNIQE(), carriedBRISQUE(), psnr, ssim, msssim,
 	}
-}
+})
 
 // fromFiles are the names of metrics that need a file and the functions that make them.
 var fromFiles = map[string]string{

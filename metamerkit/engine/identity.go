@@ -1,0 +1,66 @@
+package engine
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/card"
+	"github.com/ensemble-metamers/metamers/metamerkit/weights"
+	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
+)
+
+// identity is what names of runs and of rows need of a model, without its weights in
+// memory. A model that cannot be opened, or lacks the layer, has one too: nothing is
+// kept under its name, so that opening it says what is wrong.
+type identity struct {
+	card   *card.Card
+	layer  string // that stands for the stage
+	sha256 string // of the weight file
+}
+
+func (e *Engine) identity(model, stage, precision string) (identity, error) {
+	c, err := zoo.Lookup(model)
+	if err != nil {
+		return identity{}, fmt.Errorf("engine: %w", err)
+	}
+	id := identity{card: c, layer: zoo.LayerOf(c, stage)}
+	key, err := keyOf(c, precision)
+	if err != nil {
+		return identity{}, err
+	}
+	if net, ok := e.nets[key]; ok {
+		id.sha256 = net.SHA256
+		return id, nil
+	}
+	path, err := Locate(c)
+	if err != nil {
+		return identity{}, err
+	}
+	id.sha256, err = e.sum(path)
+	return id, err
+}
+
+// seen is a file as it was when its sum was taken.
+type seen struct {
+	size   int64
+	when   time.Time
+	sha256 string
+}
+
+// sum is a file's SHA-256, taken again when size or time of the file are others.
+func (e *Engine) sum(path string) (string, error) {
+	now, err := os.Stat(path)
+	if err != nil {
+		return "", fmt.Errorf("engine: %w", err)
+	}
+	if s, ok := e.sums[path]; ok && s.size == now.Size() && s.when.Equal(now.ModTime()) {
+		return s.sha256, nil
+	}
+	got, err := weights.Sum(path)
+	if err != nil {
+		return "", fmt.Errorf("engine: %w", err)
+	}
+	e.sums[path] = seen{now.Size(), now.ModTime(), got}
+	return got, nil
+}
