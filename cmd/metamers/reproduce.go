@@ -21,12 +21,15 @@ import (
 )
 
 type reproduceCmd struct {
-	Scale  string `help:"A plan by name or a YAML file (see --list)." default:"first" placeholder:"PLAN"`
-	List   bool   `help:"List the plans that come with the program."`
-	Images string `help:"Image set in place of the plan's." placeholder:"SET"`
-	Size   int    `help:"Pixels a side, for image files."`
-	Steps  int    `help:"Optimisation steps in place of the plan's."`
-	Seed   uint64 `help:"Seed in place of the plan's."`
+	Scale     string `help:"A plan by name or a YAML file (see --list)." default:"first" placeholder:"PLAN"`
+	List      bool   `help:"List the plans that come with the program, what they take and what they lack."`
+	DryRun    bool   `help:"Say what the plan would do, how long and how large, and what it lacks; do nothing."`
+	Measure   bool   `help:"With --dry-run: measure what is not known of this machine's speed."`
+	Available bool   `help:"Leave out the model sets and observers whose weights are not here."`
+	Images    string `help:"Image set in place of the plan's." placeholder:"SET"`
+	Size      int    `help:"Pixels a side, for image files."`
+	Steps     int    `help:"Optimisation steps in place of the plan's."`
+	Seed      uint64 `help:"Seed in place of the plan's."`
 	storeFlag
 	Results string `help:"Folder of figures, tables, rows and index.html." default:"out" type:"path"`
 
@@ -80,8 +83,10 @@ func (c *reproduceCmd) plan() (study.Plan, error) {
 
 func (c *reproduceCmd) Run(ctx context.Context, g *globals) error {
 	if c.List {
-		fmt.Println(strings.Join(study.Names(), "\n"))
-		return nil
+		return c.list(ctx, g)
+	}
+	if c.Measure && !c.DryRun {
+		return fmt.Errorf("--measure goes with --dry-run; without it what is not known is measured anyway")
 	}
 	p, err := c.plan()
 	if err != nil {
@@ -95,6 +100,13 @@ func (c *reproduceCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
+	if c.DryRun {
+		return c.dryRun(ctx, g, e, store, p)
+	}
+	speeds, err := openSpeeds(string(e.Backend.Kind))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "warning:", err)
+	}
 	bar := newPlanBar(g, p.Name)
 	set, err := c.open(p)
 	if err != nil {
@@ -104,7 +116,11 @@ func (c *reproduceCmd) Run(ctx context.Context, g *globals) error {
 		return c.piece(ctx, g, e, p, set, store, bar)
 	}
 	r, err := study.Do(ctx, e, p, study.Options{
-		Store: store, Images: set, Blocks: c.Blocks, Extra: extras(set), Progress: bar.show,
+		Store: store, Images: set, Blocks: c.Blocks, Extra: extras(set), Progress: bar.show, Available: c.Available, Speeds: speeds,
+		Forecast: func(f *study.Forecast) {
+			bar.clear()
+			fmt.Fprintln(os.Stderr, forecastLine(f))
+		},
 		Warn: func(s string) { bar.clear(); fmt.Fprintln(os.Stderr, "warning:", s) },
 		Ran: func(run *metamer.Run) {
 			if !g.JSON {

@@ -21,10 +21,11 @@ type reading struct {
 	layer  int // index of the layer among what the probe reads, -1: none
 	logits int // likewise
 
-	keep       bool        // activations stay in held
-	held       [][]float32 // of images below have
-	have       int         // images below this one have classes
-	classes    []int       // -1: none
+	products   evaluate.Products // nil: on the host
+	keep       bool              // activations stay in held
+	held       [][]float32       // of images below have
+	have       int               // images below this one have classes
+	classes    []int             // -1: none
 	categories []int
 	values     *evaluate.Gram
 	ranks      *evaluate.Gram
@@ -56,6 +57,11 @@ func (e *Engine) newReading(u unit, pixels []float32, q Evaluation, acts bool) (
 	r.classes, r.categories = make([]int, r.n), make([]int, r.n)
 	for i := range r.classes {
 		r.classes[i], r.categories[i] = -1, -1
+	}
+	if acts {
+		if r.products, err = e.products(r.n, r.Dim()); err != nil {
+			return nil, err
+		}
 	}
 	// References and metamers are there at once, and blocks of ranks beside them.
 	r.keep = acts && int64(r.n)*int64(r.Dim())*4 <= r.memory/3
@@ -140,7 +146,7 @@ func (r *reading) gram(ctx context.Context, ranked bool) (*evaluate.Gram, error)
 	if r.keep {
 		blocks = r.memory / 6
 	}
-	g, err := evaluate.NewGram(ctx, src, blocks)
+	g, err := evaluate.NewGramWith(ctx, src, blocks, r.products)
 	if err != nil {
 		return nil, fmt.Errorf("engine: similarities of %s: %w", r.key, err)
 	}

@@ -40,6 +40,16 @@ const columns = 4096
 // activations that together take at most about memory bytes (0: 1 GiB). Blocks are
 // read again as needed: (k²−k)/2+1 reads for k blocks.
 func NewGram(ctx context.Context, src Source, memory int64) (*Gram, error) {
+	return NewGramWith(ctx, src, memory, nil)
+}
+
+// Products returns, for all i and j, Σₖ (leftᵢₖ − meanᵢ)(rightⱼₖ − meanⱼ) in float64, row
+// by row. Activations that have no products (constant, not finite) are nil.
+type Products func(ctx context.Context, left, right [][]float32, meanLeft, meanRight []float64) ([]float64, error)
+
+// NewGramWith is NewGram with inner products computed elsewhere, such as on a device;
+// nil: here.
+func NewGramWith(ctx context.Context, src Source, memory int64, with Products) (*Gram, error) {
 	n, dim := src.Len(), src.Dim()
 	if n == 0 || dim == 0 {
 		return nil, fmt.Errorf("evaluate: %d images with activations of %d values", n, dim)
@@ -65,6 +75,12 @@ func NewGram(ctx context.Context, src Source, memory int64) (*Gram, error) {
 		}
 		return acts, ctx.Err()
 	}
+	multiply := g.multiply
+	if with != nil {
+		multiply = func(ctx context.Context, a int, left [][]float32, b int, right [][]float32) error {
+			return g.elsewhere(ctx, with, a, left, b, right)
+		}
+	}
 	for a := 0; a < n; a += size {
 		left, err := read(a)
 		if err != nil {
@@ -73,7 +89,7 @@ func NewGram(ctx context.Context, src Source, memory int64) (*Gram, error) {
 		for i, v := range left {
 			g.note(a+i, v)
 		}
-		if err := g.multiply(ctx, a, left, a, left); err != nil {
+		if err := multiply(ctx, a, left, a, left); err != nil {
 			return nil, err
 		}
 		// The blocks before this one, whose means are known by now.
@@ -82,7 +98,7 @@ func NewGram(ctx context.Context, src Source, memory int64) (*Gram, error) {
 			if err != nil {
 				return nil, err
 			}
-			if err := g.multiply(ctx, a, left, b, right); err != nil {
+			if err := multiply(ctx, a, left, b, right); err != nil {
 				return nil, err
 			}
 		}
@@ -132,6 +148,41 @@ func (g *Gram) multiply(ctx context.Context, a int, left [][]float32, b int, rig
 			}
 			v := out.Data[i*out.Stride+j]
 			g.centred[(a+i)*g.N+b+j], g.centred[(b+j)*g.N+a+i] = v, v
+		}
+	}
+	return nil
+}
+
+// elsewhere is multiply by other means.
+func (g *Gram) elsewhere(ctx context.Context, with Products, a int, left [][]float32, b int, right [][]float32) error {
+	sound := func(first int, acts [][]float32) [][]float32 {
+		out := make([][]float32, len(acts))
+		for i, v := range acts {
+			if g.flaw[first+i] == 0 {
+				out[i] = v
+			}
+		}
+		return out
+	}
+	l := sound(a, left)
+	r := l
+	if a != b {
+		r = sound(b, right)
+	}
+	v, err := with(ctx, l, r, g.mean[a:a+len(l)], g.mean[b:b+len(r)])
+	if err != nil {
+		return err
+	}
+	if len(v) != len(l)*len(r) {
+		return fmt.Errorf("evaluate: %d inner products of %d and %d activations", len(v), len(l), len(r))
+	}
+	for i := range l {
+		for j := range r {
+			x := v[i*len(r)+j]
+			if g.flaw[a+i] != 0 || g.flaw[b+j] != 0 {
+				x = 0
+			}
+			g.centred[(a+i)*g.N+b+j], g.centred[(b+j)*g.N+a+i] = x, x
 		}
 	}
 	return nil

@@ -19,6 +19,8 @@ type Study struct {
 	// Cards of the models, by name: how they are grouped and named. A model without a
 	// card is in no group.
 	Cards map[string]*card.Card
+	// Names of model sets that have one, by SetName.
+	Names map[string]string
 	// Settings names optimiser, start and loss: results depend on them, so that every
 	// figure does.
 	Settings string
@@ -129,6 +131,14 @@ func (s *Study) short(name string) string {
 
 // Label is a model set's name as figures show it.
 func (s *Study) Label(set []string) string {
+	if n := s.Names[SetName(set)]; n != "" {
+		return n
+	}
+	return s.Members(set)
+}
+
+// Members are a model set's members as figures show them.
+func (s *Study) Members(set []string) string {
 	names := make([]string, len(set))
 	for i, m := range set {
 		names[i] = s.short(m)

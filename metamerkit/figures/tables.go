@@ -31,8 +31,18 @@ func Models(cards ...*card.Card) *Table {
 func ModelSets(s *Study) *Table {
 	t := &Table{Name: "table2", Title: "Model sets", Caption: "Model sets: a set of one model, or an ensemble.",
 		Columns: []Column{{"model set", false}, {"members", true}, {"kind", false}}}
+	named := false
 	for _, set := range s.sets() {
-		t.Rows = append(t.Rows, []string{s.Label(set), strconv.Itoa(len(set)), s.group(set...).name})
+		row := []string{s.Label(set), strconv.Itoa(len(set)), s.group(set...).name, s.Members(set)}
+		named = named || row[0] != row[3]
+		t.Rows = append(t.Rows, row)
+	}
+	if named {
+		t.Columns = append(t.Columns, Column{"models", false})
+		return t
+	}
+	for i := range t.Rows {
+		t.Rows[i] = t.Rows[i][:3]
 	}
 	return t
 }

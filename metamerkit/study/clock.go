@@ -13,10 +13,12 @@ type Progress struct {
 	Preview []float32
 }
 
-// clock estimates the time left from what the parts took that are over. A part that
-// was there already takes no time and says nothing of the others.
+// clock estimates the time left from the parts' expected work and from what those took
+// that are over. A part that was there already takes no time and says nothing of the
+// others.
 type clock struct {
-	parts   []float64 // expected work of each part, in any unit
+	parts   []float64 // expected work of each part: seconds, or in any unit
+	known   bool      // it is seconds
 	done    []bool
 	took    time.Duration // of the parts that were worked on
 	worked  float64       // their expected work
@@ -25,20 +27,26 @@ type clock struct {
 	share   float64 // of the current part
 }
 
-func newClock(parts []float64) *clock {
-	return &clock{parts: parts, done: make([]bool, len(parts)), current: -1}
+func newClock(parts []float64, known bool) *clock {
+	return &clock{parts: parts, known: known, done: make([]bool, len(parts)), current: -1}
 }
+
+// trust is how many seconds of work weigh as much as what was expected of it.
+const trust = 30
 
 // begin says that part i is under way.
 func (c *clock) begin(i int) { c.current, c.began, c.share = i, time.Now(), 0 }
 
-// end says that the current part is over, and whether it was worked on.
-func (c *clock) end(worked bool) {
-	if worked {
-		c.took += time.Since(c.began)
+// end says that the current part is over, and whether it was worked on; it returns
+// what it took.
+func (c *clock) end(worked bool) time.Duration {
+	took := time.Since(c.began)
+	if worked && c.parts[c.current] > 0 {
+		c.took += took
 		c.worked += c.parts[c.current]
 	}
 	c.done[c.current], c.current = true, -1
+	return took
 }
 
 // state returns the share of all work that is done and the time left.
@@ -61,7 +69,10 @@ func (c *clock) state() (done float64, left time.Duration) {
 	if total == 0 {
 		return 1, 0
 	}
-	if worked > 0 {
+	switch {
+	case c.known:
+		left = seconds((took.Seconds() + trust) / (worked + trust) * (total - over))
+	case worked > 0:
 		left = time.Duration(float64(took) / worked * (total - over))
 	}
 	return over / total, left

@@ -30,10 +30,18 @@ type Result struct {
 
 // Options of Do.
 type Options struct {
-	Store        *runs.Store // where runs are kept; nil: nowhere
-	Images       *images.Set // in place of the plan's
-	Blocks       int         // see ask.Synthesis
-	Unjudged     bool        // no evaluation: the result has no rows
+	Store  *runs.Store // where runs are kept; nil: nowhere
+	Images *images.Set // in place of the plan's
+	Blocks int         // see ask.Synthesis
+	// Unjudged leaves the evaluation out: the result has no rows.
+	Unjudged bool
+	// Speeds, if set, are what is known of this machine: what is not is measured before
+	// the first run, and Forecast is told what to expect. They learn from the study.
+	Speeds   *Speeds
+	Forecast func(*Forecast)
+	// Available leaves out sets and observers with models that are not here, with a
+	// warning; else they are a *LackingError.
+	Available    bool
 	PreviewEvery time.Duration
 	Progress     func(Progress)
 	Warn         func(string)
@@ -63,10 +71,15 @@ func Do(ctx context.Context, e ask.Engine, p Plan, o Options) (*Result, error) {
 			return nil, fmt.Errorf("study: plan %s: %w", p.Name, err)
 		}
 	}
-	if err := r.resolve(ctx, e); err != nil {
+	if err := r.resolve(ctx, e, o); err != nil {
 		return nil, err
 	}
-	d := &doing{e: e, o: o, r: r, clock: newClock(r.work())}
+	d := &doing{e: e, o: o, r: r}
+	if o.Speeds == nil {
+		d.clock = newClock(r.work(), false)
+	} else if err := d.forecast(ctx); err != nil {
+		return nil, err
+	}
 	for i, set := range r.Plan.Sets {
 		for k, stage := range r.Plan.Stages {
 			run, err := d.synthesize(ctx, i*len(r.Plan.Stages)+k, set, stage)
@@ -85,72 +98,75 @@ func Do(ctx context.Context, e ask.Engine, p Plan, o Options) (*Result, error) {
 		}
 	}
 	r.Took = time.Since(began)
+	if o.Speeds != nil {
+		if err := o.Speeds.save(); err != nil {
+			o.Warn(err.Error())
+		}
+	}
 	return r, nil
 }
 
-// resolve finds the cards of the models and puts their full names into the plan:
-// rows are found by them. Unknown models, and models whose weights are not here, are
-// errors before anything long begins.
-func (r *Result) resolve(ctx context.Context, e ask.Engine) error {
+// resolve finds the models and puts their full names into the plan: rows are found by
+// them. Unknown models, and models whose weights are not here, are errors before
+// anything long begins.
+func (r *Result) resolve(ctx context.Context, e ask.Engine, o Options) error {
 	models, err := e.Models(ctx)
 	if err != nil {
 		return err
 	}
-	return r.pin(models)
-}
-
-func (r *Result) pin(models []ask.Model) (err error) {
-	known, by := map[string]ask.Model{}, []string{}
-	for _, m := range models {
-		for _, n := range append([]string{m.Card.Name}, m.Card.Aliases...) {
-			known[n] = m
-			by = append(by, n)
-		}
+	c := newCatalogue(models)
+	if err := r.Plan.resolve(c, o.Available); err != nil {
+		return fmt.Errorf("study: plan %s: %w", r.Plan.Name, err)
 	}
-	var missing []string
-	full := func(names []string) ([]string, error) {
-		out := make([]string, len(names))
-		for i, n := range names {
-			m, ok := known[n]
-			if !ok {
-				return nil, fmt.Errorf("study: plan %s: %w", r.Plan.Name, metamer.Unknown("model", n, by))
-			}
-			if m.Missing != "" && !slices.Contains(missing, m.Missing) {
-				missing = append(missing, m.Missing)
-			}
-			out[i] = m.Card.Name
-			r.Cards[m.Card.Name] = m.Card
+	if lacking := r.Plan.lacking(c); lacking != nil {
+		if !o.Available {
+			return &LackingError{r.Plan.Name, lacking}
 		}
-		return out, nil
+		r.Plan.without(lacking)
+		o.Warn((&LackingError{r.Plan.Name, lacking}).Error() + "\nSets and observers with these are left out.")
+		if len(r.Plan.Sets) == 0 || len(r.Plan.Observers) == 0 {
+			return fmt.Errorf("study: plan %s: no set or no observer is left: %w", r.Plan.Name, &LackingError{r.Plan.Name, lacking})
+		}
 	}
 	r.Cards = map[string]*card.Card{}
-	sets := make([][]string, len(r.Plan.Sets))
-	for i, set := range r.Plan.Sets {
-		if sets[i], err = full(set); err != nil {
-			return err
+	for _, set := range append(slices.Clone(r.Plan.Sets), r.Plan.Observers) {
+		for _, m := range set {
+			r.Cards[m] = c.by[m].Card
 		}
-	}
-	r.Plan.Sets = sets
-	if r.Plan.Observers == nil {
-		// Every model that is here and knows the same classes as the first.
-		labels := r.Cards[sets[0][0]].Labels
-		for _, m := range models {
-			if m.Missing == "" && m.Card.Classes > 0 && m.Card.Labels == labels {
-				r.Plan.Observers = append(r.Plan.Observers, m.Card.Name)
-			}
-		}
-	}
-	if r.Plan.Observers, err = full(r.Plan.Observers); err != nil {
-		return err
-	}
-	if missing != nil {
-		return fmt.Errorf("study: plan %s needs models that are not here:\n- %s", r.Plan.Name, strings.Join(missing, "\n- "))
 	}
 	return nil
 }
 
-// work is the expected work of each part: model gradient evaluations, and for the
-// evaluation what it usually takes beside them.
+// LackingError reports models of a plan that are not on this machine.
+type LackingError struct {
+	Plan    string
+	Lacking []Lacking
+}
+
+func (e *LackingError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "study: plan %s needs %d models whose weights are not here:", e.Plan, len(e.Lacking))
+	var pull []string
+	for _, l := range e.Lacking {
+		in := "an observer"
+		if l.Sets != nil {
+			in = "in " + strings.Join(l.Sets, "; ")
+		}
+		fmt.Fprintf(&b, "\n- %s (%s)", l.Model, in)
+		if l.Pull {
+			pull = append(pull, l.Model)
+		} else {
+			b.WriteString(": " + l.Why)
+		}
+	}
+	if pull != nil {
+		b.WriteString("\nto have them: metamers models pull " + strings.Join(pull, " "))
+	}
+	return b.String()
+}
+
+// work is the expected work of each part where no speeds are known: model gradient
+// evaluations, and for the evaluation what it usually takes beside them.
 func (r *Result) work() []float64 {
 	var out []float64
 	n := float64(r.Images.Len())
@@ -168,32 +184,50 @@ func (r *Result) work() []float64 {
 	return append(out, n*float64(len(out)*len(r.Plan.Observers))*2)
 }
 
-// Pinned is the plan with its defaults, full model names and the observers that the
-// models at hand stand for, so that it means the same on every machine.
-func (p Plan) Pinned(models []ask.Model) (Plan, error) {
-	p = p.WithDefaults()
-	if err := p.Validate(); err != nil {
-		return p, fmt.Errorf("study: plan %s: %w", p.Name, err)
-	}
-	r := &Result{Plan: p}
-	err := r.pin(models)
-	return r.Plan, err
-}
-
 type doing struct {
 	e     ask.Engine
 	o     Options
 	r     *Result
 	clock *clock
+	f     *Forecast // nil where no speeds are known
+}
+
+// forecast measures what is not known of this machine and says what the plan takes.
+func (d *doing) forecast(ctx context.Context) error {
+	p, s := d.r.Plan, d.o.Speeds
+	begin := time.Now()
+	warm, err := p.Calibrate(ctx, d.e, s, d.r.Images, func(done, total int, what string) {
+		d.o.Progress(Progress{What: "measuring " + what, Phase: "measuring"})
+	})
+	if err != nil {
+		return err
+	}
+	there, err := inStore(d.o.Store, d.r.Images)
+	if err != nil {
+		return err
+	}
+	d.f = p.Forecast(s, warm, d.r.Images, there)
+	d.f.Measured = time.Since(begin)
+	parts := make([]float64, 0, len(d.f.Parts)+1)
+	for _, part := range d.f.Parts {
+		parts = append(parts, part.Expected.Seconds())
+	}
+	d.clock = newClock(append(parts, d.f.Evaluation.Seconds()), true)
+	if d.o.Forecast != nil {
+		d.o.Forecast(d.f)
+	}
+	return nil
 }
 
 func (d *doing) synthesize(ctx context.Context, part int, set []string, stage string) (*metamer.Run, error) {
-	names := &figures.Study{Cards: d.r.Cards}
+	names := &figures.Study{Cards: d.r.Cards, Names: d.r.Plan.names()}
 	what := names.Label(set) + ", " + stage
 	d.clock.begin(part)
+	var w watch
 	run, err := d.e.Synthesize(ctx, ask.Synthesis{
 		Recipe: d.r.Plan.Recipe(set, stage), Images: d.r.Images, Store: d.o.Store, Blocks: d.o.Blocks, PreviewEvery: d.o.PreviewEvery, Warn: d.o.Warn, Extra: d.o.Extra,
 		Progress: func(p metamer.Progress) {
+			w.see(p)
 			if p.Phase == "synthesis" && p.Images > 0 && p.Steps > 0 {
 				batch := float64(p.Images - p.Image)
 				if r := d.r.Plan.Recipe(set, stage); r.Batch < p.Images-p.Image {
@@ -207,7 +241,10 @@ func (d *doing) synthesize(ctx context.Context, part int, set []string, stage st
 	if err != nil {
 		return nil, fmt.Errorf("study: %s: %w", what, err)
 	}
-	d.clock.end(!run.Cached)
+	took := d.clock.end(!run.Cached)
+	if d.f != nil && !run.Cached {
+		d.o.Speeds.learn(d.r.Plan, run, took.Seconds(), w)
+	}
 	return run, nil
 }
 
@@ -230,13 +267,16 @@ func (d *doing) evaluate(ctx context.Context) (err error) {
 	if d.r.Rows, err = d.e.Evaluate(ctx, q); err != nil {
 		return fmt.Errorf("study: evaluating: %w", err)
 	}
-	d.clock.end(true)
+	took := d.clock.end(true).Seconds()
+	if expected := d.clock.parts[len(d.clock.parts)-1]; d.f != nil && expected > 1 && took > 1 {
+		d.o.Speeds.Unit = within(took/expected*nonzero(d.o.Speeds.Unit), 0.1, 10)
+	}
 	return nil
 }
 
 // Study is what figures and tables are drawn from.
 func (r *Result) Study() *figures.Study {
-	s := &figures.Study{Rows: r.Rows, Sets: r.Plan.Sets, Observers: r.Plan.Observers, Cards: r.Cards}
+	s := &figures.Study{Rows: r.Rows, Sets: r.Plan.Sets, Observers: r.Plan.Observers, Cards: r.Cards, Names: r.Plan.names()}
 	if rec := r.recipe(); !r.settings {
 		s.Settings = r.Plan.Describe()
 	} else if rec.Optimizer.Name != "" {

@@ -20,11 +20,13 @@ import (
 
 // Plan says what an experiment is made of. Its zero value with Sets is a plan.
 type Plan struct {
-	Name   string     `yaml:"name"`
-	Images string     `yaml:"images"` // an image set, such as photos:16 (default), cifar10:64 or a folder
-	Size   int        `yaml:"size"`   // pixels a side of files; 0: the set's own default
-	Sets   [][]string `yaml:"sets"`   // model names
-	Stages []string   `yaml:"stages"` // default early, middle, late
+	Name   string              `yaml:"name"`
+	About  string              `yaml:"about,omitempty"`  // what it is, in a sentence
+	Images string              `yaml:"images"`           // an image set, such as photos:16 (default), cifar10:64 or a folder
+	Size   int                 `yaml:"size"`             // pixels a side of files; 0: the set's own default
+	Groups map[string][]string `yaml:"groups,omitempty"` // model sets that have a name, which Sets may use and figures show
+	Sets   ModelSets           `yaml:"sets"`             // model names, or patterns
+	Stages []string            `yaml:"stages"`           // default early, middle, late
 
 	Settings Settings `yaml:"settings"`
 
@@ -112,6 +114,9 @@ func Parse(data []byte) (p Plan, err error) {
 		return p, err
 	}
 	p = p.WithDefaults()
+	if err := p.grouped(); err != nil {
+		return p, err
+	}
 	return p, p.Validate()
 }
 

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/ask"
 	"github.com/ensemble-metamers/metamers/metamerkit/figures"
@@ -184,7 +185,7 @@ func TestPlans(t *testing.T) {
 
 // Two of four equal parts took a second each, half of the third too.
 func TestClock(t *testing.T) {
-	c := newClock([]float64{1, 1, 1, 1})
+	c := newClock([]float64{1, 1, 1, 1}, false)
 	c.begin(0)
 	c.end(false) // was there already: says nothing of the others
 	if done, left := c.state(); done != 0.25 || left != 0 {
@@ -196,6 +197,23 @@ func TestClock(t *testing.T) {
 	c.begin(2)
 	c.began, c.share = c.began.Add(-5e8), 0.5
 	if done, left := c.state(); done != 0.625 || math.Abs(left.Seconds()-1.5) > 0.05 {
+		t.Error(done, left)
+	}
+}
+
+// With expected seconds there is a time left from the beginning; what the parts take
+// changes it by and by.
+func TestClockOfSeconds(t *testing.T) {
+	c := newClock([]float64{30, 0, 60, 30}, true)
+	if done, left := c.state(); done != 0 || left != 120*time.Second {
+		t.Error(done, left)
+	}
+	c.begin(1)
+	c.end(false)
+	c.begin(0)
+	c.began = c.began.Add(-60 * time.Second) // twice as long as expected
+	c.end(true)
+	if done, left := c.state(); done != 0.25 || math.Abs(left.Seconds()-1.5*90) > 0.1 {
 		t.Error(done, left)
 	}
 }

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/engine"
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
+	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/runs"
+	"github.com/ensemble-metamers/metamers/metamerkit/study"
+)
+
+// openSpeeds reads what is known of this machine's speed.
+func openSpeeds(kind string) (*study.Speeds, error) {
+	return study.OpenSpeeds(filepath.Join(place.Cache(), "speeds.json"), fmt.Sprintf("%s, %d cores", kind, runtime.NumCPU()))
+}
+
+// forecastLine is what a plan takes, in a line.
+func forecastLine(f *study.Forecast) string {
+	left := 0
+	for _, p := range f.Parts {
+		if !p.There {
+			left++
+		}
+	}
+	what := fmt.Sprintf("%d of %d runs and %d evaluations, %.1g gradient evaluations of one image, %s on disk", left, len(f.Parts), f.Evaluations, float64(f.Gradients), size(f.Bytes()))
+	if f.Unknown != nil {
+		return fmt.Sprintf("%s; how long it takes is not known: %d models at stages were never measured here", what, len(f.Unknown))
+	}
+	s := fmt.Sprintf("expected: %s for %s", about(f.Left()), what)
+	if f.Measured > time.Second {
+		s += fmt.Sprintf(" (measured in %s)", f.Measured.Round(time.Second))
+	}
+	return s
+}
+
+func size(bytes int64) string {
+	if bytes >= 1e9 {
+		return fmt.Sprintf("%.1f GB", float64(bytes)/1e9)
+	}
+	return fmt.Sprintf("%.0f MB", float64(bytes)/1e6)
+}
+
+// about is a duration to two digits or so.
+func about(d time.Duration) string {
+	switch {
+	case d >= 48*time.Hour:
+		return fmt.Sprintf("%.0f days", d.Hours()/24)
+	case d >= 10*time.Minute:
+		return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
+	case d >= 10*time.Second:
+		return d.Round(time.Second).String()
+	}
+	return d.Round(100 * time.Millisecond).String()
+}
+
+// planned is a plan before it begins.
+type planned struct {
+	plan     study.Plan
+	lacking  []study.Lacking
+	forecast *study.Forecast
+	images   *images.Set
+}
+
+func look(ctx context.Context, e *engine.Engine, store *runs.Store, p study.Plan, available, measure bool) (l planned, err error) {
+	if l.plan, l.lacking, err = p.Resolved(ctx, e, available); err != nil {
+		return l, err
+	}
+	if l.images, err = images.Open(strings.Fields(p.Images), images.Options{Size: p.Size}); err != nil {
+		return l, err
+	}
+	speeds, err := openSpeeds(string(e.Backend.Kind))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "warning:", err)
+	}
+	if measure {
+		if l.lacking != nil && !available {
+			return l, &study.LackingError{Plan: p.Name, Lacking: l.lacking}
+		}
+		_, err := l.plan.Calibrate(ctx, e, speeds, l.images, func(done, total int, what string) {
+			fmt.Fprintf(os.Stderr, "measuring %d of %d: %s\n", done+1, total, what)
+		})
+		if err != nil {
+			return l, err
+		}
+	}
+	l.forecast, err = l.plan.Before(speeds, store, l.images)
+	return l, err
+}
+
+// list prints the plans of the program in a line or two each.
+func (c *reproduceCmd) list(ctx context.Context, g *globals) error {
+	e, err := g.engine()
+	if err != nil {
+		return err
+	}
+	store := &runs.Store{Dir: place.Runs()}
+	type entry struct {
+		Name, About     string
+		Sets, Runs      int
+		Images, Steps   int
+		Lacking         []string
+		ExpectedSeconds *float64 // null: not known on this machine
+	}
+	var out []entry
+	for _, name := range study.Names() {
+		p, err := study.Load(name)
+		if err != nil {
+			return err
+		}
+		l, err := look(ctx, e, store, p, false, false)
+		if err != nil {
+			out = append(out, entry{Name: name, About: p.About + "; " + err.Error()})
+			continue
+		}
+		n := entry{Name: name, About: p.About, Sets: len(l.plan.Sets), Runs: len(l.forecast.Parts), Images: l.images.Len(), Steps: l.plan.Recipe(l.plan.Sets[0], "").Steps}
+		for _, m := range l.lacking {
+			n.Lacking = append(n.Lacking, m.Model)
+		}
+		if s := l.forecast.Left().Seconds(); l.forecast.Unknown == nil {
+			n.ExpectedSeconds = &s
+		}
+		out = append(out, n)
+	}
+	if g.JSON {
+		return json.NewEncoder(os.Stdout).Encode(out)
+	}
+	for _, n := range out {
+		fmt.Printf("%s: %s\n", n.Name, n.About)
+		if n.Runs == 0 {
+			continue
+		}
+		expected := "how long is not known on this machine: what is not is measured before the first run"
+		if n.ExpectedSeconds != nil {
+			expected = "expected: " + about(time.Duration(*n.ExpectedSeconds*float64(time.Second)))
+		}
+		fmt.Printf("  %d model sets, %d runs of %d images, %d steps; %s\n", n.Sets, n.Runs, n.Images, n.Steps, expected)
+		if n.Lacking != nil {
+			fmt.Printf("  %d models are not here (metamers reproduce --scale %s --dry-run names them)\n", len(n.Lacking), n.Name)
+		}
+	}
+	return nil
+}
+
+// dryRun prints what a plan would do.
+func (c *reproduceCmd) dryRun(ctx context.Context, g *globals, e *engine.Engine, store *runs.Store, p study.Plan) error {
+	l, err := look(ctx, e, store, p, c.Available, c.Measure)
+	if err != nil {
+		return err
+	}
+	if g.JSON {
+		return json.NewEncoder(os.Stdout).Encode(struct {
+			Plan     study.Plan
+			Forecast *study.Forecast
+			Lacking  []study.Lacking
+		}{l.plan, l.forecast, l.lacking})
+	}
+	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "run\tmodel set\tstage\texpected")
+	unknown := l.forecast.Unknown != nil
+	for i, part := range l.forecast.Parts {
+		expected := about(part.Expected)
+		switch {
+		case part.There && part.Judged:
+			expected = "is there"
+		case part.There:
+			expected = "is there, without rows"
+		case unknown && !known(l.forecast, part):
+			expected = "not known"
+		}
+		fmt.Fprintf(t, "%d\t%s\t%s\t%s\n", i+1, l.plan.Label(part.Set), part.Stage, expected)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	fmt.Printf("\n%s: %d images of %d² pixels (%s); %s\n%s\n", l.plan.Name, l.images.Len(), l.images.Size, l.images.Name, l.plan.Describe(), forecastLine(l.forecast))
+	if l.lacking != nil {
+		fmt.Println((&study.LackingError{Plan: l.plan.Name, Lacking: l.lacking}).Error())
+	}
+	return nil
+}
+
+// known reports whether the speed of every member of a part is.
+func known(f *study.Forecast, p study.Part) bool {
+	for _, m := range p.Set {
+		for _, u := range f.Unknown {
+			if u == m+", "+p.Stage {
+				return false
+			}
+		}
+	}
+	return true
+}

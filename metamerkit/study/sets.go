@@ -1,0 +1,298 @@
+package study
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/figures"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+// ModelSets are lists of model names. In a plan an entry may also be one name: of a
+// group, of a model, or a pattern, which then stands for each model alone that it
+// fits. In lists a pattern stands for all of them together.
+//
+// A pattern has a * (as path.Match), and may begin with a kind of model: *.mm_c10,
+// cnn:*.mm_c10_linf8, transformer:*.
+type ModelSets [][]string
+
+// alone marks an entry that was one name.
+const alone = "alone "
+
+// UnmarshalYAML takes lists and names.
+func (s *ModelSets) UnmarshalYAML(unmarshal func(any) error) error {
+	var entries []any
+	if err := unmarshal(&entries); err != nil {
+		return fmt.Errorf("sets: expected a list of model sets: %w", err)
+	}
+	*s = nil
+	for i, e := range entries {
+		var set []string
+		switch e := e.(type) {
+		case string:
+			set = []string{alone + e}
+		case []any:
+			for _, m := range e {
+				name, ok := m.(string)
+				if !ok {
+					return fmt.Errorf("sets: set %d holds %v, expected names of models", i+1, m)
+				}
+				set = append(set, name)
+			}
+		default:
+			return fmt.Errorf("sets: set %d is %v, expected a list of model names, or a name", i+1, e)
+		}
+		*s = append(*s, set)
+	}
+	return nil
+}
+
+// grouped puts groups in the place of their names.
+func (p *Plan) grouped() error {
+	used := map[string]bool{}
+	for i, set := range p.Sets {
+		if len(set) != 1 || !strings.HasPrefix(set[0], alone) {
+			continue
+		}
+		name := strings.TrimPrefix(set[0], alone)
+		if group, ok := p.Groups[name]; ok {
+			p.Sets[i], used[name] = slices.Clone(group), true
+		} else if !pattern(name) {
+			p.Sets[i] = []string{name}
+		}
+	}
+	for name, group := range p.Groups {
+		if !used[name] && !slices.ContainsFunc(p.Sets, func(set []string) bool { return slices.Equal(set, group) }) {
+			return fmt.Errorf("groups: %s is in no set", name)
+		}
+	}
+	return nil
+}
+
+func pattern(name string) bool { return strings.Contains(name, "*") }
+
+// matches are the models of the catalogue that a pattern fits, in its order.
+func matches(p string, models []ask.Model) (out []string, err error) {
+	glob, kind := p, ""
+	if k, rest, ok := strings.Cut(p, ":"); ok {
+		glob, kind = rest, k
+	}
+	for _, m := range models {
+		ok, err := path.Match(glob, m.Card.Name)
+		if err != nil {
+			return nil, fmt.Errorf("the pattern %s: %w", p, err)
+		}
+		if ok && (kind == "" || kind == m.Card.Kind) {
+			out = append(out, m.Card.Name)
+		}
+	}
+	if out == nil {
+		return nil, fmt.Errorf("no model of the catalogue fits the pattern %s", p)
+	}
+	return out, nil
+}
+
+// catalogue finds models by name, alias or pattern.
+type catalogue struct {
+	models []ask.Model
+	by     map[string]ask.Model
+	names  []string
+}
+
+func newCatalogue(models []ask.Model) *catalogue {
+	c := &catalogue{models: models, by: map[string]ask.Model{}}
+	for _, m := range models {
+		for _, n := range append([]string{m.Card.Name}, m.Card.Aliases...) {
+			c.by[n] = m
+			c.names = append(c.names, n)
+		}
+	}
+	return c
+}
+
+// full puts names in the place of aliases and patterns. lenient leaves out patterns
+// that no model fits.
+func (c *catalogue) full(names []string, lenient bool) (out []string, err error) {
+	for _, n := range names {
+		found := []string{n}
+		if pattern(n) {
+			if found, err = matches(n, c.models); err != nil && !lenient {
+				return nil, err
+			}
+		}
+		for _, f := range found {
+			m, ok := c.by[f]
+			if !ok {
+				return nil, metamer.Unknown("model", f, c.names)
+			}
+			if pattern(n) && slices.Contains(out, m.Card.Name) {
+				continue
+			}
+			out = append(out, m.Card.Name)
+		}
+	}
+	return out, nil
+}
+
+// resolve puts full model names into sets, groups and observers. Observers that are
+// not named are all models that are here and know the same classes as the first. lenient
+// leaves out what patterns give nothing for, or give twice.
+func (p *Plan) resolve(c *catalogue, lenient bool) (err error) {
+	var sets ModelSets
+	for _, set := range p.Sets {
+		single := len(set) == 1 && strings.HasPrefix(set[0], alone)
+		names := set
+		if single {
+			names = []string{strings.TrimPrefix(set[0], alone)}
+		}
+		full, err := c.full(names, lenient)
+		if err != nil {
+			return err
+		}
+		if !single {
+			sets = append(sets, full)
+			continue
+		}
+		for _, n := range full {
+			sets = append(sets, []string{n})
+		}
+	}
+	seen := map[string]bool{}
+	p.Sets = nil
+	for _, set := range sets {
+		name := figures.SetName(set)
+		if seen[name] || len(set) == 0 {
+			if lenient {
+				continue
+			}
+			return fmt.Errorf("the set %s is there twice", name)
+		}
+		seen[name] = true
+		p.Sets = append(p.Sets, set)
+	}
+	if p.Sets == nil {
+		return fmt.Errorf("no model of its sets is in the catalogue")
+	}
+	groups := map[string][]string{}
+	for name, group := range p.Groups {
+		if groups[name], err = c.full(group, lenient); err != nil {
+			return err
+		}
+	}
+	p.Groups = groups
+	if p.Observers == nil {
+		labels := c.by[p.Sets[0][0]].Card.Labels
+		for _, m := range c.models {
+			if m.Missing == "" && m.Card.Classes > 0 && m.Card.Labels == labels {
+				p.Observers = append(p.Observers, m.Card.Name)
+			}
+		}
+	}
+	p.Observers, err = c.full(p.Observers, lenient)
+	return err
+}
+
+// Lacking is a model of a plan whose weights are not on this machine.
+type Lacking struct {
+	Model string
+	Why   string   // what to do to have it
+	Pull  bool     // metamers models pull brings it
+	Sets  []string // the sets it is in; none: an observer only
+}
+
+// lacking lists the models of a resolved plan that are not here.
+func (p Plan) lacking(c *catalogue) (out []Lacking) {
+	note := func(name, set string) {
+		m := c.by[name]
+		if m.Missing == "" {
+			return
+		}
+		i := slices.IndexFunc(out, func(l Lacking) bool { return l.Model == m.Card.Name })
+		if i < 0 {
+			i = len(out)
+			out = append(out, Lacking{Model: m.Card.Name, Why: m.Missing, Pull: m.Card.Weights.Hub != "" || m.Card.Weights.URL != ""})
+		}
+		if set != "" {
+			out[i].Sets = append(out[i].Sets, set)
+		}
+	}
+	for _, set := range p.Sets {
+		for _, m := range set {
+			note(m, p.Label(set))
+		}
+	}
+	for _, m := range p.Observers {
+		note(m, "")
+	}
+	return out
+}
+
+// Resolved returns the plan with its defaults and the full names of models in the place
+// of aliases, patterns and the names of groups, and the models that are not here.
+// available leaves out what these, or patterns that no model fits, are in.
+func (p Plan) Resolved(ctx context.Context, e ask.Engine, available bool) (Plan, []Lacking, error) {
+	models, err := e.Models(ctx)
+	if err != nil {
+		return p, nil, err
+	}
+	return p.resolved(models, available)
+}
+
+// Pinned is the plan with its defaults, full model names and the observers that the
+// models at hand stand for, so that it means the same on every machine. Models that are
+// not here are a *LackingError.
+func (p Plan) Pinned(models []ask.Model) (Plan, error) {
+	p, lacking, err := p.resolved(models, false)
+	if err == nil && lacking != nil {
+		err = &LackingError{p.Name, lacking}
+	}
+	return p, err
+}
+
+func (p Plan) resolved(models []ask.Model, available bool) (Plan, []Lacking, error) {
+	p = p.WithDefaults()
+	if err := p.Validate(); err != nil {
+		return p, nil, fmt.Errorf("study: plan %s: %w", p.Name, err)
+	}
+	c := newCatalogue(models)
+	if err := p.resolve(c, available); err != nil {
+		return p, nil, fmt.Errorf("study: plan %s: %w", p.Name, err)
+	}
+	lacking := p.lacking(c)
+	if available {
+		p.without(lacking)
+	}
+	return p, lacking, nil
+}
+
+// Label is the name of a set's group, else its members.
+func (p Plan) Label(set []string) string {
+	for name, group := range p.Groups {
+		if slices.Equal(group, set) {
+			return name
+		}
+	}
+	return strings.Join(set, " + ")
+}
+
+// without leaves out the sets and observers that need a model that is not here.
+func (p *Plan) without(lacking []Lacking) {
+	gone := func(m string) bool {
+		return slices.ContainsFunc(lacking, func(l Lacking) bool { return l.Model == m })
+	}
+	p.Sets = slices.DeleteFunc(p.Sets, func(set []string) bool { return slices.ContainsFunc(set, gone) })
+	p.Observers = slices.DeleteFunc(p.Observers, gone)
+}
+
+// names are the groups' names by the set that each is, as figures show them.
+func (p Plan) names() map[string]string {
+	out := map[string]string{}
+	for name, group := range p.Groups {
+		out[figures.SetName(group)] = name
+	}
+	return out
+}

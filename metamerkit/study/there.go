@@ -1,0 +1,71 @@
+package study
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/runs"
+)
+
+// inStore says which runs of these images a store holds, and of which of them rows by
+// so many observers are kept. It tells runs by what a plan settles: weights and
+// versions are left aside, so that a forecast needs no model.
+func inStore(store *runs.Store, set *images.Set) (func(r metamer.Recipe, observers int) (run, rows bool), error) {
+	dirs := map[string]string{}
+	sum := set.SHA256()
+	if store != nil {
+		ids, err := store.IDs()
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		for _, id := range ids {
+			dir := filepath.Join(store.Dir, id)
+			var r metamer.Recipe
+			data, err := os.ReadFile(filepath.Join(dir, "recipe.json"))
+			if err != nil || json.Unmarshal(data, &r) != nil || r.Images.SHA256 != sum {
+				continue // of other images, or damaged: making it will tell
+			}
+			dirs[planned(r)] = dir
+		}
+	}
+	return func(r metamer.Recipe, observers int) (run, rows bool) {
+		r.Images = metamer.ImageRef{Name: set.Name, Count: set.Len(), Size: set.Size, SHA256: sum}
+		r.Batch = min(r.Batch, set.Len())
+		dir, run := dirs[planned(r)]
+		if !run {
+			return false, false
+		}
+		kept, err := filepath.Glob(filepath.Join(dir, "rows", "*.csv"))
+		return true, err == nil && len(kept) >= observers
+	}, nil
+}
+
+// planned is a recipe without what a plan does not settle.
+func planned(r metamer.Recipe) string {
+	models := make([]metamer.ModelRef, len(r.Models))
+	for i, m := range r.Models {
+		models[i].Name = m.Name
+	}
+	r.Models, r.Backend, r.Versions, r.Images.Name = models, "", nil, ""
+	text, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Sprint(r) // NaN: equal to no other
+	}
+	return string(text)
+}
+
+// Before says what a resolved plan takes by what is known of this machine; it measures
+// nothing.
+func (p Plan) Before(s *Speeds, store *runs.Store, set *images.Set) (*Forecast, error) {
+	there, err := inStore(store, set)
+	if err != nil {
+		return nil, err
+	}
+	return p.Forecast(s, nil, set, there), nil
+}
