@@ -19,8 +19,12 @@ func TestImportsPointDown(t *testing.T) {
 		return string(out)
 	}
 	for _, p := range []string{"metamer", "card", "weights", "images", "evaluate", "runs", "figures", "place", "fetch", "foreign", "hub", "depot", "labels", "claims", "display", "remote", "study", "ask", "sweep", "."} {
-		if d := deps(p); strings.Contains(d, "github.com/gomlx/") {
+		d := deps(p)
+		if strings.Contains(d, "github.com/gomlx/") {
 			t.Errorf("%s links GoMLX", p)
+		}
+		if strings.Contains(d, "minio") {
+			t.Errorf("%s links an object store's client", p)
 		}
 	}
 	for _, p := range []string{"synth", "train", "imgmetrics", "zoo/all", "stage", "backend", "weights", "evaluate", "runs"} {

@@ -42,7 +42,7 @@ func (f evalFlags) evaluation() engine.Evaluation {
 type evalCmd struct {
 	Runs []string `arg:"" optional:"" help:"IDs of runs, or the beginnings of them; all runs of the store by default." name:"run"`
 	evalFlags
-	From   string   `help:"Folder of the runs (default: runs in the cache folder)." type:"path" placeholder:"DIR"`
+	Store  string   `aliases:"from" help:"Where the runs are: a folder, or a URL such as s3://bucket/prefix (docs/store.md; default: runs in the cache folder)." env:"METAMERS_RUNS" placeholder:"STORE"`
 	Images []string `sep:"none" help:"The reference images, where they cannot be opened by the name in the recipe." placeholder:"SET"`
 	Filter string   `help:"Resampling of image files: bicubic or bilinear." enum:"bicubic,bilinear" default:"bicubic"`
 	Claims bool     `help:"Judge the paper's claims by the rows."`
@@ -74,7 +74,7 @@ func (c *evalCmd) Run(ctx context.Context, g *globals) error {
 	if c.References != "" || c.Models != nil || c.Stage != "" || c.Layout != "" {
 		return fmt.Errorf("--references, --models, --stage and --layout go with --metamers; runs know theirs")
 	}
-	store, err := storeFlag{c.From}.open()
+	store, err := openStore(c.Store)
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func (c *evalCmd) Run(ctx context.Context, g *globals) error {
 		}
 	}
 	if len(q.Runs) == 0 {
-		return fmt.Errorf("there is no run in %s: make one with metamers synth", store.Dir)
+		return fmt.Errorf("there is no run in %s: make one with metamers synth", store.Where())
 	}
 	if c.Images != nil {
 		if q.Images, err = openFor(c.Images, c.Filter, q.Runs[0]); err != nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -17,6 +18,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/engine"
 	"github.com/ensemble-metamers/metamers/metamerkit/place"
 	"github.com/ensemble-metamers/metamers/metamerkit/runs"
+	_ "github.com/ensemble-metamers/metamers/metamerkit/runs/bucket" // stores at s3:// and gs://
 )
 
 // globals are the flags of every command.
@@ -39,7 +41,7 @@ type cli struct {
 	Classify    classifyCmd    `cmd:"" help:"Say what models see in images, with probabilities."`
 	Train       trainCmd       `cmd:"" help:"Train a model, standard or adversarially robust."`
 	Attack      attackCmd      `cmd:"" help:"Accuracy of models clean and under adversarial attacks."`
-	Runs        runsCmd        `cmd:"" help:"List, show or remove runs."`
+	Runs        runsCmd        `cmd:"" help:"List, show, verify or remove runs."`
 	Activations activationsCmd `cmd:"" help:"Write a model's activations of images to an .npz file."`
 	Engine      engineCmd      `cmd:"" help:"The engine that notebooks share: serve, status, stop."`
 	Measure     measureCmd     `cmd:"" help:"Measure images: noise, sharpness, quality (BRISQUE, NIQE, PIQE), distance to a reference."`
@@ -90,15 +92,20 @@ func (g *globals) engine() (*engine.Engine, error) {
 	return e, nil
 }
 
-// storeFlag is the folder of runs.
+// storeFlag is where the runs are.
 type storeFlag struct {
-	Out string `help:"Folder of the runs (default: runs in the cache folder)." type:"path" placeholder:"DIR" predictor:"dir"`
+	Store string `aliases:"out" help:"Where the runs are: a folder, or a URL such as s3://bucket/prefix (docs/store.md; default: runs in the cache folder)." env:"METAMERS_RUNS" placeholder:"STORE" predictor:"dir"`
 }
 
-func (s storeFlag) open() (*runs.Store, error) {
-	dir := s.Out
-	if dir == "" {
-		dir = place.Runs()
+func (s storeFlag) open() (*runs.Store, error) { return openStore(s.Store) }
+
+// openStore opens the store of a flag, the default one for "".
+func openStore(where string) (*runs.Store, error) {
+	switch {
+	case where == "":
+		where = place.Runs()
+	case !strings.Contains(where, "://"):
+		where = kong.ExpandPath(where)
 	}
-	return runs.Open(dir)
+	return runs.Open(where)
 }

@@ -10,9 +10,11 @@ import (
 )
 
 type runsCmd struct {
-	List runsListCmd `cmd:"" default:"withargs" help:"List the runs, newest first."`
-	Show runsShowCmd `cmd:"" help:"Show a run (a prefix of its ID is enough)."`
-	Rm   runsRmCmd   `cmd:"" help:"Remove runs."`
+	List   runsListCmd   `cmd:"" default:"withargs" help:"List the runs, newest first."`
+	Show   runsShowCmd   `cmd:"" help:"Show a run (a prefix of its ID is enough)."`
+	Verify runsVerifyCmd `cmd:"" help:"Read every byte of the runs and say which are what was written."`
+	GC     runsGCCmd     `cmd:"" name:"gc" help:"Remove what killed processes left: temporary and half-written files, locks that nobody holds."`
+	Rm     runsRmCmd     `cmd:"" help:"Remove runs."`
 }
 
 type runsListCmd struct{ storeFlag }
@@ -54,7 +56,7 @@ func (c runsListCmd) Run(g *globals) error {
 		return json.NewEncoder(os.Stdout).Encode(rows)
 	}
 	if len(ids) == 0 {
-		fmt.Fprintln(os.Stderr, "no runs in", s.Dir)
+		fmt.Fprintln(os.Stderr, "no runs in", s.Where())
 	}
 	return nil
 }

@@ -52,7 +52,7 @@ func metamersOf(t *testing.T, dir string) []float32 {
 func TestSynth(t *testing.T) {
 	needsData(t)
 	out := t.TempDir()
-	args := []string{"--backend", "go", "synth", "--models", "resnet2b", "--stage", "middle", "--images", "cifar10:2", "--steps", "3", "--out", out}
+	args := []string{"--backend", "go", "synth", "--models", "resnet2b", "--stage", "middle", "--images", "cifar10:2", "--steps", "3", "--store", out}
 	r, stderr := synthesized(t, append(args, "--json")...)
 	if stderr != "" {
 		t.Errorf("standard error is no terminal and got %q", stderr)
@@ -72,13 +72,13 @@ func TestSynth(t *testing.T) {
 	if status != 0 || stderr != "" || !strings.Contains(stdout, "was there already") || !strings.Contains(stdout, r.ID) {
 		t.Errorf("asking again: status %d: %s%s", status, stdout, stderr)
 	}
-	if stdout, _, _ = try(t, "runs", "--out", out); !strings.Contains(stdout, r.ID) {
+	if stdout, _, _ = try(t, "runs", "--store", out); !strings.Contains(stdout, r.ID) {
 		t.Errorf("runs does not list it: %s", stdout)
 	}
-	if stdout, _, _ = try(t, "runs", "show", r.ID[:6], "--out", out, "--json"); !json.Valid([]byte(stdout)) {
+	if stdout, _, _ = try(t, "runs", "show", r.ID[:6], "--store", out, "--json"); !json.Valid([]byte(stdout)) {
 		t.Errorf("runs show: %s", stdout)
 	}
-	if _, stderr, status = try(t, "runs", "rm", r.ID, "--out", out); status != 0 {
+	if _, stderr, status = try(t, "runs", "rm", r.ID, "--store", out); status != 0 {
 		t.Errorf("runs rm: %s", stderr)
 	}
 	if _, err := os.Stat(r.Dir); !os.IsNotExist(err) {
@@ -91,7 +91,7 @@ func TestSynth(t *testing.T) {
 func TestInterrupt(t *testing.T) {
 	needsData(t)
 	args := func(out string) []string {
-		return []string{"synth", "--models", "resnet2b,resnet4b", "--stage", "middle", "--images", "cifar10:2", "--steps", "200", "--json", "--out", out}
+		return []string{"synth", "--models", "resnet2b,resnet4b", "--stage", "middle", "--images", "cifar10:2", "--steps", "200", "--json", "--store", out}
 	}
 	whole, _ := synthesized(t, args(t.TempDir())...)
 	for range 5 {
@@ -122,7 +122,7 @@ func TestInterrupt(t *testing.T) {
 		if kept, _ := filepath.Glob(filepath.Join(out, ".*.checkpoint")); len(kept) != 1 {
 			t.Errorf("checkpoints: %v", kept)
 		}
-		if stdout, _, _ := try(t, "runs", "--json", "--out", out); strings.TrimSpace(stdout) != "[]" {
+		if stdout, _, _ := try(t, "runs", "--json", "--store", out); strings.TrimSpace(stdout) != "[]" {
 			t.Errorf("what was stopped looks finished: %s", stdout)
 		}
 		r, _ := synthesized(t, args(out)...)

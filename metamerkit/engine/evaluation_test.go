@@ -150,6 +150,7 @@ func TestEvaluate(t *testing.T) {
 		}
 	}
 	// A damaged file is measured again.
+	kept, _ = filepath.Glob(filepath.Join(run.Dir, "rows", "*.csv"))
 	if err := os.WriteFile(kept[0], []byte("run,set\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -158,8 +159,8 @@ func TestEvaluate(t *testing.T) {
 	if again, err = e.Evaluate(context.Background(), q); err != nil || len(again) != len(rows) || !strings.Contains(warned, kept[0]) {
 		t.Errorf("with a damaged file: %v, %d rows, warning %q", err, len(again), warned)
 	}
-	if _, err := metamer.LoadRows(kept[0]); err != nil {
-		t.Errorf("the damaged file stays: %v", err)
+	if data, err := os.ReadFile(kept[0]); err == nil && string(data) == "run,set\n" {
+		t.Error("the damaged file stays")
 	}
 	// Cancelled after the first observer, it stops, and what was measured is kept.
 	if err := os.RemoveAll(filepath.Join(run.Dir, "rows")); err != nil {

@@ -31,8 +31,8 @@ func (e *Engine) imageMetrics(ctx context.Context, q Evaluation, p portrait) (me
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
-	path := e.metricsPath(q, p)
-	rows := keptRows(path, q)
+	at := e.metricsPlace(q, p)
+	rows := keptRows(at, q)
 	if rows == nil {
 		r, err := e.runner(q.Metrics)
 		if err != nil {
@@ -46,7 +46,7 @@ func (e *Engine) imageMetrics(ctx context.Context, q Evaluation, p portrait) (me
 			return nil, nil, err
 		}
 		rows = append(rows, more...)
-		keepRows(path, rows, q)
+		keepRows(at, rows, q)
 	}
 	own := p.references().Made
 	for _, r := range rows {
@@ -60,14 +60,14 @@ func (e *Engine) imageMetrics(ctx context.Context, q Evaluation, p portrait) (me
 	return mets, refs, nil
 }
 
-// metricsPath is where the rows of image metrics are kept.
-func (e *Engine) metricsPath(q Evaluation, p portrait) string {
+// metricsPlace is where the rows of image metrics are kept.
+func (e *Engine) metricsPlace(q Evaluation, p portrait) rowPlace {
 	names := q.Metrics
 	if names == nil {
 		names = imgmetrics.Names()
 	}
 	return rowKey{Format: rowFormat, Run: p.run.ID, Images: p.sum, Measure: "metrics", Metrics: names,
-		Backend: string(e.Backend.Kind), Bootstrap: q.Bootstrap, Versions: versions(e.Backend)}.path(p.run)
+		Backend: string(e.Backend.Kind), Bootstrap: q.Bootstrap, Versions: versions(e.Backend)}.beside(p.run)
 }
 
 // measureImages returns a row an image and metric, and one of each metric's mean.

@@ -13,8 +13,8 @@ func (e *Engine) means(q Evaluation, p portrait, keys []string, by []metamer.Row
 	if len(by) == 0 {
 		return nil
 	}
-	path := rowKey{Format: rowFormat, Run: p.run.ID, Measure: "means", Bootstrap: q.Bootstrap, Of: keys}.path(p.run)
-	if rows := keptRows(path, q); rows != nil {
+	at := rowKey{Format: rowFormat, Run: p.run.ID, Measure: "means", Bootstrap: q.Bootstrap, Of: keys}.beside(p.run)
+	if rows := keptRows(at, q); rows != nil {
 		for i := range rows {
 			rows[i].Made = p.made
 		}
@@ -22,7 +22,7 @@ func (e *Engine) means(q Evaluation, p portrait, keys []string, by []metamer.Row
 	}
 	rows := means(p, by, q.Bootstrap)
 	if len(rows) > 0 {
-		keepRows(path, rows, q)
+		keepRows(at, rows, q)
 	}
 	return rows
 }

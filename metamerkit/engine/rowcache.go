@@ -7,11 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/runs"
 )
 
 // rowFormat changes when a measure's definition, the model of a carried image metric or
@@ -19,8 +18,8 @@ import (
 // new ones.
 const rowFormat = 3
 
-// rowKey is everything that rows depend on: its hash names the file that keeps them,
-// rows/<hash>.csv in the run's folder.
+// rowKey is everything that rows depend on: its hash is the key that runs.KeepRows
+// keeps them under.
 type rowKey struct {
 	Format                    int
 	Run, Images               string
@@ -49,17 +48,16 @@ func (e *Engine) rowKey(q Evaluation, u unit, measure string) rowKey {
 	return k
 }
 
-// rowPath returns where rows of a measure are kept, "" for a run without a folder.
-func (e *Engine) rowPath(q Evaluation, u unit, measure string) string {
-	return e.rowKey(q, u, measure).path(u.run)
+// rowPlace is where rows are kept: beside the run in the folder dir, which is "" for a
+// run without one.
+type rowPlace struct{ dir, key string }
+
+// rowPlace returns where rows of a measure are kept.
+func (e *Engine) rowPlace(q Evaluation, u unit, measure string) rowPlace {
+	return e.rowKey(q, u, measure).beside(u.run)
 }
 
-func (k rowKey) path(run *metamer.Run) string {
-	if run.Dir == "" {
-		return ""
-	}
-	return filepath.Join(run.Dir, "rows", k.hash()+".csv")
-}
+func (k rowKey) beside(run *metamer.Run) rowPlace { return rowPlace{run.Dir, k.hash()} }
 
 func (k rowKey) hash() string {
 	text, err := json.Marshal(k)
@@ -72,11 +70,11 @@ func (k rowKey) hash() string {
 
 // keptRows reads rows that were kept, nil if there are none. A damaged file is measured
 // again, with a warning.
-func keptRows(path string, q Evaluation) metamer.Rows {
-	if path == "" || q.Anew {
+func keptRows(at rowPlace, q Evaluation) metamer.Rows {
+	if at.dir == "" || q.Anew {
 		return nil
 	}
-	rows, err := metamer.LoadRows(path)
+	rows, err := runs.LoadRows(at.dir, at.key)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -89,15 +87,11 @@ func keptRows(path string, q Evaluation) metamer.Rows {
 
 // keepRows writes rows beside their run. A folder that cannot be written only costs
 // the time to measure again.
-func keepRows(path string, rows metamer.Rows, q Evaluation) {
-	if path == "" {
+func keepRows(at rowPlace, rows metamer.Rows, q Evaluation) {
+	if at.dir == "" {
 		return
 	}
-	err := os.MkdirAll(filepath.Dir(path), 0o755)
-	if err == nil {
-		err = metamer.SaveRows(path, rows)
-	}
-	if err != nil {
+	if err := runs.KeepRows(at.dir, at.key, rows); err != nil {
 		q.Warn("engine: rows are not kept: " + err.Error())
 	}
 }

@@ -123,6 +123,10 @@ func (e *Engine) synthesize(ctx context.Context, q Request) (run *metamer.Run, e
 			return run, err
 		}
 		defer func() { err = errors.Join(err, work.Close()) }()
+		work.Warn = q.Warn
+		for _, note := range work.Notes {
+			q.Warn(note)
+		}
 	}
 	if err := enoughMemory(subjects, r); err != nil {
 		return nil, err

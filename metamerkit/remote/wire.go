@@ -110,7 +110,7 @@ func (s *imageSet) set() (*images.Set, error) {
 type synthesis struct {
 	Recipe          metamer.Recipe
 	Images, Given   *imageSet
-	Store           string // "": not saved
+	Store           string // what runs.Open takes; "": not saved
 	Blocks          int
 	CheckpointEvery time.Duration
 	PreviewEvery    time.Duration
@@ -120,7 +120,7 @@ type synthesis struct {
 func packSynthesis(q ask.Synthesis) synthesis {
 	w := synthesis{Recipe: q.Recipe, Images: packSet(q.Images), Given: packSet(q.Given), Blocks: q.Blocks, CheckpointEvery: q.CheckpointEvery, PreviewEvery: q.PreviewEvery, Progress: q.Progress != nil}
 	if q.Store != nil {
-		w.Store = q.Store.Dir
+		w.Store = q.Store.Where()
 	}
 	return w
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,25 +23,32 @@ type Checkpoint struct {
 // Save replaces the checkpoint, in one rename. Its last bytes are a digest, so
 // that Restore knows a torn one.
 func (w *Work) Save(c Checkpoint) error {
+	kept := func(err error) error {
+		return fmt.Errorf("runs: writing the checkpoint of run %s (the one before is kept): %w", w.ID, err)
+	}
 	var ts []weights.Tensor
 	for name, v := range c.Arrays {
 		ts = append(ts, weights.Tensor{Name: name, Shape: []int{len(v)}, Float: v})
 	}
-	path := w.checkpointPath()
-	err := weights.WriteSafetensors(path+".new", ts, nil)
-	if err == nil {
-		err = seal(path+".new", c.State)
+	tmp, err := w.store.partFolder(w.ID)
+	if err != nil {
+		return kept(err)
+	}
+	defer os.RemoveAll(tmp)
+	path := filepath.Join(tmp, "checkpoint")
+	if err = weights.WriteSafetensors(path, ts, nil); err == nil {
+		err = seal(path, c.State)
 	}
 	if err == nil {
-		err = os.Rename(path+".new", path)
+		err = os.Rename(path, w.checkpointPath())
 	}
 	if err != nil {
-		os.Remove(path + ".new")
-		return fmt.Errorf("runs: writing the checkpoint of run %s (the one before is kept): %w", w.ID, err)
+		return kept(err)
 	}
 	if err := syncFile(w.store.Dir); err != nil {
 		return fmt.Errorf("runs: writing the checkpoint of run %s: %w", w.ID, err)
 	}
+	w.sendCheckpoint()
 	return nil
 }
 
@@ -63,37 +71,56 @@ func seal(path string, state []byte) error {
 // Restore returns the last checkpoint, nil if there is none. A damaged one is
 // removed and reported as a warning: the work begins anew.
 func (w *Work) Restore() (c *Checkpoint, warning error) {
+	w.fetchCheckpoint()
 	data, err := os.ReadFile(w.checkpointPath())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	bad := func(why any) error {
-		os.Remove(w.checkpointPath())
-		return fmt.Errorf("runs: the checkpoint of run %s is damaged (%v); beginning anew", w.ID, why)
+	if err == nil {
+		c, err = parseCheckpoint(data)
 	}
 	if err != nil {
-		return nil, bad(err)
+		os.Remove(w.checkpointPath())
+		return nil, fmt.Errorf("runs: the checkpoint of run %s is damaged (%v); beginning anew", w.ID, err)
 	}
+	return c, nil
+}
+
+// parseCheckpoint reads what Save wrote. The error says what is wrong with it.
+func parseCheckpoint(data []byte) (*Checkpoint, error) {
 	n := len(data) - 64
 	if n < 0 {
-		return nil, bad("it is cut short")
+		return nil, errors.New("it is cut short")
 	}
 	if got := digest(data[:n]); !strings.EqualFold(got, string(data[n:])) {
-		return nil, bad("its digest does not match")
+		return nil, errors.New("its digest does not match")
 	}
 	end := n - 16
 	length, err := strconv.ParseUint(string(data[max(end, 0):n]), 16, 63)
 	if err != nil || end < 0 || length > uint64(end) {
-		return nil, bad("it does not end as a checkpoint does")
+		return nil, errors.New("it does not end as a checkpoint does")
 	}
 	state := data[end-int(length) : end]
-	f, err := weights.Parse(w.checkpointPath(), data[:end-int(length)])
+	f, err := weights.Parse("checkpoint", data[:end-int(length)])
 	if err != nil {
-		return nil, bad(err)
+		return nil, err
 	}
-	c = &Checkpoint{Arrays: map[string][]float32{}, State: json.RawMessage(state)}
+	c := &Checkpoint{Arrays: map[string][]float32{}, State: json.RawMessage(state)}
 	for name, t := range f.Tensors {
 		c.Arrays[name] = t.Float
 	}
 	return c, nil
+}
+
+// checkpointPath is where unfinished work is kept.
+func (w *Work) checkpointPath() string {
+	return filepath.Join(w.store.Dir, "."+w.ID+".checkpoint")
+}
+
+func (w *Work) dropCheckpoint() error {
+	if err := os.Remove(w.checkpointPath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("runs: removing the checkpoint of run %s, which is finished: %w", w.ID, err)
+	}
+	w.dropSentCheckpoint()
+	return nil
 }

@@ -2,6 +2,7 @@ package runs
 
 import (
 	"bytes"
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -30,16 +31,33 @@ type evidence struct {
 // Load reads a run and checks every file against the manifest. The error is
 // fs.ErrNotExist when the run is not there, a *CorruptError when it is damaged.
 func (s *Store) Load(id string) (*metamer.Run, error) {
+	return s.LoadContext(context.Background(), id)
+}
+
+// LoadContext is Load; ctx ends the transfer from an object store.
+func (s *Store) LoadContext(ctx context.Context, id string) (*metamer.Run, error) {
 	if err := checkID(id); err != nil {
 		return nil, err
 	}
 	dir := filepath.Join(s.Dir, id)
-	if _, err := os.Stat(dir); err != nil {
-		return nil, fmt.Errorf("runs: %w", err)
+	_, err := os.Stat(dir)
+	if err == nil {
+		err = verify(dir)
 	}
-	if err := verify(dir); err != nil {
+	if s.URL != "" && err != nil && missing(err) {
+		err = s.fetch(ctx, id)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("runs: no run %s in %s: %w", id, s.Where(), fs.ErrNotExist)
+	}
+	if err != nil {
 		return nil, err
 	}
+	return read(id, dir)
+}
+
+// read reads a run's folder whose files are known to be whole.
+func read(id, dir string) (*metamer.Run, error) {
 	run := &metamer.Run{ID: id, Dir: dir}
 	var e evidence
 	for name, to := range map[string]any{"recipe.json": &run.Recipe, "evidence.json": &e} {
@@ -48,20 +66,20 @@ func (s *Store) Load(id string) (*metamer.Run, error) {
 			return nil, fmt.Errorf("runs: %w", err)
 		}
 		if err := json.Unmarshal(data, to); err != nil {
-			return nil, &CorruptError{dir, name + ": " + err.Error()}
+			return nil, &CorruptError{Dir: dir, Problem: name + ": " + err.Error()}
 		}
 	}
 	if got := run.Recipe.ID(); got != id {
-		return nil, &CorruptError{dir, "it holds the recipe of run " + got}
+		return nil, &CorruptError{Dir: dir, Problem: "it holds the recipe of run " + got}
 	}
 	run.Evidence, run.Nulls, run.StepsRun, run.Seconds, run.Stopped = e.Evidence, e.Nulls, e.StepsRun, e.Seconds, e.Stopped
 	for name, to := range map[string]*[]float32{"metamers": &run.Metamers, "start": &run.Start} {
 		f, err := weights.Open(filepath.Join(dir, name+".safetensors"))
 		if err != nil {
-			return nil, &CorruptError{dir, err.Error()}
+			return nil, &CorruptError{Dir: dir, Problem: err.Error()}
 		}
 		if t := f.Tensors[name]; t == nil || len(t.Float) != run.Recipe.Images.Count*run.Recipe.Images.Size*run.Recipe.Images.Size*3 {
-			return nil, &CorruptError{dir, name + ".safetensors does not hold the recipe's images"}
+			return nil, &CorruptError{Dir: dir, Problem: name + ".safetensors does not hold the recipe's images"}
 		}
 		*to = f.Tensors[name].Float
 	}
@@ -73,19 +91,16 @@ func (s *Store) Load(id string) (*metamer.Run, error) {
 // Finish publishes a run. extra writes further files, by slash-separated name.
 // When it fails, nothing that looks like a run is left and the checkpoint stays.
 func (w *Work) Finish(run *metamer.Run, extra map[string]func(path string) error) (err error) {
-	tmp, err := os.MkdirTemp(w.store.Dir, "."+w.ID+".part-")
+	tmp, err := w.store.partFolder(w.ID)
 	if err != nil {
-		return fmt.Errorf("runs: %w", err)
+		return err
 	}
 	defer func() {
+		os.RemoveAll(tmp)
 		if err != nil {
-			os.RemoveAll(tmp)
 			err = fmt.Errorf("runs: saving run %s (the checkpoint is kept): %w", w.ID, err)
 		}
 	}()
-	if err := os.Chmod(tmp, 0o755); err != nil {
-		return err
-	}
 	r := run.Recipe
 	shape := []int{r.Images.Count, r.Images.Size, r.Images.Size, 3}
 	tensor := func(name string, v []float32) func(string) error {
@@ -107,12 +122,12 @@ func (w *Work) Finish(run *metamer.Run, extra map[string]func(path string) error
 		}
 	}
 	for name, f := range extra {
-		if files[name] != nil || name == "manifest.json" || !filepath.IsLocal(name) {
+		if files[name] != nil || name == manifestName || !filepath.IsLocal(name) {
 			panic(fmt.Sprintf("runs: Finish with an extra file %q", name))
 		}
 		files[name] = f
 	}
-	m := manifest{map[string]string{}}
+	m := manifest{Files: map[string]string{}}
 	for name, write := range files {
 		p := filepath.Join(tmp, name)
 		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
@@ -129,15 +144,16 @@ func (w *Work) Finish(run *metamer.Run, extra map[string]func(path string) error
 			return err
 		}
 	}
-	p := filepath.Join(tmp, "manifest.json")
+	p := filepath.Join(tmp, manifestName)
 	if err := errors.Join(writeJSON(m)(p), syncFile(p), syncFile(tmp)); err != nil {
 		return err
 	}
 	run.ID, run.Dir = w.ID, filepath.Join(w.store.Dir, w.ID)
-	if err := os.Rename(tmp, run.Dir); err != nil {
+	if err := w.publish(tmp, run); err != nil {
 		return err
 	}
-	return errors.Join(syncFile(w.store.Dir), w.dropCheckpoint())
+	w.done = true
+	return w.dropCheckpoint()
 }
 
 // syncFile flushes a file or folder to the disk.
@@ -183,7 +199,7 @@ func readTrace(path string, r metamer.Recipe) (t metamer.Trace, err error) {
 	defer f.Close()
 	rows, err := csv.NewReader(f).ReadAll()
 	if err != nil {
-		return t, &CorruptError{path, err.Error()}
+		return t, &CorruptError{Dir: path, Problem: err.Error()}
 	}
 	index := map[string]int{}
 	for i, n := range r.ModelNames() {
@@ -195,7 +211,7 @@ func readTrace(path string, r metamer.Recipe) (t metamer.Trace, err error) {
 		image, e2 := strconv.Atoi(row[2])
 		v, e3 := strconv.ParseFloat(row[3], 32)
 		if err := errors.Join(e1, e2, e3); err != nil || !ok {
-			return t, &CorruptError{path, fmt.Sprintf("row %d: %v %v", i+2, row, err)}
+			return t, &CorruptError{Dir: path, Problem: fmt.Sprintf("row %d: %v %v", i+2, row, err)}
 		}
 		if n := len(t.Step); n == 0 || t.Step[n-1] != step || t.Member[n-1] != m || t.Image[n-1]+len(t.Loss[n-1]) != image {
 			t.Step, t.Member, t.Image, t.Loss = append(t.Step, step), append(t.Member, m), append(t.Image, image), append(t.Loss, nil)
@@ -204,16 +220,4 @@ func readTrace(path string, r metamer.Recipe) (t metamer.Trace, err error) {
 		t.Loss[n] = append(t.Loss[n], float32(v))
 	}
 	return t, nil
-}
-
-// checkpointPath is where unfinished work is kept.
-func (w *Work) checkpointPath() string {
-	return filepath.Join(w.store.Dir, "."+w.ID+".checkpoint")
-}
-
-func (w *Work) dropCheckpoint() error {
-	if err := os.Remove(w.checkpointPath()); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
 }

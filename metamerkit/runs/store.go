@@ -1,19 +1,24 @@
-// Package runs keeps runs on disk: a folder each, named by the recipe's ID,
-// published by one rename, so that a folder that is there is complete.
+// Package runs keeps runs: a folder each, named by the recipe's ID, published by one
+// rename, so that a folder that is there is complete.
 //
 //	<id>/recipe.json evidence.json trace.csv
 //	     metamers.safetensors start.safetensors (float32 [N,Size,Size,3])
 //	     previews/000.png … and what the program adds
 //	     manifest.json (SHA-256 of every file)
-//	     rows/<hash>.csv (what evaluations keep; not in the manifest)
-//	.<id>.lock .<id>.checkpoint .<id>.part-*  (while it is being made)
+//	     rows/<key>.<sha256>.csv (what evaluations keep; not in the manifest)
+//	.<id>.lock .<id>.checkpoint .<id>.part-<owner>-* (while it is being made)
+//	.damaged-<id>-* (a run set aside because its files were not what was written)
+//
+// Locks only spare work: where a folder has none, as some network folders do, two
+// processes that make the same run both publish it, the second finds it there, and
+// both return what is in the store.
+//
+// A store may also lie in an object store (see Bucket): then the folder is this
+// machine's copy of what was read and made.
 package runs
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -23,79 +28,55 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/gofrs/flock"
-
-	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
 // Store is a folder of runs.
-type Store struct{ Dir string }
+type Store struct {
+	Dir string // of a store elsewhere: the folder of what was read and made here
+	URL string // of an object store; "" for a folder
 
-// Open returns the store in dir, which it makes if needed and which must be
-// writable.
-func Open(dir string) (*Store, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	noLocks bool // of tests: as on a file system that has none
+}
+
+// Open returns the store in a folder, which it makes if needed, or at a URL:
+// file:///path, or one whose scheme a bucket is registered for (see Register).
+func Open(where string) (*Store, error) {
+	s, err := Locate(where)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(s.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("runs: %w", err)
 	}
-	f, err := os.CreateTemp(dir, ".writable-*")
+	return s, s.mark()
+}
+
+// Where is what Open takes to open the store: its URL or folder.
+func (s *Store) Where() string {
+	if s.URL != "" {
+		return s.URL
+	}
+	return s.Dir
+}
+
+// writable says with an error why nothing can be written in the folder.
+func (s *Store) writable() error {
+	f, err := os.CreateTemp(s.Dir, ".writable-*")
 	if err != nil {
-		return nil, fmt.Errorf("runs: the folder %s is not writable: %w", dir, err)
+		return fmt.Errorf("runs: the folder %s is not writable: %w", s.Dir, err)
 	}
 	f.Close()
-	return &Store{dir}, os.Remove(f.Name())
+	return os.Remove(f.Name())
 }
 
 // CorruptError reports a run whose files are not what was written.
-type CorruptError struct{ Dir, Problem string }
+type CorruptError struct {
+	Dir, Problem string
+	remote       bool // Dir is an object
+}
 
 func (e *CorruptError) Error() string {
-	return fmt.Sprintf("runs: %s is damaged: %s; remove it to make it again", e.Dir, e.Problem)
-}
-
-// manifest maps file names to their SHA-256.
-type manifest struct {
-	Files map[string]string `json:"files"`
-}
-
-// verify holds every file of a run against its manifest.
-func verify(dir string) error {
-	data, err := os.ReadFile(filepath.Join(dir, "manifest.json"))
-	if err != nil {
-		return &CorruptError{dir, err.Error()}
-	}
-	var m manifest
-	if err := json.Unmarshal(data, &m); err != nil {
-		return &CorruptError{dir, "manifest.json: " + err.Error()}
-	}
-	for name, want := range m.Files {
-		got, err := sum(filepath.Join(dir, name))
-		if err != nil {
-			return &CorruptError{dir, err.Error()}
-		}
-		if got != want {
-			return &CorruptError{dir, fmt.Sprintf("%s has the SHA-256 %s, expected %s", name, got, want)}
-		}
-	}
-	for _, need := range []string{"recipe.json", "evidence.json", "trace.csv", "metamers.safetensors", "start.safetensors"} {
-		if m.Files[need] == "" {
-			return &CorruptError{dir, "the manifest lacks " + need}
-		}
-	}
-	return nil
-}
-
-func sum(path string) (string, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return "", err
-	}
-	return digest(data), nil
-}
-
-func digest(data []byte) string {
-	h := sha256.Sum256(data)
-	return hex.EncodeToString(h[:])
+	return fmt.Sprintf("runs: %s is damaged: %s", e.Dir, e.Problem)
 }
 
 // IDs lists the finished runs, newest first.
@@ -119,6 +100,23 @@ func (s *Store) IDs() ([]string, error) {
 			info = m
 		}
 		found = append(found, dated{e.Name(), info.ModTime()})
+	}
+	if s.URL != "" {
+		ctx := context.Background()
+		b, err := s.bucket(ctx)
+		if err != nil {
+			return nil, err
+		}
+		objects, err := b.List(ctx, "")
+		if err != nil {
+			return nil, fmt.Errorf("runs: listing %s: %w", s.URL, err)
+		}
+		for _, o := range objects {
+			id, isRun := strings.CutSuffix(o.Key, ".zip")
+			if isRun && idForm.MatchString(id) && !slices.ContainsFunc(found, func(f dated) bool { return f.id == id }) {
+				found = append(found, dated{id, o.Modified})
+			}
+		}
 	}
 	slices.SortFunc(found, func(a, b dated) int { return b.when.Compare(a.when) })
 	ids := make([]string, len(found))
@@ -145,7 +143,7 @@ func (s *Store) Resolve(prefix string) (string, error) {
 	}
 	switch len(hits) {
 	case 0:
-		return "", fmt.Errorf("runs: no run %q in %s: %w", prefix, s.Dir, fs.ErrNotExist)
+		return "", fmt.Errorf("runs: no run %q in %s: %w", prefix, s.Where(), fs.ErrNotExist)
 	case 1:
 		return hits[0], nil
 	}
@@ -158,15 +156,21 @@ func (s *Store) Remove(id string) error {
 	if err := checkID(id); err != nil {
 		return err
 	}
-	gone := filepath.Join(s.Dir, ".gone-"+id)
-	if err := os.RemoveAll(gone); err != nil { // of a removal that was killed
-		return fmt.Errorf("runs: removing run %s: %w", id, err)
+	failed := func(err error) error { return fmt.Errorf("runs: removing run %s: %w", id, err) }
+	if s.URL != "" {
+		if err := s.removeObjects(context.Background(), id); err != nil {
+			return failed(err)
+		}
 	}
+	gone := filepath.Join(s.Dir, fmt.Sprintf(".gone-%s-%d", id, time.Now().UnixNano()))
 	if err := os.Rename(filepath.Join(s.Dir, id), gone); err != nil {
-		return fmt.Errorf("runs: removing run %s: %w", id, err)
+		if s.URL != "" && errors.Is(err, fs.ErrNotExist) {
+			return nil // it was in the bucket only
+		}
+		return failed(err)
 	}
 	if err := os.RemoveAll(gone); err != nil {
-		return fmt.Errorf("runs: removing run %s: %w", id, err)
+		return failed(err)
 	}
 	return nil
 }
@@ -180,56 +184,3 @@ func checkID(id string) error {
 	}
 	return nil
 }
-
-// Work is the right to make one run. Only one process holds it at a time.
-type Work struct {
-	ID    string
-	store *Store
-	lock  *flock.Flock
-}
-
-// Begin takes the lock of a run, waiting for another process that holds it until
-// ctx ends. When the run is there by then, it is returned and there is no work.
-func (s *Store) Begin(ctx context.Context, r metamer.Recipe) (*Work, *metamer.Run, error) {
-	w := &Work{ID: r.ID(), store: s}
-	w.lock = flock.New(filepath.Join(s.Dir, "."+w.ID+".lock"))
-	if _, err := w.lock.TryLockContext(ctx, 100*time.Millisecond); err != nil {
-		w.Close()
-		if ctx.Err() != nil {
-			return nil, nil, fmt.Errorf("runs: waiting for another process that makes run %s: %w", w.ID, err)
-		}
-		return nil, nil, fmt.Errorf("runs: locking run %s: %w", w.ID, err)
-	}
-	run, err := s.Load(w.ID)
-	switch {
-	case err == nil:
-		run.Cached = true
-		w.Close()
-		return nil, run, nil
-	case errors.Is(err, fs.ErrNotExist):
-		if err := w.sweep(); err != nil {
-			w.Close()
-			return nil, nil, fmt.Errorf("runs: removing what was left of run %s: %w", w.ID, err)
-		}
-		return w, nil, nil
-	}
-	w.Close()
-	return nil, nil, err
-}
-
-// sweep removes what a killed process left half-written.
-func (w *Work) sweep() error {
-	entries, err := os.ReadDir(w.store.Dir)
-	for _, e := range entries {
-		n := e.Name()
-		if strings.HasPrefix(n, "."+w.ID+".part-") || strings.HasPrefix(n, filepath.Base(w.checkpointPath())+".new") ||
-			strings.HasPrefix(n, "."+filepath.Base(w.checkpointPath())+".new") { // weights' own temporary file
-			err = errors.Join(err, os.RemoveAll(filepath.Join(w.store.Dir, n)))
-		}
-	}
-	return err
-}
-
-// Close gives the right back. The lock file stays: removing it would let two
-// processes hold locks of the same name.
-func (w *Work) Close() error { return w.lock.Unlock() }

@@ -24,8 +24,9 @@ func sample(seed uint64) *metamer.Run {
 	}.WithDefaults()
 	run := &metamer.Run{
 		ID: r.ID(), Recipe: r, StepsRun: 20, Seconds: 1.0 / 3, Stopped: "because",
-		Evidence: []metamer.Evidence{{Image: 0, Member: "a", Loss: 0.1, Pearson: 1.0 / 3, SNR: -300, Verdict: "pass"}, {Image: 1, Member: "a", Loss: math.MaxFloat64, Verdict: "fail", Why: "w"}},
-		Nulls:    []metamer.Null{{Member: "a", Pairs: 2, Pearson: 0.7}},
+		Evidence: []metamer.Evidence{{Image: 0, Member: "a", Loss: 0.1, Pearson: 1.0 / 3, SNR: -300, Verdict: "pass"}, {Image: 1, Member: "a", Loss: math.MaxFloat64, Verdict: "fail", Why: "w"},
+			{Image: 0, Member: "b", Verdict: "fail"}, {Image: 1, Member: "b", Verdict: "none"}},
+		Nulls: []metamer.Null{{Member: "a", Pairs: 2, Pearson: 0.7}},
 		Trace: metamer.Trace{Step: []int{0, 0, 1}, Member: []int{0, 1, 0}, Image: []int{0, 0, 1},
 			Loss: [][]float32{{1.0 / 3, float32(math.NaN())}, {math.SmallestNonzeroFloat32, math.MaxFloat32}, {float32(math.Inf(1))}}},
 	}
@@ -127,13 +128,20 @@ func TestDamagedRun(t *testing.T) {
 			if c := (*CorruptError)(nil); !errors.As(err, &c) || c.Dir != run.Dir {
 				t.Errorf("%s, %s: Load gives %v, expected a *CorruptError", name, what, err)
 			}
-			if _, _, err := s.Begin(t.Context(), run.Recipe); err == nil || !strings.Contains(err.Error(), "damaged") {
-				t.Errorf("%s, %s: Begin gives %v", name, what, err)
+			if c := s.Verify(t.Context(), run.ID); len(c.Problems) == 0 == (c.State != NoManifest) || c.State == Whole || (c.State == NoManifest) != (name == manifestName && what == "gone") {
+				t.Errorf("%s, %s: Verify gives %+v", name, what, c)
 			}
-			if err := s.Remove(run.ID); err != nil {
-				t.Error(err)
+			// It is set aside, whatever hurt it, and made again.
+			w := begin(t, s, run)
+			if len(w.Notes) != 1 || !strings.Contains(w.Notes[0], "set aside as .damaged-"+run.ID) {
+				t.Errorf("%s, %s: Begin notes %q", name, what, w.Notes)
 			}
-			begin(t, s, run)
+			if err := w.Finish(sample(1), nil); err != nil {
+				t.Errorf("%s, %s: made again: %v", name, what, err)
+			}
+			if c := s.Verify(t.Context(), run.ID); c.State != Whole {
+				t.Errorf("%s, %s: made again, Verify gives %+v", name, what, c)
+			}
 		}
 	}
 }
@@ -181,7 +189,7 @@ func TestNames(t *testing.T) {
 		t.Error(err)
 	}
 	// A removal that was killed does not hinder the next.
-	if err := os.MkdirAll(filepath.Join(s.Dir, ".gone-"+ids[0], "x"), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(s.Dir, ".gone-"+ids[0]+"-1", "x"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Remove(ids[0]); err != nil {
@@ -218,7 +226,11 @@ func TestOpenWhereNothingCanBe(t *testing.T) {
 	if os.Geteuid() == 0 {
 		t.Skip("root may write into a read-only folder")
 	}
-	if _, err := Open(locked); err == nil || !strings.Contains(err.Error(), "not writable") {
+	s, err := Open(locked) // for reading
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.Begin(t.Context(), sample(1).Recipe); err == nil || !strings.Contains(err.Error(), "not writable") {
 		t.Errorf("a read-only folder: %v", err)
 	}
 }
