@@ -14,7 +14,6 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/engine"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
 	"github.com/ensemble-metamers/metamers/metamerkit/runs"
 	"github.com/ensemble-metamers/metamers/metamerkit/study"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
@@ -26,8 +25,8 @@ type figuresCmd struct {
 	Only    []string `help:"Some of them, such as fig3,table2 (figure1 to figure7, claims, table1 to table5, differences)." placeholder:"NAMES"`
 	Formats []string `help:"Of figures png, svg, pdf; of tables md, tex, csv, html." default:"png,svg,pdf,md,tex,csv"`
 	DPI     int      `help:"Dots an inch of PNG." default:"144"`
-	Store   string   `help:"Folder of the runs (default: runs in the cache folder)." type:"path" placeholder:"DIR"`
-	Images  []string `sep:"none" help:"The reference images, where they cannot be opened by the name in the recipe." placeholder:"SET"`
+	storeOnly
+	Images []string `sep:"none" help:"The reference images, where they cannot be opened by the name in the recipe." placeholder:"SET"`
 }
 
 func (c *figuresCmd) Help() string {
@@ -49,11 +48,11 @@ func (c *figuresCmd) Run(ctx context.Context, g *globals) error {
 	if c.DPI < 10 || c.DPI > 2400 {
 		return fmt.Errorf("--dpi is %d, expected 10 to 2400", c.DPI)
 	}
-	dir := c.Store
-	if dir == "" {
-		dir = place.Runs()
+	st, err := c.storeOnly.locate()
+	if err != nil {
+		return err
 	}
-	stores := []*runs.Store{{Dir: dir}}
+	stores := []*runs.Store{st}
 	cards, err := allCards()
 	if err != nil {
 		return err

@@ -97,15 +97,27 @@ type storeFlag struct {
 	Store string `aliases:"out" help:"Where the runs are: a folder, or a URL such as s3://bucket/prefix (docs/store.md; default: runs in the cache folder)." env:"METAMERS_RUNS" placeholder:"STORE" predictor:"dir"`
 }
 
+// storeOnly is storeFlag for commands whose --out is something else.
+type storeOnly struct {
+	Store string `help:"Where the runs are: a folder, or a URL such as s3://bucket/prefix (docs/store.md; default: runs in the cache folder)." env:"METAMERS_RUNS" placeholder:"STORE" predictor:"dir"`
+}
+
+func (s storeOnly) locate() (*runs.Store, error) { return runs.Locate(storeName(s.Store)) }
+
 func (s storeFlag) open() (*runs.Store, error) { return openStore(s.Store) }
 
+// locate is open without making anything.
+func (s storeFlag) locate() (*runs.Store, error) { return runs.Locate(storeName(s.Store)) }
+
 // openStore opens the store of a flag, the default one for "".
-func openStore(where string) (*runs.Store, error) {
+func openStore(where string) (*runs.Store, error) { return runs.Open(storeName(where)) }
+
+func storeName(where string) string {
 	switch {
 	case where == "":
-		where = place.Runs()
+		return place.Runs()
 	case !strings.Contains(where, "://"):
-		where = kong.ExpandPath(where)
+		return kong.ExpandPath(where)
 	}
-	return runs.Open(where)
+	return where
 }

@@ -26,11 +26,11 @@ type sweepStore struct{ storeFlag }
 
 // home is the folder of the sweeps' folders.
 func (s sweepStore) home() (store, home string, err error) {
-	if store = s.Out; store == "" {
-		store = place.Runs()
+	st, err := s.locate()
+	if err != nil {
+		return "", "", err
 	}
-	store, err = filepath.Abs(store)
-	return store, filepath.Join(store, ".sweeps"), err
+	return st.Where(), filepath.Join(st.Dir, ".sweeps"), nil
 }
 
 type sweepStartCmd struct {

@@ -138,7 +138,7 @@ func (c *sweepStartCmd) local(ctx context.Context, g *globals, s *sweep.Sweep, p
 			err = e
 		}
 	} else if err == nil {
-		fmt.Printf("done; for figures and tables: metamers reproduce --scale %s --out %s\n", s.PlanPath(), s.Store)
+		fmt.Printf("done; for figures and tables: metamers reproduce --scale %s --store %s\n", s.PlanPath(), s.Store)
 	}
 	return err
 }

@@ -126,6 +126,35 @@ func (s *Store) IDs() ([]string, error) {
 	return ids, nil
 }
 
+// Has says whether a run is there, as far as can be seen without reading it.
+func (s *Store) Has(ctx context.Context, id string) (bool, error) {
+	if err := checkID(id); err != nil {
+		return false, err
+	}
+	if s.URL != "" {
+		b, err := s.bucket(ctx)
+		if err != nil {
+			return false, err
+		}
+		_, err = b.Stat(ctx, objectKey(id))
+		if errors.Is(err, fs.ErrNotExist) {
+			return false, nil
+		}
+		if err != nil {
+			return false, fmt.Errorf("runs: looking for run %s in %s: %w", id, s.URL, err)
+		}
+		return true, nil
+	}
+	_, err := os.Stat(filepath.Join(s.Dir, id, manifestName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("runs: %w", err)
+	}
+	return true, nil
+}
+
 // Resolve returns the one run whose ID begins with prefix.
 func (s *Store) Resolve(prefix string) (string, error) {
 	ids, err := s.IDs()

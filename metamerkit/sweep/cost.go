@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/runs"
 )
 
 // Cost is what a plan is expected to take.
@@ -133,7 +134,11 @@ func (h *history) seconds(sh Shard, side int, backend string) float64 {
 // past reads recipe and evidence of the runs in the store, not their pixels.
 func (s *Sweep) past() (*history, error) {
 	h := &history{}
-	entries, err := os.ReadDir(s.Store)
+	store, err := runs.Locate(s.Store)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := os.ReadDir(store.Dir)
 	if os.IsNotExist(err) {
 		return h, nil
 	}
@@ -149,7 +154,7 @@ func (s *Sweep) past() (*history, error) {
 			StepsRun int
 			Seconds  float64
 		}
-		dir := os.DirFS(filepath.Join(s.Store, e.Name()))
+		dir := os.DirFS(filepath.Join(store.Dir, e.Name()))
 		if readJSON(dir, "recipe.json", &r) != nil || readJSON(dir, "evidence.json", &took) != nil {
 			continue // no run, or a damaged one
 		}

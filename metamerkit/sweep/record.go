@@ -1,13 +1,13 @@
 package sweep
 
 import (
+	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/runs"
 )
 
 // What becomes of a shard.
@@ -89,11 +89,11 @@ func (s *Sweep) has(run string) (bool, error) {
 	if run == "" {
 		return false, nil
 	}
-	_, err := os.Stat(filepath.Join(s.Store, run, "manifest.json"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
+	store, err := runs.Locate(s.Store)
+	if err != nil {
+		return false, err
 	}
-	return err == nil, err
+	return store.Has(context.Background(), run)
 }
 
 // Pending returns the shards that are not done, by index, and everything's record. A

@@ -80,7 +80,7 @@ func Split(p study.Plan, n, block int) ([]Shard, int, error) {
 // Args are the arguments of the shard's command: metamers with them makes the run, or
 // returns at once if the store holds it.
 func (s *Sweep) Args(sh Shard) []string {
-	args := []string{"reproduce", "--scale", s.path("plan.yaml"), "--out", s.Store, "--set", strings.Join(sh.Set, ","), "--stage", sh.Stage}
+	args := []string{"reproduce", "--scale", s.path("plan.yaml"), "--store", s.Store, "--set", strings.Join(sh.Set, ","), "--stage", sh.Stage}
 	if s.Backend != "" && s.Backend != "auto" {
 		args = append([]string{"--backend", s.Backend}, args...)
 	}

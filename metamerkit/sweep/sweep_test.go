@@ -68,10 +68,10 @@ func shardCommand(dir string) int {
 		return 1
 	}
 	run := fmt.Sprintf("%.8x", sha256.Sum256([]byte(name)))
-	if err := os.MkdirAll(filepath.Join(value("--out"), run), 0o777); err != nil {
+	if err := os.MkdirAll(filepath.Join(value("--store"), run), 0o777); err != nil {
 		panic(err)
 	}
-	if err := os.WriteFile(filepath.Join(value("--out"), run, "manifest.json"), nil, 0o666); err != nil {
+	if err := os.WriteFile(filepath.Join(value("--store"), run, "manifest.json"), nil, 0o666); err != nil {
 		panic(err)
 	}
 	fmt.Printf(`{"Runs":[%q]}`, run)
