@@ -48,7 +48,7 @@ func (c *runsVerifyCmd) Run(ctx context.Context, g *globals) error {
 		if g.JSON {
 			continue
 		}
-		fmt.Printf("%s  %-11s %4d files %10s\n", id, check.State, check.Files, size(check.Bytes))
+		fmt.Printf("%s  %-11s %4d files %10s\n", id, check.State, check.Files, humanSize(check.Bytes))
 		for _, p := range check.Problems {
 			fmt.Println("    " + p)
 		}
@@ -61,7 +61,7 @@ func (c *runsVerifyCmd) Run(ctx context.Context, g *globals) error {
 			return err
 		}
 	} else {
-		fmt.Printf("%d of %d runs are whole; %d files, %s read in %s\n", count[runs.Whole], len(ids), files, size(bytes), s.Where())
+		fmt.Printf("%d of %d runs are whole; %d files, %s read in %s\n", count[runs.Whole], len(ids), files, humanSize(bytes), s.Where())
 	}
 	if bad := len(ids) - count[runs.Whole]; bad > 0 {
 		return fmt.Errorf("%d of %d runs are not known to be whole: %d damaged (the next synth of the same recipe sets them aside and makes them again), %d without a manifest, %d unreadable",
@@ -86,8 +86,8 @@ func chosen(s *runs.Store, prefixes []string) ([]string, error) {
 	return ids, nil
 }
 
-// size prints bytes for people.
-func size(n int64) string { return humanize.IBytes(uint64(n)) }
+// humanSize prints bytes for people.
+func humanSize(n int64) string { return humanize.IBytes(uint64(n)) }
 
 type runsGCCmd struct {
 	storeFlag
@@ -138,7 +138,7 @@ func (c *runsGCCmd) Run(ctx context.Context, g *globals) error {
 		}
 		rows = append(rows, r)
 		if !g.JSON {
-			fmt.Printf("%s %s (%s, %s)\n", verb, r.Path, r.What, size(r.Bytes))
+			fmt.Printf("%s %s (%s, %s)\n", verb, r.Path, r.What, humanSize(r.Bytes))
 			if r.Error != "" {
 				fmt.Println("    " + r.Error)
 			}
@@ -149,9 +149,9 @@ func (c *runsGCCmd) Run(ctx context.Context, g *globals) error {
 			return err
 		}
 	} else if c.DryRun {
-		fmt.Printf("%d things, %s, would be removed from %s\n", len(found), size(freed), s.Where())
+		fmt.Printf("%d things, %s, would be removed from %s\n", len(found), humanSize(freed), s.Where())
 	} else {
-		fmt.Printf("%d things, %s, removed from %s\n", len(found)-failed, size(freed), s.Where())
+		fmt.Printf("%d things, %s, removed from %s\n", len(found)-failed, humanSize(freed), s.Where())
 	}
 	if failed > 0 {
 		return fmt.Errorf("%d of %d things could not be removed", failed, len(found))
