@@ -8,13 +8,18 @@ import (
 	"slices"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/engine"
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/weights"
 )
 
 type activationsCmd struct {
 	Model string   `required:"" help:"Name of the model." predictor:"model"`
 	Stage []string `required:"" help:"Stages or layers, separated by commas." predictor:"stages"`
-	imageFlags
+	Images    []string `sep:"none" help:"Image set, as of synth." placeholder:"SET" predictor:"images"`
+	Size      int      `help:"Pixels a side (default: 32 for cifar10, 224 for photos and files)."`
+	Filter    string   `help:"Resampling of files: bicubic or bilinear." enum:"bicubic,bilinear" default:"bicubic"`
+	OfRun     string   `name:"run" help:"In place of --images: the metamers of a run, and beside them its references (references, and reference.STAGE)." placeholder:"ID" predictor:"run"`
+	Store     string   `help:"Folder of the runs (default: runs in the cache folder)." type:"path" placeholder:"DIR"`
 	Out       string   `required:"" help:"The .npz file to write: images, labels, and an array a stage, [N,…]." type:"path" placeholder:"FILE.npz" predictor:"file"`
 	Batch     int      `default:"16" help:"Images at a time."`
 	Gradients string   `help:"Also write start, and for each stage loss.STAGE [N], the inversion loss of the start against the images, and gradient.STAGE [N,S,S,3], its slope by the start's pixels. START is noise, uniform, reference, or an image file." placeholder:"START" predictor:"start"`
@@ -29,6 +34,7 @@ func (c *activationsCmd) Help() string {
   metamers activations --model resnet20 --stage early,late --images cifar10:100 --out x.npz
   metamers activations --model resnet20 --stage layer2.0 --images photos/ --size 32 --out x.npz
   metamers activations --model resnet2b --stage middle --images cifar10:8 --gradients noise --out g.npz
+  metamers activations --model resnet56 --stage late,logits --run 3f2a --out r.npz
 
 numpy.load reads the file. Gradients are those of a synthesis' first step: of each
 image's own loss, through the model's own resizing and normalisation.`
@@ -43,7 +49,7 @@ func (c *activationsCmd) Run(ctx context.Context, g *globals) error {
 	if c.Batch < 1 {
 		return fmt.Errorf("batch is %d, expected at least 1", c.Batch)
 	}
-	set, err := c.open()
+	set, references, err := c.open()
 	if err != nil {
 		return err
 	}
@@ -55,6 +61,12 @@ func (c *activationsCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
+	var of [][][]float32 // the references
+	if references != nil {
+		if of, _, err = e.Activations(c.Model, c.Stage, references, c.Batch); err != nil {
+			return err
+		}
+	}
 	n, pixels := set.Len(), []int{set.Len(), set.Size, set.Size, 3}
 	labels := make([]int64, n)
 	for i, l := range set.Labels {
@@ -62,7 +74,14 @@ func (c *activationsCmd) Run(ctx context.Context, g *globals) error {
 	}
 	arrays := []weights.Tensor{{Name: "images", Shape: pixels, Float: set.Pixels}, {Name: "labels", Shape: []int{n}, Int: labels}}
 	for i, stage := range c.Stage {
-		arrays = append(arrays, weights.Tensor{Name: stage, Shape: append([]int{n}, shapes[i]...), Float: slices.Concat(acts[i]...)})
+		shape := append([]int{n}, shapes[i]...)
+		arrays = append(arrays, weights.Tensor{Name: stage, Shape: shape, Float: slices.Concat(acts[i]...)})
+		if of != nil {
+			arrays = append(arrays, weights.Tensor{Name: "reference." + stage, Shape: shape, Float: slices.Concat(of[i]...)})
+		}
+	}
+	if references != nil {
+		arrays = append(arrays, weights.Tensor{Name: "references", Shape: pixels, Float: references.Pixels})
 	}
 	if c.Gradients != "" {
 		for i, stage := range c.Stage {
@@ -95,4 +114,36 @@ func (c *activationsCmd) Run(ctx context.Context, g *globals) error {
 		fmt.Printf("%s %v\n", a.Name, a.Shape)
 	}
 	return nil
+}
+
+// open opens the images, or a run's metamers and its references.
+func (c *activationsCmd) open() (set, references *images.Set, err error) {
+	if (c.Images == nil) == (c.OfRun == "") {
+		return nil, nil, fmt.Errorf("expected either --images or --run")
+	}
+	if c.OfRun == "" {
+		set, err = imageFlags{c.Images, c.Size, c.Filter}.open()
+		return set, nil, err
+	}
+	if c.Size != 0 || c.Gradients != "" {
+		return nil, nil, fmt.Errorf("--size and --gradients do not go with --run")
+	}
+	store, err := storeFlag{c.Store}.open()
+	if err != nil {
+		return nil, nil, err
+	}
+	id, err := store.Resolve(c.OfRun)
+	if err != nil {
+		return nil, nil, err
+	}
+	run, err := store.Load(id)
+	if err != nil {
+		return nil, nil, err
+	}
+	if references, err = engine.References(run); err != nil {
+		return nil, nil, err
+	}
+	metamers := *references
+	metamers.Pixels = run.Metamers
+	return &metamers, references, nil
 }

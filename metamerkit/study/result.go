@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/claims"
 	"github.com/ensemble-metamers/metamers/metamerkit/figures"
@@ -166,11 +165,14 @@ func ClaimsTable(list []claims.Claim) *figures.Table {
 		return fmt.Sprintf(format, v)
 	}
 	for _, c := range list {
-		interval := "–"
+		interval, number := "–", value(c.Number, "%+.3f")
+		if c.Unit != "" && number != "–" {
+			number += " " + c.Unit
+		}
 		if !math.IsNaN(c.Low) {
 			interval = fmt.Sprintf("%+.3f to %+.3f", c.Low, c.High)
 		}
-		t.Rows = append(t.Rows, []string{c.Text, c.Verdict, strings.TrimSpace(value(c.Number, "%+.3f") + " " + c.Unit), interval, value(c.P, "%.2g"), c.Test + " (" + c.Basis + ")"})
+		t.Rows = append(t.Rows, []string{c.Text, c.Verdict, number, interval, value(c.P, "%.2g"), c.Test + " (" + c.Basis + ")"})
 	}
 	return t
 }

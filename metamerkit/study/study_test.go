@@ -97,7 +97,7 @@ func TestWrite(t *testing.T) {
 	}
 	for i := range 7 {
 		name := "figure" + string(rune('1'+i))
-		if !strings.Contains(string(page), `id="`+name+`"><img src="data:image/png;base64,iVBOR`) {
+		if !strings.Contains(string(page), `id="`+name+`"><div class="scroll"><img src="data:image/png;base64,iVBOR`) {
 			t.Errorf("the page lacks %s", name)
 		}
 		for _, ending := range []string{".png", ".svg", ".pdf"} {

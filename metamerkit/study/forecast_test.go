@@ -1,0 +1,129 @@
+package study
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/runs"
+)
+
+// A forecast is the sum of what its parts were measured to take: steps, evidence, what
+// is compiled once; what is there costs nothing, and what is not known is said.
+func TestForecast(t *testing.T) {
+	m := newMade() // six images of 16²
+	p := Plan{Sets: [][]string{{"resnet20"}, {"resnet20", "vgg11"}}, Stages: []string{"late"}, Observers: []string{"vgg11"}, Bootstrap: 100, Settings: Settings{Steps: 50, Batch: 4}}.WithDefaults()
+	s := &Speeds{Machine: "test", Of: map[string]Speed{}, Run: 0.5}
+	f := p.Forecast(s, nil, m.refs, func(metamer.Recipe, int) (bool, bool) { return false, false })
+	if len(f.Unknown) != 2 || len(f.Parts) != 2 || f.Gradients != 2*50*6 || f.Evaluations != 2 {
+		t.Errorf("%+v", f)
+	}
+	s.Of[s.key(p, "resnet20", "late", 4, 16)] = Speed{Compile: 7, Step: 0.1, Evidence: 2, Images: 4}
+	s.Of[s.key(p, "vgg11", "late", 4, 16)] = Speed{Compile: 5, Step: 0.3, Evidence: 4, Images: 4}
+	f = p.Forecast(s, nil, m.refs, func(metamer.Recipe, int) (bool, bool) { return false, false })
+	for i, want := range []float64{
+		6*0.5 + 2*50*0.1 + 3 + 7,                 // two batches; evidence of six images
+		6*0.5 + 2*50*(0.1+0.3)/2 + 3 + 6 + 5 + 0, // steps are shared, vgg11 is compiled now
+	} {
+		if got := f.Parts[i].Expected.Seconds(); math.Abs(got-want) > 1e-9 {
+			t.Errorf("part %d: %v s, expected %v", i, got, want)
+		}
+	}
+	// Two runs by one observer that is compiled by then, and the time of resampling.
+	if got := f.Evaluation.Seconds(); f.Unknown != nil || got < 2*6 || got > 2*6+60 {
+		t.Errorf("evaluation %v s, unknown %v", got, f.Unknown)
+	}
+	f = p.Forecast(s, map[string]bool{s.key(p, "resnet20", "late", 4, 16): true}, m.refs, func(r metamer.Recipe, _ int) (bool, bool) { return len(r.Models) == 2, true })
+	if f.Parts[0].Expected != 16*time.Second || f.Parts[1].Expected != 0 || f.Evaluation != 0 || f.Left() != 16*time.Second {
+		t.Errorf("%+v", f)
+	}
+}
+
+// What is not known is measured once, kept, and not measured again.
+func TestCalibrate(t *testing.T) {
+	m := newMade()
+	path := filepath.Join(t.TempDir(), "speeds.json")
+	s, err := OpenSpeeds(path, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := Plan{Sets: m.study.Sets[:2], Observers: []string{"resnet20"}}.WithDefaults()
+	p.Sets = [][]string{{"resnet20"}}
+	var forecast *Forecast
+	o := Options{Images: m.refs, Speeds: s, Forecast: func(f *Forecast) { forecast = f }}
+	if _, err := Do(context.Background(), m, p, o); err != nil {
+		t.Fatal(err)
+	}
+	if m.asked != 3*2+3 || forecast == nil || forecast.Unknown != nil || len(forecast.Parts) != 3 {
+		t.Errorf("%d requests, %+v", m.asked, forecast)
+	}
+	again, err := OpenSpeeds(path, "test")
+	if err != nil || len(again.Of) != 3 {
+		t.Fatalf("%+v %v", again, err)
+	}
+	m.asked, o.Speeds = 0, again
+	if _, err := Do(context.Background(), m, p, o); err != nil || m.asked != 3 {
+		t.Errorf("%d requests: %v", m.asked, err)
+	}
+	if err := os.WriteFile(path, []byte("{"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := OpenSpeeds(path, "test"); err == nil || s == nil || len(s.Of) != 0 || !strings.Contains(err.Error(), path) {
+		t.Errorf("%+v %v", s, err)
+	}
+	m.asked, m.failAt = 0, 2
+	empty, _ := OpenSpeeds("", "test")
+	o.Speeds = empty
+	if _, err := Do(context.Background(), m, p, o); err == nil || !strings.Contains(err.Error(), "measuring resnet20 at early") {
+		t.Error(err)
+	}
+}
+
+// Runs in a store are told by what the plan settles.
+func TestInStore(t *testing.T) {
+	m := newMade()
+	store := &runs.Store{Dir: t.TempDir()}
+	p := plan(m).WithDefaults()
+	r := p.Recipe(m.study.Sets[0], "late")
+	r.Images = metamer.ImageRef{Name: "blobs by another name", Count: m.refs.Len(), Size: m.refs.Size, SHA256: m.refs.SHA256()}
+	r.Batch, r.Backend, r.Versions = min(r.Batch, m.refs.Len()), "xla", map[string]string{"a": "1"}
+	r.Models[0].SHA256, r.Models[0].Layer = "abc", "layer3"
+	text, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(store.Dir, "00000000000000ab")
+	for name, data := range map[string]string{"recipe.json": string(text), "manifest.json": "{}", "rows/a.csv": "", "rows/b.csv": ""} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(data), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	there, err := inStore(store, m.refs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		set       []string
+		stage     string
+		observers int
+		run, rows bool
+	}{{m.study.Sets[0], "late", 2, true, true}, {m.study.Sets[0], "late", 3, true, false}, {m.study.Sets[0], "early", 1, false, false}, {m.study.Sets[1], "late", 1, false, false}} {
+		if run, rows := there(p.Recipe(c.set, c.stage), c.observers); run != c.run || rows != c.rows {
+			t.Errorf("%v: %v %v", c, run, rows)
+		}
+	}
+	p.Settings.Steps = 7
+	if run, _ := there(p.Recipe(m.study.Sets[0], "late"), 1); run {
+		t.Error("a run of other settings is taken for the plan's")
+	}
+}
