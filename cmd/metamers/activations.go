@@ -13,8 +13,8 @@ import (
 )
 
 type activationsCmd struct {
-	Model string   `required:"" help:"Name of the model." predictor:"model"`
-	Stage []string `required:"" help:"Stages or layers, separated by commas." predictor:"stages"`
+	Model     string   `required:"" help:"Name of the model." predictor:"model"`
+	Stage     []string `required:"" help:"Stages or layers, separated by commas." predictor:"stages"`
 	Images    []string `sep:"none" help:"Image set, as of synth." placeholder:"SET" predictor:"images"`
 	Size      int      `help:"Pixels a side (default: 32 for cifar10, 224 for photos and files)."`
 	Filter    string   `help:"Resampling of files: bicubic or bilinear." enum:"bicubic,bilinear" default:"bicubic"`
