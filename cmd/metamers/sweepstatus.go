@@ -209,7 +209,7 @@ func (c *sweepStatusCmd) Run(ctx context.Context, g *globals) error {
 	for _, s := range found {
 		queue, err := s.SlurmQueue(ctx)
 		if err != nil {
-			return err
+			fmt.Fprintln(os.Stderr, "warning: what Slurm knows is not shown:", err)
 		}
 		st, err := s.Status(queue)
 		if err != nil {

@@ -244,10 +244,11 @@ func (p Plan) Resolved(ctx context.Context, e ask.Engine, available bool) (Plan,
 
 // Pinned is the plan with its defaults, full model names and the observers that the
 // models at hand stand for, so that it means the same on every machine. Models that are
-// not here are a *LackingError.
-func (p Plan) Pinned(models []ask.Model) (Plan, error) {
+// not here are a *LackingError, unless the work is done elsewhere, where other weights
+// may be.
+func (p Plan) Pinned(models []ask.Model, elsewhere bool) (Plan, error) {
 	p, lacking, err := p.resolved(models, false)
-	if err == nil && lacking != nil {
+	if err == nil && lacking != nil && !elsewhere {
 		err = &LackingError{p.Name, lacking}
 	}
 	return p, err

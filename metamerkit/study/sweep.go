@@ -12,6 +12,7 @@ import (
 // it changes a result.
 type Sweep struct {
 	Block   int    `yaml:"block,omitempty"`   // images a shard, a multiple of the batch; 0: four batches
+	Images  int    `yaml:"images,omitempty"`  // in the plan's set, where it cannot be opened on the machine that starts the sweep
 	Program string `yaml:"program,omitempty"` // the program on the workers; default: the one that starts the sweep
 
 	Slurm      Slurm      `yaml:"slurm,omitempty"`
@@ -56,9 +57,9 @@ type Kubernetes struct {
 }
 
 func (s Sweep) validate() error {
-	if s.Block < 0 || s.Slurm.CPUs < 0 || s.Slurm.Throttle < 0 || s.Kubernetes.GPUs < 0 || s.Kubernetes.Parallelism < 0 {
-		return fmt.Errorf("block %d, slurm cpus %d, throttle %d, kubernetes gpus %d, parallelism %d: expected no negative numbers",
-			s.Block, s.Slurm.CPUs, s.Slurm.Throttle, s.Kubernetes.GPUs, s.Kubernetes.Parallelism)
+	if s.Block < 0 || s.Images < 0 || s.Slurm.CPUs < 0 || s.Slurm.Throttle < 0 || s.Kubernetes.GPUs < 0 || s.Kubernetes.Parallelism < 0 {
+		return fmt.Errorf("block %d, images %d, slurm cpus %d, throttle %d, kubernetes gpus %d, parallelism %d: expected no negative numbers",
+			s.Block, s.Images, s.Slurm.CPUs, s.Slurm.Throttle, s.Kubernetes.GPUs, s.Kubernetes.Parallelism)
 	}
 	if r := s.Kubernetes.Retries; r != nil && *r < 0 {
 		return fmt.Errorf("kubernetes retries %d: expected no negative number", *r)
@@ -77,4 +78,23 @@ func (s Sweep) validate() error {
 		}
 	}
 	return nil
+}
+
+// Folder is where the volume is mounted in a pod, and where the program starts.
+func (k Kubernetes) Folder() string {
+	if k.Mount == "" {
+		return "/metamers"
+	}
+	return path.Clean(k.Mount)
+}
+
+// Store is where pods keep runs: wanted, if it is a URL, else runs on the volume.
+func (k Kubernetes) Store(wanted string) (string, error) {
+	switch {
+	case strings.Contains(wanted, "://"):
+		return wanted, nil
+	case k.Claim == "":
+		return "", fmt.Errorf("sweep: {kubernetes: {claim: …}} is missing: a PersistentVolumeClaim for runs, weights and data (or --store with the URL of an object store)")
+	}
+	return k.Folder() + "/runs", nil
 }

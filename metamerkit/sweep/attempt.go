@@ -62,6 +62,9 @@ func (s *Sweep) Do(ctx context.Context, shard int, a Attempt) (Record, error) {
 	c := exec.Command(a.Program, args...)
 	c.Env = append(os.Environ(), a.Env...)
 	c.Stdout, c.Stderr = &out, log
+	if st, err := os.Stat(s.Folder); err == nil && st.IsDir() {
+		c.Dir = s.Folder
+	}
 	c.SysProcAttr = own()
 	err = s.wait(ctx, c, a, shard)
 	r.Ended = time.Now()

@@ -4,7 +4,7 @@
 // twice at any time. The folder of a sweep says what became of each:
 //
 //	plan.yaml      the plan, pinned: what every shard reads
-//	sweep.json     shards, store, backend
+//	sweep.json     store, backend, images and block, which with the plan give the shards
 //	records/N.json what became of shard N (Record)
 //	logs/N.log     what its command said
 //	jobs.json      what was handed to Slurm
@@ -37,9 +37,10 @@ type Sweep struct {
 	Name    string     `json:"name"`
 	Store   string     `json:"store"` // folder of runs, as the workers see it
 	Backend string     `json:"backend"`
+	Folder  string     `json:"folder"` // where commands start: images and weights may have relative names
 	Images  int        `json:"images"`
 	Block   int        `json:"block"`
-	Shards  []Shard    `json:"shards"`
+	Shards  []Shard    `json:"-"`
 	Started time.Time  `json:"started"` // the last time
 }
 
@@ -48,6 +49,7 @@ type Options struct {
 	Home    string // folder of the sweeps' folders
 	Store   string
 	Backend string
+	Folder  string
 	Images  int // in the plan's set
 	Block   int // images a shard; 0: the plan's, else four batches
 }
@@ -58,7 +60,7 @@ func New(p study.Plan, o Options) (*Sweep, error) {
 	if o.Block == 0 {
 		o.Block = p.Sweep.Block
 	}
-	s := &Sweep{Plan: p, Name: p.Name, Store: o.Store, Backend: o.Backend, Images: o.Images}
+	s := &Sweep{Plan: p, Name: p.Name, Store: o.Store, Backend: o.Backend, Folder: o.Folder, Images: o.Images}
 	var err error
 	if s.Shards, s.Block, err = Split(p, o.Images, o.Block); err != nil {
 		return nil, err
@@ -122,10 +124,8 @@ func Open(dir string) (*Sweep, error) {
 	if s.Plan, err = study.Load(s.path("plan.yaml")); err != nil {
 		return nil, err
 	}
-	for i, sh := range s.Shards {
-		if sh.Index != i {
-			return nil, fmt.Errorf("sweep: %s: shard %d has the index %d", s.path("sweep.json"), i, sh.Index)
-		}
+	if s.Shards, _, err = Split(s.Plan, s.Images, s.Block); err != nil {
+		return nil, fmt.Errorf("%s: %w", s.path("sweep.json"), err)
 	}
 	return s, nil
 }
@@ -173,11 +173,19 @@ func put(path string, data []byte) error {
 }
 
 func putJSON(path string, v any) error {
+	text, err := jsonText(v)
+	if err != nil {
+		return err
+	}
+	return put(path, []byte(text))
+}
+
+func jsonText(v any) (string, error) {
 	data, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
-		return fmt.Errorf("sweep: %w", err)
+		return "", fmt.Errorf("sweep: %w", err)
 	}
-	return put(path, append(data, '\n'))
+	return string(data) + "\n", nil
 }
 
 // PlanPath is the pinned plan's file.
