@@ -15,7 +15,7 @@ GO_SOURCES := $(shell find cmd metamerkit models testdata/photos -name '*.go' -o
 
 # Targets run one after the other whatever -j says: each uses all cores itself.
 .NOTPARALLEL:
-.PHONY: help setup setup-cuda build reproduce lab test check test-xla test-go race fuzz test-kernel test-lab test-notebooks notebooks clean
+.PHONY: help setup setup-cuda build reproduce lab test check test-xla test-go race fuzz test-kernel test-lab test-notebooks test-slurm test-manifests notebooks clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -63,6 +63,12 @@ test-kernel: ## the kernel in Jupyter: jupyter_kernel_test, orphans, load (METAM
 
 test-lab: ## JupyterLab in a headless Chromium; skipped without one
 	scripts/test-lab.sh
+
+test-slurm: ## metamers sweep on a real Slurm, with faults; skipped without slurm-wlm, munge and root
+	scripts/test-slurm.sh
+
+test-manifests: ## the manifests for Kubernetes against its published schema
+	scripts/test-manifests.sh
 
 test-notebooks: ## every notebook, headless, from a clean state
 	scripts/notebooks.sh

@@ -76,7 +76,8 @@ func New(p study.Plan, o Options) (*Sweep, error) {
 	return s, nil
 }
 
-// fileName leaves of a name what every file system and Kubernetes take.
+// fileName leaves of a name what every file system and Kubernetes take (a pod of a Job
+// has at most 63 characters, the shard's index included).
 func fileName(name string) string {
 	out := strings.Map(func(r rune) rune {
 		switch {
@@ -90,7 +91,7 @@ func fileName(name string) string {
 	if out = strings.Trim(out, "-"); out == "" {
 		out = "study"
 	}
-	return strings.TrimRight(out[:min(len(out), 40)], "-")
+	return strings.TrimRight(out[:min(len(out), 24)], "-")
 }
 
 // Write makes the sweep's folder, or brings it up to date.

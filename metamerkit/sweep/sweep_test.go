@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -397,5 +398,69 @@ func TestExpect(t *testing.T) {
 	}
 	if text, err := json.Marshal(c); err != nil || !strings.Contains(string(text), "Bytes") {
 		t.Error(err)
+	}
+}
+
+// Arrays hold each wanted shard once, with task numbers below the site's limit, and an
+// evaluation waits for all of its blocks that are not done.
+func TestArrays(t *testing.T) {
+	s := tiny(t)
+	whole, _, err := Split(s.Plan, 5, 5) // four runs, four evaluations
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, shards := range [][]Shard{s.Shards, whole} {
+		for _, max := range []int{1, 2, 3, 1000} {
+			for seed := range uint64(200) {
+				draw := rand.New(rand.NewPCG(seed, uint64(max)))
+				wanted, queued := map[int]bool{}, map[int]string{}
+				for i, sh := range shards {
+					switch draw.IntN(3) {
+					case 0:
+						wanted[i] = true
+					case 1:
+						queued[i] = fmt.Sprintf("7_%d", i)
+						if sh.Phase == Evaluations {
+							delete(queued, i)
+						}
+					}
+				}
+				list := arrays(shards, wanted, queued, max)
+				var jobs []Job
+				at := map[int]int{} // shard → array
+				for k, a := range list {
+					jobs = append(jobs, Job{ID: fmt.Sprint(100 + k)})
+					for _, task := range a.tasks {
+						if _, twice := at[a.offset+task]; twice || task >= max || task < 0 || !wanted[a.offset+task] {
+							t.Fatalf("task %d of %+v, at most %d, wanted %v", task, a, max, wanted)
+						}
+						at[a.offset+task] = k
+					}
+				}
+				if len(at) != len(wanted) {
+					t.Fatalf("%d of %d shards in arrays", len(at), len(wanted))
+				}
+				for i, k := range at {
+					dep := list[k].dependency(jobs[:k])
+					for n := shards[i].Needs[0]; n < shards[i].Needs[1]; n++ {
+						need := queued[n]
+						if wanted[n] {
+							need = jobs[at[n]].ID
+						}
+						if need != "" && !slices.Contains(strings.Split(dep, ":"), need) {
+							t.Fatalf("%s depends on %q, which lacks %s", shards[i], dep, need)
+						}
+					}
+					if shards[i].Phase == Runs && dep != "" {
+						t.Fatalf("%s depends on %q", shards[i], dep)
+					}
+				}
+			}
+		}
+	}
+	for want, tasks := range map[string][]int{"0-2,5%2": {5, 1, 0, 2}, "3%2": {3}, "0,2-3%2": {0, 2, 3}} {
+		if got := (array{tasks: tasks}).spec(2); got != want {
+			t.Errorf("%v: %s, expected %s", tasks, got, want)
+		}
 	}
 }
