@@ -41,7 +41,7 @@ type cli struct {
 	Classify    classifyCmd    `cmd:"" help:"Say what models see in images, with probabilities."`
 	Train       trainCmd       `cmd:"" help:"Train a model, standard or adversarially robust."`
 	Attack      attackCmd      `cmd:"" help:"Accuracy of models clean and under adversarial attacks."`
-	Runs        runsCmd        `cmd:"" help:"List, show, verify or remove runs."`
+	Runs        runsCmd        `cmd:"" help:"List, show, verify, export or remove runs."`
 	Activations activationsCmd `cmd:"" help:"Write a model's activations of images to an .npz file."`
 	Engine      engineCmd      `cmd:"" help:"The engine that notebooks share: serve, status, stop."`
 	Measure     measureCmd     `cmd:"" help:"Measure images: noise, sharpness, quality (BRISQUE, NIQE, PIQE), distance to a reference."`

@@ -14,6 +14,8 @@ type runsCmd struct {
 	Show   runsShowCmd   `cmd:"" help:"Show a run (a prefix of its ID is enough)."`
 	Verify runsVerifyCmd `cmd:"" help:"Read every byte of the runs and say which are what was written."`
 	GC     runsGCCmd     `cmd:"" name:"gc" help:"Remove what killed processes left: temporary and half-written files, locks that nobody holds."`
+	Export runsExportCmd `cmd:"" help:"Write runs as an archive for publication (RO-Crate)."`
+	Import runsImportCmd `cmd:"" help:"Take up the runs of such an archive."`
 	Rm     runsRmCmd     `cmd:"" help:"Remove runs."`
 }
 

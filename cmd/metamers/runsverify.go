@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -13,7 +14,8 @@ import (
 )
 
 type runsVerifyCmd struct {
-	ID []string `arg:"" optional:"" help:"Runs (default: all)." predictor:"run"`
+	ID      []string `arg:"" optional:"" help:"Runs (default: all)." predictor:"run"`
+	Archive string   `help:"Verify an archive that runs export wrote, in place of the store." type:"existingfile" placeholder:"FILE.zip"`
 	storeFlag
 }
 
@@ -25,11 +27,7 @@ exit status is 0 only when every run is whole.`
 }
 
 func (c *runsVerifyCmd) Run(ctx context.Context, g *globals) error {
-	s, err := c.open()
-	if err != nil {
-		return err
-	}
-	ids, err := chosen(s, c.ID)
+	ids, where, verify, err := c.subject()
 	if err != nil {
 		return err
 	}
@@ -41,7 +39,7 @@ func (c *runsVerifyCmd) Run(ctx context.Context, g *globals) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		check := s.Verify(ctx, id)
+		check := verify(ctx, id)
 		checks = append(checks, check)
 		count[check.State]++
 		files, bytes = files+check.Files, bytes+check.Bytes
@@ -61,13 +59,36 @@ func (c *runsVerifyCmd) Run(ctx context.Context, g *globals) error {
 			return err
 		}
 	} else {
-		fmt.Printf("%d of %d runs are whole; %d files, %s read in %s\n", count[runs.Whole], len(ids), files, humanSize(bytes), s.Where())
+		fmt.Printf("%d of %d runs are whole; %d files, %s read in %s\n", count[runs.Whole], len(ids), files, humanSize(bytes), where)
 	}
 	if bad := len(ids) - count[runs.Whole]; bad > 0 {
 		return fmt.Errorf("%d of %d runs are not known to be whole: %d damaged (the next synth of the same recipe sets them aside and makes them again), %d without a manifest, %d unreadable",
 			bad, len(ids), count[runs.Damaged], count[runs.NoManifest], count[runs.Unreadable])
 	}
 	return nil
+}
+
+// subject is what is verified.
+func (c *runsVerifyCmd) subject() (ids []string, where string, verify func(context.Context, string) runs.Check, err error) {
+	if c.Archive == "" {
+		s, err := c.open()
+		if err != nil {
+			return nil, "", nil, err
+		}
+		ids, err = chosen(s, c.ID)
+		return ids, s.Where(), s.Verify, err
+	}
+	if c.ID != nil {
+		return nil, "", nil, fmt.Errorf("--archive verifies the whole archive: leave the runs out")
+	}
+	a, err := runs.OpenArchive(c.Archive) // open until the program ends
+	if err != nil {
+		return nil, "", nil, err
+	}
+	if problems := a.Outside(); problems != nil {
+		return nil, "", nil, fmt.Errorf("the archive %s is damaged:\n- %s", c.Archive, strings.Join(problems, "\n- "))
+	}
+	return a.IDs(), a.Path, func(_ context.Context, id string) runs.Check { return a.Verify(id) }, nil
 }
 
 // chosen resolves prefixes of IDs, all runs if there are none.

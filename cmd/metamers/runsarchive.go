@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/runs"
+)
+
+type runsExportCmd struct {
+	ID []string `arg:"" optional:"" help:"Runs (default: all)." predictor:"run"`
+	storeOnly
+	To          string   `required:"" help:"The archive to write." type:"path" placeholder:"FILE.zip"`
+	Name        string   `help:"Of the archive as a publication."`
+	Description string   `help:"Of what it is; default: the model sets and stages."`
+	License     string   `help:"Its licence: a URL or a name." placeholder:"URL"`
+	Author      []string `help:"Who made it; repeat the flag." sep:"none" placeholder:"NAME"`
+}
+
+func (c *runsExportCmd) Help() string {
+	return `The archive is an RO-Crate 1.1 (researchobject.org): recipes, metamers, evidence,
+traces, previews, kept rows, the software's versions, and the SHA-256 of every file.
+The reference images are named by their SHA-256 and are not in it. Another machine
+checks it with "metamers runs verify --archive FILE.zip" and takes it up with
+"metamers runs import FILE.zip"; there "metamers eval" measures it again.`
+}
+
+func (c *runsExportCmd) Run(ctx context.Context, g *globals) error {
+	s, err := openStore(c.Store)
+	if err != nil {
+		return err
+	}
+	ids, err := chosen(s, c.ID)
+	if err != nil {
+		return err
+	}
+	if err := s.Export(ctx, c.To, ids, runs.Crate{Name: c.Name, Description: c.Description, License: c.License, Authors: c.Author}); err != nil {
+		return err
+	}
+	info, err := os.Stat(c.To)
+	if err != nil {
+		return err
+	}
+	if g.JSON {
+		return json.NewEncoder(os.Stdout).Encode(struct {
+			File  string
+			Runs  []string
+			Bytes int64
+		}{c.To, ids, info.Size()})
+	}
+	fmt.Printf("%d runs, %s: %s\n", len(ids), humanSize(info.Size()), c.To)
+	return nil
+}
+
+type runsImportCmd struct {
+	Archive string `arg:"" help:"What metamers runs export wrote." type:"existingfile" placeholder:"FILE.zip"`
+	storeOnly
+}
+
+func (c *runsImportCmd) Run(ctx context.Context, g *globals) error {
+	s, err := openStore(c.Store)
+	if err != nil {
+		return err
+	}
+	a, err := runs.OpenArchive(c.Archive)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	type row struct {
+		ID  string
+		New bool
+	}
+	rows := []row{}
+	for _, id := range a.IDs() {
+		isNew, err := s.Import(ctx, a, id)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, row{id, isNew})
+		if !g.JSON {
+			fmt.Println(id, map[bool]string{true: "imported", false: "was there already"}[isNew])
+		}
+	}
+	if g.JSON {
+		return json.NewEncoder(os.Stdout).Encode(rows)
+	}
+	return nil
+}
