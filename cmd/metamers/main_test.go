@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,13 @@ import (
 const asMain = "METAMERS_TEST_AS_MAIN"
 
 func TestMain(m *testing.M) {
+	if store := os.Getenv("METAMERS_TEST_AS_CLIENT"); store != "" { // see fault_test.go
+		if err := client(store); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	if os.Getenv(asMain) != "" {
 		main()
 		os.Exit(0)

@@ -1,6 +1,7 @@
 package depot
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,8 +18,8 @@ var carried fs.FS
 // program calls it before it locates anything.
 func Carry(f fs.FS) { carried = f }
 
-// unpack writes a carried file into the cache folder, once, and returns its path; ""
-// if it is not carried. The name holds the sum, so that another version of the
+// unpack writes a carried file into the cache folder, once (and again where it was
+// damaged), and returns its path; "" if it is not carried. The name holds the sum, so that another version of the
 // program has its own.
 func unpack(w card.Weights) (string, error) {
 	if carried == nil || len(w.SHA256) < 8 {
@@ -32,7 +33,7 @@ func unpack(w card.Weights) (string, error) {
 		return "", fmt.Errorf("the weights %s in the program: %w", w.File, err)
 	}
 	path := filepath.Join(place.Cache(), "carried", w.SHA256[:8], w.File)
-	if st, err := os.Stat(path); err == nil && st.Size() == int64(len(data)) {
+	if have, err := os.ReadFile(path); err == nil && bytes.Equal(have, data) {
 		return path, nil
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {

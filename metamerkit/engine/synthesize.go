@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/ask"
@@ -64,7 +63,7 @@ func (e *Engine) recipe(q Request, models []metamer.ModelRef) (metamer.Recipe, e
 
 // stored returns the run that the store holds for a request, nil if there is none. No
 // model is opened for it.
-func (e *Engine) stored(q Request) (*metamer.Run, error) {
+func (e *Engine) stored(ctx context.Context, q Request) (*metamer.Run, error) {
 	r := q.Recipe.WithDefaults()
 	var refs []metamer.ModelRef
 	for _, m := range r.Models {
@@ -78,15 +77,11 @@ func (e *Engine) stored(q Request) (*metamer.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	run, err := q.Store.Load(r.ID())
-	if errors.Is(err, fs.ErrNotExist) {
+	run, err := q.Store.There(ctx, r.ID())
+	if runs.Missing(err) { // also a damaged one: Begin sets it aside
 		return nil, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	run.Cached = true
-	return run, nil
+	return run, err
 }
 
 // Synthesize carries a recipe out and returns its run, at once if the store holds
@@ -100,7 +95,7 @@ func (e *Engine) Synthesize(ctx context.Context, q Request) (run *metamer.Run, e
 
 func (e *Engine) synthesize(ctx context.Context, q Request) (run *metamer.Run, err error) {
 	if q.Store != nil {
-		if run, err = e.stored(q); err != nil || run != nil {
+		if run, err = e.stored(ctx, q); err != nil || run != nil {
 			return run, err
 		}
 	}

@@ -21,27 +21,43 @@ import (
 // Archive is a file that Export wrote, or one like it.
 type Archive struct {
 	Path string
-	z    *zip.ReadCloser
+	z    *zip.Reader
+	file io.Closer
 	ids  []string
 	sums map[string]string // of the files, as ro-crate-metadata.json has them
 }
 
 // OpenArchive opens an archive. What it holds is not yet known to be whole.
 func OpenArchive(path string) (*Archive, error) {
-	z, err := zip.OpenReader(path)
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("runs: %w", err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("runs: %w", err)
+	}
+	a, err := newArchive(path, f, info.Size())
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	a.file = f
+	return a, nil
+}
+
+func newArchive(path string, r io.ReaderAt, size int64) (*Archive, error) {
+	z, err := zip.NewReader(r, size)
 	if err != nil {
 		return nil, fmt.Errorf("runs: %w", archiveError(path, err))
 	}
 	a := &Archive{Path: path, z: z}
-	if err := a.index(); err != nil {
-		z.Close()
-		return nil, err
-	}
-	return a, nil
+	return a, a.index()
 }
 
 // Close closes the file.
-func (a *Archive) Close() error { return a.z.Close() }
+func (a *Archive) Close() error { return a.file.Close() }
 
 // IDs lists the runs, in the archive's order.
 func (a *Archive) IDs() []string { return slices.Clone(a.ids) }
@@ -126,7 +142,7 @@ func (a *Archive) Outside() (problems []string) {
 // unpack unpacks a run into dir and judges it.
 func (a *Archive) unpack(id, dir string) Check {
 	c := Check{ID: id, Dir: dir, State: Whole}
-	if err := unpack(&a.z.Reader, runsPrefix+id+"/", dir); err != nil {
+	if err := unpack(a.z, runsPrefix+id+"/", dir); err != nil {
 		return c.with(err)
 	}
 	c = verifyFolder(c)

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -44,7 +45,7 @@ func (s *Store) LoadContext(ctx context.Context, id string) (*metamer.Run, error
 	if err == nil {
 		err = verify(dir)
 	}
-	if s.URL != "" && err != nil && missing(err) {
+	if s.URL != "" && err != nil && Missing(err) {
 		err = s.fetch(ctx, id)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
@@ -197,7 +198,13 @@ func readTrace(path string, r metamer.Recipe) (t metamer.Trace, err error) {
 		return t, fmt.Errorf("runs: %w", err)
 	}
 	defer f.Close()
-	rows, err := csv.NewReader(f).ReadAll()
+	return parseTrace(path, f, r)
+}
+
+func parseTrace(path string, from io.Reader, r metamer.Recipe) (t metamer.Trace, err error) {
+	c := csv.NewReader(from)
+	c.FieldsPerRecord = 4
+	rows, err := c.ReadAll()
 	if err != nil {
 		return t, &CorruptError{Dir: path, Problem: err.Error()}
 	}

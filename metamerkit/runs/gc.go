@@ -183,7 +183,7 @@ func rowGarbage(run string, older time.Duration) (found []Garbage, err error) {
 				found = append(found, thrash(path, "temporary, its maker is gone"))
 			}
 		case rowsForm.MatchString(e.Name()):
-			if _, err := readRows(path); missing(err) {
+			if _, err := readRows(path); Missing(err) {
 				found = append(found, thrash(path, "damaged rows"))
 			}
 		}

@@ -36,7 +36,7 @@ type Work struct {
 // files are not what was written is set aside under another name and made again.
 func (s *Store) Begin(ctx context.Context, r metamer.Recipe) (*Work, *metamer.Run, error) {
 	w := &Work{ID: r.ID(), store: s}
-	if run, err := s.there(ctx, w.ID); err == nil || !missing(err) {
+	if run, err := s.There(ctx, w.ID); err == nil || !Missing(err) {
 		return nil, run, err // at once, also in a folder that is read-only
 	}
 	if err := s.writable(); err != nil {
@@ -45,7 +45,7 @@ func (s *Store) Begin(ctx context.Context, r metamer.Recipe) (*Work, *metamer.Ru
 	if err := w.take(ctx); err != nil {
 		return nil, nil, err
 	}
-	run, err := s.there(ctx, w.ID)
+	run, err := s.There(ctx, w.ID)
 	var bad *CorruptError
 	for range 3 { // another process may do the same
 		if !errors.As(err, &bad) {
@@ -58,7 +58,7 @@ func (s *Store) Begin(ctx context.Context, r metamer.Recipe) (*Work, *metamer.Ru
 		if aside != "" {
 			w.Notes = append(w.Notes, fmt.Sprintf("%v; it was set aside as %s and is made again", bad, aside))
 		}
-		run, err = s.there(ctx, w.ID)
+		run, err = s.There(ctx, w.ID)
 	}
 	if err == nil {
 		w.done = true
@@ -73,8 +73,8 @@ func (s *Store) Begin(ctx context.Context, r metamer.Recipe) (*Work, *metamer.Ru
 	return nil, nil, errors.Join(err, w.Close())
 }
 
-// there returns a finished run as one that was there already.
-func (s *Store) there(ctx context.Context, id string) (*metamer.Run, error) {
+// There returns a finished run as one that was there already.
+func (s *Store) There(ctx context.Context, id string) (*metamer.Run, error) {
 	run, err := s.LoadContext(ctx, id)
 	if err != nil {
 		return nil, err
@@ -83,8 +83,9 @@ func (s *Store) there(ctx context.Context, id string) (*metamer.Run, error) {
 	return run, s.published(ctx, id)
 }
 
-// missing reports whether a run has to be made: it is not there, or damaged.
-func missing(err error) bool {
+// Missing reports whether an error of Load, There or LoadRows means that something has
+// to be made: it is not there, or damaged.
+func Missing(err error) bool {
 	var bad *CorruptError
 	return errors.Is(err, fs.ErrNotExist) || errors.As(err, &bad)
 }

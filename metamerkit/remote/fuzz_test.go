@@ -1,0 +1,75 @@
+package remote
+
+import (
+	"bytes"
+	"encoding/gob"
+	"testing"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+func encoded(f *testing.F, values ...any) []byte {
+	f.Helper()
+	var b bytes.Buffer
+	e := gob.NewEncoder(&b)
+	for _, v := range values {
+		if err := e.Encode(v); err != nil {
+			f.Fatal(err)
+		}
+	}
+	return b.Bytes()
+}
+
+// FuzzRequest decodes what a server is sent.
+func FuzzRequest(f *testing.F) {
+	set := &images.Set{Name: "x", Size: 1, Names: []string{"a"}, Labels: []int{1}, Pixels: []float32{0, 0.5, 1}}
+	f.Add(encoded(f, packSynthesis(ask.Synthesis{Recipe: metamer.Recipe{Stage: "late", Steps: 3}.WithDefaults(), Images: set})))
+	f.Add(encoded(f, packEvaluation(ask.Evaluation{Images: set, Runs: []*metamer.Run{{ID: "r", Metamers: []float32{1}}}})))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var s synthesis
+		if gob.NewDecoder(bytes.NewReader(data)).Decode(&s) == nil {
+			s.Store = "" // opening one makes its folder
+			if q, err := s.ask(); err == nil && q.Images != nil && len(q.Images.Pixels) != q.Images.Len()*q.Images.Size*q.Images.Size*3 {
+				t.Errorf("images of %d² with %d values", q.Images.Size, len(q.Images.Pixels))
+			}
+		}
+		var e evaluation
+		if gob.NewDecoder(bytes.NewReader(data)).Decode(&e) == nil {
+			if q, err := e.ask(); err == nil {
+				for _, r := range q.Runs {
+					if r == nil {
+						t.Error("an empty run")
+					}
+				}
+			}
+		}
+	})
+}
+
+// FuzzEvents decodes what a client is sent.
+func FuzzEvents(f *testing.F) {
+	run := &metamer.Run{ID: "r", Metamers: []float32{1}, Recipe: metamer.Recipe{Stage: "late"}.WithDefaults()}
+	f.Add(encoded(f, event{Alive: true}, event{Warning: "w"}, event{Progress: &progress{Progress: metamer.Progress{Phase: "x"}, Preview: floats{1}}}, event{Run: packRun(run)}))
+	f.Add(encoded(f, event{Failed: &failure{Text: "x", Unknown: &metamer.UnknownError{}}}, event{Rows: &rows{Rows: metamer.Rows{{Run: "a"}}}}, event{Models: &modelList{}}))
+	f.Add(encoded(f, Status{Protocol: Protocol, Models: []string{"a"}}))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		d := gob.NewDecoder(bytes.NewReader(data))
+		for range 100 {
+			var e event
+			if d.Decode(&e) != nil {
+				break
+			}
+			if e.Run != nil {
+				e.Run.run()
+			}
+			if e.Failed != nil {
+				_ = e.Failed.Error()
+				_ = e.Failed.Unwrap()
+			}
+		}
+		var st Status
+		_ = gob.NewDecoder(bytes.NewReader(data)).Decode(&st)
+	})
+}
