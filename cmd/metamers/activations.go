@@ -13,13 +13,13 @@ import (
 )
 
 type activationsCmd struct {
-	Model     string   `required:"" help:"Name of the model." predictor:"model"`
-	Stage     []string `required:"" help:"Stages or layers, separated by commas." predictor:"stages"`
-	Images    []string `sep:"none" help:"Image set, as of synth." placeholder:"SET" predictor:"images"`
-	Size      int      `help:"Pixels a side (default: 32 for cifar10, 224 for photos and files)."`
-	Filter    string   `help:"Resampling of files: bicubic or bilinear." enum:"bicubic,bilinear" default:"bicubic"`
-	OfRun     string   `name:"run" help:"In place of --images: the metamers of a run, and beside them its references (references, and reference.STAGE)." placeholder:"ID" predictor:"run"`
-	Store     string   `help:"Folder of the runs (default: runs in the cache folder)." type:"path" placeholder:"DIR"`
+	Model  string   `required:"" help:"Name of the model." predictor:"model"`
+	Stage  []string `required:"" help:"Stages or layers, separated by commas." predictor:"stages"`
+	Images []string `sep:"none" help:"Image set, as of synth." placeholder:"SET" predictor:"images"`
+	Size   int      `help:"Pixels a side (default: 32 for cifar10, 224 for photos and files)."`
+	Filter string   `help:"Resampling of files: bicubic or bilinear." enum:"bicubic,bilinear" default:"bicubic"`
+	OfRun  string   `name:"run" help:"In place of --images: the metamers of a run, and beside them its references (references, and reference.STAGE)." placeholder:"ID" predictor:"run"`
+	storeOnly
 	Out       string   `required:"" help:"The .npz file to write: images, labels, and an array a stage, [N,…]." type:"path" placeholder:"FILE.npz" predictor:"file"`
 	Batch     int      `default:"16" help:"Images at a time."`
 	Gradients string   `help:"Also write start, and for each stage loss.STAGE [N], the inversion loss of the start against the images, and gradient.STAGE [N,S,S,3], its slope by the start's pixels. START is noise, uniform, reference, or an image file." placeholder:"START" predictor:"start"`
@@ -128,7 +128,7 @@ func (c *activationsCmd) open() (set, references *images.Set, err error) {
 	if c.Size != 0 || c.Gradients != "" {
 		return nil, nil, fmt.Errorf("--size and --gradients do not go with --run")
 	}
-	store, err := storeFlag{c.Store}.open()
+	store, err := c.locate()
 	if err != nil {
 		return nil, nil, err
 	}

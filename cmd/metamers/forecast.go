@@ -102,7 +102,10 @@ func (c *reproduceCmd) list(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	store := &runs.Store{Dir: place.Runs()}
+	store, err := c.locate()
+	if err != nil {
+		return err
+	}
 	type entry struct {
 		Name, About     string
 		Sets, Runs      int
