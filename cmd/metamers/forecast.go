@@ -31,6 +31,9 @@ func forecastLine(f *study.Forecast) string {
 			left++
 		}
 	}
+	if left == 0 && f.Evaluations == 0 {
+		return fmt.Sprintf("all %d runs and their rows are there", len(f.Parts))
+	}
 	what := fmt.Sprintf("%d of %d runs and %d evaluations, %.1g gradient evaluations of one image, %s on disk", left, len(f.Parts), f.Evaluations, float64(f.Gradients), size(f.Bytes()))
 	if f.Unknown != nil {
 		return fmt.Sprintf("%s; how long it takes is not known: %d models at stages were never measured here", what, len(f.Unknown))
