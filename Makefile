@@ -10,7 +10,7 @@ STEPS ?= 1000
 # do not know it build without.
 SIMD := $(shell [ "$$(go env GOARCH)" != amd64 ] || ! GOEXPERIMENT=simd go version >/dev/null 2>&1 || echo simd)
 # Packages with goroutines or locks.
-RACE_PKGS ?= ./metamerkit/remote ./metamerkit/stage ./metamerkit/runs ./metamerkit/weights ./metamerkit/evaluate ./metamerkit/fetch ./metamerkit/display/... ./kernel/...
+RACE_PKGS ?= ./metamerkit/remote ./metamerkit/sweep ./metamerkit/stage ./metamerkit/runs ./metamerkit/weights ./metamerkit/evaluate ./metamerkit/fetch ./metamerkit/display/... ./kernel/...
 GO_SOURCES := $(shell find cmd metamerkit models testdata/photos -name '*.go' -o -name '*.json' -o -name 'labels.tsv') go.mod go.sum
 
 # Targets run one after the other whatever -j says: each uses all cores itself.
@@ -38,7 +38,7 @@ reproduce: setup build ## a whole study: metamers, seven figures, five tables, c
 lab: ## JupyterLab with the kernel "Go (metamers)"; sets up what is missing
 	@go run ./kernel lab
 
-test: setup check test-xla test-go race fuzz test-kernel test-lab test-notebooks ## everything that CI runs
+test: setup check test-xla test-go race fuzz test-kernel test-lab test-notebooks test-slurm ## everything that CI runs
 
 check: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l cmd kernel metamerkit models)" || { gofmt -d cmd kernel metamerkit models; exit 1; }

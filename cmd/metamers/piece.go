@@ -61,7 +61,7 @@ func (c *reproduceCmd) piece(ctx context.Context, g *globals, e *engine.Engine, 
 		return err
 	}
 	o := study.Options{
-		Store: store, Images: set, Blocks: c.Blocks, Unjudged: set.Of > 0, Progress: bar.show,
+		Store: store, Images: set, Blocks: c.Blocks, CheckpointEvery: c.Checkpoint, Unjudged: set.Of > 0, Progress: bar.show,
 		Warn: func(s string) { bar.clear(); fmt.Fprintln(os.Stderr, "warning:", s) },
 	}
 	if set.Of == 0 {

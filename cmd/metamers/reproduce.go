@@ -31,7 +31,8 @@ type reproduceCmd struct {
 	Steps     int    `help:"Optimisation steps in place of the plan's."`
 	Seed      uint64 `help:"Seed in place of the plan's."`
 	storeFlag
-	Results string `help:"Folder of figures, tables, rows and index.html." default:"out" type:"path"`
+	Checkpoint time.Duration `help:"Save what was done this often; a run that is killed loses no more." default:"30s"`
+	Results    string        `help:"Folder of figures, tables, rows and index.html." default:"out" type:"path"`
 
 	Set    []string `group:"One piece of the plan" help:"Only this model set of the plan, at --stage: its run and its rows, no figures." placeholder:"MODEL,…" predictor:"models"`
 	Stage  string   `group:"One piece of the plan" help:"Only this stage." predictor:"stage"`
@@ -116,7 +117,7 @@ func (c *reproduceCmd) Run(ctx context.Context, g *globals) error {
 		return c.piece(ctx, g, e, p, set, store, bar)
 	}
 	r, err := study.Do(ctx, e, p, study.Options{
-		Store: store, Images: set, Blocks: c.Blocks, Extra: extras(set), Progress: bar.show, Available: c.Available, Speeds: speeds,
+		Store: store, Images: set, Blocks: c.Blocks, CheckpointEvery: c.Checkpoint, Extra: extras(set), Progress: bar.show, Available: c.Available, Speeds: speeds,
 		Forecast: func(f *study.Forecast) {
 			bar.clear()
 			fmt.Fprintln(os.Stderr, forecastLine(f))

@@ -33,6 +33,9 @@ type Options struct {
 	Store  *runs.Store // where runs are kept; nil: nowhere
 	Images *images.Set // in place of the plan's
 	Blocks int         // see ask.Synthesis
+	// CheckpointEvery is how often what was done of a run is saved; 0: as ask.Synthesis
+	// has it.
+	CheckpointEvery time.Duration
 	// Unjudged leaves the evaluation out: the result has no rows.
 	Unjudged bool
 	// Speeds, if set, are what is known of this machine: what is not is measured before
@@ -225,7 +228,7 @@ func (d *doing) synthesize(ctx context.Context, part int, set []string, stage st
 	d.clock.begin(part)
 	var w watch
 	run, err := d.e.Synthesize(ctx, ask.Synthesis{
-		Recipe: d.r.Plan.Recipe(set, stage), Images: d.r.Images, Store: d.o.Store, Blocks: d.o.Blocks, PreviewEvery: d.o.PreviewEvery, Warn: d.o.Warn, Extra: d.o.Extra,
+		Recipe: d.r.Plan.Recipe(set, stage), Images: d.r.Images, Store: d.o.Store, Blocks: d.o.Blocks, CheckpointEvery: d.o.CheckpointEvery, PreviewEvery: d.o.PreviewEvery, Warn: d.o.Warn, Extra: d.o.Extra,
 		Progress: func(p metamer.Progress) {
 			w.see(p)
 			if p.Phase == "synthesis" && p.Images > 0 && p.Steps > 0 {

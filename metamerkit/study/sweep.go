@@ -6,14 +6,19 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Sweep says how a plan is split into shards, and where they are carried out. None of
 // it changes a result.
 type Sweep struct {
-	Block   int    `yaml:"block,omitempty"`   // images a shard, a multiple of the batch; 0: four batches
-	Images  int    `yaml:"images,omitempty"`  // in the plan's set, where it cannot be opened on the machine that starts the sweep
-	Program string `yaml:"program,omitempty"` // the program on the workers; default: the one that starts the sweep
+	Block  int `yaml:"block,omitempty"`  // images a shard, a multiple of the batch; 0: four batches
+	Images int `yaml:"images,omitempty"` // in the plan's set, where it cannot be opened on the machine that starts the sweep
+	// Checkpoint is how often a shard saves what it did, such as 10m; default 30s. A
+	// checkpoint holds all finished images of its block: many workers with large blocks
+	// keep a network's disks busy.
+	Checkpoint string `yaml:"checkpoint,omitempty"`
+	Program    string `yaml:"program,omitempty"` // the program on the workers; default: the one that starts the sweep
 
 	Slurm      Slurm      `yaml:"slurm,omitempty"`
 	Kubernetes Kubernetes `yaml:"kubernetes,omitempty"`
@@ -63,6 +68,11 @@ func (s Sweep) validate() error {
 	}
 	if r := s.Kubernetes.Retries; r != nil && *r < 0 {
 		return fmt.Errorf("kubernetes retries %d: expected no negative number", *r)
+	}
+	if s.Checkpoint != "" {
+		if d, err := time.ParseDuration(s.Checkpoint); err != nil || d <= 0 {
+			return fmt.Errorf("checkpoint %q: expected a duration above 0, such as 10m", s.Checkpoint)
+		}
 	}
 	for _, f := range s.Slurm.Flags {
 		if !strings.HasPrefix(f, "-") {

@@ -84,6 +84,9 @@ func (s *Sweep) Args(sh Shard) []string {
 	if s.Backend != "" && s.Backend != "auto" {
 		args = append([]string{"--backend", s.Backend}, args...)
 	}
+	if c := s.Plan.Sweep.Checkpoint; c != "" {
+		args = append(args, "--checkpoint", c)
+	}
 	if sh.Phase == Evaluations {
 		if s.Block < sh.To {
 			args = append(args, "--blocks", fmt.Sprint(s.Block))
