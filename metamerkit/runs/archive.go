@@ -194,6 +194,9 @@ func (s *Store) Import(ctx context.Context, a *Archive, id string) (isNew bool, 
 	_, err = s.LoadContext(ctx, id)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
+		if err := syncTree(dir); err != nil {
+			return false, fmt.Errorf("runs: importing run %s: %w", id, err)
+		}
 		if err := os.Rename(dir, to); err != nil {
 			if verify(to) != nil {
 				return false, fmt.Errorf("runs: importing run %s: %w", id, err)

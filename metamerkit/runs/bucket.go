@@ -182,6 +182,9 @@ func (s *Store) fetch(ctx context.Context, id string) (err error) {
 		}
 		return err
 	}
+	if err := syncTree(dir); err != nil {
+		return fmt.Errorf("runs: %w", err)
+	}
 	to := filepath.Join(s.Dir, id)
 	if err := os.Rename(dir, to); err == nil {
 		return syncFile(s.Dir)

@@ -109,7 +109,17 @@ func unpackOne(f *zip.File, path string) error {
 	}
 	_, err = io.Copy(w, r)
 	err = archiveError(path, err)
-	return errors.Join(err, w.Sync(), w.Close())
+	return errors.Join(err, w.Close())
+}
+
+// syncTree flushes what was unpacked, before it is renamed to a run.
+func syncTree(dir string) error {
+	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return syncFile(path)
+	})
 }
 
 // archiveError makes what is wrong with an archive a *CorruptError; errors of the
