@@ -112,6 +112,18 @@ func (s storeFlag) locate() (*runs.Store, error) { return runs.Locate(storeName(
 // openStore opens the store of a flag, the default one for "".
 func openStore(where string) (*runs.Store, error) { return runs.Open(storeName(where)) }
 
+// openFound is openStore for a store that must be there.
+func openFound(where string) (*runs.Store, error) {
+	s, err := runs.Locate(storeName(where))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(s.Dir); s.URL == "" && err != nil {
+		return nil, fmt.Errorf("there is no store at %s: %w", s.Where(), err)
+	}
+	return runs.Open(s.Where())
+}
+
 func storeName(where string) string {
 	switch {
 	case where == "":

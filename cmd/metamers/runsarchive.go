@@ -28,7 +28,7 @@ checks it with "metamers runs verify --archive FILE.zip" and takes it up with
 }
 
 func (c *runsExportCmd) Run(ctx context.Context, g *globals) error {
-	s, err := openStore(c.Store)
+	s, err := openFound(c.Store)
 	if err != nil {
 		return err
 	}

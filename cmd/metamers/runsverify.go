@@ -71,7 +71,7 @@ func (c *runsVerifyCmd) Run(ctx context.Context, g *globals) error {
 // subject is what is verified.
 func (c *runsVerifyCmd) subject() (ids []string, where string, verify func(context.Context, string) runs.Check, err error) {
 	if c.Archive == "" {
-		s, err := c.open()
+		s, err := openFound(c.Store)
 		if err != nil {
 			return nil, "", nil, err
 		}
@@ -125,7 +125,7 @@ func (c *runsGCCmd) Run(ctx context.Context, g *globals) error {
 	if c.Older <= 0 {
 		return fmt.Errorf("--older %v: expected a time above 0", c.Older)
 	}
-	s, err := c.open()
+	s, err := openFound(c.Store)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -68,18 +69,6 @@ func Register(scheme string, open func(ctx context.Context, u string) (Bucket, e
 	buckets.open[scheme] = open
 }
 
-// Schemes lists the schemes of the URLs that this program can open.
-func Schemes() []string {
-	buckets.Lock()
-	defer buckets.Unlock()
-	out := []string{"file"}
-	for s := range buckets.open {
-		out = append(out, s)
-	}
-	slices.Sort(out)
-	return out
-}
-
 // openBucket opens the bucket of a URL once a process.
 func openBucket(ctx context.Context, where string) (Bucket, error) {
 	scheme, _, _ := strings.Cut(where, "://")
@@ -90,7 +79,11 @@ func openBucket(ctx context.Context, where string) (Bucket, error) {
 	}
 	open := buckets.open[scheme]
 	if open == nil {
-		return nil, fmt.Errorf("runs: this program opens no store at %s://: the engine and the program metamers do", scheme)
+		if len(buckets.open) == 0 {
+			return nil, fmt.Errorf("runs: this program opens no store at %s://: the engine and the program metamers may", scheme)
+		}
+		known := slices.Sorted(maps.Keys(buckets.open))
+		return nil, fmt.Errorf("runs: the store %s: expected a folder, file:// or %s://", where, strings.Join(known, ":// or "))
 	}
 	b, err := open(ctx, where)
 	if err != nil {
