@@ -29,27 +29,29 @@ func (f imageFlags) open() (*images.Set, error) {
 
 // recipeFlags are the settings of a recipe; zero values are its defaults.
 type recipeFlags struct {
-	Steps     int      `help:"Optimisation steps." default:"1000"`
-	Schedule  string   `help:"switch, switch:EVERY, switch:EVERY:random or average." default:"switch:10" predictor:"schedule"`
-	Optimizer string   `help:"pgd (the paper's), momentum or adam." default:"pgd" predictor:"optimizer"`
-	StepSize  float64  `help:"Step size: for pgd and momentum the L2 norm of a step (default 1), for adam its learning rate (default .01)."`
-	Halvings  int      `help:"Equal intervals after each of which pgd's and momentum's step size is halved (default 8)."`
-	Momentum  float64  `help:"Of momentum, and adam's beta1 (default .9)."`
-	Loss      string   `help:"relative-l2, squared-l2, cosine or correlation." default:"relative-l2" predictor:"loss"`
-	Penalty   []string `help:"An image regulariser, tv=WEIGHT or grey=WEIGHT; named in the results." placeholder:"NAME=WEIGHT"`
-	Start     string   `help:"noise, uniform, reference, or an image file." default:"noise" predictor:"start"`
-	StopLoss  float64  `help:"Stop an image when every member's loss is at most this."`
-	Patience  int      `help:"Stop an image after this many steps without progress."`
-	PlainRelu bool     `help:"No gradient through dead units of the tapped ReLU."`
-	Precision string   `help:"Of the members' matrices and kernels in memory: float32 or bfloat16, which halves them and rounds them to 8 bits of mantissa." enum:"float32,bfloat16" default:"float32"`
-	Batch     int      `help:"Images in one executable." default:"16"`
-	Seed      uint64   `help:"Of the start and of random orders."`
+	Steps       int      `help:"Optimisation steps (default 1000); with fast, evaluations."`
+	Evaluations int      `help:"Model gradient evaluations an image, in place of --steps: with all members at every step (average, lbfgs) as many fewer steps."`
+	Schedule    string   `help:"switch, switch:EVERY, switch:EVERY:random or average (default: switch:10; switch:1 for fourier, average for lbfgs)." predictor:"schedule"`
+	Optimizer   string   `help:"pgd (the paper's), momentum, adam, lbfgs, fourier, or fast, which chooses one of the last two." default:"pgd" predictor:"optimizer"`
+	Metric      string   `help:"Of lbfgs and fourier: 1/f (default) or pixels."`
+	StepSize    float64  `help:"Step size: for pgd and momentum the L2 norm of a step (default 1), for adam its learning rate (default .01), for lbfgs the largest norm of a step (default 5) and for fourier that of the first (default 2), at 32²."`
+	Halvings    int      `help:"Equal intervals after each of which pgd's and momentum's step size is halved (default 8)."`
+	Momentum    float64  `help:"Of momentum, and adam's beta1 (default .9)."`
+	Loss        string   `help:"relative-l2, squared-l2, cosine or correlation." default:"relative-l2" predictor:"loss"`
+	Penalty     []string `help:"An image regulariser, tv=WEIGHT or grey=WEIGHT; named in the results." placeholder:"NAME=WEIGHT"`
+	Start       string   `help:"noise, grey, uniform, reference, or an image file." default:"noise" predictor:"start"`
+	StopLoss    float64  `help:"Stop an image when every member's loss is at most this."`
+	Patience    int      `help:"Stop an image after this many steps without progress."`
+	PlainRelu   bool     `help:"No gradient through dead units of the tapped ReLU."`
+	Precision   string   `help:"Of the members' matrices and kernels in memory: float32 or bfloat16, which halves them and rounds them to 8 bits of mantissa." enum:"float32,bfloat16" default:"float32"`
+	Batch       int      `help:"Images in one executable." default:"16"`
+	Seed        uint64   `help:"Of the start and of random orders."`
 }
 
 func (f recipeFlags) recipe(models []string, stage string) (r metamer.Recipe, err error) {
 	r = metamer.Recipe{
 		Stage: stage, Steps: f.Steps, Loss: f.Loss, Precision: f.Precision, Batch: f.Batch, Seed: f.Seed, PlainReLU: f.PlainRelu,
-		Optimizer: metamer.Optimizer{Name: f.Optimizer, StepSize: f.StepSize, Halvings: f.Halvings, Momentum: f.Momentum},
+		Optimizer: metamer.Optimizer{Name: f.Optimizer, StepSize: f.StepSize, Halvings: f.Halvings, Momentum: f.Momentum, Metric: f.Metric},
 		Stop:      metamer.Stop{Loss: f.StopLoss, Patience: f.Patience}, Start: metamer.Start{Kind: f.Start},
 	}
 	for _, m := range models {
@@ -68,6 +70,13 @@ func (f recipeFlags) recipe(models []string, stage string) (r metamer.Recipe, er
 	if len(parts) > 3 || r.Schedule.Kind == "average" && len(parts) > 1 {
 		return r, fmt.Errorf("schedule %q: expected switch, switch:EVERY, switch:EVERY:random or average", f.Schedule)
 	}
+	if f.Evaluations < 0 || f.Evaluations > 0 && f.Steps > 0 {
+		return r, fmt.Errorf("evaluations %d and steps %d: expected one of them, above 0", f.Evaluations, f.Steps)
+	}
+	if f.Evaluations > 0 {
+		one := r.WithDefaults()
+		r.Steps = max(1, f.Evaluations/one.Evaluations(1))
+	}
 	for _, p := range f.Penalty {
 		name, weight, ok := strings.Cut(p, "=")
 		w, err := strconv.ParseFloat(weight, 64)
@@ -84,7 +93,7 @@ func (f recipeFlags) request(models []string, stage string, set *images.Set, fil
 	if r, err = f.recipe(models, stage); err != nil {
 		return r, nil, err
 	}
-	if s := f.Start; s != "noise" && s != "uniform" && s != "reference" {
+	if s := f.Start; s != "noise" && s != "grey" && s != "uniform" && s != "reference" {
 		r.Start.Kind = "image"
 		if given, err = images.Open([]string{s}, images.Options{Size: set.Size, Filter: filter}); err != nil {
 			return r, nil, fmt.Errorf("start: %w", err)

@@ -35,8 +35,11 @@ func (e *Engine) resolve(q Request) (r metamer.Recipe, subjects []synth.Subject,
 		subjects = append(subjects, s)
 		refs = append(refs, metamer.ModelRef{Name: s.Card.Name, Layer: s.Layer, SHA256: s.Net.SHA256})
 	}
-	r, err = e.recipe(q, refs)
-	return r, subjects, err
+	if r, err = e.recipe(q, refs); err != nil {
+		return r, nil, err
+	}
+	r = Fast(r, subjects)
+	return r, subjects, r.Validate()
 }
 
 // recipe fills in all but the models, which are given.
@@ -94,7 +97,8 @@ func (e *Engine) Synthesize(ctx context.Context, q Request) (run *metamer.Run, e
 }
 
 func (e *Engine) synthesize(ctx context.Context, q Request) (run *metamer.Run, err error) {
-	if q.Store != nil {
+	// What fast is takes the opened models.
+	if q.Store != nil && q.Recipe.Optimizer.Name != "fast" {
 		if run, err = e.stored(ctx, q); err != nil || run != nil {
 			return run, err
 		}
@@ -149,16 +153,30 @@ func (e *Engine) synthesize(ctx context.Context, q Request) (run *metamer.Run, e
 func (e *Engine) loop(subjects []synth.Subject, r metamer.Recipe) (*synth.Loop, error) {
 	cfg := synth.Config{
 		Batch: r.Batch, Size: r.Images.Size, Loss: r.Loss, Penalties: r.Penalties, PlainReLU: r.PlainReLU, Loops: e.Backend.Loops(),
-		Optimizer: metamer.Optimizer{Name: r.Optimizer.Name, Momentum: r.Optimizer.Momentum, Beta2: r.Optimizer.Beta2},
+		Optimizer: r.Optimizer,
 	}
+	cfg.Optimizer.StepSize, cfg.Optimizer.Halvings = 0, 0
 	l := &synth.Loop{Recipe: r}
+	lbfgs := r.Optimizer.Name == "lbfgs"
 	for _, s := range subjects {
-		u, err := kept(e, func() (*synth.Unit, error) { return synth.NewUnit(e.Backend.Compute, s, cfg) }, "unit", s.Net.Key, s.Layer, cfg)
+		kind, build := "unit", synth.NewUnit
+		if r.Schedule.Kind == "average" {
+			kind, build = "target", synth.NewTarget
+		}
+		u, err := kept(e, func() (*synth.Unit, error) { return build(e.Backend.Compute, s, cfg) }, kind, s.Net.Key, s.Layer, cfg)
 		if err != nil {
 			return nil, err
 		}
 		l.Units = append(l.Units, u)
 		if r.Schedule.Kind != "average" {
+			continue
+		}
+		if lbfgs {
+			o, err := kept(e, func() (*synth.Objective, error) { return synth.NewObjective(e.Backend.Compute, s, cfg) }, "objective", s.Net.Key, s.Layer, cfg)
+			if err != nil {
+				return nil, err
+			}
+			l.Objectives = append(l.Objectives, o)
 			continue
 		}
 		sl, err := kept(e, func() (*synth.Slope, error) { return synth.NewSlope(e.Backend.Compute, s, cfg, true) }, "slope", s.Net.Key, s.Layer, cfg)
@@ -167,7 +185,14 @@ func (e *Engine) loop(subjects []synth.Subject, r metamer.Recipe) (*synth.Loop, 
 		}
 		l.Slopes = append(l.Slopes, sl)
 	}
-	if r.Schedule.Kind == "average" {
+	if lbfgs {
+		cfg.Members = len(subjects)
+		d, err := kept(e, func() (*synth.Descent, error) { return synth.NewDescent(e.Backend.Compute, cfg) }, "descent", cfg)
+		if err != nil {
+			return nil, err
+		}
+		l.Descent = d
+	} else if r.Schedule.Kind == "average" {
 		m, err := kept(e, func() (*synth.Mover, error) { return synth.NewMover(e.Backend.Compute, cfg, len(subjects)) }, "mover", len(subjects), cfg)
 		if err != nil {
 			return nil, err

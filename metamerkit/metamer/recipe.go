@@ -20,11 +20,12 @@ var Stages = []string{"early", "middle", "late"}
 var (
 	Schedules  = []string{"switch", "average"}
 	Orders     = []string{"given", "random"}
-	Optimizers = []string{"pgd", "momentum", "adam"}
+	Optimizers = []string{"pgd", "momentum", "adam", "fast", "lbfgs", "fourier"}
+	Metrics    = []string{"1/f", "pixels"}
 	Losses     = []string{"relative-l2", "squared-l2", "cosine", "correlation"}
 	Penalties  = []string{"tv", "grey"}
 	Precisions = []string{"float32", "bfloat16"}
-	Starts     = []string{"noise", "uniform", "reference", "image"}
+	Starts     = []string{"noise", "uniform", "reference", "image", "grey"}
 )
 
 // ModelRef names a model and pins its weights.
@@ -57,11 +58,21 @@ type Schedule struct {
 // Optimizer says how a gradient becomes a step. Every step is followed by a
 // clamp to [0,1].
 type Optimizer struct {
-	Name     string  `json:"name"`     // pgd | momentum | adam
-	StepSize float64 `json:"stepSize"` // pgd, momentum: L2 norm per image in pixel units, default 1; adam: default .01
+	// Name is pgd (the paper's) | momentum | adam | lbfgs | fourier | fast: lbfgs or
+	// fourier, by the rule of engine.Fast; the recipe of the run names the one it was.
+	Name string `json:"name"`
+	// StepSize is for pgd and momentum the L2 norm of a step per image in pixel units,
+	// default 1; for adam its learning rate, default .01; for lbfgs the largest norm of
+	// a step, default 5, and for fourier the norm of the first, default 2, both for
+	// images of 32²: they grow with the side.
+	StepSize float64 `json:"stepSize"`
 	Halvings int     `json:"halvings"` // pgd, momentum: the step size is halved at this many equal intervals; default 8
 	Momentum float64 `json:"momentum"` // momentum: default .9; adam: β1, default .9
 	Beta2    float64 `json:"beta2"`    // adam: default .999
+	// Metric is that of lbfgs and fourier: 1/f (default; amplitudes of spatial
+	// frequency f are moved as if they weighed f) | pixels (all alike).
+	Metric string `json:"metric,omitempty"`
+	Memory int    `json:"memory,omitempty"` // lbfgs: pairs of steps and gradients kept per image, default 10
 }
 
 // Penalty is an image regulariser added to the inversion loss.
@@ -72,7 +83,7 @@ type Penalty struct {
 
 // Start says what image the synthesis begins from.
 type Start struct {
-	Kind   string  `json:"kind"` // noise N(Mean,Std) clamped | uniform [0,1) | reference | image
+	Kind   string  `json:"kind"` // noise N(Mean,Std) clamped | grey: the same, Std .001 | uniform [0,1) | reference | image
 	Mean   float64 `json:"mean"`
 	Std    float64 `json:"std"`
 	Image  string  `json:"image,omitempty"`  // file name of a given image
@@ -89,10 +100,13 @@ type Stop struct {
 // Recipe is everything that determines a run. Its zero value, with models,
 // a stage and images, is the paper's procedure with 1000 steps.
 type Recipe struct {
-	Models    []ModelRef        `json:"models"`
-	Stage     string            `json:"stage"`
-	Images    ImageRef          `json:"images"`
-	Steps     int               `json:"steps"` // default 1000
+	Models []ModelRef `json:"models"`
+	Stage  string     `json:"stage"`
+	Images ImageRef   `json:"images"`
+	// Steps: default 1000. With the schedule average each is an evaluation of every
+	// member's gradient (see Evaluations); with the optimiser fast it is the number of
+	// evaluations.
+	Steps     int               `json:"steps"`
 	Schedule  Schedule          `json:"schedule"`
 	Optimizer Optimizer         `json:"optimizer"`
 	Loss      string            `json:"loss"` // default relative-l2
@@ -111,13 +125,32 @@ type Recipe struct {
 // WithDefaults returns r with every zero setting replaced by its default.
 func (r Recipe) WithDefaults() Recipe {
 	def(&r.Steps, 1000)
-	def(&r.Schedule.Kind, "switch")
+	def(&r.Optimizer.Name, "pgd")
+	switch r.Optimizer.Name {
+	case "fast": // chooses the schedule
+	case "lbfgs":
+		def(&r.Schedule.Kind, "average")
+	default:
+		def(&r.Schedule.Kind, "switch")
+	}
 	if r.Schedule.Kind == "switch" {
+		if r.Optimizer.Name == "fourier" {
+			def(&r.Schedule.Every, 1)
+		}
 		def(&r.Schedule.Every, 10)
 		def(&r.Schedule.Order, "given")
 	}
-	def(&r.Optimizer.Name, "pgd")
 	switch r.Optimizer.Name {
+	case "fast":
+		def(&r.Optimizer.Metric, "1/f")
+	case "lbfgs":
+		def(&r.Optimizer.StepSize, 5)
+		def(&r.Optimizer.Metric, "1/f")
+		def(&r.Optimizer.Memory, 10)
+	case "fourier":
+		def(&r.Optimizer.StepSize, 2)
+		def(&r.Optimizer.Momentum, 0.9)
+		def(&r.Optimizer.Metric, "1/f")
 	case "adam":
 		def(&r.Optimizer.StepSize, 0.01)
 		def(&r.Optimizer.Momentum, 0.9)
@@ -134,6 +167,10 @@ func (r Recipe) WithDefaults() Recipe {
 	if r.Start.Kind == "noise" {
 		def(&r.Start.Mean, 0.5)
 		def(&r.Start.Std, 0.05)
+	}
+	if r.Start.Kind == "grey" {
+		def(&r.Start.Mean, 0.5)
+		def(&r.Start.Std, 0.001)
 	}
 	if r.Precision == "float32" {
 		r.Precision = ""
@@ -163,8 +200,26 @@ func (r Recipe) Validate() error {
 		}
 		seen[m.Name] = true
 	}
+	o := r.Optimizer
+	switch {
+	case o.Name == "fast" && (r.Schedule.Kind != "" || o.StepSize != 0 || o.Halvings != 0 || o.Momentum != 0):
+		return fmt.Errorf("recipe: the optimiser fast chooses schedule, step size and the like itself: give none (or name lbfgs or fourier)")
+	case o.Name == "lbfgs" && r.Schedule.Kind == "switch":
+		return fmt.Errorf("recipe: the optimiser lbfgs evaluates all members at every step, expected the schedule average")
+	case o.Memory < 0 || o.Memory > 100:
+		return fmt.Errorf("recipe: the optimiser's memory is %d pairs, expected 1 to 100", o.Memory)
+	}
+	if o.Metric != "" {
+		if err := check("metric", o.Metric, Metrics); err != nil {
+			return fmt.Errorf("recipe: %w", err)
+		}
+	}
+	schedules := Schedules
+	if o.Name == "fast" {
+		schedules = []string{""}
+	}
 	for _, c := range []error{
-		check("schedule", r.Schedule.Kind, Schedules),
+		check("schedule", r.Schedule.Kind, schedules),
 		check("optimiser", r.Optimizer.Name, Optimizers),
 		check("loss", r.Loss, Losses),
 		check("start", r.Start.Kind, Starts),
@@ -204,7 +259,7 @@ func (r Recipe) Validate() error {
 			return fmt.Errorf("recipe: %s is %v, expected at least %v", n.what, n.got, n.from)
 		}
 	}
-	if o := r.Optimizer; !(o.StepSize > 0) || math.IsInf(o.StepSize, 0) {
+	if o.Name != "fast" && !(o.StepSize > 0) || math.IsInf(o.StepSize, 0) {
 		return fmt.Errorf("recipe: step size is %v, expected a finite number above 0", o.StepSize)
 	} else if o.Momentum < 0 || o.Momentum >= 1 || o.Beta2 < 0 || o.Beta2 >= 1 {
 		return fmt.Errorf("recipe: momentum %v and beta2 %v must be in [0,1)", o.Momentum, o.Beta2)
@@ -217,6 +272,15 @@ func b2i(b bool) int {
 		return 1
 	}
 	return 0
+}
+
+// Evaluations is how often a number of steps evaluates the gradient of one model:
+// the unit in which optimisers and schedules are compared.
+func (r Recipe) Evaluations(steps int) int {
+	if r.Schedule.Kind == "average" {
+		return steps * len(r.Models)
+	}
+	return steps
 }
 
 // ID names the run: the first 16 hexadecimal digits of the SHA-256 of the

@@ -23,6 +23,9 @@ type capture struct {
 	passReLU bool
 }
 
+// beforeKey finds in a graph's state what went into the ReLUs that end wanted layers.
+type beforeKey struct{}
+
 // done unwinds the forward pass when the last wanted layer is there, so that no
 // graph ever holds layers behind it.
 type done struct{}
@@ -58,10 +61,25 @@ func ReLU(x *Node) *Node {
 // unchanged (the "fake ReLU" of Feather et al. 2023): its value is the same.
 func MarkReLU(z *Node, name string) *Node {
 	x := ReLU(z)
-	if c, ok := z.Graph().State(key{}).(*capture); ok && c.passReLU && slices.Contains(c.want, name) {
-		x = Add(StopGradient(x), Sub(z, StopGradient(z)))
+	if c, ok := z.Graph().State(key{}).(*capture); ok && slices.Contains(c.want, name) {
+		if c.passReLU {
+			x = Add(StopGradient(x), Sub(z, StopGradient(z)))
+		}
+		before, _ := z.Graph().State(beforeKey{}).(map[*Node]*Node)
+		if before == nil {
+			before = map[*Node]*Node{}
+			z.Graph().AttachState(beforeKey{}, before)
+		}
+		before[x] = z
 	}
 	return Mark(x, name)
+}
+
+// Before returns what went into the ReLU of a captured activation, or nil where the
+// layer does not end in one that MarkReLU made.
+func Before(activation *Node) *Node {
+	before, _ := activation.Graph().State(beforeKey{}).(map[*Node]*Node)
+	return before[activation]
 }
 
 // Wanted returns the layers that the capture under way in g asks for, none when it

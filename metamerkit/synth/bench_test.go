@@ -39,7 +39,7 @@ func BenchmarkStep(b *testing.B) {
 			active := []bool{true, true, true, true, true, true, true, true}
 			coefs := make([][numCoefficients]float32, 10)
 			for i := range coefs {
-				coefs[i] = coefficients(opt, i, 1000)
+				coefs[i] = coefficients(opt, 32, i, 1000)
 			}
 			b.ResetTimer()
 			for b.Loop() {

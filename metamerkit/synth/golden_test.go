@@ -127,7 +127,7 @@ func TestLoopEqualsSteps(t *testing.T) {
 		}
 		var coefs [][numCoefficients]float32
 		for i := range 12 {
-			coefs = append(coefs, coefficients(opt, i, 12))
+			coefs = append(coefs, coefficients(opt, 32, i, 12))
 		}
 		st := u.NewState(append([]float32{}, pix["start"].Float...))
 		if _, err := u.Steps(context.Background(), st, []bool{true, true}, coefs, target); err != nil {

@@ -13,9 +13,12 @@ import (
 // Loop synthesises one batch of images by a recipe.
 type Loop struct {
 	Recipe metamer.Recipe // with defaults
-	Units  []*Unit        // one a member; for the average schedule only their targets are used
+	Units  []*Unit        // one a member; for the average schedule and lbfgs only their targets are used
 	Slopes []*Slope       // average only
 	Mover  *Mover         // average only
+
+	Objectives []*Objective // lbfgs only, one a member
+	Descent    *Descent     // lbfgs only
 
 	// Each, if set, is called between chunks with the state so far. An error ends
 	// the loop with that error.
@@ -27,7 +30,7 @@ type Loop struct {
 type Cursor struct {
 	Step    int
 	Images  []float32   // [B,S,S,3]; nil while the device holds them
-	Slots   [][]float32 // as Images
+	Slots   [][]float32 // as Images; flat
 	Loss    [][]float64 // [M][B], the latest of each member, +Inf before the first
 	Best    []float64   // [B], smallest sum over members so far
 	BestAt  []int       // [B], the step it was seen at
@@ -70,9 +73,13 @@ func (l *Loop) Run(ctx context.Context, refs []float32, c *Cursor) (err error) {
 		}
 		targets = append(targets, t)
 	}
-	st := u.NewState(c.Images)
-	for i, s := range c.Slots {
-		st.Slots[i] = tensors.FromFlatDataAndDimensions(s, u.imageShape().Dimensions...)
+	keeps := &u.reader
+	if l.Descent != nil {
+		keeps = &l.Descent.reader
+	}
+	st := keeps.NewState(c.Images)
+	for i, shape := range keeps.slotShapes()[:len(c.Slots)] {
+		st.Slots[i] = tensors.FromFlatDataAndDimensions(c.Slots[i], shape.Dimensions...)
 	}
 	c.sync = func() (err error) {
 		if c.Images, err = tensors.CopyFlatData[float32](st.Images); err != nil {
@@ -113,8 +120,17 @@ func (l *Loop) chunk(ctx context.Context, st *State, targets []*tensors.Tensor, 
 	for b, at := range c.Stopped {
 		moving[b] = at < 0
 	}
+	coef := func(i int) [numCoefficients]float32 {
+		return coefficients(r.Optimizer, l.Units[0].cfg.Size, i, r.Steps)
+	}
 	if r.Schedule.Kind == "average" {
-		losses, err := average(ctx, l.Slopes, l.Mover, st, moving, coefficients(r.Optimizer, c.Step, r.Steps), targets)
+		var losses [][]float32
+		var err error
+		if l.Descent != nil {
+			losses, err = l.Descent.step(ctx, l.Objectives, st, moving, coef(c.Step), targets)
+		} else {
+			losses, err = average(ctx, l.Slopes, l.Mover, st, moving, coef(c.Step), targets)
+		}
 		if err != nil {
 			return err
 		}
@@ -129,7 +145,7 @@ func (l *Loop) chunk(ctx context.Context, st *State, targets []*tensors.Tensor, 
 	n = min(n, r.Steps-c.Step)
 	var coefs [][numCoefficients]float32
 	for i := range n {
-		coefs = append(coefs, coefficients(r.Optimizer, c.Step+i, r.Steps))
+		coefs = append(coefs, coef(c.Step+i))
 	}
 	losses, err := l.Units[m].Steps(ctx, st, moving, coefs, targets[m])
 	for i, row := range losses {

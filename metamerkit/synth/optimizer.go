@@ -2,29 +2,43 @@ package synth
 
 import (
 	"math"
+	"slices"
 
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// slots is the number of arrays, shaped like the images, that an optimiser
-// carries from step to step.
-func slots(o metamer.Optimizer) int {
-	return map[string]int{"pgd": 0, "momentum": 1, "adam": 2}[o.Name]
+// slotShapes are the shapes of the arrays that an optimiser carries from step to
+// step.
+func (r *reader) slotShapes() []shapes.Shape {
+	if r.cfg.Optimizer.Name == "lbfgs" {
+		return r.descentShapes()
+	}
+	n := map[string]int{"pgd": 0, "momentum": 1, "adam": 2, "fourier": 1}[r.cfg.Optimizer.Name]
+	return slices.Repeat([]shapes.Shape{r.imageShape()}, n)
 }
 
 // numCoefficients is the length of a row of coefficients.
 const numCoefficients = 3
 
 // coefficients returns what the step numbered i of total needs to know of time:
-// step size, and Adam's two bias corrections. They are computed on the host, so
+// step size, and Adam's two bias corrections; for lbfgs the largest norm of a step,
+// and that of one without history. They are computed on the host, so
 // that one executable serves every schedule of step sizes.
-func coefficients(o metamer.Optimizer, i, total int) [numCoefficients]float32 {
-	if o.Name == "adam" { // cosine decay to zero
+func coefficients(o metamer.Optimizer, size, i, total int) [numCoefficients]float32 {
+	side := float64(size) / 32
+	cosine := 0.5 * (1 + math.Cos(math.Pi*float64(i)/float64(total)))
+	switch o.Name {
+	case "lbfgs":
+		return [...]float32{float32(o.StepSize * side), float32(side), 0}
+	case "fourier":
+		return [...]float32{float32(o.StepSize * side * cosine), 0, 0}
+	case "adam": // cosine decay to zero
 		t := float64(i + 1)
 		return [...]float32{
-			float32(o.StepSize * 0.5 * (1 + math.Cos(math.Pi*float64(i)/float64(total)))),
+			float32(o.StepSize * cosine),
 			float32(1 / (1 - math.Pow(o.Momentum, t))), float32(1 / (1 - math.Pow(o.Beta2, t))),
 		}
 	}
@@ -53,6 +67,9 @@ func step(o metamer.Optimizer, x, g *Node, slot []*Node, coef, active *Node) (*N
 		move = unit(g)
 	case "momentum":
 		next[0] = Add(MulScalar(slot[0], o.Momentum), unit(g))
+		move = unit(next[0])
+	case "fourier":
+		next[0] = Add(MulScalar(slot[0], o.Momentum), unit(smooth(g, o.Metric)))
 		move = unit(next[0])
 	case "adam":
 		next[0] = Add(MulScalar(slot[0], o.Momentum), MulScalar(g, 1-o.Momentum))

@@ -78,6 +78,10 @@ func (r *reader) inputs(first ...any) []any {
 // slope is the inversion loss [B] of images x, and the gradient of loss and
 // penalties with respect to them.
 func (r *reader) slope(s Subject, st *model.Store, x, target *Node) (loss, gradient *Node) {
+	if r.cfg.Optimizer.Name == "fourier" {
+		loss, _, gradient = r.objective(s, st, x, target)
+		return loss, gradient
+	}
 	a := s.Net.Tap(st.RootScope(), s.Card.Input, x, stage.Options{PassReLU: !r.cfg.PlainReLU}, s.Layer)[0]
 	loss = distance(r.cfg.Loss, a, target)
 	total := loss
@@ -89,8 +93,8 @@ func (r *reader) slope(s Subject, st *model.Store, x, target *Node) (loss, gradi
 
 func (r *reader) stateParameters(g *Graph, in string) (x *Node, slot []*Node) {
 	x = Parameter(g, in+"images", r.imageShape())
-	for i := range slots(r.cfg.Optimizer) {
-		slot = append(slot, Parameter(g, fmt.Sprintf("%sslot%d", in, i), r.imageShape()))
+	for i, shape := range r.slotShapes() {
+		slot = append(slot, Parameter(g, fmt.Sprintf("%sslot%d", in, i), shape))
 	}
 	return x, slot
 }

@@ -3,6 +3,7 @@ package synth
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/support/exceptions"
@@ -72,11 +73,14 @@ func (u *Unit) single(st *State, active []bool, coef [numCoefficients]float32, t
 }
 
 // NewState returns a state of zero slots for images [B,S,S,3].
-func (u *Unit) NewState(images []float32) *State {
+func (u *reader) NewState(images []float32) *State {
 	shape := u.imageShape()
 	st := &State{Images: tensors.FromFlatDataAndDimensions(images, shape.Dimensions...)}
-	for range slots(u.cfg.Optimizer) {
+	for _, shape := range u.slotShapes() {
 		st.Slots = append(st.Slots, tensors.FromShape(shape))
+	}
+	if u.cfg.Optimizer.Name == "lbfgs" { // the first trial is the start
+		st.Slots[slotTrial] = tensors.FromFlatDataAndDimensions(slices.Clone(images), shape.Dimensions...)
 	}
 	return st
 }

@@ -33,6 +33,7 @@ type Config struct {
 	Loss        string
 	Penalties   []metamer.Penalty
 	Optimizer   metamer.Optimizer // StepSize and Halvings have no influence
+	Members     int               // of the set, for Descent only
 	PlainReLU   bool
 	Loops       bool // the backend can run the step in a While: many steps per call
 }
@@ -48,12 +49,21 @@ type Unit struct {
 
 // State is what passes from unit to unit: the images and the optimiser's slots.
 type State struct {
-	Images *tensors.Tensor // [B,S,S,3]
-	Slots  []*tensors.Tensor
+	Images *tensors.Tensor   // [B,S,S,3]
+	Slots  []*tensors.Tensor // shaped as reader.slotShapes says
 }
 
 // NewUnit compiles the unit of a subject.
-func NewUnit(b compute.Backend, s Subject, cfg Config) (u *Unit, err error) {
+func NewUnit(b compute.Backend, s Subject, cfg Config) (*Unit, error) {
+	return newUnit(b, s, cfg, false)
+}
+
+// NewTarget compiles a unit that knows its target and takes no steps.
+func NewTarget(b compute.Backend, s Subject, cfg Config) (*Unit, error) {
+	return newUnit(b, s, cfg, true)
+}
+
+func newUnit(b compute.Backend, s Subject, cfg Config, targetOnly bool) (u *Unit, err error) {
 	r, acts, err := newReader(b, s.Card, s.Net, cfg, s.Layer)
 	if err != nil {
 		return nil, err
@@ -61,6 +71,9 @@ func NewUnit(b compute.Backend, s Subject, cfg Config) (u *Unit, err error) {
 	u = &Unit{reader: r}
 	err = exceptions.TryCatch[error](func() {
 		u.target = u.drawTarget(s)
+		if targetOnly {
+			return
+		}
 		if cfg.Loops {
 			u.steps = u.drawLoop(s, acts[0])
 		} else {
@@ -154,6 +167,6 @@ func (u *Unit) drawLoop(s Subject, act shapes.Shape) *Graph {
 		return []*Node{LessThan(v.i, v.n)}
 	})
 	out := While(cond, body, initial...)
-	compile(g, out[2:4+slots(u.cfg.Optimizer)]...)
+	compile(g, out[2:4+len(u.slotShapes())]...)
 	return g
 }

@@ -1,0 +1,78 @@
+package synth
+
+import (
+	"fmt"
+
+	"github.com/gomlx/compute"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/gomlx/gomlx/support/exceptions"
+	"github.com/gomlx/gomlx/support/xslices"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/stage"
+)
+
+// objective is what lbfgs and fourier lower: a smooth function [B] of the images x
+// that is zero where the inversion loss is, its gradient, and the inversion loss
+// itself. For relative-l2 and squared-l2 it is the squared (relative) residual.
+//
+// Where the layer ends in a ReLU the residual is one-sided: with z before the ReLU
+// and the target t it is z−t where t>0, else relu(z). It is zero exactly where the
+// activations are equal, and a unit that should be active and is dead has a slope.
+// (PassReLU gives it one as well, but that is the slope of no function, which a
+// search along a line cannot do with.) With PlainReLU it is relu(z)−t.
+func (r *reader) objective(s Subject, st *model.Store, x, target *Node) (loss, value, gradient *Node) {
+	a := s.Net.Tap(st.RootScope(), s.Card.Input, x, stage.Options{}, s.Layer)[0]
+	loss = distance(r.cfg.Loss, a, target)
+	value = loss
+	if r.cfg.Loss == "relative-l2" || r.cfg.Loss == "squared-l2" {
+		d := Sub(a, target)
+		if z := stage.Before(a); z != nil && !r.cfg.PlainReLU {
+			d = Where(GreaterThan(target, ZerosLike(target)), Sub(z, target), a)
+		}
+		axes := xslices.Iota(1, a.Rank()-1)
+		if r.cfg.Loss == "relative-l2" {
+			d = Div(d, MaxScalar(Sqrt(ReduceAndKeep(Square(target), ReduceSum, axes...)), 1e-12))
+		}
+		value = ReduceSum(Square(d), axes...)
+	}
+	if p := penalty(r.cfg.Penalties, x); p != nil {
+		value = Add(value, p)
+	}
+	return loss, value, Gradient(ReduceAllSum(value), x)[0]
+}
+
+// Objective is the compiled objective of one model at one layer.
+type Objective struct {
+	reader
+	g *Graph
+}
+
+// NewObjective compiles the objective of a subject.
+func NewObjective(b compute.Backend, s Subject, cfg Config) (*Objective, error) {
+	r, acts, err := newReader(b, s.Card, s.Net, cfg, s.Layer)
+	if err != nil {
+		return nil, err
+	}
+	o := &Objective{reader: r}
+	err = exceptions.TryCatch[error](func() {
+		st := o.store()
+		g := NewGraph(b, s.Card.Name+" "+s.Layer+" objective")
+		x := Parameter(g, "images", o.imageShape())
+		target := Parameter(g, "target", acts[0])
+		parameters(g, st, o.paths)
+		loss, value, grad := o.objective(s, st, x, target)
+		compile(g, MulScalar(loss, 1), MulScalar(value, 1), grad)
+		o.g = g
+	})
+	if err != nil {
+		return nil, fmt.Errorf("synth: compiling the objective of %s at %s: %w", s.Card.Name, s.Layer, err)
+	}
+	return o, nil
+}
+
+// at returns inversion losses [B], values [B] and gradients [B,S,S,3] on the device.
+func (o *Objective) at(images, target *tensors.Tensor) []*tensors.Tensor {
+	return o.g.Run(o.inputs(images, target)...)
+}
