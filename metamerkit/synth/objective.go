@@ -13,7 +13,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/stage"
 )
 
-// objective is what lbfgs and fourier lower: a smooth function [B] of the images x
+// objective is what lbfgs and fourier lower, with penalties: a smooth function [B] of the images x
 // that is zero where the inversion loss is, its gradient, and the inversion loss
 // itself. For relative-l2 and squared-l2 it is the squared (relative) residual.
 //
@@ -24,23 +24,26 @@ import (
 // search along a line cannot do with.) With PlainReLU it is relu(z)−t.
 func (r *reader) objective(s Subject, st *model.Store, x, target *Node) (loss, value, gradient *Node) {
 	a := s.Net.Tap(st.RootScope(), s.Card.Input, x, stage.Options{}, s.Layer)[0]
-	loss = distance(r.cfg.Loss, a, target)
-	value = loss
-	if r.cfg.Loss == "relative-l2" || r.cfg.Loss == "squared-l2" {
-		d := Sub(a, target)
-		if z := stage.Before(a); z != nil && !r.cfg.PlainReLU {
-			d = Where(GreaterThan(target, ZerosLike(target)), Sub(z, target), a)
-		}
-		axes := xslices.Iota(1, a.Rank()-1)
-		if r.cfg.Loss == "relative-l2" {
-			d = Div(d, MaxScalar(Sqrt(ReduceAndKeep(Square(target), ReduceSum, axes...)), 1e-12))
-		}
-		value = ReduceSum(Square(d), axes...)
-	}
+	loss, value = distance(r.cfg.Loss, a, target), residual(r.cfg.Loss, a, target, r.cfg.PlainReLU)
 	if p := penalty(r.cfg.Penalties, x); p != nil {
 		value = Add(value, p)
 	}
 	return loss, value, Gradient(ReduceAllSum(value), x)[0]
+}
+
+func residual(loss string, a, target *Node, plain bool) *Node {
+	if loss != "relative-l2" && loss != "squared-l2" {
+		return distance(loss, a, target)
+	}
+	d := Sub(a, target)
+	if z := stage.Before(a); z != nil && !plain {
+		d = Where(GreaterThan(target, ZerosLike(target)), Sub(z, target), a)
+	}
+	axes := xslices.Iota(1, a.Rank()-1)
+	if loss == "relative-l2" {
+		d = Div(d, MaxScalar(Sqrt(ReduceAndKeep(Square(target), ReduceSum, axes...)), 1e-12))
+	}
+	return ReduceSum(Square(d), axes...)
 }
 
 // Objective is the compiled objective of one model at one layer.
