@@ -191,6 +191,9 @@ func (l *live) synthesis(r metamer.Recipe) func(metamer.Progress) {
 			}
 		}
 		what := fmt.Sprintf("%s, step %d of %d", r.Stage, p.Step, p.Steps)
+		if p.Evaluations != p.Step {
+			what += fmt.Sprintf(" (%d evaluations)", p.Evaluations)
+		}
 		rest := append([]string{"loss " + escape(strings.Join(losses, ", "))}, remaining(left))
 		page := bar(what, done, rest...) + l.curve(p.Steps)
 		if l.shot != nil {

@@ -34,6 +34,7 @@ type cli struct {
 	Synth       synthCmd       `cmd:"" help:"Synthesise metamers of images for a model set at a stage."`
 	Reproduce   reproduceCmd   `cmd:"" help:"Metamers of 16 images for four model sets at all three stages."`
 	Sweep       sweepCmd       `cmd:"" help:"Carry a plan out in pieces: on all devices of this machine, on Slurm, on Kubernetes."`
+	Contest     contestCmd     `cmd:"" help:"Hold optimisers against each other at equal numbers of gradient evaluations."`
 	Eval        evalCmd        `cmd:"" help:"Measure runs: recognizability, success, similarity distributions and more."`
 	Figures     figuresCmd     `cmd:"" help:"Draw figures and tables from rows, runs or the results of a study."`
 	Models      modelsCmd      `cmd:"" help:"List, show or check models."`

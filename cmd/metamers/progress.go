@@ -56,7 +56,7 @@ func (b *bar) show(p metamer.Progress) {
 		speed = fmt.Sprintf(" %.0f image steps/s", float64(done-b.first)/s)
 	}
 	b.pb.ChangeMax(p.Images * p.Steps)
-	b.pb.Describe(fmt.Sprintf("%s step %d, loss %s%s", b.title, p.Step, strings.Join(loss, ", "), speed))
+	b.pb.Describe(fmt.Sprintf("%s %d evaluations, loss %s%s", b.title, p.Evaluations, strings.Join(loss, ", "), speed))
 	b.pb.Set(done)
 }
 

@@ -116,6 +116,7 @@ func (c *synthCmd) Help() string {
   metamers synth --models resnet20 --stage late --images cifar10:16
   metamers synth --models resnet2b,resnet4b --stage middle --images photos/ --size 32 --steps 5000
   metamers synth --models resnet20,vit --stage late --images cifar10:8 --optimizer adam --schedule average
+  metamers synth --models resnet20,resnet4b --stage late --images cifar10:16 --optimizer fast --evaluations 200
 
 Ctrl-C keeps what was done; the same command goes on from there. A run that is
 there already is shown at once.`
@@ -195,12 +196,14 @@ func report(g *globals, run *metamer.Run) error {
 			Passed   int
 			Cached   bool
 			StepsRun int
-			Seconds  float64
-			Stopped  string
-		}{run.ID, run.Dir, run.Recipe, run.Evidence, run.Nulls, run.PassCount(), run.Cached, run.StepsRun, run.Seconds, run.Stopped})
+			// Evaluations of one model's gradient, of the image that took the most.
+			Evaluations int
+			Seconds     float64
+			Stopped     string
+		}{run.ID, run.Dir, run.Recipe, run.Evidence, run.Nulls, run.PassCount(), run.Cached, run.StepsRun, run.Recipe.Evaluations(run.StepsRun), run.Seconds, run.Stopped})
 	}
 	n := run.Recipe.Images.Count
-	state := fmt.Sprintf("%d steps in %.1f s", run.StepsRun, run.Seconds)
+	state := fmt.Sprintf("%s, %d steps, %d gradient evaluations, in %.1f s", run.Recipe.Optimizer.Name, run.StepsRun, run.Recipe.Evaluations(run.StepsRun), run.Seconds)
 	if run.Cached {
 		state = "was there already"
 	}

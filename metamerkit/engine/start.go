@@ -80,6 +80,9 @@ func enoughMemory(subjects []synth.Subject, r metamer.Recipe) error {
 		if err != nil {
 			return err
 		}
+		if r.Optimizer.Name == "lbfgs" { // its history and what a step has of it at hand
+			one += uint64(4*r.Optimizer.Memory+10) * uint64(r.Images.Size*r.Images.Size*3*4)
+		}
 		if need := one * uint64(r.Batch); need > free {
 			return fmt.Errorf("engine: %s at %s needs about %d MB for a batch of %d images, %d MB are free: use a batch of at most %d",
 				s.Card.Name, s.Layer, need>>20, r.Batch, free>>20, max(1, free/max(one, 1)))

@@ -68,19 +68,38 @@ func Settings(r metamer.Recipe) *Table {
 	}
 	o := r.Optimizer
 	add("optimiser", "%s", o.Name)
-	if o.Name == "adam" {
+	metric := "pixels"
+	if o.Metric == "1/f" {
+		metric = "spatial frequencies weighted by 1/f"
+	}
+	switch o.Name {
+	case "adam":
 		add("learning rate", "%g, cosine decay", o.StepSize)
 		add("β₁, β₂", "%g, %g", o.Momentum, o.Beta2)
-	} else {
+	case "fast":
+		add("metric", "%s", metric)
+	case "lbfgs":
+		add("largest step", "%g × side/32 (L2 norm per image), halved until the objective falls", o.StepSize)
+		add("memory", "%d pairs", o.Memory)
+		add("metric", "%s", metric)
+	case "fourier":
+		add("step size", "%g × side/32 (L2 norm per image), cosine decay", o.StepSize)
+		add("momentum", "%g", o.Momentum)
+		add("metric", "%s", metric)
+	default:
 		add("step size", "%g (L2 norm per image), halved at %d equal intervals", o.StepSize, o.Halvings)
 		if o.Momentum > 0 {
 			add("momentum", "%g", o.Momentum)
 		}
 	}
-	add("steps", "%d", r.Steps)
+	if o.Name == "fast" {
+		add("evaluations", "%d", r.Steps)
+	} else {
+		add("steps", "%d", r.Steps)
+	}
 	if r.Schedule.Kind == "switch" {
 		add("schedule", "switch every %d steps, order %s", r.Schedule.Every, r.Schedule.Order)
-	} else {
+	} else if o.Name != "fast" {
 		add("schedule", "%s", r.Schedule.Kind)
 	}
 	add("inversion loss", "%s", r.Loss)
@@ -92,17 +111,27 @@ func Settings(r metamer.Recipe) *Table {
 		penalties += fmt.Sprintf("%s × %g ", p.Name, p.Weight)
 	}
 	add("penalties", "%s", strings.TrimSpace(penalties))
-	if r.Start.Kind == "noise" {
+	if r.Start.Kind == "noise" || r.Start.Kind == "grey" {
 		add("initial image", "N(%g, %g) clamped to [0,1]", r.Start.Mean, r.Start.Std)
 	} else {
 		add("initial image", "%s", r.Start.Kind)
 	}
-	add("last ReLU of the stage", "%s", map[bool]string{false: "passes the gradient unchanged", true: "as it is"}[r.PlainReLU])
+	add("last ReLU of the stage", "%s", lastReLU(r))
 	add("seed", "%d", r.Seed)
 	add("images", "%s: %d of %d² pixels", r.Images.Name, r.Images.Count, r.Images.Size)
 	add("null distribution", "%d random pairs", r.NullPairs)
 	add("backend", "%s", r.Backend)
 	return t
+}
+
+func lastReLU(r metamer.Recipe) string {
+	switch {
+	case r.PlainReLU:
+		return "as it is"
+	case r.Optimizer.Metric != "":
+		return "one-sided residual"
+	}
+	return "passes the gradient unchanged"
 }
 
 // Numbers is Table 5: recognizability and image metrics of each set and stage, with

@@ -98,13 +98,15 @@ func (r *Run) PassCount() int {
 // Progress is what a running synthesis or evaluation reports. In an evaluation steps
 // are pairs of a run and an observer, and What names the one under way.
 type Progress struct {
-	Phase  string // compile | start | synthesis | evidence | evaluation
-	What   string
-	Step   int       // steps done by the batch
-	Steps  int       // steps of the batch
-	Image  int       // images finished before this batch
-	Images int       // images in all
-	Loss   []float64 // mean over the batch, one a member; NaN while not yet seen
+	Phase string // compile | start | synthesis | evidence | evaluation
+	What  string
+	Step  int // steps done by the batch
+	Steps int // steps of the batch
+	// Evaluations of one model's gradient that the batch has had, for each image.
+	Evaluations int
+	Image       int       // images finished before this batch
+	Images      int       // images in all
+	Loss        []float64 // mean over the batch, one a member; NaN while not yet seen
 	// Preview holds the batch's images so far, [n,Size,Size,3], where a preview was
 	// asked for and is due. It is valid during the call only.
 	Preview []float32

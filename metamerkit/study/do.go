@@ -176,11 +176,7 @@ func (r *Result) work() []float64 {
 	for _, set := range r.Plan.Sets {
 		for range r.Plan.Stages {
 			rec := r.Plan.Recipe(set, "")
-			w := n * float64(rec.Steps)
-			if rec.Schedule.Kind == "average" {
-				w *= float64(len(set))
-			}
-			out = append(out, w)
+			out = append(out, n*float64(rec.Evaluations(rec.Steps)))
 		}
 	}
 	// A forward pass is about a third of a gradient evaluation.

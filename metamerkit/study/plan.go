@@ -58,6 +58,8 @@ type optimizer struct {
 	Halvings int     `yaml:"halvings"`
 	Momentum float64 `yaml:"momentum"`
 	Beta2    float64 `yaml:"beta2"`
+	Metric   string  `yaml:"metric"`
+	Memory   int     `yaml:"memory"`
 }
 
 //go:embed plans/*.yaml
@@ -172,7 +174,7 @@ func (p Plan) Recipe(set []string, stage string) metamer.Recipe {
 	s := p.Settings
 	r := metamer.Recipe{
 		Stage: stage, Steps: s.Steps, Schedule: s.Schedule, Loss: s.Loss, Batch: s.Batch, Seed: s.Seed, PlainReLU: s.PlainReLU,
-		Optimizer: metamer.Optimizer{Name: s.Optimizer.Name, StepSize: s.Optimizer.StepSize, Halvings: s.Optimizer.Halvings, Momentum: s.Optimizer.Momentum, Beta2: s.Optimizer.Beta2},
+		Optimizer: metamer.Optimizer{Name: s.Optimizer.Name, StepSize: s.Optimizer.StepSize, Halvings: s.Optimizer.Halvings, Momentum: s.Optimizer.Momentum, Beta2: s.Optimizer.Beta2, Metric: s.Optimizer.Metric, Memory: s.Optimizer.Memory},
 		Start:     metamer.Start{Kind: s.Start},
 	}
 	for _, m := range set {

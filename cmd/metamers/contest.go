@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/contest"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+type contestCmd struct {
+	Plan string `arg:"" help:"A YAML file such as bench/fast.yaml." type:"existingfile"`
+	storeFlag
+	Results string `help:"Folder of table and figure." default:"contest" type:"path"`
+}
+
+func (c *contestCmd) Help() string {
+	return `Makes metamers by several methods at equal numbers of model gradient evaluations and
+writes losses, evaluations to the first method's loss, share of images that pass and
+recognizability by other models into a table, and the losses into a figure. Ctrl-C
+keeps what was done; the same command goes on from there.
+
+A plan:
+  images: cifar10:16
+  sets: [[resnet2b, resnet4b]]
+  evaluations: 600
+  methods:
+    - {name: pgd, settings: {optimizer: {name: pgd}}}
+    - {name: fast, settings: {optimizer: {name: fast}}}`
+}
+
+func (c *contestCmd) Run(ctx context.Context, g *globals) error {
+	p, err := contest.Load(c.Plan)
+	if err != nil {
+		return err
+	}
+	store, err := c.storeFlag.open()
+	if err != nil {
+		return err
+	}
+	e, err := g.engine()
+	if err != nil {
+		return err
+	}
+	var shown *bar
+	title := ""
+	r, err := contest.Do(ctx, e, p, contest.Options{
+		Store: store, Warn: func(s string) { fmt.Fprintln(os.Stderr, "warning:", s) },
+		Progress: func(what string, pr metamer.Progress) {
+			if what != title {
+				if shown != nil {
+					shown.clear()
+				}
+				title, shown = what, newBar(g, what, make([]string, len(pr.Loss)))
+			}
+			if pr.Loss != nil && len(shown.members) == 0 {
+				shown.members = make([]string, len(pr.Loss))
+			}
+			shown.show(pr)
+		},
+	})
+	if shown != nil {
+		shown.clear()
+	}
+	if err != nil {
+		return err
+	}
+	if err := r.Write(c.Results); err != nil {
+		return err
+	}
+	fmt.Print(r.Table().Markdown())
+	fmt.Println("\n" + filepath.Join(c.Results, "descents.png"))
+	return nil
+}
