@@ -38,7 +38,9 @@ func (e *Engine) resolve(q Request) (r metamer.Recipe, subjects []synth.Subject,
 	if r, err = e.recipe(q, refs); err != nil {
 		return r, nil, err
 	}
-	r = Fast(r, subjects)
+	if r, err = Fast(r, subjects); err != nil {
+		return r, nil, err
+	}
 	return r, subjects, r.Validate()
 }
 

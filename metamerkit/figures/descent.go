@@ -3,6 +3,7 @@ package figures
 import (
 	"fmt"
 	"image/color"
+	"math"
 	"slices"
 
 	"gonum.org/v1/gonum/stat"
@@ -40,7 +41,7 @@ func Descents(panels []Descent, columns int) (*Figure, error) {
 	for i, d := range panels {
 		p := themed(d.Title)
 		withGrid(p, false)
-		p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
+		p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, decades{}
 		if i/columns == (len(panels)-1)/columns {
 			p.X.Label.Text = "model gradient evaluations"
 		}
@@ -58,8 +59,10 @@ func Descents(panels []Descent, columns int) (*Figure, error) {
 				return nil, fmt.Errorf("figures: %s, %s: %w", d.Title, l.Label, err)
 			}
 		}
-		if !(p.Y.Max > p.Y.Min) {
-			p.Y.Min, p.Y.Max = p.Y.Min/2, p.Y.Max*2
+		// Whole decades, so that every panel has two ticks at least.
+		p.Y.Min, p.Y.Max = math.Pow(10, math.Floor(math.Log10(p.Y.Min))), math.Pow(10, math.Ceil(math.Log10(p.Y.Max)))
+		if p.Y.Min == p.Y.Max {
+			p.Y.Min /= 10
 		}
 	}
 	return &Figure{
@@ -81,6 +84,25 @@ func Descents(panels []Descent, columns int) (*Figure, error) {
 			}
 		},
 	}, nil
+}
+
+// decades are ticks at powers of ten, a name for at most six of them.
+type decades struct{}
+
+func (decades) Ticks(low, high float64) (ticks []plot.Tick) {
+	from, to := int(math.Floor(math.Log10(low))), int(math.Ceil(math.Log10(high)))
+	stride := 1 + (to-from)/6
+	for k := from; k <= to; k++ {
+		t := plot.Tick{Value: math.Pow(10, float64(k))}
+		if k%stride == 0 {
+			t.Label = map[int]string{0: "1", -1: "0.1", -2: "0.01"}[k]
+			if t.Label == "" {
+				t.Label = fmt.Sprintf("1e%d", k)
+			}
+		}
+		ticks = append(ticks, t)
+	}
+	return ticks
 }
 
 func (l DescentLine) add(p *plot.Plot, c color.RGBA, dashed bool) error {

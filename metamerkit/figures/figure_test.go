@@ -14,6 +14,33 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
+// Descents are drawn whatever the losses are, zero and a constant among them.
+func TestDescents(t *testing.T) {
+	line := func(name string, rows ...[]float64) figures.DescentLine {
+		l := figures.DescentLine{Label: name, Loss: rows}
+		for i := range rows {
+			l.Evaluations = append(l.Evaluations, 2*i+2)
+		}
+		return l
+	}
+	f, err := figures.Descents([]figures.Descent{
+		{Title: "a, late", Lines: []figures.DescentLine{line("pgd", []float64{1, .8}, []float64{.2, .3}), line("fast", []float64{1, .8}, []float64{1e-6, 0})}},
+		{Title: "a, middle", Lines: []figures.DescentLine{line("fast", []float64{1, 1})}},
+		{Title: "b, late", Lines: []figures.DescentLine{line("pgd", []float64{.03, .04}, []float64{.02, .05})}},
+	}, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if data, err := f.PNG(0); err != nil || len(data) < 2000 {
+		t.Errorf("%d bytes, %v", len(data), err)
+	}
+	for _, bad := range [][]figures.Descent{nil, {{Title: "nothing", Lines: []figures.DescentLine{{Label: "pgd"}}}}} {
+		if _, err := figures.Descents(bad, 1); err == nil {
+			t.Errorf("%v is drawn", bad)
+		}
+	}
+}
+
 // Every format holds what it should, and what cannot be drawn leaves no file.
 func TestFormats(t *testing.T) {
 	f, err := figures.Recognizability(figurestest.Study())

@@ -202,7 +202,7 @@ func (r Recipe) Validate() error {
 	}
 	o := r.Optimizer
 	switch {
-	case o.Name == "fast" && (r.Schedule.Kind != "" || o.StepSize != 0 || o.Halvings != 0 || o.Momentum != 0):
+	case o.Name == "fast" && r.optimizerSettings():
 		return fmt.Errorf("recipe: the optimiser fast chooses schedule, step size and the like itself: give none (or name lbfgs or fourier)")
 	case o.Name == "lbfgs" && r.Schedule.Kind == "switch":
 		return fmt.Errorf("recipe: the optimiser lbfgs evaluates all members at every step, expected the schedule average")
@@ -272,6 +272,12 @@ func b2i(b bool) int {
 		return 1
 	}
 	return 0
+}
+
+// optimizerSettings says whether the recipe settles what fast does.
+func (r Recipe) optimizerSettings() bool {
+	o := r.Optimizer
+	return r.Schedule.Kind != "" || o.StepSize != 0 || o.Halvings != 0 || o.Momentum != 0 || o.Memory != 0
 }
 
 // Evaluations is how often a number of steps evaluates the gradient of one model:

@@ -69,8 +69,8 @@ func step(o metamer.Optimizer, x, g *Node, slot []*Node, coef, active *Node) (*N
 		next[0] = Add(MulScalar(slot[0], o.Momentum), unit(g))
 		move = unit(next[0])
 	case "fourier":
-		next[0] = Add(MulScalar(slot[0], o.Momentum), unit(smooth(g, o.Metric)))
-		move = unit(next[0])
+		next[0] = Add(MulScalar(slot[0], o.Momentum), MulScalar(unit(smooth(g, o.Metric)), 1-o.Momentum))
+		move = next[0] // no longer than 1: where gradients turn to and fro it is short
 	case "adam":
 		next[0] = Add(MulScalar(slot[0], o.Momentum), MulScalar(g, 1-o.Momentum))
 		next[1] = Add(MulScalar(slot[1], o.Beta2), MulScalar(Square(g), 1-o.Beta2))
