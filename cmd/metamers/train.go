@@ -11,11 +11,15 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gomlx/gomlx/core/tensors"
+
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
+	"github.com/ensemble-metamers/metamers/metamerkit/depot"
 	"github.com/ensemble-metamers/metamers/metamerkit/figures"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/train"
+	"github.com/ensemble-metamers/metamers/metamerkit/weights"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
@@ -25,6 +29,7 @@ type trainCmd struct {
 	Name string `help:"Of the model (default: ARCH.mm_c10, with _linf8 or the like behind it for robust ones)."`
 	Out  string `help:"Folder of the results; its subfolder NAME has the checkpoint (default: trained)." type:"path" default:"trained"`
 
+	From     string `help:"Begin with the weights of a model or of a .safetensors file of the same architecture, not with random ones." placeholder:"MODEL|FILE"`
 	Robust   string `help:"Adversarial training against a threat: linf:8/255, l2:0.5 …" placeholder:"NORM:EPSILON"`
 	Method   string `help:"How adversarial images are made: nfgsm (one step that does not collapse), pgd:STEPS or fgsm (default nfgsm)."`
 	Fallback bool   `help:"Go on with pgd:3 when fast adversarial training collapses, rather than stop."`
@@ -56,6 +61,7 @@ func (c *trainCmd) Help() string {
 	return `Examples:
   metamers train --arch resnet20 --epochs 40
   metamers train --arch resnet20 --robust linf:8/255 --epochs 30
+  metamers train --arch resnet20 --from resnet20.mm_c10 --robust linf:8/255
   metamers train --arch vit_4_96 --robust l2:0.5 --method pgd:7 --average ema:0.999
 
 Ctrl-C and kill -9 lose nothing but the time since the last checkpoint: the same
@@ -135,6 +141,10 @@ func (c *trainCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
+	from, err := c.from(m, &o)
+	if err != nil {
+		return err
+	}
 	b, err := backend.Open(backend.Kind(g.Backend))
 	if err != nil {
 		return err
@@ -143,7 +153,7 @@ func (c *trainCmd) Run(ctx context.Context, g *globals) error {
 		fmt.Fprintln(os.Stderr, b.Notice)
 	}
 	bar := newTrainBar(g, name)
-	r, err := train.Run(ctx, train.Job{Backend: b, Card: m, Train: set, Options: o, Dir: filepath.Join(c.Out, name), Every: c.Every, Fallback: c.Fallback,
+	r, err := train.Run(ctx, train.Job{Backend: b, Card: m, Train: set, Options: o, From: from, Dir: filepath.Join(c.Out, name), Every: c.Every, Fallback: c.Fallback,
 		Progress: bar.show, Warn: func(s string) { bar.clear(); fmt.Fprintln(os.Stderr, "warning:", s) }})
 	bar.clear()
 	if r != nil && len(r.Points) > 0 {
@@ -155,6 +165,35 @@ func (c *trainCmd) Run(ctx context.Context, g *globals) error {
 		return err
 	}
 	return c.finish(ctx, g, b, m, r, o, test)
+}
+
+// from reads the weights that the training of m begins with and names them in o.
+func (c *trainCmd) from(m *card.Card, o *train.Options) (map[string]*tensors.Tensor, error) {
+	if c.From == "" {
+		return nil, nil
+	}
+	path := c.From
+	if _, err := os.Stat(path); err != nil {
+		known, lookup := zoo.Lookup(c.From)
+		if lookup != nil {
+			return nil, fmt.Errorf("--from %s: no such file, and %w", c.From, lookup)
+		}
+		found, err := depot.Locate(known)
+		if err != nil {
+			return nil, err
+		}
+		path = found.Path
+	}
+	sum, err := weights.Sum(path)
+	if err != nil {
+		return nil, err
+	}
+	net, err := zoo.Open(m, path)
+	if err != nil {
+		return nil, fmt.Errorf("--from %s: %w", c.From, err)
+	}
+	o.From = filepath.Base(c.From) + " sha256:" + sum
+	return net.Weights, nil
 }
 
 // finish measures what will be saved and saves it.

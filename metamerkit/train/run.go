@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
@@ -30,6 +31,7 @@ type Job struct {
 	Card    *card.Card // family, config, input and classes are read; its weights need not exist
 	Train   *images.Set
 	Options Options
+	From    map[string]*tensors.Tensor // weights to begin with, by scope path, all of the card's; nil: Initial. Options.From names them
 
 	Dir      string        // folder of the checkpoint; "": none
 	Every    time.Duration // between checkpoints; 0: five minutes
@@ -157,12 +159,15 @@ func newJob(q Job) (*job, error) {
 	if j.forward, err = zoo.Build(q.Card); err != nil {
 		return nil, err
 	}
-	shapes, err := zoo.Variables(q.Card, j.forward)
+	want, err := zoo.Variables(q.Card, j.forward)
 	if err != nil {
 		return nil, fmt.Errorf("train: %s: %w", q.Card.Name, err)
 	}
-	j.paths = slices.Sorted(maps.Keys(shapes))
-	first := Initial(shapes, o.Seed)
+	j.paths = slices.Sorted(maps.Keys(want))
+	first, err := j.first(want)
+	if err != nil {
+		return nil, err
+	}
 	j.store = model.NewStore()
 	put := func(path string, t *tensors.Tensor) {
 		if err == nil {
@@ -178,9 +183,9 @@ func newJob(q Job) (*job, error) {
 			put(averagePath+p, c)
 		}
 		if trainable(p) {
-			put(slotPath+p, tensors.FromShape(shapes[p]))
+			put(slotPath+p, tensors.FromShape(want[p]))
 			if o.Optimizer == "adamw" {
-				put(secondPath+p, tensors.FromShape(shapes[p]))
+				put(secondPath+p, tensors.FromShape(want[p]))
 			}
 		}
 		put(p, first[p])
@@ -192,6 +197,26 @@ func newJob(q Job) (*job, error) {
 	j.update = &updater{o: o}
 	j.state = state{Method: o.Method}
 	return j, err
+}
+
+// first is the weights that the training begins with; the job's own are copied.
+func (j *job) first(want map[string]shapes.Shape) (map[string]*tensors.Tensor, error) {
+	if j.From == nil {
+		return Initial(want, j.o.Seed), nil
+	}
+	out := map[string]*tensors.Tensor{}
+	for _, p := range j.paths {
+		t := j.From[p]
+		if t == nil || !t.Shape().Equal(want[p]) {
+			return nil, fmt.Errorf("train: the weights of %s do not fit %s: %s is missing or not of shape %v", j.o.From, j.Card.Name, p, want[p].Dimensions)
+		}
+		c, err := t.LocalClone()
+		if err != nil {
+			return nil, fmt.Errorf("train: %s: %w", p, err)
+		}
+		out[p] = c
+	}
+	return out, nil
 }
 
 // steps is the number of all steps.

@@ -25,8 +25,11 @@ type config struct {
 	// stride 2), overlap_tiered (the first with half the channels), overlap_act (an
 	// activation between them), or conv2 or conv3 (so many convolutions, each with norm
 	// and activation: the robust models of Singh et al. 2023).
-	Stem    string `json:"stem,omitempty"`
-	ConvMLP bool   `json:"conv_mlp,omitempty"` // the file has the MLPs as 1×1 convolutions; the same otherwise
+	Stem   string `json:"stem,omitempty"`
+	Patch  int    `json:"patch_size,omitempty"`  // pixels a side that stem "patch" takes together, default 4
+	Kernel int    `json:"kernel_size,omitempty"` // of the depthwise convolutions, odd, default 7
+
+	ConvMLP bool `json:"conv_mlp,omitempty"` // the file has the MLPs as 1×1 convolutions; the same otherwise
 	// GRN: global response normalisation in the MLPs and no layer scale (V2).
 	GRN bool `json:"grn,omitempty"`
 	// NormFirst: the last norm comes before the pooling, as norm_pre.
@@ -39,7 +42,7 @@ type config struct {
 }
 
 func newForward(raw json.RawMessage) (zoo.Forward, error) {
-	c := config{Stem: "patch", Eps: 1e-6}
+	c := config{Stem: "patch", Patch: 4, Kernel: 7, Eps: 1e-6}
 	if err := zoo.Config(raw, &c); err != nil {
 		return nil, err
 	}
@@ -54,6 +57,8 @@ func newForward(raw json.RawMessage) (zoo.Forward, error) {
 		return nil, fmt.Errorf("config: stem %q: expected patch, overlap, overlap_tiered, overlap_act, conv2 or conv3", c.Stem)
 	}
 	switch {
+	case c.Patch < 1 || c.Kernel < 1 || c.Kernel%2 == 0 || c.Patch != 4 && c.Stem != "patch":
+		return nil, fmt.Errorf("config: patch_size %d with stem %s, kernel_size %d: expected at least 1 (4 for other stems), and an odd number", c.Patch, c.Stem, c.Kernel)
 	case c.Classes < 0 || c.Embedding < 0 || c.Classes > 0 && c.Embedding > 0:
 		return nil, fmt.Errorf("config: classes %d and embedding %d: expected one of them, or neither", c.Classes, c.Embedding)
 	case c.Hidden < 0 || c.Hidden > 0 && c.NormFirst || !(c.Eps > 0):
@@ -85,7 +90,7 @@ func (c config) stem(s *model.Scope, x *Node) *Node {
 	n := c.Dims[0]
 	switch c.Stem {
 	case "patch":
-		x = block.Patchify(block.At(s, "0"), x, n, 4, true)
+		x = block.Patchify(block.At(s, "0"), x, n, c.Patch, true)
 		return block.LayerNorm(block.At(s, "1"), x, c.Eps)
 	case "conv2":
 		return block.ConvStem(block.At(s, "stem"), x, []int{n / 2, n}, []int{2, 2})
@@ -121,7 +126,7 @@ func (c config) block(s *model.Scope, x *Node) *Node {
 	if c.ConvMLP {
 		linear = func(s *model.Scope, x *Node, out int) *Node { return block.Conv(s, x, out, 1, 1, 0) }
 	}
-	y := block.Window{K: 7, Pad: 3, Groups: width}.Conv(block.At(s, "conv_dw"), x, width)
+	y := block.Window{K: c.Kernel, Pad: c.Kernel / 2, Groups: width}.Conv(block.At(s, "conv_dw"), x, width)
 	y = block.LayerNorm(block.At(s, "norm"), y, c.Eps)
 	y = block.GELU(linear(block.At(s, "mlp.fc1"), y, 4*width))
 	if c.GRN {

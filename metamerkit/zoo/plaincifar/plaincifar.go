@@ -27,16 +27,17 @@ func init() { zoo.RegisterPyTorch("plain_cifar", newForward) }
 type config struct {
 	Widths  []int `json:"widths"` // channels of each block
 	Depth   int   `json:"depth"`  // convolutions a block, default 2
+	Stride  int   `json:"stride"` // of the first convolution, default 1
 	Classes int   `json:"classes"`
 }
 
 func newForward(raw json.RawMessage) (zoo.Forward, error) {
-	c := config{Depth: 2, Classes: 10}
+	c := config{Depth: 2, Stride: 1, Classes: 10}
 	if err := zoo.Config(raw, &c); err != nil {
 		return nil, err
 	}
-	if len(c.Widths) == 0 || len(c.Widths) > 6 || c.Depth < 1 || c.Depth > 100 || c.Classes < 1 {
-		return nil, fmt.Errorf("config: widths %v, depth %d, classes %d: expected 1 to 6 blocks, 1 to 100 convolutions each, and a class", c.Widths, c.Depth, c.Classes)
+	if len(c.Widths) == 0 || len(c.Widths) > 6 || c.Depth < 1 || c.Depth > 100 || c.Stride < 1 || c.Stride > 4 || c.Classes < 1 {
+		return nil, fmt.Errorf("config: widths %v, depth %d, stride %d, classes %d: expected 1 to 6 blocks, 1 to 100 convolutions each, a stride of 1 to 4, and a class", c.Widths, c.Depth, c.Stride, c.Classes)
 	}
 	for _, w := range c.Widths {
 		if w < 1 {
@@ -47,13 +48,15 @@ func newForward(raw json.RawMessage) (zoo.Forward, error) {
 }
 
 func (c config) forward(s *model.Scope, x *Node) *Node {
-	for i, width := range c.Widths { // at 32²: [B,32,32,·] [B,16,16,·] [B,8,8,·]
+	stride := c.Stride
+	for i, width := range c.Widths { // at 32² and stride 1: [B,32,32,·] [B,16,16,·] [B,8,8,·]
 		if i > 0 {
 			x = halve(x)
 		}
 		in := block.At(s, "block%d", i+1)
 		for j := range c.Depth {
-			y := block.ConvNorm(block.At(in, "%d.conv", j), block.At(in, "%d.norm", j), x, width, 3, 1, 1)
+			y := block.ConvNorm(block.At(in, "%d.conv", j), block.At(in, "%d.norm", j), x, width, 3, stride, 1)
+			stride = 1
 			if j < c.Depth-1 {
 				x = block.ReLU(y)
 			} else {

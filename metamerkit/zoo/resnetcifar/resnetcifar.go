@@ -23,32 +23,37 @@ func init() { zoo.RegisterPyTorch("resnet_cifar", newForward) }
 
 // config is what a card of this family says.
 type config struct {
-	Depth   int `json:"depth"` // 20, 32, 44, 56 …: 6n+2
-	Classes int `json:"classes"`
+	Depth   int    `json:"depth"`  // 20, 32, 44, 56 …: 6n+2
+	Widths  [3]int `json:"widths"` // channels of each stage, default 16, 32, 64
+	Stride  int    `json:"stride"` // of the first convolution, default 1
+	Classes int    `json:"classes"`
 }
 
 func newForward(raw json.RawMessage) (zoo.Forward, error) {
-	c := config{Classes: 10}
+	c := config{Widths: [3]int{16, 32, 64}, Stride: 1, Classes: 10}
 	if err := zoo.Config(raw, &c); err != nil {
 		return nil, err
 	}
 	if c.Depth < 8 || c.Depth > 1202 || (c.Depth-2)%6 != 0 || c.Classes < 1 {
 		return nil, fmt.Errorf("depth %d and classes %d: expected a depth of 6n+2 and at least one class", c.Depth, c.Classes)
 	}
+	if w := c.Widths; w[0] < 1 || w[1] < w[0] || w[2] < w[1] || (w[1]-w[0])%2 != 0 || (w[2]-w[1])%2 != 0 || c.Stride < 1 || c.Stride > 4 {
+		return nil, fmt.Errorf("widths %v and stride %d: expected channels that grow by even numbers, and a stride of 1 to 4", c.Widths, c.Stride)
+	}
 	return c.forward, nil
 }
 
 func (c config) forward(s *model.Scope, x *Node) *Node {
-	x = block.ConvNorm(block.At(s, "conv1"), block.At(s, "bn1"), x, 16, 3, 1, 1) // [B,32,32,16]
+	x = block.ConvNorm(block.At(s, "conv1"), block.At(s, "bn1"), x, c.Widths[0], 3, c.Stride, 1) // [B,32,32,16]
 	x = stage.MarkReLU(x, "conv1")
-	for i := range 3 { // [B,32,32,16] [B,16,16,32] [B,8,8,64]
+	for i, width := range c.Widths { // [B,32,32,16] [B,16,16,32] [B,8,8,64]
 		n := (c.Depth - 2) / 6
 		for j := range n {
 			stride := 1
 			if i > 0 && j == 0 {
 				stride = 2
 			}
-			z := residual(block.At(s, "layer%d.%d", i+1, j), x, 16<<i, stride)
+			z := residual(block.At(s, "layer%d.%d", i+1, j), x, width, stride)
 			name := fmt.Sprintf("layer%d.%d", i+1, j)
 			if j == n-1 {
 				name = fmt.Sprintf("layer%d", i+1)

@@ -8,6 +8,7 @@ package vit
 import (
 	"encoding/json"
 	"fmt"
+	"math/bits"
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
@@ -38,8 +39,9 @@ type config struct {
 	// to the patches there are. Default: the patches a side.
 	PosGrid int `json:"pos_grid,omitempty"`
 
-	// ConvStem is the channels of the first of four convolutions of stride 2 that stand
-	// in for the patch embedding (robust models of Singh et al. 2023); patch is 16 then.
+	// ConvStem is the channels of the first of log2(patch) convolutions of stride 2 that
+	// stand in for the patch embedding, each with twice the channels of the one before
+	// (robust models of Singh et al. 2023: four, for patches of 16).
 	ConvStem int `json:"conv_stem,omitempty"`
 
 	NoClassToken bool `json:"no_class_token,omitempty"`
@@ -75,8 +77,8 @@ func newForward(raw json.RawMessage) (zoo.Forward, error) {
 		return nil, fmt.Errorf("config: classes %d and embedding %d: expected one of them, or neither", c.Classes, c.Embedding)
 	case c.Registers < 0 || c.PosGrid < 0 || !(c.MLPRatio > 0) || !(c.Eps > 0):
 		return nil, fmt.Errorf("config: registers %d, pos_grid %d, mlp_ratio %v, eps %v: expected none below zero", c.Registers, c.PosGrid, c.MLPRatio, c.Eps)
-	case c.ConvStem < 0 || c.ConvStem > 0 && (c.Patch != 16 || c.PreNorm):
-		return nil, fmt.Errorf("config: conv_stem %d with patch %d and pre_norm %v: expected patch 16 and no pre_norm", c.ConvStem, c.Patch, c.PreNorm)
+	case c.ConvStem < 0 || c.ConvStem > 0 && (c.Patch < 2 || bits.OnesCount(uint(c.Patch)) != 1 || c.PreNorm):
+		return nil, fmt.Errorf("config: conv_stem %d with patch %d and pre_norm %v: expected a patch that is a power of two and no pre_norm", c.ConvStem, c.Patch, c.PreNorm)
 	case c.Pool != "token" && c.Pool != "avg" && c.Pool != "map":
 		return nil, fmt.Errorf("config: pool %q: expected token, avg or map", c.Pool)
 	case c.Pool == "token" && c.NoClassToken:
@@ -97,8 +99,12 @@ func (c config) forward(s *model.Scope, x *Node) *Node {
 	}
 	if n := c.ConvStem; n > 0 {
 		stem := block.At(s, "patch_embed.proj.stem")
-		x = block.ConvStem(stem, x, []int{n, 2 * n, 4 * n, 8 * n}, []int{2, 2, 2, 2})
-		x = block.Conv(block.At(stem, "12"), x, c.Width, 1, 1, 0)
+		var channels, strides []int
+		for p := c.Patch; p > 1; p /= 2 {
+			channels, strides = append(channels, n<<len(channels)), append(strides, 2)
+		}
+		x = block.ConvStem(stem, x, channels, strides)
+		x = block.Conv(block.At(stem, "%d", 3*len(channels)), x, c.Width, 1, 1, 0)
 	} else {
 		x = block.Patchify(block.At(s, "patch_embed.proj"), x, c.Width, c.Patch, !c.PreNorm)
 	} // [B,G,G,C]
