@@ -16,6 +16,7 @@ echo "train_set: $([ "$GPU" ] && echo "GPU" || echo "CPU") plan"
 epochs() { awk -v e="$1" -v s="${EPOCHS_SCALE:-1}" 'BEGIN { n = int(e * s + .5); print n < 1 ? 1 : n }'; }
 
 # one NAME-OF-ARCHITECTURE THREAT EPOCHS FLAGS…
+# A robust model on the CPU begins with the weights of its standard one.
 one() {
   local arch=$1 threat=$2 n tag=$1.mm_c10
   n=$(epochs "$3")
@@ -24,32 +25,35 @@ one() {
   [[ -z "$FILTER" || "$tag" == *"$FILTER"* ]] || return 0
   if [ -e "$OUT/$tag.json" ]; then echo "train_set: $tag is there"; return 0; fi
   local robust=()
-  [ "$threat" = - ] || robust=(--robust "$threat" --fallback)
+  if [ "$threat" != - ]; then
+    robust=(--robust "$threat" --fallback)
+    [ "$GPU" ] || robust+=(--from "$OUT/$arch.mm_c10.safetensors")
+  fi
   bin/metamers train --arch "$arch" "${robust[@]}" --epochs "$n" --out "$OUT" "$@"
 }
 
 FILTER=${1:-}
 EPS=linf:8/255
 if [ "$GPU" ]; then
-  for a in resnet20 plain7; do
+  for a in plain7_48 resnet8_48; do
     one $a - 150 --batch 512 --lr 0.6 --cutout 8 --average ema:0.999
     one $a $EPS 60 --batch 256 --lr 0.2 --method pgd:7 --average ema:0.999
   done
-  one convnext_48 - 200 --batch 512 --lr 0.004 --mixup 0.2 --average ema:0.999
-  one convnext_48 $EPS 60 --batch 256 --lr 0.002 --method pgd:7 --average ema:0.999
-  for a in vit_4_96 swin_2_24; do
+  one convnext_64 - 200 --batch 512 --lr 0.004 --mixup 0.2 --average ema:0.999
+  one convnext_64 $EPS 60 --batch 256 --lr 0.002 --method pgd:7 --average ema:0.999
+  for a in vitconv_4_96 vit_4_96; do
     one $a - 300 --batch 512 --lr 0.002 --mixup 0.2 --cutout 8 --average ema:0.999
     one $a $EPS 100 --batch 256 --lr 0.001 --method pgd:7 --average ema:0.999
   done
-else
-  for a in resnet20 plain7; do
-    one $a - 30
-    one $a $EPS 20
+else # about 20 hours of one core; docs/training.md has what a step costs
+  for a in plain7_48 resnet8_48; do
+    one $a - 12 --lr 0.2 --smoothing 0.1 --crop 2
+    one $a $EPS 8 --lr 0.1 --crop 2
   done
-  one convnext_48 - 40
-  one convnext_48 $EPS 20
-  for a in vit_4_96 swin_2_24; do
-    one $a - 40
-    one $a $EPS 25
-  done
+  one vitconv_4_96 - 14
+  one vitconv_4_96 $EPS 10
+  one convnext_64 - 12
+  one convnext_64 $EPS 8
+  one vit_4_96 - 20
+  one vit_4_96 $EPS 12
 fi
