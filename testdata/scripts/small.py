@@ -91,3 +91,10 @@ def vit_conv(stem, **args):
     net = timm.create_model("vit_tiny_patch16_224", patch_size=4, **args)
     net.patch_embed.proj = Stem([stem, 2 * stem], net.embed_dim)
     return net
+
+
+def convnext(**args):
+    """timm's ConvNeXt of patches of 2, which would halve once more before its first stage."""
+    net = timm.create_model("convnext_tiny", patch_size=2, **args)
+    net.stages[0].downsample = nn.Identity()
+    return net

@@ -26,7 +26,7 @@ type config struct {
 	// activation between them), or conv2 or conv3 (so many convolutions, each with norm
 	// and activation: the robust models of Singh et al. 2023).
 	Stem   string `json:"stem,omitempty"`
-	Patch  int    `json:"patch_size,omitempty"`  // pixels a side that stem "patch" takes together, default 4
+	Patch  int    `json:"stem_patch,omitempty"`  // pixels a side that stem "patch" takes together, default 4 (timm's patch_size of 2 halves once more)
 	Kernel int    `json:"kernel_size,omitempty"` // of the depthwise convolutions, odd, default 7
 
 	ConvMLP bool `json:"conv_mlp,omitempty"` // the file has the MLPs as 1×1 convolutions; the same otherwise
@@ -58,7 +58,7 @@ func newForward(raw json.RawMessage) (zoo.Forward, error) {
 	}
 	switch {
 	case c.Patch < 1 || c.Kernel < 1 || c.Kernel%2 == 0 || c.Patch != 4 && c.Stem != "patch":
-		return nil, fmt.Errorf("config: patch_size %d with stem %s, kernel_size %d: expected at least 1 (4 for other stems), and an odd number", c.Patch, c.Stem, c.Kernel)
+		return nil, fmt.Errorf("config: stem_patch %d with stem %s, kernel_size %d: expected at least 1 (4 for other stems), and an odd number", c.Patch, c.Stem, c.Kernel)
 	case c.Classes < 0 || c.Embedding < 0 || c.Classes > 0 && c.Embedding > 0:
 		return nil, fmt.Errorf("config: classes %d and embedding %d: expected one of them, or neither", c.Classes, c.Embedding)
 	case c.Hidden < 0 || c.Hidden > 0 && c.NormFirst || !(c.Eps > 0):
