@@ -32,7 +32,7 @@ type cli struct {
 	globals
 
 	Synth       synthCmd       `cmd:"" help:"Synthesise metamers of images for a model set at a stage."`
-	Reproduce   reproduceCmd   `cmd:"" help:"Metamers of 16 images for four model sets at all three stages."`
+	Reproduce   reproduceCmd   `cmd:"" help:"A whole study from a plan: metamers, evaluations, figures, tables, claims, one page."`
 	Sweep       sweepCmd       `cmd:"" help:"Carry a plan out in pieces: on all devices of this machine, on Slurm, on Kubernetes."`
 	Contest     contestCmd     `cmd:"" help:"Hold optimisers against each other at equal numbers of gradient evaluations."`
 	Eval        evalCmd        `cmd:"" help:"Measure runs: recognizability, success, similarity distributions and more."`
