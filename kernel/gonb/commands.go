@@ -77,6 +77,9 @@ func (in *Interpreter) require(modules []string, out session.Output) *session.Fa
 	if server != nil {
 		server.ModuleChanged()
 	}
+	if text == "" { // nothing had to change
+		text = strings.Join(modules, ", ") + ": known already"
+	}
 	out.Stream("stdout", text+"\n")
 	return nil
 }

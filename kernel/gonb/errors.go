@@ -100,6 +100,14 @@ func cleanPaths(s string) string {
 	return tempName.ReplaceAllString(tempPath.ReplaceAllString(s, ""), "cell")
 }
 
+// noModule is what the go command says of an import that no known module has.
+var noModule = regexp.MustCompile(`(?:no required module|cannot find module) provid(?:es|ing) package (\S+?)[:;].*`)
+
+// helped says how a module becomes known, where one is missing.
+func helped(message string) string {
+	return noModule.ReplaceAllString(message, "no module that cells know has the package $1: %require MODULE@VERSION makes one known")
+}
+
 // compileFailure tells what the compiler said, with places in cells.
 func (in *Interpreter) compileFailure(b *buildError, here string) *session.Failure {
 	f := &session.Failure{Name: "CompileError"}
@@ -124,14 +132,14 @@ func (in *Interpreter) compileFailure(b *buildError, here string) *session.Failu
 				}
 			}
 		} else {
-			l = cleanPaths(l)
+			l = helped(cleanPaths(l))
 			f.Traceback = append(f.Traceback, l)
 			if f.Value == "" {
 				f.Value = l
 			}
 			continue
 		}
-		message = cleanPaths(message)
+		message = helped(cleanPaths(message))
 		f.Traceback = append(f.Traceback, red("CompileError")+": "+message)
 		where := ""
 		if line > 0 {

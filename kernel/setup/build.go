@@ -62,13 +62,15 @@ func Build(checkout string, l Layout) error {
 			return err
 		}
 	}
-	if err := step("building the kernel", func() error { return build(checkout, l.Kernel, nil, "./kernel") }); err != nil {
-		return err
-	}
-	if err := step("building the engine", func() error { return buildEngine(checkout, l) }); err != nil {
-		return err
-	}
 	if err := os.MkdirAll(l.Programs, 0o700); err != nil {
+		return err
+	}
+	plugin := make(chan error, 1)
+	go func() {
+		plugin <- step("bringing the XLA plugin", func() error { return run(checkout, nil, filepath.Join(checkout, "scripts", "setup.sh")) })
+	}()
+	err := step("building the kernel and the engine", func() error { return buildPrograms(checkout, l) })
+	if err = errors.Join(err, <-plugin); err != nil {
 		return err
 	}
 	return step("warming the build cache", func() error { return warm(checkout, l) })
@@ -102,17 +104,27 @@ func buildTools(checkout string, l Layout, module string) error {
 	return nil
 }
 
-// build makes a program of the checkout.
-func build(checkout, target string, env []string, pkg string) error {
-	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+// buildPrograms makes the kernel and the command metamers, which holds the engine, by
+// one go command: most of what it does when nothing has changed it does once.
+func buildPrograms(checkout string, l Layout) error {
+	next := filepath.Join(l.Root, "bin", "next")
+	if err := os.MkdirAll(next, 0o755); err != nil {
 		return err
 	}
-	// The go command looks whether the target is up to date; renamed into place
-	// only when it was made anew, because it may be running.
-	next := target + ".next"
-	if err := run(checkout, env, "go", "build", "-ldflags=-s -w", "-o", next, pkg); err != nil {
+	// The experiment makes the pure-Go backend several times faster; compilers that
+	// do not know it build without.
+	env := []string{"GOEXPERIMENT=simd"}
+	if runtime.GOARCH != "amd64" || exec.Command("env", "GOEXPERIMENT=simd", "go", "version").Run() != nil {
+		env = nil
+	}
+	if err := run(checkout, env, "go", "build", "-ldflags=-s -w", "-o", next+string(filepath.Separator), "./kernel", "./cmd/metamers"); err != nil {
 		return err
 	}
+	return errors.Join(put(filepath.Join(next, "kernel"), l.Kernel), put(filepath.Join(next, "metamers"), l.Engine))
+}
+
+// put renames a program that was made anew into place: the one there may be running.
+func put(next, target string) error {
 	if same(next, target) {
 		return nil
 	}
@@ -122,21 +134,6 @@ func build(checkout, target string, env []string, pkg string) error {
 		return err
 	}
 	return os.Rename(tmp, target)
-}
-
-// buildEngine makes the command metamers, and brings the XLA plugin where one can
-// be used.
-func buildEngine(checkout string, l Layout) error {
-	if err := run(checkout, nil, "make", "--no-print-directory", "setup"); err != nil {
-		return err
-	}
-	// The experiment makes the pure-Go backend several times faster; compilers that
-	// do not know it build without.
-	env := []string{"GOEXPERIMENT=simd"}
-	if runtime.GOARCH != "amd64" || exec.Command("env", "GOEXPERIMENT=simd", "go", "version").Run() != nil {
-		env = nil
-	}
-	return build(checkout, l.Engine, env, "./cmd/metamers")
 }
 
 func same(a, b string) bool {

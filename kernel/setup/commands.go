@@ -44,8 +44,9 @@ func here() (checkout string, l Layout, err error) {
 
 // Lab is the command lab.
 type Lab struct {
-	Only bool     `name:"setup-only" help:"Set up and print the folder of its programs, do not start JupyterLab."`
-	Args []string `arg:"" optional:"" passthrough:"" help:"Arguments for jupyter lab, behind --."`
+	Only   bool     `name:"setup-only" help:"Set up and print the folder of its programs, do not start JupyterLab."`
+	Folder string   `help:"Folder that JupyterLab shows (default: the checkout's notebooks)." type:"existingdir"`
+	Args   []string `arg:"" optional:"" passthrough:"" help:"Arguments for jupyter lab, behind --."`
 }
 
 // Run sets up what is missing and becomes JupyterLab.
@@ -76,11 +77,11 @@ func (c *Lab) Run() error {
 		rest = rest[1:]
 	}
 	args = append(args, rest...)
-	notebooks := filepath.Join(checkout, "notebooks")
-	if _, err := os.Stat(notebooks); err != nil {
-		notebooks = checkout
+	folder := c.Folder
+	if folder == "" {
+		folder = filepath.Join(checkout, "notebooks")
 	}
-	args = append(args, notebooks)
+	args = append(args, folder)
 	bin := filepath.Join(l.Lab, "bin")
 	env := append(os.Environ(), "PATH="+bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
 	return syscall.Exec(filepath.Join(bin, "jupyter-lab"), args, env)

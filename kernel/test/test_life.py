@@ -272,6 +272,20 @@ class Load(unittest.TestCase):
         self.assertEqual(reply["content"]["user_expressions"]["a"]["data"]["text/plain"], "42")
         self.assertEqual(reply["content"]["user_expressions"]["b"]["status"], "error")
 
+    def test_require(self):
+        """A module comes from the registry when, and only when, a cell asks for it."""
+        code = 'import "rsc.io/quote"\n\nquote.Go()'
+        content, _ = run(self.kc, code)
+        self.assertIn("rsc.io/quote: %require MODULE@VERSION", content["evalue"])
+        content, out = run(self.kc, "%require rsc.io/quote@v1.5.2")
+        self.assertEqual(content["status"], "ok", content)
+        self.assertIn("added rsc.io/quote v1.5.2", out[0]["content"]["text"])
+        content, out = run(self.kc, code)
+        self.assertEqual(content["status"], "ok", content)
+        self.assertIn("share memory by communicating", out[0]["content"]["data"]["text/plain"])
+        content, _ = run(self.kc, "%require rsc.io/quote")
+        self.assertEqual(content["ename"], "UsageError")
+
     def test_growth(self):
         """Many cells, no growth of files or memory."""
 
