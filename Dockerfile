@@ -1,29 +1,45 @@
-# The command on the CPU, with its XLA plugin:
+# JupyterLab with the kernel "Go (metamers)", the command metamers and the models that
+# the project carries, on the CPU or an NVIDIA GPU:
 #
-#   docker build -t metamers .
-#   docker run --rm -v metamers:/cache -v "$PWD/data:/data:ro" metamers synth --models resnet20 --stage late --images cifar10:16
+#   docker build --target cpu -t metamers .
+#   docker run --init --rm -p 127.0.0.1:8888:8888 -v "$PWD/study:/home/metamers/work" metamers
+#   docker run --init --rm -v "$PWD/study:/home/metamers/work" metamers metamers reproduce --results work/out
 #
-# /data has CIFAR-10 and weights/ (see the README); runs and downloads go to /cache.
-# JupyterLab is not in it: make lab.
-FROM golang:1.26-bookworm AS build
-SHELL ["/bin/bash", "-o", "pipefail", "-c"]
-RUN apt-get update && apt-get install -y --no-install-recommends python3 python3-pip && rm -rf /var/lib/apt/lists/*
-WORKDIR /src
-COPY scripts scripts
-# Where no plugin is published /opt/pjrt stays empty, and the pure-Go backend computes.
-RUN METAMERS_CACHE=/opt/setup scripts/setup.sh && mkdir /opt/pjrt && \
-    if [ -d /opt/setup ]; then find /opt/setup -name '*.so' -exec mv -t /opt/pjrt {} +; fi
-COPY . .
-RUN make build
+#   docker build --target cuda -t metamers:cuda .
+#   docker run --init --rm --gpus all -p 127.0.0.1:8888:8888 -v "$PWD/study:/home/metamers/work" metamers:cuda
+#
+# JupyterLab prints the address with its token. The mounted folder keeps runs and what is
+# written to work/; it must be writable for the user that the image was built for
+# (--build-arg UID="$(id -u)", default 1000). -v DATA:/data:ro brings CIFAR-10 and weights
+# (README); --build-arg MODELS="resnet50 vit_small_patch16_224" pulls weights into the image.
+#
+# scripts/test-image.sh carries out the same steps without Docker.
+FROM golang:1.26-trixie AS cpu
+SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
+COPY scripts/packages.sh /opt/packages.sh
+RUN /opt/packages.sh && rm -rf /var/lib/apt/lists/*
+ARG UID=1000
+RUN useradd --create-home --uid "$UID" metamers && \
+    install -d -o metamers /data /home/metamers/work /home/metamers/metamers
+ENV HOME=/home/metamers GOPATH=/home/metamers/go PATH=/home/metamers/metamers/bin:$PATH \
+    METAMERS_DATA=/data METAMERS_RUNS=/home/metamers/work/runs METAMERS_KERNEL_CHECKOUT=/home/metamers/metamers
+USER $UID
+WORKDIR /home/metamers/metamers
+# What changes seldom first.
+COPY --chown=metamers Makefile ./
+COPY --chown=metamers scripts scripts
+RUN make setup
+COPY --chown=metamers . .
+RUN make build lab-setup
+ARG MODELS=""
+RUN for m in $MODELS; do bin/metamers models pull "$m"; done; \
+    bin/metamers doctor
+WORKDIR /home/metamers
+EXPOSE 8888
+CMD ["/home/metamers/.cache/metamers/kernel/bin/metamers-kernel", "lab", "--folder=/home/metamers", "--", \
+     "--ip=0.0.0.0", "--port=8888", "--no-browser", "--LabApp.default_url=/lab/tree/metamers/notebooks/00-quickstart.ipynb"]
 
-FROM debian:bookworm-slim
-RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates libstdc++6 && rm -rf /var/lib/apt/lists/* && \
-    useradd --create-home metamers && mkdir /data /cache && chown metamers /cache
-COPY --from=build /opt/pjrt /opt/pjrt
-COPY --from=build /src/bin/metamers /usr/local/bin/metamers
-ENV PJRT_PLUGIN_LIBRARY_PATH=/opt/pjrt METAMERS_CACHE=/cache METAMERS_DATA=/data
-USER metamers
-WORKDIR /cache
-VOLUME /cache
-ENTRYPOINT ["metamers"]
-CMD ["doctor"]
+# The GPU's driver comes from the host (--gpus), CUDA's libraries from PyPI.
+FROM cpu AS cuda
+ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
+RUN make -C metamers setup-cuda cuda-libraries

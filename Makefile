@@ -15,7 +15,7 @@ GO_SOURCES := $(shell find cmd metamerkit models testdata/photos -name '*.go' -o
 
 # Targets run one after the other whatever -j says: each uses all cores itself.
 .NOTPARALLEL:
-.PHONY: help setup setup-cuda build reproduce lab test check test-xla test-go race fuzz test-kernel test-lab test-notebooks test-slurm test-manifests notebooks clean
+.PHONY: help setup setup-cuda cuda-libraries build reproduce lab lab-setup test check test-xla test-go race fuzz test-kernel test-lab test-notebooks test-image test-slurm test-manifests notebooks clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -27,6 +27,9 @@ setup: ## bring the XLA CPU plugin into the cache folder
 setup-cuda: setup ## bring the XLA CUDA plugin too, for an NVIDIA GPU
 	@scripts/setup.sh --cuda
 
+cuda-libraries: ## bring CUDA 13, cuDNN and NCCL from PyPI (2 GB), where no Python environment has them
+	@scripts/setup.sh --cuda-libraries
+
 bin/metamers: $(GO_SOURCES)
 	GOEXPERIMENT=$(SIMD) go build -trimpath -ldflags="-s -w" -o $@ ./cmd/metamers
 
@@ -37,6 +40,9 @@ reproduce: setup build ## a whole study: metamers, seven figures, five tables, c
 
 lab: ## JupyterLab with the kernel "Go (metamers)"; sets up what is missing
 	@go run ./kernel lab
+
+lab-setup: ## all that make lab needs, without opening it
+	@go run ./kernel lab --setup-only
 
 test: setup check test-xla test-go race fuzz test-kernel test-lab test-notebooks test-slurm ## everything that CI runs
 
@@ -72,6 +78,9 @@ test-manifests: ## the manifests for Kubernetes against its published schema
 
 test-notebooks: ## every notebook, headless, from a clean state
 	scripts/notebooks.sh
+
+test-image: ## lint the Dockerfile and carry out its steps in a clean root
+	scripts/test-image.sh
 
 notebooks: ## run the notebooks and keep their outputs
 	scripts/notebooks.sh --write

@@ -4,6 +4,8 @@
 # this script:
 #   scripts/setup.sh          XLA's CPU plugin (plugins.txt)
 #   scripts/setup.sh --cuda   XLA's CUDA plugin (plugins-cuda.txt)
+#   scripts/setup.sh --cuda-libraries   CUDA, cuDNN and NCCL (cuda-libraries.txt), where
+#                             no Python environment has them
 # Says what it does; does nothing when all is there.
 set -euo pipefail
 
@@ -14,7 +16,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 case ${1-} in
   "")     name=pjrt-cpu    pins=$here/plugins.txt      file=pjrt_c_api_cpu_plugin.so size="63 MB" ;;
   --cuda) name=pjrt-cuda13 pins=$here/plugins-cuda.txt file=xla_cuda_plugin.so       size="124 MB" ;;
-  *)      fail "unknown option $1 (usage: scripts/setup.sh [--cuda])" ;;
+  --cuda-libraries) name="CUDA's libraries" pins=${CUDA_LIBRARIES:-$here/cuda-libraries.txt} file="" size="2 GB" ;;
+  *)      fail "unknown option $1 (usage: scripts/setup.sh [--cuda | --cuda-libraries])" ;;
 esac
 [[ $(<"$pins") =~ ==([0-9.]+)\  ]] || fail "$pins pins no version"
 version=${BASH_REMATCH[1]}
@@ -23,7 +26,8 @@ if [[ -z ${METAMERS_CACHE-} && -z ${XDG_CACHE_HOME-} && -z ${HOME-} ]]; then
 fi
 plugins=${METAMERS_CACHE:-${XDG_CACHE_HOME:-${HOME-}/.cache}/metamers}/plugins
 target=$plugins/$name-$version/$file
-[[ ! -f $target ]] || exit 0
+[[ -n $file ]] || target=$plugins/nvidia
+[[ ! -e $target ]] || exit 0
 
 if [[ $(uname -s)/$(uname -m) != Linux/x86_64 ]]; then
   say "no XLA plugin is published for $(uname -s)/$(uname -m): the pure-Go backend will be used"
@@ -43,6 +47,14 @@ fi
 mkdir -p "$plugins"
 work=$(mktemp -d "$plugins/.setup-XXXXXX") # on the target's file system, so that mv is atomic
 trap 'rm -rf "$work"' EXIT
+if [[ -z $file ]]; then
+  say "fetching $name (about $size) into $target"
+  python3 -m pip install --quiet --no-deps --no-cache-dir --no-compile --require-hashes --only-binary :all: \
+    --target "$work/site" --requirement "$pins" >&2 || fail "pip could not fetch $name (see above)"
+  mv "$work/site/nvidia" "$target"
+  say "$target is in place"
+  exit 0
+fi
 say "fetching $name $version (about $size) into ${target%/*}"
 python3 -m pip download --quiet --no-deps --no-cache-dir --require-hashes --only-binary :all: \
   --dest "$work" --requirement "$pins" >&2 \
@@ -60,5 +72,5 @@ mkdir -p "${target%/*}"
 mv -f "$work/$file" "$target"
 say "$target is in place"
 if [[ ${1-} = --cuda ]]; then
-  say "it looks for CUDA 13, cuDNN and NCCL in $plugins/nvidia: link the folder site-packages/nvidia of a Python environment with jax[cuda13] there"
+  say "it looks for CUDA 13, cuDNN and NCCL in $plugins/nvidia: link the folder site-packages/nvidia of a Python environment with jax[cuda13] there, or: make cuda-libraries"
 fi
