@@ -1,10 +1,11 @@
 // Drives a real JupyterLab in a headless Chromium: value of a cell, live output,
-// pictures, completion, inspection, errors, input, interrupt, restart.
-//   node lab.mjs URL NOTEBOOK SCREENSHOT_FOLDER
+// pictures, completion, inspection, errors, input, interrupt, restart; then fig3 with
+// other model sets, where there are two models to choose from.
+//   node lab.mjs URL NOTEBOOK SCREENSHOT_FOLDER [MODEL MODEL]
 import { chromium } from 'playwright-core';
 import assert from 'node:assert/strict';
 
-const [url, notebook, shots] = process.argv.slice(2);
+const [url, notebook, shots, ...models] = process.argv.slice(2);
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
   args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
@@ -35,12 +36,76 @@ const says = async (n, text) => {
     throw new Error(`cell ${n}: no ${JSON.stringify(text)} in ${JSON.stringify(await output(n).textContent())}`);
   }
 };
-const step = async (name, f) => { const t = Date.now(); await f(); console.log(`ok ${name} (${Date.now() - t} ms)`); };
-
-try {
+const open = async notebook => {
   await page.goto(`${url}/lab/tree/${notebook}?reset`);
   await page.waitForSelector('.jp-Notebook .jp-Cell');
-  await step('kernel is idle', () => page.waitForFunction(() => document.body.textContent.includes('Go (metamers) | Idle')));
+};
+const restart = async () => {
+  await command('notebook:restart-kernel');
+  await page.locator('.jp-Dialog .jp-mod-accept').click();
+  await page.waitForTimeout(500);
+  await status('idle');
+};
+const idle = () => page.waitForFunction(() => document.body.textContent.includes('Go (metamers) | Idle'));
+const step = async (name, f) => { const t = Date.now(); await f(); console.log(`ok ${name} (${Date.now() - t} ms)`); };
+
+// The model sets of fig3 changed in their cell: progress, interrupt, curves, and the
+// same curves at once after a restart.
+const figure3 = async (a, b) => {
+  const plan = (sets, steps) => `import mk "github.com/ensemble-metamers/metamers/metamerkit"
+
+var plan = mk.Plan{
+	Images: "photos:8", Size: 32,
+	Sets: [][]string{${sets.map(s => `{"${s}"}`).join(', ')}},
+	Observers: []string{"${a}", "${b}"}, Measures: []string{"recognizability"},
+	Settings: mk.Settings{Steps: ${steps}},
+}`;
+  const picture = n => cell(n).locator('.jp-OutputArea img[src^="data:image/png"]').first();
+  const draw = async (sets, steps, before) => {
+    await run(1, plan(sets, steps));
+    await run(2);
+    await page.waitForFunction(([n, before]) => {
+      const img = document.querySelectorAll('.jp-Notebook .jp-Cell')[n].querySelector('.jp-OutputArea-executeResult img');
+      return img && img.src !== before;
+    }, [2, before], { timeout: 90_000 });
+    await status('idle');
+    return picture(2).getAttribute('src');
+  };
+  let committed, one, two;
+  await step('fig3: opens with its curves', async () => {
+    await open('fig3.ipynb');
+    await idle();
+    committed = await picture(2).getAttribute('src');
+    await look('fig3');
+  });
+  await step('fig3: live progress', async () => {
+    await run(1, plan([a], 1_000_000));
+    await run(2);
+    await cell(2).locator('.jp-OutputArea progress').waitFor({ timeout: 90_000 });
+    await says(2, a + ', early');
+    await look('fig3-progress');
+  });
+  await step('fig3: interrupt', async () => {
+    await command('notebook:interrupt-kernel');
+    await says(2, 'stopped after');
+    await status('idle');
+    await look('fig3-interrupt');
+  });
+  await step('fig3: a model set', async () => { one = await draw([a], 30, committed); await look('fig3-one-set'); });
+  await step('fig3: a changed model set, a changed curve', async () => {
+    two = await draw([a, b], 30, one);
+    await look('fig3-two-sets');
+  });
+  await step('fig3: after a restart the same, from what is stored', async () => {
+    await restart();
+    const again = await draw([a, b], 30, '');
+    assert.equal(again, two);
+  });
+};
+
+try {
+  await open(notebook);
+  await step('kernel is idle', idle);
   await step('value of the last expression', async () => {
     await run(0);
     await says(0, '42');
@@ -65,13 +130,15 @@ try {
     await page.keyboard.press('Control+A');
     await page.keyboard.insertText('strings.Rep');
     // gopls may still be loading: ask again until it has something to say.
-    for (let i = 0; ; i++) {
+    for (const began = Date.now(); ;) {
       await page.keyboard.press('Tab');
       try {
         await page.waitForSelector('.jp-Completer:not(.lm-mod-hidden) .jp-Completer-item', { timeout: 3000 });
         break;
       } catch (e) {
-        if (i > 20) throw e;
+        if (Date.now() - began > 240_000) { await look('failed'); throw e; }
+        await page.keyboard.press('Escape');
+        await page.keyboard.press('Enter');
         await page.keyboard.press('Control+A');
         await page.keyboard.insertText('strings.Rep');
       }
@@ -115,10 +182,7 @@ try {
   await step('restart', async () => {
     await run(7);
     await says(7, 'kept');
-    await command('notebook:restart-kernel');
-    await page.locator('.jp-Dialog .jp-mod-accept').click();
-    await page.waitForTimeout(500);
-    await status('idle');
+    await restart();
     await run(8);
     await says(8, 'undefined: kept');
     await run(0);
@@ -130,6 +194,8 @@ try {
     await page.waitForFunction(() => document.body.textContent.includes('makes another module known'));
     await look('help');
   });
+  if (models.length === 2) await figure3(...models);
+  else console.log('SKIPPED: fig3 with other model sets needs the weights of two models (METAMERS_DATA)');
   assert.deepEqual(problems, []);
 } finally {
   await browser.close();
