@@ -11,11 +11,14 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
 // TestMain lets the test binary be the other process of these tests.
@@ -92,11 +95,20 @@ func start(t *testing.T, dir string, env ...string) (*exec.Cmd, *strings.Builder
 	return cmd, out
 }
 
-func TestKilledAtAnyMoment(t *testing.T) {
+// long is how long a test of faults lasts: briefly, or with METAMERS_LONG=1 for two
+// minutes.
+func long(brief time.Duration) (end time.Time, isLong bool) {
+	if os.Getenv("METAMERS_LONG") == "1" {
+		return time.Now().Add(2 * time.Minute), true
+	}
+	return time.Now().Add(brief), false
+}
+
+func TestFaultKilledAtAnyMoment(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	end := time.Now().Add(6 * time.Second)
+	end, isLong := long(6 * time.Second)
 	kills, made := 0, 0
-	for time.Now().Before(end) && (kills < 40 || made == 0) {
+	for time.Now().Before(end) && (kills < 40 || made == 0 || isLong) {
 		s := open(t)
 		for {
 			cmd, out := start(t, s.Dir)
@@ -154,4 +166,77 @@ func TestFileSizeLimit(t *testing.T) {
 	if c, err := w.Restore(); err != nil || c == nil || string(c.State) != "12" {
 		t.Errorf("the checkpoint is %v, %v, expected step 12", c, err)
 	}
+}
+
+// TestFaultOneBit changes one bit of one file of a store, again and again: a run, a
+// checkpoint or rows that are not what was written are known for it and made again.
+func TestFaultOneBit(t *testing.T) {
+	end, _ := long(time.Second)
+	seed := uint64(time.Now().UnixNano())
+	rng := rand.New(rand.NewPCG(seed, 0))
+	s := open(t)
+	finish(t, s, sample(1))
+	dir, key := filepath.Join(s.Dir, sample(1).ID), "0123456789abcdef"
+	rows := metamer.Rows{{Run: "r", Measure: "x", Image: -1, Value: 0.125}}
+	hit := map[string]int{}
+	for time.Now().Before(end) {
+		if err := KeepRows(dir, key, rows); err != nil {
+			t.Fatal(err)
+		}
+		w := begin(t, s, sample(2))
+		if err := errors.Join(w.Save(Checkpoint{Arrays: map[string][]float32{"x": {1, 2, 3}}, State: []byte("7")}), w.Close()); err != nil {
+			t.Fatal(err)
+		}
+		var files []string
+		filepath.WalkDir(s.Dir, func(p string, e fs.DirEntry, err error) error {
+			if err == nil && !e.IsDir() && !strings.HasSuffix(p, ".lock") && !strings.Contains(p, ".damaged-") {
+				files = append(files, p)
+			}
+			return err
+		})
+		file := files[rng.IntN(len(files))]
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data[rng.IntN(len(data))] ^= 1 << rng.IntN(8)
+		if err := os.WriteFile(file, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		what := fmt.Sprintf("seed %d: a bit of %s", seed, file)
+		var bad *CorruptError
+		switch {
+		case strings.HasSuffix(file, ".checkpoint"):
+			hit["checkpoints"]++
+			w := begin(t, s, sample(2))
+			if c, err := w.Restore(); c != nil || err == nil {
+				t.Fatalf("%s: %v, %v", what, c, err)
+			}
+			w.Close()
+		case filepath.Base(filepath.Dir(file)) == "rows":
+			hit["rows"]++
+			if got, err := LoadRows(dir, key); !errors.As(err, &bad) {
+				t.Fatalf("%s: %v, %v", what, got, err)
+			}
+		default:
+			hit["runs"]++
+			if _, err := s.Load(sample(1).ID); !errors.As(err, &bad) {
+				t.Fatalf("%s: %v", what, err)
+			}
+			finish(t, s, sample(1)) // set aside, made again
+			if c := s.Verify(t.Context(), sample(1).ID); c.State != Whole {
+				t.Fatalf("%s: %+v", what, c)
+			}
+			found, err := s.Garbage(t.Context(), GC{Damaged: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, g := range found {
+				if err := g.Remove(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	t.Logf("seed %d, bits changed: %v, none unseen", seed, hit)
 }

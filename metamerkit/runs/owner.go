@@ -1,6 +1,7 @@
 package runs
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -29,6 +30,11 @@ var partForm = regexp.MustCompile(`^\.[0-9a-f]{16}\.part-([0-9a-f]{12})-([0-9]+)
 // partFolder makes a temporary folder for a run. It is renamed into place, so it
 // lies beside what it becomes.
 func (s *Store) partFolder(id string) (string, error) {
+	if s.URL != "" { // the folder of what is read may not be there yet
+		if err := errors.Join(os.MkdirAll(s.Dir, 0o755), s.mark()); err != nil {
+			return "", fmt.Errorf("runs: %w", err)
+		}
+	}
 	tmp, err := os.MkdirTemp(s.Dir, fmt.Sprintf(".%s.part-%s-%d-", id, machine(), os.Getpid()))
 	if err != nil {
 		return "", fmt.Errorf("runs: %w", err)

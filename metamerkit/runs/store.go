@@ -82,7 +82,7 @@ func (e *CorruptError) Error() string {
 // IDs lists the finished runs, newest first.
 func (s *Store) IDs() ([]string, error) {
 	entries, err := os.ReadDir(s.Dir)
-	if err != nil {
+	if err != nil && (s.URL == "" || !errors.Is(err, fs.ErrNotExist)) {
 		return nil, fmt.Errorf("runs: %w", err)
 	}
 	type dated struct {

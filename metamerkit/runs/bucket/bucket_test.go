@@ -152,6 +152,18 @@ func TestTwoMachines(t *testing.T) {
 	if c := s.Verify(t.Context(), run.ID); c.State != runs.Whole || c.Rows != 1 {
 		t.Errorf("Verify: %+v", c)
 	}
+	// A machine that has never been there reads too, without opening anything.
+	t.Setenv("METAMERS_CACHE", t.TempDir())
+	fresh, err := runs.Locate(s.Where())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ids, err := fresh.IDs(); err != nil || len(ids) != 1 {
+		t.Errorf("located: %v, %v", ids, err)
+	}
+	if _, err := fresh.Load(run.ID); err != nil {
+		t.Errorf("located: %v", err)
+	}
 	// What is read lies in the cache: no server is needed.
 	srv.down.Store(true)
 	if _, err := s.Load(run.ID); err != nil {
