@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/weights"
 )
@@ -92,7 +91,7 @@ func parseCheckpoint(data []byte) (*Checkpoint, error) {
 	if n < 0 {
 		return nil, errors.New("it is cut short")
 	}
-	if got := digest(data[:n]); !strings.EqualFold(got, string(data[n:])) {
+	if digest(data[:n]) != string(data[n:]) {
 		return nil, errors.New("its digest does not match")
 	}
 	end := n - 16
