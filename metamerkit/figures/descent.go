@@ -59,10 +59,10 @@ func Descents(panels []Descent, columns int) (*Figure, error) {
 				return nil, fmt.Errorf("figures: %s, %s: %w", d.Title, l.Label, err)
 			}
 		}
-		// Whole decades, so that every panel has two ticks at least.
-		p.Y.Min, p.Y.Max = math.Pow(10, math.Floor(math.Log10(p.Y.Min))), math.Pow(10, math.Ceil(math.Log10(p.Y.Max)))
-		if p.Y.Min == p.Y.Max {
-			p.Y.Min /= 10
+		// From a whole decade below, so that every panel has two ticks at least.
+		p.Y.Min = math.Pow(10, math.Ceil(math.Log10(p.Y.Min))-1)
+		if p.Y.Max < 10*p.Y.Min {
+			p.Y.Max = 10 * p.Y.Min
 		}
 	}
 	return &Figure{
@@ -95,7 +95,7 @@ func (decades) Ticks(low, high float64) (ticks []plot.Tick) {
 	for k := from; k <= to; k++ {
 		t := plot.Tick{Value: math.Pow(10, float64(k))}
 		if k%stride == 0 {
-			t.Label = map[int]string{0: "1", -1: "0.1", -2: "0.01"}[k]
+			t.Label = map[int]string{1: "10", 0: "1", -1: "0.1", -2: "0.01"}[k]
 			if t.Label == "" {
 				t.Label = fmt.Sprintf("1e%d", k)
 			}
