@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -116,6 +117,24 @@ func TestSlurm(t *testing.T) {
 		}
 		return out
 	}
+	// A set-up line that fails leaves no record of the shard: the status says what the
+	// job said.
+	broken := filepath.Join(work, "broken.yaml")
+	if err := os.WriteFile(broken, []byte(strings.NewReplacer("name: faults", "name: broken", "photos:16", "photos:2", "export METAMERS_TEST_SETUP=1", "echo no such module; exit 3").Replace(slurmPlan)), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if out, errs, status := try(t, "sweep", broken, "--on", "slurm", "--out", store); status != 0 || !strings.Contains(out, "aftercorr:") {
+		t.Fatal(out, errs)
+	}
+	for until := time.Now().Add(time.Minute); ; time.Sleep(200 * time.Millisecond) {
+		out, errs, _ := try(t, "sweep", "status", "broken", "--out", store)
+		if strings.Count(out, "no such module") == 3 && strings.Count(out, "what it waited for failed") == 3 {
+			break
+		}
+		if time.Now().After(until) {
+			t.Fatal(out, errs)
+		}
+	}
 	out := start()
 	if !strings.Contains(out, "27 shards handed to Slurm") || !strings.Contains(out, "afterok:") {
 		t.Fatal(out)
@@ -184,7 +203,7 @@ func TestSlurm(t *testing.T) {
 		}
 		queue, err := s.SlurmQueue(t.Context())
 		switch {
-		case err != nil || len(queue) > 0:
+		case err != nil || slices.ContainsFunc(slices.Collect(maps.Values(queue)), func(k sweep.Known) bool { return k.State != sweep.Lost }):
 			empty = time.Time{}
 		case empty.IsZero():
 			empty = time.Now()

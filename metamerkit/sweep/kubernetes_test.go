@@ -28,42 +28,18 @@ func kubernetesSweep(t *testing.T) *Sweep {
 	return s
 }
 
-// What is written is valid by the schemas of Kubernetes 1.28 to 1.30
-// (backoffLimitPerIndex is new in 1.28), and these do find mistakes.
+// tools/manifests holds what is written here against the schemas of Kubernetes.
 func TestManifests(t *testing.T) {
-	validate := os.Getenv("METAMERS_KUBECTL_VALIDATE")
-	if validate == "" {
-		t.Skip("no kubectl-validate: make test-manifests builds it")
+	dir := os.Getenv("METAMERS_MANIFESTS")
+	if dir == "" {
+		dir = t.TempDir()
 	}
-	dir := t.TempDir()
 	if err := kubernetesSweep(t).WriteManifests(dir); err != nil {
 		t.Fatal(err)
 	}
-	for _, version := range []string{"1.28", "1.29", "1.30"} {
-		out, err := exec.Command(validate, "--version", version, dir).CombinedOutput()
-		if err != nil || strings.Count(string(out), "OK") != 4 {
-			t.Errorf("Kubernetes %s: %v\n%s", version, err, out)
-		}
-	}
-	good, err := os.ReadFile(filepath.Join(dir, "1-runs.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for old, bad := range map[string]string{
-		"backoffLimitPerIndex: 3": "backoffLimitPerIndex: three", "completionMode:": "completionMood:", "restartPolicy:": "restartPolicies:", "name: metamers\n": "name: [metamers]\n",
-	} {
-		text := strings.Replace(string(good), old, bad, 1)
-		if text == string(good) {
-			t.Errorf("the manifest has no %q", old)
-			continue
-		}
-		path := filepath.Join(t.TempDir(), "bad.yaml")
-		if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
-			t.Fatal(err)
-		}
-		if out, err := exec.Command(validate, "--version", "1.30", path).CombinedOutput(); err == nil {
-			t.Errorf("%q is taken for valid: %s", bad, out)
-		}
+	files, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
+	if err != nil || len(files) != 4 {
+		t.Error(files, err)
 	}
 }
 

@@ -206,18 +206,37 @@ func (s *Sweep) queued(ctx context.Context) (map[int]task, error) {
 	return found, nil
 }
 
-// SlurmQueue says which shards are in Slurm's queue, Queued or Running, by index; nil
-// where none was ever handed over.
-func (s *Sweep) SlurmQueue(ctx context.Context) (map[int]string, error) {
+// SlurmQueue says what is known of the shards that were handed to Slurm, by index; nil
+// where none ever was.
+func (s *Sweep) SlurmQueue(ctx context.Context) (map[int]Known, error) {
 	tasks, err := s.queued(ctx)
 	if err != nil || tasks == nil {
 		return nil, err
 	}
-	out := map[int]string{}
+	jobs, err := s.jobs()
+	if err != nil {
+		return nil, err
+	}
+	out := map[int]Known{}
+	for _, j := range jobs { // the latest has the last word
+		for _, t := range j.Tasks {
+			out[j.Offset+t] = Known{Lost, s.gone(j.ID, t)}
+		}
+	}
 	for i, t := range tasks {
-		out[i] = t.state
+		out[i] = Known{State: t.state}
 	}
 	return out, nil
+}
+
+// gone says why a task that is not in the queue left it, as far as its output does.
+func (s *Sweep) gone(job string, task int) string {
+	why := fmt.Sprintf("its job %s_%d is not in the queue any more", job, task)
+	out := s.path("logs", fmt.Sprintf("slurm-%s_%d.out", job, task))
+	if _, err := os.Stat(out); err != nil {
+		return why + ": it was cancelled, or what it waited for failed"
+	}
+	return fmt.Sprintf("%s; %s ends with %q", why, out, lastLine(out))
 }
 
 // StopSlurm cancels the sweep's jobs and returns how many shards were in the queue.

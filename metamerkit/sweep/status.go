@@ -24,9 +24,13 @@ type PhaseStatus struct {
 	Work, WorkDone, WorkMeasured, Measured float64 // Measured seconds were taken by WorkMeasured
 }
 
-// Status looks at the records and the store. queue says what a scheduler knows of
-// shards that are not done, by index: Queued or Running; nil: nothing.
-func (s *Sweep) Status(queue map[int]string) (*Status, error) {
+// Known is what a scheduler says of a shard: Queued, Running, or Lost with the reason
+// when it was handed over and is there no more.
+type Known struct{ State, Reason string }
+
+// Status looks at the records and the store. queue is what a scheduler says of shards,
+// by index; nil: nothing.
+func (s *Sweep) Status(queue map[int]Known) (*Status, error) {
 	pending, records, err := s.Pending()
 	if err != nil {
 		return nil, err
@@ -54,13 +58,13 @@ func (s *Sweep) Status(queue map[int]string) (*Status, error) {
 			}
 			continue
 		}
-		switch queue[i] {
-		case Queued:
+		switch k := queue[i]; {
+		case k.State == Queued:
 			r.State = Queued
-		case Running:
-			if r.State != Running {
-				r.State, r.Reason = Running, ""
-			}
+		case k.State == Running && r.State != Running:
+			r.State, r.Reason = Running, ""
+		case k.State == Lost && (r.State == Queued || r.State == Running):
+			r.State, r.Reason = Lost, k.Reason
 		}
 		switch r.State {
 		case Running:
