@@ -67,7 +67,7 @@ var plan = mk.Plan{
     await page.waitForFunction(([n, before]) => {
       const img = document.querySelectorAll('.jp-Notebook .jp-Cell')[n].querySelector('.jp-OutputArea-executeResult img');
       return img && img.src !== before;
-    }, [2, before], { timeout: 90_000 });
+    }, [2, before], { timeout: 180_000 });
     await status('idle');
     return picture(2).getAttribute('src');
   };
