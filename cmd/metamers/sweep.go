@@ -189,7 +189,7 @@ func (c *sweepStartCmd) slurm(ctx context.Context, g *globals, s *sweep.Sweep, p
 	}
 	fmt.Printf("sweep %s: %d shards handed to Slurm, %d were in its queue\n", s.ID(), sub.Shards, sub.AlreadyQueued)
 	if err != nil {
-		return fmt.Errorf("Slurm takes no more for now, the same command hands over the rest later: %w", err)
+		return fmt.Errorf("sweep: Slurm takes no more for now, the same command hands over the rest later: %w", err)
 	}
 	fmt.Printf("metamers sweep status %s --out %s\n", s.ID(), s.Store)
 	return nil
