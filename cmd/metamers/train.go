@@ -157,7 +157,11 @@ func (c *trainCmd) Run(ctx context.Context, g *globals) error {
 		Progress: bar.show, Warn: func(s string) { bar.clear(); fmt.Fprintln(os.Stderr, "warning:", s) }})
 	bar.clear()
 	if r != nil && len(r.Points) > 0 {
-		if e := figures.SaveTraining(filepath.Join(c.Out, name+".png"), curves(name, r)); err == nil {
+		f, e := figures.TrainingCurves(curves(name, r))
+		if e == nil {
+			e = f.Save(filepath.Join(c.Out, name+".png"), 0)
+		}
+		if err == nil {
 			err = e
 		}
 	}

@@ -127,6 +127,15 @@ func ExampleDivergence_single() {
 	// Output: Jensen-Shannon divergence, 460 × 256 points: as testdata/figure7.png
 }
 
+func ExampleTrainingCurves() {
+	t := figures.Training{Name: "plain7_48.mm_c10_linf8"}
+	for i, v := range [][4]float64{{2.09, .22, .544, .195}, {1.78, .32, .562, .281}, {1.7, .35, .604, .305}, {1.63, .37, .622, .297}} {
+		t.Points = append(t.Points, figures.TrainingPoint{Epoch: i + 1, Loss: v[0], Accuracy: v[1], HeldOut: v[2], Attacked: v[3]})
+	}
+	golden(figures.TrainingCurves(t))
+	// Output: Training of plain7_48.mm_c10_linf8, 396 × 360 points: as testdata/training.png
+}
+
 func ExampleModelSets() {
 	fmt.Print(figures.ModelSets(figurestest.Study()).Markdown())
 	// Output:

@@ -1,12 +1,8 @@
 package figures
 
 import (
-	"errors"
 	"fmt"
 	"image/color"
-	"os"
-	"path/filepath"
-	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -30,74 +26,72 @@ type TrainingPoint struct {
 
 // TrainingCurves draws accuracy (of what was trained on, of held-out images clean
 // and attacked) above loss, each over epochs.
-func TrainingCurves(t Training) (accuracy, loss *plot.Plot, err error) {
+func TrainingCurves(t Training) (*Figure, error) {
 	if len(t.Points) == 0 {
-		return nil, nil, fmt.Errorf("figures: training of %s has no points", t.Name)
+		return nil, fmt.Errorf("figures: training of %s has no points", t.Name)
 	}
-	accuracy, loss = plot.New(), plot.New()
+	accuracy, loss := trainingPlot(t), trainingPlot(t)
 	accuracy.Title.Text = t.Name
 	accuracy.Y.Label.Text, loss.Y.Label.Text, loss.X.Label.Text = "accuracy, %", "training loss", "epoch"
 	accuracy.Y.Min, accuracy.Y.Max, loss.Y.Min = 0, 100, 0
-	for _, p := range []*plot.Plot{accuracy, loss} {
-		p.X.Padding, p.Y.Padding = vg.Points(4), vg.Points(4)
-		p.X.Min, p.X.Max = 0, float64(t.Points[len(t.Points)-1].Epoch)
-		for _, st := range []*text.Style{&p.Title.TextStyle, &p.X.Label.TextStyle, &p.Y.Label.TextStyle, &p.X.Tick.Label, &p.Y.Tick.Label, &p.Legend.TextStyle} {
-			st.Font.Variant = "Sans"
-		}
-		grid := plotter.NewGrid()
-		grid.Vertical.Color, grid.Horizontal.Color = color.Gray{225}, color.Gray{225}
-		p.Add(grid)
-	}
-	accuracy.Legend.YOffs, accuracy.Legend.Padding = vg.Points(4), vg.Points(3)
-	line := func(p *plot.Plot, name string, c color.Color, value func(TrainingPoint) float64) error {
+	var entries []entry
+	for _, l := range []struct {
+		plot  *plot.Plot
+		name  string // of the legend, "" for none
+		color color.Color
+		value func(TrainingPoint) float64
+	}{
+		{accuracy, "trained on", palette[6], func(q TrainingPoint) float64 { return 100 * q.Accuracy }},
+		{accuracy, "held out", palette[0], func(q TrainingPoint) float64 { return 100 * q.HeldOut }},
+		{accuracy, "held out, PGD-10", palette[1], func(q TrainingPoint) float64 { return 100 * q.Attacked }},
+		{loss, "", palette[6], func(q TrainingPoint) float64 { return q.Loss }},
+	} {
 		var xy plotter.XYs
 		for _, q := range t.Points {
-			if v := value(q); v >= 0 {
+			if v := l.value(q); v >= 0 {
 				xy = append(xy, plotter.XY{X: float64(q.Epoch), Y: v})
 			}
 		}
 		if len(xy) == 0 {
-			return nil
+			continue
 		}
-		l, s, err := plotter.NewLinePoints(xy)
+		line, points, err := plotter.NewLinePoints(xy)
 		if err != nil {
-			return fmt.Errorf("figures: %w", err)
+			return nil, fmt.Errorf("figures: training of %s: %w", t.Name, err)
 		}
-		l.LineStyle = draw.LineStyle{Color: c, Width: vg.Points(1.2)}
-		s.GlyphStyle = draw.GlyphStyle{Color: c, Radius: vg.Points(1.6), Shape: draw.CircleGlyph{}}
-		p.Add(l, s)
-		if name != "" {
-			p.Legend.Add(name, l)
+		line.LineStyle = draw.LineStyle{Color: l.color, Width: vg.Points(1.2)}
+		points.GlyphStyle = draw.GlyphStyle{Color: l.color, Radius: vg.Points(1.6), Shape: draw.CircleGlyph{}}
+		l.plot.Add(line, points)
+		if l.name != "" {
+			entries = append(entries, entry{l.name, line.LineStyle, points.Shape})
 		}
-		return nil
 	}
-	err = errors.Join(
-		line(accuracy, "trained on", palette[6], func(q TrainingPoint) float64 { return 100 * q.Accuracy }),
-		line(accuracy, "held out", palette[0], func(q TrainingPoint) float64 { return 100 * q.HeldOut }),
-		line(accuracy, "held out, PGD-10", palette[1], func(q TrainingPoint) float64 { return 100 * q.Attacked }),
-		line(loss, "", palette[6], func(q TrainingPoint) float64 { return q.Loss }))
-	return accuracy, loss, err
+	return &Figure{
+		Name: "training", Title: "Training of " + t.Name,
+		Caption: "Accuracy and loss at the end of each epoch: of the images trained on (as they were seen, augmented or attacked), of held-out images, and of held-out images under PGD-10.",
+		Width:   5.5 * vg.Inch, Height: 5 * vg.Inch,
+		draw: func(c draw.Canvas) {
+			x := c.Min.X + 12
+			for _, e := range entries {
+				x = legend(c, vg.Point{X: x, Y: c.Min.Y + 10}, e, legendText) + 16
+			}
+			both := plot.Align([][]*plot.Plot{{accuracy}, {loss}}, draw.Tiles{Rows: 2, Cols: 1, PadY: vg.Points(8)}, draw.Crop(c, 6, -14, 24, -6))
+			accuracy.Draw(both[0][0])
+			loss.Draw(both[1][0])
+		},
+	}, nil
 }
 
-// SaveTraining writes both; the ending of path (.png, .svg, .pdf) says how.
-func SaveTraining(path string, t Training) error {
-	accuracy, loss, err := TrainingCurves(t)
-	if err != nil {
-		return err
+// trainingPlot is an empty plot over t's epochs.
+func trainingPlot(t Training) *plot.Plot {
+	p := plot.New()
+	p.X.Padding, p.Y.Padding = vg.Points(4), vg.Points(4)
+	p.X.Min, p.X.Max = 0, float64(t.Points[len(t.Points)-1].Epoch)
+	for _, st := range []*text.Style{&p.Title.TextStyle, &p.X.Label.TextStyle, &p.Y.Label.TextStyle, &p.X.Tick.Label, &p.Y.Tick.Label} {
+		st.Font.Variant = "Sans"
 	}
-	c, err := draw.NewFormattedCanvas(5.5*vg.Inch, 5*vg.Inch, strings.TrimPrefix(filepath.Ext(path), "."))
-	if err != nil {
-		return fmt.Errorf("figures: %s: %w", path, err)
-	}
-	page := draw.Crop(draw.New(c), 6, -14, 6, -6)
-	tiles := draw.Tiles{Rows: 2, Cols: 1, PadY: vg.Points(8)}
-	both := plot.Align([][]*plot.Plot{{accuracy}, {loss}}, tiles, page)
-	accuracy.Draw(both[0][0])
-	loss.Draw(both[1][0])
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	_, err = c.WriteTo(f)
-	return errors.Join(err, f.Close())
+	grid := plotter.NewGrid()
+	grid.Vertical.Color, grid.Horizontal.Color = color.Gray{225}, color.Gray{225}
+	p.Add(grid)
+	return p
 }
