@@ -68,11 +68,7 @@ func parallel(t *testing.T, where string, draw func(x *Node, i int) *Node) {
 	}
 	t.Run("as it comes", func(t *testing.T) {
 		out, ok := inChild(t, func(t *testing.T) {
-			b, err := gobackend.New("")
-			if err != nil {
-				t.Fatal(err)
-			}
-			run(t, b)
+			run(t, asItComes(t).Compute)
 		})
 		switch {
 		case ok:
@@ -86,4 +82,14 @@ func parallel(t *testing.T, where string, draw func(x *Node, i int) *Node) {
 			t.Errorf("our backend is stuck too:\n%s", out)
 		}
 	})
+}
+
+// asItComes is the Go backend with its own settings, not with ours.
+func asItComes(t *testing.T) *backend.Backend {
+	t.Helper()
+	b, err := gobackend.New("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &backend.Backend{Compute: b, Kind: backend.Go}
 }
