@@ -99,6 +99,7 @@ func (c cluster) crash() (killed int) {
 // preempts, a time limit comes near. It is complete in the end, and every run has the
 // bits of the same plan carried out here in one piece. (scripts/test-slurm.sh)
 func TestSlurm(t *testing.T) {
+	t.Setenv("METAMERS_BACKEND", "xla") // the GPUs that this Slurm hands out are files
 	dir := os.Getenv("METAMERS_TEST_SLURM")
 	if dir == "" {
 		t.Skip("no Slurm of our own: make test-slurm starts one")
