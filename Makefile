@@ -61,8 +61,8 @@ test-go: ## all tests that need no cgo
 race: ## the race detector on packages with goroutines and locks
 	go test -race -timeout 20m $(RACE_PKGS)
 
-fuzz: ## each fuzz target, five seconds
-	scripts/fuzz.sh 5s
+fuzz: ## each fuzz target, 1000 inputs
+	scripts/fuzz.sh 1000x
 
 test-kernel: ## the kernel in Jupyter: jupyter_kernel_test, orphans, load (METAMERS_LONG=1: longer)
 	scripts/test-kernel.sh

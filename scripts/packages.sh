@@ -14,8 +14,6 @@ python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
 if [[ ${1-} = --tests ]]; then
   command -v chromium >/dev/null || missing+=(chromium)
-  command -v slurmctld >/dev/null && command -v slurmd >/dev/null || missing+=(slurm-wlm)
-  command -v munged >/dev/null || missing+=(munge)
 fi
 ((${#missing[@]})) || exit 0
 echo "packages: installing ${missing[*]}" >&2
