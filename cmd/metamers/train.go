@@ -249,9 +249,7 @@ func head(s *images.Set, n int) *images.Set {
 	if n <= 0 || n >= s.Len() {
 		return s
 	}
-	p := *s
-	p.Names, p.Labels, p.Pixels = s.Names[:n], s.Labels[:n], s.Pixels[:n*s.Size*s.Size*3]
-	return &p
+	return s.Slice(0, n)
 }
 
 // command is the command line as somebody else would type it.

@@ -95,7 +95,7 @@ func (r *Result) Write(dir string) error {
 	}
 	t := r.Table()
 	for ending, text := range map[string]string{".md": t.Caption + "\n\n" + t.Markdown(), ".csv": t.CSV()} {
-		err := place.WriteFile(filepath.Join(dir, t.Name+ending), func(f *os.File) error { _, err := f.WriteString(text); return err })
+		err := place.WriteBytes(filepath.Join(dir, t.Name+ending), []byte(text))
 		if err != nil {
 			return fmt.Errorf("contest: %w", err)
 		}

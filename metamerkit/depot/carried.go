@@ -39,11 +39,7 @@ func unpack(w card.Weights) (string, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return "", fmt.Errorf("unpacking the weights %s: %w", w.File, err)
 	}
-	err = place.WriteFile(path, func(f *os.File) error {
-		_, err := f.Write(data)
-		return err
-	})
-	if err != nil {
+	if err := place.WriteBytes(path, data); err != nil {
 		return "", fmt.Errorf("unpacking the weights %s: %w", w.File, err)
 	}
 	return path, nil

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -93,11 +92,7 @@ func (f *Figure) Save(path string, dpi int) error {
 	if err != nil {
 		return err
 	}
-	err = place.WriteFile(path, func(f *os.File) error {
-		_, err := f.Write(data)
-		return err
-	})
-	if err != nil {
+	if err := place.WriteBytes(path, data); err != nil {
 		return fmt.Errorf("figures: %w", err)
 	}
 	return nil

@@ -94,7 +94,7 @@ func Open(spec []string, o Options) (*Set, error) {
 	return s.Part(part[0], part[1])
 }
 
-// Part is images from up to to of a set, sharing memory.
+// Part is Slice as a part of the set, which recipes then name.
 func (s *Set) Part(from, to int) (*Set, error) {
 	if s.Of != 0 {
 		return nil, fmt.Errorf("images: %s: a part of a part", s.Name)
@@ -105,10 +105,16 @@ func (s *Set) Part(from, to int) (*Set, error) {
 	if from == 0 && to == s.Len() {
 		return s, nil
 	}
-	p := *s
-	per := s.Size * s.Size * 3
-	p.Names, p.Labels, p.Pixels, p.First, p.Of = s.Names[from:to], s.Labels[from:to], s.Pixels[from*per:to*per], from, s.Len()
-	return &p, nil
+	p := s.Slice(from, to)
+	p.First, p.Of = from, s.Len()
+	return p, nil
+}
+
+// Slice is images from up to to as a set of their own, sharing memory.
+func (s *Set) Slice(from, to int) *Set {
+	p, per := *s, s.Size*s.Size*3
+	p.Names, p.Labels, p.Pixels = s.Names[from:to], s.Labels[from:to], s.Pixels[from*per:to*per]
+	return &p
 }
 
 func checkPart(name string, from, to, n int) error {

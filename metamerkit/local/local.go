@@ -5,12 +5,8 @@
 package local
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"runtime"
 
@@ -21,6 +17,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
 	"github.com/ensemble-metamers/metamers/metamerkit/engine"
+	"github.com/ensemble-metamers/metamers/metamerkit/place"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
@@ -69,7 +66,7 @@ func (m Model) introduce() error {
 		return fmt.Errorf("local: %w", err)
 	}
 	if m.SHA256 == "" { // what is there now is what runs are made with
-		if m.SHA256, err = sum(path); err != nil {
+		if m.SHA256, err = place.Sum(path); err != nil {
 			return fmt.Errorf("local: the weights of %s: %w", m.Name, err)
 		}
 	}
@@ -98,19 +95,6 @@ func (m Model) introduce() error {
 	}
 	zoo.RegisterPyTorch(c.Family, func(json.RawMessage) (zoo.Forward, error) { return m.Forward, nil })
 	return nil
-}
-
-func sum(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 func program() string {

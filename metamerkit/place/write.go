@@ -7,6 +7,14 @@ import (
 	"path/filepath"
 )
 
+// WriteBytes is WriteFile for what is in memory.
+func WriteBytes(path string, data []byte) error {
+	return WriteFile(path, func(f *os.File) error {
+		_, err := f.Write(data)
+		return err
+	})
+}
+
 // WriteFile writes a file under a temporary name in its folder, syncs it and
 // renames it, so that path never holds half a file. (os.CreateTemp would leave the
 // file unreadable for the user's group.)

@@ -241,10 +241,7 @@ func addRows(from, run string) error {
 			err = os.MkdirAll(filepath.Dir(to), 0o755)
 		}
 		if err == nil {
-			err = place.WriteFile(to, func(f *os.File) error {
-				_, err := f.Write(data)
-				return err
-			})
+			err = place.WriteBytes(to, data)
 		}
 		if err != nil {
 			return err

@@ -63,15 +63,7 @@ func FuzzRestore(f *testing.F) {
 	for _, tail := range []string{"", "0000000000000000", "ffffffffffffffff", "{}0000000000000002", "-000000000000001"} {
 		f.Add([]byte(tail))
 	}
-	s, err := Open(f.TempDir())
-	if err != nil {
-		f.Fatal(err)
-	}
-	w, _, err := s.Begin(f.Context(), sample(1).Recipe)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Cleanup(func() { w.Close() })
+	w := begin(f, open(f), sample(1))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		// A matching digest, so that what lies behind it is reached.
 		if err := os.WriteFile(w.checkpointPath(), append(data, digest(data)...), 0o644); err != nil {

@@ -36,18 +36,8 @@ func FuzzTrace(f *testing.F) {
 
 // FuzzRun reads run folders whose manifest vouches for whatever their files say.
 func FuzzRun(f *testing.F) {
-	s, err := Open(f.TempDir())
-	if err != nil {
-		f.Fatal(err)
-	}
-	w, _, err := s.Begin(f.Context(), sample(1).Recipe)
-	if err != nil {
-		f.Fatal(err)
-	}
 	run := sample(1)
-	if err := errors.Join(w.Finish(run, nil), w.Close()); err != nil {
-		f.Fatal(err)
-	}
+	finish(f, open(f), run)
 	seeds := [][]byte{}
 	for _, name := range []string{"recipe.json", "evidence.json", manifestName} {
 		data, err := os.ReadFile(filepath.Join(run.Dir, name))
@@ -75,17 +65,10 @@ func FuzzRun(f *testing.F) {
 }
 
 func FuzzArchive(f *testing.F) {
-	s, err := Open(f.TempDir())
-	if err != nil {
-		f.Fatal(err)
-	}
-	w, _, err := s.Begin(f.Context(), sample(1).Recipe)
-	if err != nil {
-		f.Fatal(err)
-	}
-	run := sample(1)
+	s, run := open(f), sample(1)
+	finish(f, s, run)
 	path := filepath.Join(f.TempDir(), "a.zip")
-	if err := errors.Join(w.Finish(run, nil), w.Close(), s.Export(f.Context(), path, []string{run.ID}, Crate{})); err != nil {
+	if err := s.Export(f.Context(), path, []string{run.ID}, Crate{}); err != nil {
 		f.Fatal(err)
 	}
 	data, err := os.ReadFile(path)

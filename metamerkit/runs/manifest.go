@@ -6,11 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/place"
 )
 
 // manifest maps file names to their SHA-256.
@@ -74,7 +75,7 @@ func verify(dir string) error {
 
 // checkFile says what is wrong with a file of a run, "" if nothing.
 func checkFile(dir, name, want string) (problem string, err error) {
-	got, err := sum(filepath.Join(dir, name))
+	got, err := place.Sum(filepath.Join(dir, name))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return name + " is missing", nil
@@ -95,19 +96,6 @@ func (m manifest) listed() []string {
 	}
 	slices.Sort(names)
 	return append(names, manifestName)
-}
-
-func sum(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 func digest(data []byte) string {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/place"
 )
 
 // Rows that evaluations keep lie in the run's folder, rows/<key>.<sha256>.csv: the
@@ -54,7 +55,7 @@ func readRows(path string) (metamer.Rows, error) {
 	if m == nil {
 		return nil, &CorruptError{Dir: path, Problem: "its name is not that of kept rows"}
 	}
-	got, err := sum(path)
+	got, err := place.Sum(path)
 	if err != nil {
 		return nil, fmt.Errorf("runs: %w", err)
 	}
@@ -78,7 +79,7 @@ func KeepRows(dir, key string, rows metamer.Rows) error {
 	if err := metamer.SaveRows(tmp, rows); err != nil {
 		return err
 	}
-	got, err := sum(tmp)
+	got, err := place.Sum(tmp)
 	if err != nil {
 		return fmt.Errorf("runs: %w", err)
 	}

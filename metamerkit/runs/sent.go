@@ -69,10 +69,7 @@ func (w *Work) fetchCheckpoint() {
 		if _, err := parseCheckpoint(data); err != nil {
 			return fmt.Errorf("it is damaged: %w", err)
 		}
-		return place.WriteFile(w.checkpointPath(), func(f *os.File) error {
-			_, err := f.Write(data)
-			return err
-		})
+		return place.WriteBytes(w.checkpointPath(), data)
 	})
 }
 

@@ -37,7 +37,7 @@ func sample(seed uint64) *metamer.Run {
 	return run
 }
 
-func open(t *testing.T) *Store {
+func open(t testing.TB) *Store {
 	t.Helper()
 	s, err := Open(t.TempDir())
 	if err != nil {
@@ -46,7 +46,7 @@ func open(t *testing.T) *Store {
 	return s
 }
 
-func begin(t *testing.T, s *Store, run *metamer.Run) *Work {
+func begin(t testing.TB, s *Store, run *metamer.Run) *Work {
 	t.Helper()
 	w, there, err := s.Begin(t.Context(), run.Recipe)
 	if err != nil || there != nil {
@@ -56,7 +56,7 @@ func begin(t *testing.T, s *Store, run *metamer.Run) *Work {
 	return w
 }
 
-func finish(t *testing.T, s *Store, run *metamer.Run) {
+func finish(t testing.TB, s *Store, run *metamer.Run) {
 	t.Helper()
 	w := begin(t, s, run)
 	extra := map[string]func(string) error{"plots/loss.txt": func(p string) error { return os.WriteFile(p, []byte("x"), 0o600) }}

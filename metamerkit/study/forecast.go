@@ -79,10 +79,7 @@ func (p Plan) Forecast(s *Speeds, warm map[string]bool, set *images.Set, there f
 			part := Part{Set: members, Stage: stage, Bytes: int64(n) * int64(size*size*3) * 10} // two arrays of float32, previews
 			batch := min(r.Batch, n)
 			batches := float64((n + batch - 1) / batch)
-			evaluations := float64(r.Steps)
-			if r.Schedule.Kind == "average" {
-				evaluations *= float64(len(members))
-			}
+			evaluations := float64(r.Evaluations(r.Steps))
 			part.There, part.Judged = there(r, len(p.Observers))
 			if !part.Judged {
 				open[stage]++
@@ -207,7 +204,7 @@ func (p Plan) Calibrate(ctx context.Context, e ask.Engine, s *Speeds, set *image
 	}
 	for i, t := range todo {
 		progress(i, len(todo), t.model+", "+t.stage)
-		v, err := p.measure(ctx, e, t.model, t.stage, part(set, t.batch))
+		v, err := p.measure(ctx, e, t.model, t.stage, set.Slice(0, t.batch))
 		if err != nil {
 			return warm, errors.Join(fmt.Errorf("study: measuring %s at %s: %w", t.model, t.stage, err), s.save())
 		}
@@ -218,11 +215,6 @@ func (p Plan) Calibrate(ctx context.Context, e ask.Engine, s *Speeds, set *image
 		return warm, nil
 	}
 	return warm, s.save()
-}
-
-// part is the first n images of a set.
-func part(set *images.Set, n int) *images.Set {
-	return &images.Set{Name: set.Name, Size: set.Size, Names: set.Names[:n], Labels: set.Labels[:n], ClassNames: set.ClassNames, Pixels: set.Pixels[:n*set.Size*set.Size*3]}
 }
 
 // measure makes a short run twice: the first time compiles.

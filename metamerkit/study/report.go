@@ -100,11 +100,7 @@ func (r *Result) passed() (passed, images int) {
 
 // put writes a file under its name when it is whole.
 func put(path, text string) error {
-	err := place.WriteFile(path, func(f *os.File) error {
-		_, err := f.WriteString(text)
-		return err
-	})
-	if err != nil {
+	if err := place.WriteBytes(path, []byte(text)); err != nil {
 		return fmt.Errorf("study: %w", err)
 	}
 	return nil

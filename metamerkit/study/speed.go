@@ -62,10 +62,7 @@ func (s *Speeds) save() error {
 	if err != nil {
 		return fmt.Errorf("study: speeds: %w", err)
 	}
-	return place.WriteFile(s.Path, func(f *os.File) error {
-		_, err := f.Write(append(text, '\n'))
-		return err
-	})
+	return place.WriteBytes(s.Path, append(text, '\n'))
 }
 
 // files is what a run takes beside steps and evidence, in seconds an image: a guess

@@ -82,15 +82,11 @@ func (s *Sweep) stated(set []string) (mean float64) {
 }
 
 // imageBytes is what an image of a run takes: metamer and start in float32, the
-// preview (about 1.5 bytes a pixel), and a line of the loss trace for each step (30
-// bytes).
+// preview (about 1.5 bytes a pixel), and a line of the loss trace for each evaluation
+// (30 bytes).
 func (s *Sweep) imageBytes(rec metamer.Recipe) float64 {
 	size := float64(s.side())
-	lines := float64(rec.Steps)
-	if rec.Schedule.Kind == "average" {
-		lines *= float64(len(rec.Models))
-	}
-	return size*size*(3*4*2+1.5) + 30*lines
+	return size*size*(3*4*2+1.5) + 30*float64(rec.Evaluations(rec.Steps))
 }
 
 // side is the pixels a side of the plan's images.
@@ -158,10 +154,7 @@ func (s *Sweep) past() (*history, error) {
 		if readJSON(dir, "recipe.json", &r) != nil || readJSON(dir, "evidence.json", &took) != nil {
 			continue // no run, or a damaged one
 		}
-		work := float64(r.Images.Count * took.StepsRun)
-		if r.Schedule.Kind == "average" {
-			work *= float64(len(r.Models))
-		}
+		work := float64(r.Images.Count * r.Evaluations(took.StepsRun))
 		h.list = append(h.list, pastRun{r.ModelNames(), r.Stage, r.Backend, r.Images.Size, work, took.Seconds})
 	}
 	return h, nil

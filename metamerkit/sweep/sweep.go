@@ -163,11 +163,7 @@ func (s *Sweep) path(name ...string) string {
 }
 
 func put(path string, data []byte) error {
-	err := place.WriteFile(path, func(f *os.File) error {
-		_, err := f.Write(data)
-		return err
-	})
-	if err != nil {
+	if err := place.WriteBytes(path, data); err != nil {
 		return fmt.Errorf("sweep: %w", err)
 	}
 	return nil

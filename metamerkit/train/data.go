@@ -116,14 +116,6 @@ func labels(s *images.Set) *tensors.Tensor {
 	return tensors.FromFlatDataAndDimensions(flat, s.Len())
 }
 
-// part returns the images from up to to, sharing memory.
-func part(s *images.Set, from, to int) *images.Set {
-	per := s.Size * s.Size * 3
-	p := *s
-	p.Names, p.Labels, p.Pixels = s.Names[from:to], s.Labels[from:to], s.Pixels[from*per:to*per]
-	return &p
-}
-
 // checkSet says what is wrong with a set as data for a model of so many classes.
 func checkSet(s *images.Set, what string, classes int) error {
 	if s == nil || s.Len() == 0 {

@@ -1,8 +1,6 @@
 package train
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -38,12 +36,10 @@ func Export(dir string, c *card.Card, w map[string]*tensors.Tensor) error {
 	if err := weights.WriteHalf(path, ts, map[string]string{"format": "pt"}); err != nil {
 		return err
 	}
-	data, err := os.ReadFile(path)
-	if err != nil {
+	var err error
+	if c.Weights.SHA256, err = place.Sum(path); err != nil {
 		return fmt.Errorf("train: %w", err)
 	}
-	sum := sha256.Sum256(data)
-	c.Weights.SHA256 = hex.EncodeToString(sum[:])
 	text, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {
 		return fmt.Errorf("train: card of %s: %w", c.Name, err)
@@ -52,11 +48,7 @@ func Export(dir string, c *card.Card, w map[string]*tensors.Tensor) error {
 		return fmt.Errorf("train: %w", err)
 	}
 	file := filepath.Join(dir, c.Name+".json")
-	err = place.WriteFile(file, func(f *os.File) error {
-		_, err := f.Write(append(text, '\n'))
-		return err
-	})
-	if err != nil {
+	if err := place.WriteBytes(file, append(text, '\n')); err != nil {
 		return fmt.Errorf("train: %w", err)
 	}
 	return nil

@@ -162,7 +162,7 @@ func exports(t *testing.T, b *backend.Backend, c *card.Card, r *Result, side int
 		}
 	}
 	e := NewEvaluator(b.Compute, c, net, 8, side)
-	if acc, err := e.Accuracy(context.Background(), net.Weights, part(gratings(2, 16, side), 0, 8), Attack{}, nil); err != nil || acc < .75 {
+	if acc, err := e.Accuracy(context.Background(), net.Weights, gratings(2, 16, side).Slice(0, 8), Attack{}, nil); err != nil || acc < .75 {
 		t.Errorf("the file's model has %v of the images it was trained on right (%v)", acc, err)
 	}
 }

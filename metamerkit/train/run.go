@@ -151,11 +151,11 @@ func newJob(q Job) (*job, error) {
 	if n < o.Batch {
 		return nil, fmt.Errorf("train: %d training images less %d held out are fewer than a batch of %d", q.Train.Len(), o.HeldOut, o.Batch)
 	}
-	j.held = part(q.Train, n, q.Train.Len())
+	j.held = q.Train.Slice(n, q.Train.Len())
 	if o.Limit > 0 {
 		n = max(min(n, o.Limit), o.Batch)
 	}
-	j.data = part(q.Train, 0, n)
+	j.data = q.Train.Slice(0, n)
 	if j.forward, err = zoo.Build(q.Card); err != nil {
 		return nil, err
 	}

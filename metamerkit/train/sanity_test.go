@@ -47,7 +47,7 @@ func TestSanityOfPublishedModels(t *testing.T) {
 			continue
 		}
 		for _, norm := range []Threat{threat, {"l2", .25}} {
-			checks, err := Sanity(context.Background(), e, net.Weights, part(set, 0, 100), norm, 1)
+			checks, err := Sanity(context.Background(), e, net.Weights, set.Slice(0, 100), norm, 1)
 			if err != nil {
 				t.Fatal(err)
 			}

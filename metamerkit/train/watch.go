@@ -24,7 +24,7 @@ func (j *job) watch(ctx context.Context) error {
 			return err
 		}
 		a := Attack{Threat: j.o.Threat, Steps: 10, Seed: j.o.Seed}
-		if p.Attacked, err = j.eval.Accuracy(ctx, w, part(j.held, 0, j.o.Attacked), a, nil); err != nil {
+		if p.Attacked, err = j.eval.Accuracy(ctx, w, j.held.Slice(0, j.o.Attacked), a, nil); err != nil {
 			return err
 		}
 	}
