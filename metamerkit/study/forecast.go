@@ -105,8 +105,10 @@ func (p Plan) Forecast(s *Speeds, warm map[string]bool, set *images.Set, there f
 		}
 	}
 	// An evaluation reads what evidence reads, and resamples.
-	per := resampling(n, p.Bootstrap)
-	sum := 0.0
+	per, sum := 0.0, 0.0
+	if f.Evaluations > 0 {
+		per = resampling(n, p.Bootstrap)
+	}
 	for _, stage := range p.Stages {
 		for _, o := range p.Observers {
 			if open[stage] == 0 {
