@@ -11,6 +11,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/ensemble-metamers/metamers/metamerkit/engine"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/place"
@@ -34,7 +36,7 @@ func forecastLine(f *study.Forecast) string {
 	if left == 0 && f.Evaluations == 0 {
 		return fmt.Sprintf("all %d runs and their rows are there", len(f.Parts))
 	}
-	what := fmt.Sprintf("%d of %d runs and %d evaluations, %.1g gradient evaluations of one image, %s on disk", left, len(f.Parts), f.Evaluations, float64(f.Gradients), size(f.Bytes()))
+	what := fmt.Sprintf("%d of %d runs and %d evaluations, %.1g gradient evaluations of one image, %s on disk", left, len(f.Parts), f.Evaluations, float64(f.Gradients), humanize.Bytes(uint64(f.Bytes())))
 	if f.Unknown != nil {
 		return fmt.Sprintf("%s; how long it takes is not known: %d models at stages were never measured here", what, len(f.Unknown))
 	}
@@ -43,13 +45,6 @@ func forecastLine(f *study.Forecast) string {
 		s += fmt.Sprintf(" (measured in %s)", f.Measured.Round(time.Second))
 	}
 	return s
-}
-
-func size(bytes int64) string {
-	if bytes >= 1e9 {
-		return fmt.Sprintf("%.1f GB", float64(bytes)/1e9)
-	}
-	return fmt.Sprintf("%.0f MB", float64(bytes)/1e6)
 }
 
 // about is a duration to two digits or so.

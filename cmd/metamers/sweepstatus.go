@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
@@ -52,7 +53,7 @@ func (c *sweepStartCmd) dry(g *globals, s *sweep.Sweep, prog string) error {
 		}
 	}
 	fmt.Printf("\n%d shards of at most %d images, %d to do\n", len(s.Shards), s.Block, len(pending))
-	fmt.Printf("expected: %s in the store", bytesText(cost.Bytes))
+	fmt.Printf("expected: %s in the store", humanize.Bytes(uint64(cost.Bytes)))
 	if cost.Hours > 0 {
 		fmt.Printf(", %s of one device for the runs (from %s); evaluations come on top", hoursText(cost.Hours), strings.Join(cost.Measured, ", "))
 	}
@@ -72,16 +73,6 @@ func shell(args []string) string {
 		}
 	}
 	return strings.Join(out, " ")
-}
-
-func bytesText(b float64) string {
-	for _, u := range []string{"B", "kB", "MB", "GB"} {
-		if b < 1000 {
-			return fmt.Sprintf("%.3g %s", b, u)
-		}
-		b /= 1000
-	}
-	return fmt.Sprintf("%.3g TB", b)
 }
 
 func hoursText(h float64) string {

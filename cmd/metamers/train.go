@@ -128,11 +128,11 @@ func (c *trainCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	set, err := images.Open([]string{c.Data + ":train"}, images.Options{})
+	begin, err := c.begin() // before the data, which takes a while to read
 	if err != nil {
 		return err
 	}
-	test, err := images.Open([]string{c.Data}, images.Options{})
+	set, err := images.Open([]string{c.Data + ":train"}, images.Options{})
 	if err != nil {
 		return err
 	}
@@ -141,7 +141,11 @@ func (c *trainCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	from, err := c.from(m, &o)
+	from, err := c.from(begin, m, &o)
+	if err != nil {
+		return err
+	}
+	test, err := images.Open([]string{c.Data}, images.Options{})
 	if err != nil {
 		return err
 	}
@@ -171,22 +175,26 @@ func (c *trainCmd) Run(ctx context.Context, g *globals) error {
 	return c.finish(ctx, g, b, m, r, o, test)
 }
 
-// from reads the weights that the training of m begins with and names them in o.
-func (c *trainCmd) from(m *card.Card, o *train.Options) (map[string]*tensors.Tensor, error) {
+// begin finds the file of weights that the training begins with, "" for random ones.
+func (c *trainCmd) begin() (path string, err error) {
 	if c.From == "" {
-		return nil, nil
+		return "", nil
 	}
-	path := c.From
-	if _, err := os.Stat(path); err != nil {
-		known, lookup := zoo.Lookup(c.From)
-		if lookup != nil {
-			return nil, fmt.Errorf("--from %s: no such file, and %w", c.From, lookup)
-		}
-		found, err := depot.Locate(known)
-		if err != nil {
-			return nil, err
-		}
-		path = found.Path
+	if _, err := os.Stat(c.From); err == nil {
+		return c.From, nil
+	}
+	known, err := zoo.Lookup(c.From)
+	if err != nil {
+		return "", fmt.Errorf("--from %s: no such file, and %w", c.From, err)
+	}
+	found, err := depot.Locate(known)
+	return found.Path, err
+}
+
+// from reads the weights at path for m, and names them in o.
+func (c *trainCmd) from(path string, m *card.Card, o *train.Options) (map[string]*tensors.Tensor, error) {
+	if path == "" {
+		return nil, nil
 	}
 	sum, err := weights.Sum(path)
 	if err != nil {
