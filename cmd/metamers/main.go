@@ -67,6 +67,7 @@ func main() {
 	kongcompletion.Register(parser, predictors())
 	k, err := parser.Parse(os.Args[1:])
 	parser.FatalIfErrorf(err)
+	largePages()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	k.BindTo(ctx, (*context.Context)(nil))

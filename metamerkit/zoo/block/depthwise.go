@@ -18,10 +18,32 @@ func (w Window) depthwise(x, kernel *Node, training bool) *Node {
 		}
 		return sum(terms)
 	}
-	if training {
-		return forward(x)
+	spread := func(v *Node) *Node { return w.spread(x, v, tap) }
+	if !training {
+		return linear(x, forward, spread)
 	}
-	return linear(x, forward, func(v *Node) *Node { return w.spread(x, v, tap) })
+	return adjoint([]*Node{x, kernel}, func(in []*Node) *Node { return forward(in[0]) }, func(v *Node) []*Node {
+		return []*Node{spread(v), w.correlate(x, v)}
+	})
+}
+
+// correlate is the gradient of depthwise by its kernel [K,K,1,C], for a gradient v of
+// the result: one sum over images and pixels for each element of the window.
+//
+// On XLA each sum waits for the one before it. Left alone, they become one loop that
+// is three times slower than all of them one after the other.
+func (w Window) correlate(x, v *Node) *Node {
+	pads, n := w.frame(x)
+	x = frameHW(x, 1, pads)
+	var sums []*Node
+	for i := range w.K * w.K {
+		if i > 0 && !onGo(x) {
+			held := OptimizationBarriers(x, sums[i-1])
+			x, sums[i-1] = held[0], held[1]
+		}
+		sums = append(sums, ReduceSum(Mul(w.view(x, i/w.K, i%w.K, n), v), 0, 1, 2))
+	}
+	return Reshape(Stack(sums, 0), w.K, w.K, 1, channels(x))
 }
 
 // spread is the transpose of depthwise: v [B,H',W',C] to x's shape. Pixels of x in the

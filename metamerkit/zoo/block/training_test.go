@@ -14,17 +14,17 @@ import (
 )
 
 // The gradient of every convolution with respect to its kernel agrees with finite
-// differences: odd and even kernels, strides, padding.
+// differences: odd and even kernels, strides, padding, groups.
 func TestKernelGradient(t *testing.T) {
 	backendtest.Each(t, func(t *testing.T, b *backend.Backend) {
-		for _, c := range []struct{ k, stride, pad int }{{1, 1, 0}, {1, 2, 0}, {3, 1, 1}, {3, 2, 1}, {5, 2, 2}, {7, 1, 3}, {2, 2, 0}, {4, 4, 0}, {4, 2, 1}} {
-			t.Run(fmt.Sprintf("k%d_s%d_p%d", c.k, c.stride, c.pad), func(t *testing.T) {
-				x := noise(1, 2, 12, 12, 3)
+		for _, c := range []struct{ k, stride, pad, groups int }{{1, 1, 0, 1}, {1, 2, 0, 1}, {3, 1, 1, 1}, {3, 2, 1, 1}, {5, 2, 2, 1}, {7, 1, 3, 1}, {2, 2, 0, 1}, {4, 4, 0, 1}, {4, 2, 1, 1}, {3, 1, 1, 2}, {3, 1, 1, 4}, {3, 2, 1, 4}, {4, 2, 1, 4}, {7, 1, 3, 4}} {
+			t.Run(fmt.Sprintf("k%d_s%d_p%d_g%d", c.k, c.stride, c.pad, c.groups), func(t *testing.T) {
+				x := noise(1, 2, 12, 12, 4)
 				f := func(kernel *Node) *Node {
-					y := Window{K: c.k, Stride: c.stride, Pad: c.pad}.convolve(ConstTensor(kernel.Graph(), x), kernel, true)
+					y := Window{K: c.k, Stride: c.stride, Pad: c.pad, Groups: c.groups}.convolve(ConstTensor(kernel.Graph(), x), kernel, true)
 					return ReduceAllSum(Mul(y, ConstTensor(y.Graph(), noise(3, y.Shape().Dimensions...))))
 				}
-				analytic, numeric := slope(b, f, noise(2, c.k, c.k, 3, 4), noise(4, c.k, c.k, 3, 4), 1e-2)
+				analytic, numeric := slope(b, f, noise(2, c.k, c.k, 4/c.groups, 4), noise(4, c.k, c.k, 4/c.groups, 4), 1e-2)
 				if d := math.Abs(analytic - numeric); !(d <= 1e-2*(math.Abs(numeric)+1)) {
 					t.Errorf("gradient along a direction is %v, finite differences give %v", analytic, numeric)
 				}
