@@ -1,6 +1,7 @@
 package images
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"io"
@@ -95,7 +96,7 @@ func readBatch(name string, n int) (data []byte, path string, err error) {
 	defer f.Close()
 	var r io.Reader = f
 	if strings.HasSuffix(path, ".xz") {
-		if r, err = xz.NewReader(f); err != nil {
+		if r, err = xz.NewReader(bufio.NewReader(f)); err != nil {
 			return nil, "", fmt.Errorf("images: %s: %w", path, err)
 		}
 	}
