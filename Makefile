@@ -5,7 +5,8 @@ SHELL := /bin/bash
 
 # Test data beside the checkout is found by itself; METAMERS_DATA names others.
 export METAMERS_DATA ?= $(abspath $(wildcard ../shared/data))
-STEPS ?= 1000
+STEPS ?=
+SCALE ?= quick
 # The experiment makes the pure-Go backend several times faster; compilers that
 # do not know it build without.
 SIMD := $(shell [ "$$(go env GOARCH)" != amd64 ] || ! GOEXPERIMENT=simd go version >/dev/null 2>&1 || echo simd)
@@ -35,8 +36,8 @@ bin/metamers: $(GO_SOURCES)
 
 build: bin/metamers ## build bin/metamers
 
-reproduce: setup build ## a whole study: metamers, seven figures, five tables, claims, one page (STEPS=1000)
-	bin/metamers reproduce --steps $(STEPS)
+reproduce: setup build ## a whole study: metamers, seven figures, five tables, claims, one page (SCALE=quick STEPS=200)
+	bin/metamers reproduce --scale $(SCALE) $(if $(STEPS),--steps $(STEPS))
 
 lab: ## JupyterLab with the kernel "Go (metamers)"; sets up what is missing
 	@go run ./kernel lab

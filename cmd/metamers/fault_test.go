@@ -68,7 +68,7 @@ func newCampaign(t *testing.T, seed uint64) *campaign {
 // milliseconds.
 func (c *campaign) synth(store string, seed int, env ...string) *exec.Cmd {
 	c.starts++
-	return program(c.t, append(env, "--backend", "go", "-q", "synth", "--models", "plain7.mm_c10", "--stage", "early", "--images", "photos:2", "--size", "32",
+	return program(c.t, append(env, "--backend", "go", "-q", "synth", "--models", "plain7_48.mm_c10", "--stage", "early", "--images", "photos:2", "--size", "32",
 		"--batch", "1", "--steps", "16", "--checkpoint", "5ms", "--seed", fmt.Sprint(seed), "--store", store)...)
 }
 
@@ -285,7 +285,7 @@ var faultKinds = []fault{
 		eval := func() string {
 			c.starts++
 			out := filepath.Join(c.t.TempDir(), "rows.csv")
-			b, err := program(c.t, "--backend", "go", "-q", "eval", id, "--store", dir, "--measures", "recognizability", "--observers", "plain7.mm_c10", "--out", out).CombinedOutput()
+			b, err := program(c.t, "--backend", "go", "-q", "eval", id, "--store", dir, "--measures", "recognizability", "--observers", "plain7_48.mm_c10", "--out", out).CombinedOutput()
 			if err != nil {
 				c.t.Fatalf("%v: %s", err, b)
 			}

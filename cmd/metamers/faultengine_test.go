@@ -28,7 +28,7 @@ const asClient = "METAMERS_TEST_AS_CLIENT"
 // request is what a notebook cell would ask: the recipe of campaign.synth.
 func request(store string, seed int) (q ask.Synthesis, err error) {
 	q = ask.Synthesis{CheckpointEvery: 5 * time.Millisecond, Recipe: metamer.Recipe{
-		Models: []metamer.ModelRef{{Name: "plain7.mm_c10"}}, Stage: "early", Steps: 16, Batch: 1, Seed: uint64(seed), Schedule: metamer.Schedule{Kind: "switch", Every: 10},
+		Models: []metamer.ModelRef{{Name: "plain7_48.mm_c10"}}, Stage: "early", Steps: 16, Batch: 1, Seed: uint64(seed), Schedule: metamer.Schedule{Kind: "switch", Every: 10},
 		Optimizer: metamer.Optimizer{Name: "pgd"}, Loss: "relative-l2", Start: metamer.Start{Kind: "noise"},
 	}}
 	if q.Images, err = images.Open([]string{"photos:2"}, images.Options{Size: 32}); err != nil {

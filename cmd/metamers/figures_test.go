@@ -12,8 +12,8 @@ import (
 func TestForeignRowsAndFigures(t *testing.T) {
 	cache, out := t.TempDir(), t.TempDir()
 	rows := filepath.Join(out, "rows.csv.gz")
-	eval := []string{"METAMERS_CACHE=" + cache, "METAMERS_BACKEND=go", "eval", "--metamers", "../../testdata/golden/recompute/golden.npz", "--models", "plain7.mm_c10", "--stage", "late",
-		"--observers", "plain7.mm_c10", "--measures", "recognizability,jsd,metrics", "--metrics", "tv,entropy", "--resamples", "100", "--out", rows}
+	eval := []string{"METAMERS_CACHE=" + cache, "METAMERS_BACKEND=go", "eval", "--metamers", "../../testdata/golden/recompute/golden.npz", "--models", "plain7_48.mm_c10", "--stage", "late",
+		"--observers", "plain7_48.mm_c10", "--measures", "recognizability,jsd,metrics", "--metrics", "tv,entropy", "--resamples", "100", "--out", rows}
 	first, errs, status := try(t, eval...)
 	if status != 0 {
 		t.Fatal(errs)

@@ -21,7 +21,7 @@ import (
 )
 
 type reproduceCmd struct {
-	Scale     string `help:"A plan by name or a YAML file (see --list)." default:"first" placeholder:"PLAN"`
+	Scale     string `help:"A plan by name or a YAML file (see --list)." default:"quick" placeholder:"PLAN"`
 	List      bool   `help:"List the plans that come with the program, what they take and what they lack."`
 	DryRun    bool   `help:"Say what the plan would do, how long and how large, and what it lacks; do nothing."`
 	Measure   bool   `help:"With --dry-run: measure what is not known of this machine's speed."`

@@ -22,7 +22,7 @@ func TestStoreCommands(t *testing.T) {
 		}
 		return out + errs
 	}
-	synth := []string{"--backend", "go", "-q", "synth", "--models", "plain7.mm_c10", "--stage", "early", "--images", "photos:2", "--size", "32", "--steps", "2", "--store", "file://" + store}
+	synth := []string{"--backend", "go", "-q", "synth", "--models", "plain7_48.mm_c10", "--stage", "early", "--images", "photos:2", "--size", "32", "--steps", "2", "--store", "file://" + store}
 	must(synth...)
 	if out := must("runs", "verify", "--store", store); !strings.Contains(out, "1 of 1 runs are whole") {
 		t.Error(out)
@@ -56,7 +56,7 @@ func TestStoreCommands(t *testing.T) {
 		t.Errorf("left: %v", left)
 	}
 	eval := func(store string) string {
-		return must("--backend", "go", "-q", "eval", "--store", store, "--measures", "recognizability", "--observers", "plain7.mm_c10")
+		return must("--backend", "go", "-q", "eval", "--store", store, "--measures", "recognizability", "--observers", "plain7_48.mm_c10")
 	}
 	want := eval(store)
 	must("runs", "export", ids[0][:5], "--store", store, "--to", zip, "--license", "CC-BY-4.0", "--author", "A. Person")

@@ -20,8 +20,8 @@ import (
 const slurmPlan = `name: faults
 images: photos:16
 size: 32
-sets: [[plain7.mm_c10]]
-observers: [plain7.mm_c10]
+sets: [[plain7_48.mm_c10]]
+observers: [plain7_48.mm_c10]
 measures: [recognizability]
 bootstrap: 100
 settings: {steps: 40, batch: 2, optimizer: {step size: 3}}

@@ -14,9 +14,9 @@ import (
 const tinyPlan = `name: tiny
 images: photos:5
 size: 32
-sets: [[plain7.mm_c10]]
+sets: [[plain7_48.mm_c10]]
 stages: [early]
-observers: [plain7.mm_c10]
+observers: [plain7_48.mm_c10]
 measures: [recognizability]
 bootstrap: 100
 settings: {steps: 30, batch: 2, optimizer: {step size: 3}}
@@ -35,7 +35,7 @@ func TestSweep(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, errs, status := try(t, "sweep", plan, "--out", store, "--shard", "images:2", "--dry-run")
-	if status != 0 || !strings.Contains(out, "4 shards of at most 2 images, 4 to do") || !strings.Contains(out, "--part 4-5") || !strings.Contains(out, "no time is known for plain7.mm_c10") {
+	if status != 0 || !strings.Contains(out, "4 shards of at most 2 images, 4 to do") || !strings.Contains(out, "--part 4-5") || !strings.Contains(out, "no time is known for plain7_48.mm_c10") {
 		t.Fatal(out, errs)
 	}
 	if _, err := os.Stat(store); !os.IsNotExist(err) {
@@ -71,7 +71,7 @@ func TestSweep(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &st); err != nil || status != 0 || len(st) != 1 || st[0].Phases[0].Done != 3 || st[0].Phases[1].Done != 1 {
 		t.Fatal(out, errs, err)
 	}
-	if out, errs, status := try(t, "reproduce", "--scale", plan, "--out", alone, "--set", "plain7.mm_c10", "--stage", "early"); status != 0 {
+	if out, errs, status := try(t, "reproduce", "--scale", plan, "--out", alone, "--set", "plain7_48.mm_c10", "--stage", "early"); status != 0 {
 		t.Fatal(out, errs)
 	}
 	made, err := filepath.Glob(filepath.Join(alone, "*", "manifest.json"))
@@ -94,7 +94,7 @@ func TestSweep(t *testing.T) {
 			t.Errorf("%s differs", name)
 		}
 	}
-	out, errs, status = try(t, "reproduce", "--scale", plan, "--out", store, "--set", "plain7.mm_c10", "--stage", "early", "--json")
+	out, errs, status = try(t, "reproduce", "--scale", plan, "--out", store, "--set", "plain7_48.mm_c10", "--stage", "early", "--json")
 	if status != 0 || !strings.Contains(out, `"Cached":true`) {
 		t.Error(out, errs)
 	}
@@ -128,10 +128,10 @@ func TestSweepBadInput(t *testing.T) {
 		"where":     {[]string{"sweep", plan, "--on", "moon"}, "kubernetes"},
 		"no sweep":  {[]string{"sweep", "status", plan}, "no sweep tiny"},
 		"no plan":   {[]string{"sweep", "frist"}, "first"},
-		"part":      {[]string{"reproduce", "--scale", plan, "--set", "plain7.mm_c10", "--stage", "early", "--part", "1-3"}, "multiples of the batch, 2"},
-		"part form": {[]string{"reproduce", "--scale", plan, "--set", "plain7.mm_c10", "--stage", "early", "--part", "4"}, "FROM-TO"},
-		"set":       {[]string{"reproduce", "--scale", plan, "--set", "resnet20", "--stage", "early"}, "plain7.mm_c10"},
-		"set alone": {[]string{"reproduce", "--scale", plan, "--set", "plain7.mm_c10"}, "--stage"},
+		"part":      {[]string{"reproduce", "--scale", plan, "--set", "plain7_48.mm_c10", "--stage", "early", "--part", "1-3"}, "multiples of the batch, 2"},
+		"part form": {[]string{"reproduce", "--scale", plan, "--set", "plain7_48.mm_c10", "--stage", "early", "--part", "4"}, "FROM-TO"},
+		"set":       {[]string{"reproduce", "--scale", plan, "--set", "resnet20", "--stage", "early"}, "plain7_48.mm_c10"},
+		"set alone": {[]string{"reproduce", "--scale", plan, "--set", "plain7_48.mm_c10"}, "--stage"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			stdout, stderr, status := try(t, append([]string{"--backend", "go"}, append(c.args, "--out", t.TempDir())...)...)

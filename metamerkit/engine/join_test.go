@@ -34,7 +34,7 @@ func TestBlocks(t *testing.T) {
 				t.Fatal(err)
 			}
 			q := Request{Images: set, Store: store, Blocks: blocks,
-				Recipe: metamer.Recipe{Models: members("plain7.mm_c10"), Stage: "early", Steps: 2, Batch: 4, Seed: 3, Optimizer: metamer.Optimizer{StepSize: 2}}}
+				Recipe: metamer.Recipe{Models: members("plain7_48.mm_c10"), Stage: "early", Steps: 2, Batch: 4, Seed: 3, Optimizer: metamer.Optimizer{StepSize: 2}}}
 			if part[1] > 0 {
 				if q.Images, err = set.Part(part[0], part[1]); err != nil {
 					t.Fatal(err)
@@ -75,7 +75,7 @@ func TestBlocks(t *testing.T) {
 		if err != nil || json.Unmarshal(data, &fields) != nil || len(fields.Images) != 4 {
 			t.Errorf("%v %v", fields, err)
 		}
-		q := Request{Images: set, Store: store, Blocks: 6, Recipe: metamer.Recipe{Models: members("plain7.mm_c10"), Stage: "late", Batch: 4}}
+		q := Request{Images: set, Store: store, Blocks: 6, Recipe: metamer.Recipe{Models: members("plain7_48.mm_c10"), Stage: "late", Batch: 4}}
 		if _, err := e.Synthesize(context.Background(), q); err == nil || !strings.Contains(err.Error(), "multiple of the batch, 4") {
 			t.Error(err)
 		}

@@ -25,7 +25,7 @@ type Plan struct {
 	Images string              `yaml:"images"`           // an image set, such as photos:16 (default), cifar10:64 or a folder
 	Size   int                 `yaml:"size"`             // pixels a side of files; 0: the set's own default
 	Groups map[string][]string `yaml:"groups,omitempty"` // model sets that have a name, which Sets may use and figures show
-	Sets   ModelSets           `yaml:"sets"`             // model names, or patterns
+	Sets   ModelSets           `yaml:"sets"`             // model names or patterns, or one name of a group
 	Stages []string            `yaml:"stages"`           // default early, middle, late
 
 	Settings Settings `yaml:"settings"`

@@ -51,17 +51,18 @@ func (s *ModelSets) UnmarshalYAML(unmarshal func(any) error) error {
 	return nil
 }
 
-// grouped puts groups in the place of their names.
+// grouped puts groups in the place of their names, which stand alone in a set.
 func (p *Plan) grouped() error {
 	used := map[string]bool{}
+	p.Sets = slices.Clone(p.Sets)
 	for i, set := range p.Sets {
-		if len(set) != 1 || !strings.HasPrefix(set[0], alone) {
+		if len(set) != 1 {
 			continue
 		}
-		name := strings.TrimPrefix(set[0], alone)
+		name, single := strings.CutPrefix(set[0], alone)
 		if group, ok := p.Groups[name]; ok {
 			p.Sets[i], used[name] = slices.Clone(group), true
-		} else if !pattern(name) {
+		} else if single && !pattern(name) {
 			p.Sets[i] = []string{name}
 		}
 	}
@@ -256,6 +257,9 @@ func (p Plan) Pinned(models []ask.Model, elsewhere bool) (Plan, error) {
 
 func (p Plan) resolved(models []ask.Model, available bool) (Plan, []Lacking, error) {
 	p = p.WithDefaults()
+	if err := p.grouped(); err != nil {
+		return p, nil, fmt.Errorf("study: plan %s: %w", p.Name, err)
+	}
 	if err := p.Validate(); err != nil {
 		return p, nil, fmt.Errorf("study: plan %s: %w", p.Name, err)
 	}

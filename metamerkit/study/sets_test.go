@@ -47,6 +47,12 @@ observers: ["*.linf8", twenty]`))
 	if !slices.Equal(got.Observers, []string{"resnet20.linf8", "vgg11.linf8", "cct_small.linf8", "resnet20"}) {
 		t.Error(got.Observers)
 	}
+	// A plan of a cell names groups as sets of one.
+	cell := Plan{Groups: p.Groups, Sets: [][]string{{"two"}, {"robust CNNs"}, {"twenty"}}}
+	of, _, err := cell.Resolved(context.Background(), m, false)
+	if err != nil || !slices.EqualFunc(of.Sets, [][]string{want[5], want[4], {"resnet20"}}, slices.Equal) || cell.Sets[0][0] != "two" {
+		t.Errorf("%v %v, and before %v", of.Sets, err, cell.Sets)
+	}
 	// Written out, as for workers elsewhere, it is read as the same plan.
 	text, err := yaml.Marshal(got)
 	if err != nil {
