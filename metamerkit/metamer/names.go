@@ -38,10 +38,16 @@ func Unknown(what, name string, known []string) *UnknownError {
 	return e
 }
 
+// most is how many names a message lists.
+const most = 24
+
 func (e *UnknownError) Error() string {
 	s := fmt.Sprintf("unknown %s %q", e.What, e.Name)
 	if len(e.Nearest) > 0 {
 		return s + ": did you mean " + strings.Join(e.Nearest, " or ") + "?"
+	}
+	if n := len(e.Known); n > most {
+		return fmt.Sprintf("%s: expected one of %d names, such as %s", s, n, strings.Join(e.Known[:5], ", "))
 	}
 	return s + ": expected one of " + strings.Join(e.Known, ", ")
 }
