@@ -9,7 +9,8 @@ import (
 //
 // GoMLX v0.28.5 has a wrong image gradient for kernels of even size, so that an
 // even kernel gets a row and a column of zeros first. Its pure-Go backend has a
-// slow convolution; there the patches are gathered and multiplied as one matrix.
+// slow convolution; there the patches are gathered and multiplied as one matrix. In
+// training on XLA's CPU 3×3 windows have a form of their own (see minimal).
 //
 // Groups have forms of their own, whose gradient reaches the image alone unless the
 // graph trains weights.
@@ -34,6 +35,9 @@ func (w Window) convolve(x, kernel *Node, training bool) *Node {
 		p := w.patches(x)
 		k := kernel.Shape()
 		return DotGeneral(Concatenate(p, 3), []int{3}, nil, Reshape(kernel, -1, k.Dim(3)), []int{0}, nil)
+	}
+	if w.minimal(x, kernel.Shape().Dim(3), training) {
+		return w.tiled(x, kernel)
 	}
 	if w.K%2 == 0 {
 		kernel = frameHW(kernel, 0, [2][2]int{{0, 1}, {0, 1}})

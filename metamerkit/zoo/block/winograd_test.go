@@ -1,0 +1,88 @@
+package block
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/backend"
+	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
+)
+
+// Convolutions by tiles, and both gradients, are those of XLA's own convolution: even
+// and odd sizes, paddings, images that are cut into parts and bands.
+func TestTiled(t *testing.T) {
+	b := backendtest.Open(t, backend.XLA)
+	for _, c := range []struct{ batch, h, w, pad, in, out int }{
+		{3, 8, 8, 1, 32, 48}, {2, 7, 9, 1, 40, 32}, {2, 7, 7, 0, 32, 32}, {2, 5, 6, 2, 33, 64}, {1, 3, 3, 0, 64, 64},
+		{9, 30, 31, 1, 64, 128}, {1, 2, 1100, 1, 64, 300}, {1, 96, 96, 1, 64, 128},
+	} {
+		t.Run(fmt.Sprintf("%dx%dx%dx%d_p%d_o%d", c.batch, c.h, c.w, c.in, c.pad, c.out), func(t *testing.T) {
+			w := Window{K: 3, Pad: c.pad}
+			x, k := noise(1, c.batch, c.h, c.w, c.in), noise(2, 3, 3, c.in, c.out)
+			v := noise(3, c.batch, c.h+2*c.pad-2, c.w+2*c.pad-2, c.out)
+			of := func(conv func(x, k *Node) *Node) []*tensors.Tensor {
+				return MustExecOnceN(b.Compute, func(x, k, v *Node) []*Node {
+					y := conv(x, k)
+					return append([]*Node{y}, Gradient(ReduceAllSum(Mul(y, v)), x, k)...)
+				}, x, k, v)
+			}
+			want := of(func(x, k *Node) *Node {
+				p, _ := w.frame(x)
+				return Convolve(x, k).PaddingPerDim(p[:]).Done()
+			})
+			for i, got := range of(func(x, k *Node) *Node { return w.tiled(x, k) }) {
+				near(t, []string{"result", "gradient by the image", "gradient by the kernel"}[i], got, want[i])
+			}
+		})
+	}
+}
+
+// near wants two tensors that are equal to 1e-5 of their norm.
+func near(t *testing.T, what string, got, want *tensors.Tensor) {
+	t.Helper()
+	a, b := tensors.MustCopyFlatData[float32](got), tensors.MustCopyFlatData[float32](want)
+	if !got.Shape().Equal(want.Shape()) {
+		t.Fatalf("%s has the shape %s, expected %s", what, got.Shape(), want.Shape())
+	}
+	var d, n float64
+	for i := range a {
+		d += math.Pow(float64(a[i]-b[i]), 2)
+		n += math.Pow(float64(b[i]), 2)
+	}
+	if r := math.Sqrt(d / n); !(r < 1e-5) {
+		t.Errorf("%s is off by %.1e of its norm", what, r)
+	}
+}
+
+// The pages of models use tiles where they are worth it, and only there.
+func TestMinimal(t *testing.T) {
+	on := func(kind backend.Kind, w Window, size, in, out int, training bool) bool {
+		b := backendtest.Open(t, kind)
+		x := Parameter(NewGraph(b.Compute, "minimal"), "x", noise(1, 1, size, size, in).Shape())
+		return w.minimal(x, out, training)
+	}
+	three := Window{K: 3, Pad: 1}
+	for _, c := range []struct {
+		kind          backend.Kind
+		w             Window
+		size, in, out int
+		training      bool
+		want          bool
+	}{
+		{backend.XLA, three, 16, 32, 32, true, true},
+		{backend.XLA, three, 16, 32, 32, false, false},
+		{backend.XLA, three, 32, 16, 16, true, false},
+		{backend.XLA, Window{K: 3, Pad: 1, Stride: 2}, 14, 256, 256, true, false},
+		{backend.XLA, Window{K: 3, Pad: 3}, 14, 256, 256, true, false},
+		{backend.XLA, Window{K: 5, Pad: 2}, 14, 256, 256, true, false},
+		{backend.Go, three, 14, 256, 256, true, false},
+	} {
+		if got := on(c.kind, c.w, c.size, c.in, c.out, c.training); got != c.want {
+			t.Errorf("%s, %+v, %d², %d to %d, training %v: %v", c.kind, c.w, c.size, c.in, c.out, c.training, got)
+		}
+	}
+}
