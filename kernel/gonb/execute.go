@@ -235,6 +235,9 @@ func (e *execution) outcome(answer *wire.Message) *session.Failure {
 		if e.interrupted && e.program == nil { // a shell command, for which GoNB knows no failure
 			return interrupted()
 		}
+		if e.interrupted && e.failed != nil { // what its work ended with
+			return interrupted()
+		}
 		return e.failed // a program may make use of the interrupt and end well
 	}
 	switch {
