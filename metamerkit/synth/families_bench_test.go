@@ -2,9 +2,7 @@ package synth
 
 import (
 	"context"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/gomlx/gomlx/core/tensors"
 
@@ -31,12 +29,12 @@ func BenchmarkFamily(b *testing.B) {
 			size := c.Input.Size
 			opt := metamer.Optimizer{Name: "pgd", StepSize: 1, Halvings: 8}
 			subject := Subject{Card: c, Net: zootest.Open(b, c, 0.5), Layer: zoo.LayerOf(c, "late")}
-			used := processor()
+			used := backendtest.Processor()
 			u, err := NewUnit(be.Compute, subject, Config{Batch: batch, Size: size, Loss: "relative-l2", Optimizer: opt, Loops: be.Loops()})
 			if err != nil {
 				b.Fatal(err)
 			}
-			compiled := processor() - used
+			compiled := backendtest.Processor() - used
 			pix := make([]float32, batch*size*size*3)
 			for i := range pix {
 				pix[i] = float32(i%97) / 97
@@ -60,21 +58,12 @@ func BenchmarkFamily(b *testing.B) {
 			}
 			steps(1)
 			b.ResetTimer()
-			used = processor()
+			used = backendtest.Processor()
 			for range b.N {
 				steps(1)
 			}
-			b.ReportMetric((processor()-used).Seconds()/float64(b.N), "cpu-s/step")
+			b.ReportMetric((backendtest.Processor()-used).Seconds()/float64(b.N), "cpu-s/step")
 			b.ReportMetric(compiled.Seconds(), "cpu-s/compile")
 		})
 	}
-}
-
-// processor is the time that this process has spent on all cores.
-func processor() time.Duration {
-	var u syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

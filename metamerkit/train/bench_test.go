@@ -2,7 +2,6 @@ package train
 
 import (
 	"context"
-	"syscall"
 	"testing"
 	"time"
 
@@ -35,7 +34,7 @@ func BenchmarkStep(b *testing.B) {
 				_, err = Run(context.Background(), Job{Backend: be, Card: c, Options: o, Train: gratings(1, o.Limit+2, 32), Progress: func(p Progress) {
 					if n++; n == 2 && !began { // compiled and warm
 						b.ResetTimer()
-						used = processor()
+						used = backendtest.Processor()
 						began = true
 					}
 				}})
@@ -43,17 +42,8 @@ func BenchmarkStep(b *testing.B) {
 					b.Fatal(err)
 				}
 				b.ReportMetric(float64(b.N*128)/b.Elapsed().Seconds(), "images/s")
-				b.ReportMetric((processor()-used).Seconds()/float64(b.N), "cpu-s/step") // steady on a busy machine
+				b.ReportMetric((backendtest.Processor()-used).Seconds()/float64(b.N), "cpu-s/step") // steady on a busy machine
 			})
 		}
 	}
-}
-
-// processor is the time that this process has spent on all cores.
-func processor() time.Duration {
-	var u syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
