@@ -9,8 +9,8 @@ import (
 //
 // GoMLX v0.28.5 has a wrong image gradient for kernels of even size, so that an
 // even kernel gets a row and a column of zeros first. Its pure-Go backend has a
-// slow convolution; there the patches are gathered and multiplied as one matrix. In
-// training on XLA's CPU 3×3 windows have a form of their own (see minimal).
+// slow convolution; there the patches are gathered and multiplied as one matrix. On
+// XLA's CPU some 3×3 windows have forms of their own (see minimal and wide).
 //
 // Groups have forms of their own, whose gradient reaches the image alone unless the
 // graph trains weights.
@@ -38,6 +38,9 @@ func (w Window) convolve(x, kernel *Node, training bool) *Node {
 	}
 	if w.minimal(x, kernel.Shape().Dim(3), training) {
 		return w.tiled(x, kernel)
+	}
+	if !training && w.wide(x, kernel.Shape().Dim(3)) {
+		return w.byTaps(x, kernel)
 	}
 	if w.K%2 == 0 {
 		kernel = frameHW(kernel, 0, [2][2]int{{0, 1}, {0, 1}})

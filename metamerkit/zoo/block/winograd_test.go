@@ -12,13 +12,13 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
 )
 
-// Convolutions by tiles, and both gradients, are those of XLA's own convolution: even
-// and odd sizes, paddings, images that are cut into parts and bands.
-func TestTiled(t *testing.T) {
+// Convolutions by tiles and by taps, and their gradients, are those of XLA's own
+// convolution: even and odd sizes, paddings, images that are cut into parts and bands.
+func TestForms(t *testing.T) {
 	b := backendtest.Open(t, backend.XLA)
 	for _, c := range []struct{ batch, h, w, pad, in, out int }{
 		{3, 8, 8, 1, 32, 48}, {2, 7, 9, 1, 40, 32}, {2, 7, 7, 0, 32, 32}, {2, 5, 6, 2, 33, 64}, {1, 3, 3, 0, 64, 64},
-		{9, 30, 31, 1, 64, 128}, {1, 2, 1100, 1, 64, 300}, {1, 96, 96, 1, 64, 128},
+		{5, 32, 31, 1, 32, 256}, {1, 6, 1100, 1, 32, 300},
 	} {
 		t.Run(fmt.Sprintf("%dx%dx%dx%d_p%d_o%d", c.batch, c.h, c.w, c.in, c.pad, c.out), func(t *testing.T) {
 			w := Window{K: 3, Pad: c.pad}
@@ -36,6 +36,9 @@ func TestTiled(t *testing.T) {
 			})
 			for i, got := range of(func(x, k *Node) *Node { return w.tiled(x, k) }) {
 				near(t, []string{"result", "gradient by the image", "gradient by the kernel"}[i], got, want[i])
+			}
+			for i, got := range of(func(x, k *Node) *Node { return w.byTaps(x, StopGradient(k)) })[:2] {
+				near(t, []string{"result by taps", "gradient by taps"}[i], got, want[i])
 			}
 		})
 	}
@@ -58,14 +61,29 @@ func near(t *testing.T, what string, got, want *tensors.Tensor) {
 	}
 }
 
-// The pages of models use tiles where they are worth it, and only there.
-func TestMinimal(t *testing.T) {
+// The pages of models use tiles and taps where they are worth it, and only there.
+func TestWhichForm(t *testing.T) {
 	on := func(kind backend.Kind, w Window, size, in, out int, training bool) bool {
 		b := backendtest.Open(t, kind)
 		x := Parameter(NewGraph(b.Compute, "minimal"), "x", noise(1, 1, size, size, in).Shape())
 		return w.minimal(x, out, training)
 	}
 	three := Window{K: 3, Pad: 1}
+	for _, c := range []struct {
+		kind          backend.Kind
+		w             Window
+		size, in, out int
+		want          bool
+	}{
+		{backend.XLA, three, 7, 512, 512, true}, {backend.XLA, three, 28, 512, 512, true}, {backend.XLA, three, 56, 512, 512, false},
+		{backend.XLA, three, 7, 256, 512, false}, {backend.XLA, Window{K: 3, Pad: 1, Stride: 2}, 14, 512, 512, false}, {backend.Go, three, 7, 512, 512, false},
+	} {
+		b := backendtest.Open(t, c.kind)
+		x := Parameter(NewGraph(b.Compute, "wide"), "x", noise(1, 1, c.size, c.size, c.in).Shape())
+		if got := c.w.wide(x, c.out); got != c.want {
+			t.Errorf("%s, %+v, %d², %d to %d: by taps %v", c.kind, c.w, c.size, c.in, c.out, got)
+		}
+	}
 	for _, c := range []struct {
 		kind          backend.Kind
 		w             Window
