@@ -84,6 +84,11 @@ func every(x *Node, stride int) *Node {
 // frameHW adds zeros to axes first and first+1 of a rank-4 tensor: start and end of
 // each.
 func frameHW(x *Node, first int, pads [2][2]int) *Node {
+	return padHW(x, first, pads, ScalarZero(x.Graph(), x.DType()))
+}
+
+// padHW is frameHW with another number than zero.
+func padHW(x *Node, first int, pads [2][2]int, with *Node) *Node {
 	if pads == [2][2]int{} {
 		return x
 	}
@@ -91,5 +96,5 @@ func frameHW(x *Node, first int, pads [2][2]int) *Node {
 	for i, p := range pads {
 		axes[first+i] = compute.PadAxis{Start: p[0], End: p[1]}
 	}
-	return Pad(x, ScalarZero(x.Graph(), x.DType()), axes...)
+	return Pad(x, with, axes...)
 }

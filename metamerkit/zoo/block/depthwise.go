@@ -18,7 +18,9 @@ func (w Window) depthwise(x, kernel *Node, training bool) *Node {
 		}
 		return sum(terms)
 	}
-	spread := func(v *Node) *Node { return w.spread(x, v, tap) }
+	spread := func(v *Node) *Node {
+		return w.spread(x, func(i, j int, v []*Node) *Node { return Mul(v[0], tap(i, j)) }, v)
+	}
 	if !training {
 		return linear(x, forward, spread)
 	}
@@ -46,10 +48,11 @@ func (w Window) correlate(x, v *Node) *Node {
 	return Reshape(Stack(sums, 0), w.K, w.K, 1, channels(x))
 }
 
-// spread is the transpose of depthwise: v [B,H',W',C] to x's shape. Pixels of x in the
-// same place modulo the stride see the same elements of the window. Each such
+// spread brings what windows say of their elements, v [B,H',W',C] each, to x's shape: a
+// pixel is the sum of term over all windows that see it, as their element i,j. Pixels of x
+// in the same place modulo the stride see the same elements of the window. Each such
 // phase is a sum of shifted views of v; then phases are interleaved.
-func (w Window) spread(x, v *Node, tap func(i, j int) *Node) *Node {
+func (w Window) spread(x *Node, term func(i, j int, v []*Node) *Node, v ...*Node) *Node {
 	s, size := w.stride(), [2]int{x.Shape().Dim(1), x.Shape().Dim(2)}
 	pads, n := w.frame(x)
 	// Row s·m+a of x is seen by element i of window (s·m+a+start−i)/s, for m < rows.
@@ -59,7 +62,9 @@ func (w Window) spread(x, v *Node, tap func(i, j int) *Node) *Node {
 	for i := range 2 {
 		margin[i] = [2]int{before, max(rows[i]+(s-1+pads[i][0])/s-n[i], 0)}
 	}
-	v = frameHW(v, 1, margin)
+	for i := range v {
+		v[i] = frameHW(v[i], 1, margin)
+	}
 	var phases []*Node
 	for a := range s {
 		var row []*Node
@@ -68,12 +73,15 @@ func (w Window) spread(x, v *Node, tap func(i, j int) *Node) *Node {
 			for i := (a + pads[0][0]) % s; i < w.K; i += s {
 				for j := (b + pads[1][0]) % s; j < w.K; j += s {
 					y, x := before+(a+pads[0][0]-i)/s, before+(b+pads[1][0]-j)/s
-					view := Slice(v, AxisRange(), AxisRange(y, y+rows[0]), AxisRange(x, x+rows[1]))
-					terms = append(terms, Mul(view, tap(i, j)))
+					var views []*Node
+					for _, v := range v {
+						views = append(views, Slice(v, AxisRange(), AxisRange(y, y+rows[0]), AxisRange(x, x+rows[1])))
+					}
+					terms = append(terms, term(i, j, views))
 				}
 			}
 			if terms == nil { // no window sees this phase: the stride is larger than the window
-				terms = append(terms, ZerosLike(Slice(v, AxisRange(), AxisRange(0, rows[0]), AxisRange(0, rows[1]))))
+				terms = append(terms, ZerosLike(Slice(v[0], AxisRange(), AxisRange(0, rows[0]), AxisRange(0, rows[1]))))
 			}
 			row = append(row, sum(terms))
 		}

@@ -5,12 +5,6 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
-// Max is the largest of each window of x [B,H,W,C]; padding never wins.
-func (w Window) Max(x *graph.Node) *graph.Node {
-	pads, _ := w.frame(x)
-	return graph.MaxPool(x).Window(w.K).Strides(w.stride()).PaddingPerDim(pads[:]).Done()
-}
-
 // PoolMax is Window.Max of k×k windows.
 func PoolMax(x *graph.Node, k, stride, pad int) *graph.Node {
 	return Window{K: k, Stride: stride, Pad: pad}.Max(x)
