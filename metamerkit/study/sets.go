@@ -3,6 +3,7 @@ package study
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -274,10 +275,10 @@ func (p Plan) resolved(models []ask.Model, available bool) (Plan, []Lacking, err
 	return p, lacking, nil
 }
 
-// Label is the name of a set's group, else its members.
+// Label is the name of a set's group (the first by name of several), else its members.
 func (p Plan) Label(set []string) string {
-	for name, group := range p.Groups {
-		if slices.Equal(group, set) {
+	for _, name := range slices.Sorted(maps.Keys(p.Groups)) {
+		if slices.Equal(p.Groups[name], set) {
 			return name
 		}
 	}
