@@ -79,6 +79,10 @@ func TestValuesShowThemselves(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	pair := figurestest.Study().Sets[2]
+	if r, err := Study(Plan{Images: "photos:6", Size: 16, Groups: map[string][]string{"a group": pair}, Sets: [][]string{{"a group"}}}); err != nil || r.Plan.Label(r.Plan.Sets[0]) != "a group" || len(r.Plan.Sets[0]) != len(pair) {
+		t.Errorf("a set that names a group: %v", err)
+	}
 	fig, err := result.Recognizability()
 	if err != nil {
 		t.Fatal(err)

@@ -80,7 +80,7 @@ func (o *overview) synthesis(c draw.Canvas, at func(x, y vg.Length) vg.Point) {
 	y0 := 104 - vg.Length(len(shown))*(h+6)/2
 	for k, n := range shown {
 		y := y0 + vg.Length(k)*(h+6)
-		box(c, at(100, y+h), 78, h, clipText(boxText, o.study.short(n), 72))
+		box(c, at(100, y+h), 78, h, o.study.short(n))
 		mid := y + h/2
 		arrow(c, flow, at(64, 57), at(99, mid))
 		arrow(c, flow, at(64, 151), at(99, mid))
@@ -134,7 +134,7 @@ func (o *overview) examples(c draw.Canvas, at func(x, y vg.Length) vg.Point) {
 	}
 }
 
-// box is a rounded-off name in a frame, with a smaller line below.
+// box is a name in a frame, as large as it fits, with a smaller line below.
 func box(c draw.Canvas, min vg.Point, w, h vg.Length, lines ...string) {
 	rectangle(c, vg.Rectangle{Min: min, Max: vg.Point{X: min.X + w, Y: min.Y + h}}, boxFill, boxLine)
 	y := min.Y + h/2 + vg.Length(len(lines)-1)*4.5
@@ -142,6 +142,9 @@ func box(c draw.Canvas, min vg.Point, w, h vg.Length, lines ...string) {
 		st := boxText
 		if i > 0 {
 			st = style(fontSmall-1, false, axisInk, text.XCenter, text.YCenter)
+		}
+		for st.Width(l) > w-6 {
+			st.Font.Size *= 0.95
 		}
 		c.FillText(st, vg.Point{X: min.X + w/2, Y: y}, l)
 		y -= 9
@@ -155,13 +158,4 @@ func arrow(c draw.Canvas, st draw.LineStyle, from, to vg.Point) {
 		return vg.Point{X: to.X - vg.Length(5*math.Cos(a+turn)), Y: to.Y - vg.Length(5*math.Sin(a+turn))}
 	}
 	c.FillPolygon(st.Color, []vg.Point{to, wing(0.4), wing(-0.4)})
-}
-
-// clipText shortens s to a width.
-func clipText(st text.Style, s string, w vg.Length) string {
-	r := []rune(s)
-	for n := len(r) - 1; st.Width(s) > w && n > 1; n-- {
-		s = string(r[:n]) + "…"
-	}
-	return s
 }

@@ -144,6 +144,9 @@ func (c *catalogue) full(names []string, lenient bool) (out []string, err error)
 // not named are all models that are here and know the same classes as the first. lenient
 // leaves out what patterns give nothing for, or give twice.
 func (p *Plan) resolve(c *catalogue, lenient bool) (err error) {
+	if err := p.grouped(); err != nil { // of a plan that was not read from YAML
+		return err
+	}
 	var sets ModelSets
 	for _, set := range p.Sets {
 		single := len(set) == 1 && strings.HasPrefix(set[0], alone)
@@ -258,9 +261,6 @@ func (p Plan) Pinned(models []ask.Model, elsewhere bool) (Plan, error) {
 
 func (p Plan) resolved(models []ask.Model, available bool) (Plan, []Lacking, error) {
 	p = p.WithDefaults()
-	if err := p.grouped(); err != nil {
-		return p, nil, fmt.Errorf("study: plan %s: %w", p.Name, err)
-	}
 	if err := p.Validate(); err != nil {
 		return p, nil, fmt.Errorf("study: plan %s: %w", p.Name, err)
 	}
