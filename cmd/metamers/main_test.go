@@ -161,7 +161,7 @@ func TestDoctor(t *testing.T) {
 			t.Errorf("does not say %q:\n%s", want, stdout)
 		}
 	}
-	if _, ready, _ := strings.Cut(stdout, "have their weights: "); strings.Contains(strings.SplitN(ready, "\n", 2)[0], "resnet") {
+	if _, ready, _ := strings.Cut(stdout, "have their weights: "); strings.Contains(strings.SplitN(ready, "\n", 2)[0], "resnet20") {
 		t.Errorf("models have weights that are nowhere:\n%s", stdout)
 	}
 	needsData(t)

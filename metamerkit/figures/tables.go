@@ -16,7 +16,11 @@ func Models(cards ...*card.Card) *Table {
 	for _, c := range cards {
 		var acc []string
 		for _, m := range c.Measured {
-			acc = append(acc, fmt.Sprintf("%.2f %% (%s)", m.Accuracy, m.Data))
+			under := ""
+			if m.Attack != "" {
+				under = ", " + m.Attack
+			}
+			acc = append(acc, fmt.Sprintf("%.2f %% (%s%s)", m.Accuracy, m.Data, under))
 		}
 		kind := strings.ToUpper(c.Kind)
 		if c.Kind != "cnn" {
