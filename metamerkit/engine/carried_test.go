@@ -16,7 +16,7 @@ import (
 // 25 MB at most, and each weight file has a card.
 func TestCarried(t *testing.T) {
 	set := cifar(t, "cifar10:500")
-	e := New(backendtest.Open(t, backend.Auto))
+	e := New(backendtest.Open(t, backend.XLA))
 	files, err := fs.ReadDir(trained.Files, ".")
 	if err != nil {
 		t.Fatal(err)
