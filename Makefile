@@ -5,7 +5,6 @@ SHELL := /bin/bash
 
 # Test data beside the checkout is found by itself; METAMERS_DATA names others.
 export METAMERS_DATA ?= $(abspath $(wildcard ../shared/data))
-STEPS ?=
 SCALE ?= quick
 # The experiment makes the pure-Go backend several times faster; compilers that
 # do not know it build without.

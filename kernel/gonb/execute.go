@@ -232,10 +232,8 @@ func (e *execution) outcome(answer *wire.Message) *session.Failure {
 		if held != "" {
 			e.out.Stream("stderr", held)
 		}
-		if e.interrupted && e.program == nil { // a shell command, for which GoNB knows no failure
-			return interrupted()
-		}
-		if e.interrupted && e.failed != nil { // what its work ended with
+		// A shell command, for which GoNB knows no failure, or what a program's work ended with.
+		if e.interrupted && (e.program == nil || e.failed != nil) {
 			return interrupted()
 		}
 		return e.failed // a program may make use of the interrupt and end well

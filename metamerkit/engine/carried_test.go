@@ -3,6 +3,7 @@ package engine
 import (
 	"io/fs"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
@@ -28,7 +29,7 @@ func TestCarried(t *testing.T) {
 			t.Fatal(err)
 		}
 		bytes += info.Size()
-		name := f.Name()[:len(f.Name())-len(".safetensors")]
+		name := strings.TrimSuffix(f.Name(), ".safetensors")
 		c, err := zoo.Lookup(name)
 		if err != nil {
 			t.Error(err)

@@ -3,6 +3,7 @@ package synth
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/gomlx/gomlx/core/tensors"
@@ -24,30 +25,40 @@ func BenchmarkStep(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			pix := make([]float32, 8*32*32*3)
-			for i := range pix {
-				pix[i] = float32(i%97) / 97
-			}
-			target, err := u.Target(tensors.FromFlatDataAndDimensions(pix, 8, 32, 32, 3))
-			if err != nil {
-				b.Fatal(err)
-			}
-			for i := range pix {
-				pix[i] = float32(i%61) / 61
-			}
-			st := u.NewState(pix)
-			active := []bool{true, true, true, true, true, true, true, true}
-			coefs := make([][numCoefficients]float32, 10)
-			for i := range coefs {
-				coefs[i] = coefficients(opt, 32, i, 1000)
-			}
+			steps := stepper(b, u, 10)
 			b.ResetTimer()
 			for b.Loop() {
-				if _, err := u.Steps(context.Background(), st, active, coefs, target); err != nil {
-					b.Fatal(err)
-				}
+				steps()
 			}
 			b.ReportMetric(b.Elapsed().Seconds()/float64(b.N)/10, "s/step")
 		})
+	}
+}
+
+// stepper returns what takes n steps of a unit, from one ramp of pixels towards another.
+func stepper(b *testing.B, u *Unit, n int) func() {
+	batch, size := u.cfg.Batch, u.cfg.Size
+	pix := make([]float32, batch*size*size*3)
+	ramp := func(period int) {
+		for i := range pix {
+			pix[i] = float32(i%period) / float32(period)
+		}
+	}
+	ramp(97)
+	target, err := u.Target(tensors.FromFlatDataAndDimensions(pix, batch, size, size, 3))
+	if err != nil {
+		b.Fatal(err)
+	}
+	ramp(61)
+	st := u.NewState(pix)
+	active := slices.Repeat([]bool{true}, batch)
+	coefs := make([][numCoefficients]float32, n)
+	for i := range coefs {
+		coefs[i] = coefficients(u.cfg.Optimizer, size, i, 1000)
+	}
+	return func() {
+		if _, err := u.Steps(context.Background(), st, active, coefs, target); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

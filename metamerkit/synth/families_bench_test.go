@@ -1,10 +1,7 @@
 package synth
 
 import (
-	"context"
 	"testing"
-
-	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
@@ -17,7 +14,6 @@ import (
 // formula: a pgd step of four images, and beside it the compilation. Processor seconds
 // are steady on a busy machine.
 func BenchmarkFamily(b *testing.B) {
-	const batch = 4
 	for _, name := range []string{"plain7_48.mm_c10", "resnet20", "resnet18.tv_in1k", "resnet50.tv_in1k", "vgg16.tv_in1k", "densenet121.tv_in1k", "efficientnet_b0.ra_in1k",
 		"convnext_tiny.fb_in1k", "vit_tiny_patch16_224", "vit_small_patch16_224", "swin_tiny_patch4_window7_224"} {
 		b.Run(name, func(b *testing.B) {
@@ -26,41 +22,20 @@ func BenchmarkFamily(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			size := c.Input.Size
 			opt := metamer.Optimizer{Name: "pgd", StepSize: 1, Halvings: 8}
 			subject := Subject{Card: c, Net: zootest.Open(b, c, 0.5), Layer: zoo.LayerOf(c, "late")}
 			used := backendtest.Processor()
-			u, err := NewUnit(be.Compute, subject, Config{Batch: batch, Size: size, Loss: "relative-l2", Optimizer: opt, Loops: be.Loops()})
+			u, err := NewUnit(be.Compute, subject, Config{Batch: 4, Size: c.Input.Size, Loss: "relative-l2", Optimizer: opt, Loops: be.Loops()})
 			if err != nil {
 				b.Fatal(err)
 			}
 			compiled := backendtest.Processor() - used
-			pix := make([]float32, batch*size*size*3)
-			for i := range pix {
-				pix[i] = float32(i%97) / 97
-			}
-			target, err := u.Target(tensors.FromFlatDataAndDimensions(pix, batch, size, size, 3))
-			if err != nil {
-				b.Fatal(err)
-			}
-			for i := range pix {
-				pix[i] = float32(i%61) / 61
-			}
-			st := u.NewState(pix)
-			steps := func(n int) {
-				coefs := make([][numCoefficients]float32, n)
-				for i := range coefs {
-					coefs[i] = coefficients(opt, size, i, 1000)
-				}
-				if _, err := u.Steps(context.Background(), st, []bool{true, true, true, true}, coefs, target); err != nil {
-					b.Fatal(err)
-				}
-			}
-			steps(1)
+			step := stepper(b, u, 1)
+			step()
 			b.ResetTimer()
 			used = backendtest.Processor()
 			for range b.N {
-				steps(1)
+				step()
 			}
 			b.ReportMetric((backendtest.Processor()-used).Seconds()/float64(b.N), "cpu-s/step")
 			b.ReportMetric(compiled.Seconds(), "cpu-s/compile")

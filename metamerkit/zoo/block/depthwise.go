@@ -8,18 +8,16 @@ import (
 // times factors, summed. Its gradient is of the same form, so that the graph has K·K
 // terms each way whatever the number of channels.
 func (w Window) depthwise(x, kernel *Node, training bool) *Node {
-	tap := func(i, j int) *Node {
-		return Reshape(Slice(kernel, AxisRange(i, i+1), AxisRange(j, j+1)), 1, 1, 1, channels(x))
-	}
+	factors := func(i, j int) *Node { return Reshape(tap(kernel, i, j), 1, 1, 1, -1) }
 	forward := func(x *Node) *Node {
 		var terms []*Node
 		for i, v := range w.patches(x) {
-			terms = append(terms, Mul(v, tap(i/w.K, i%w.K)))
+			terms = append(terms, Mul(v, factors(i/w.K, i%w.K)))
 		}
 		return sum(terms)
 	}
 	spread := func(v *Node) *Node {
-		return w.spread(x, func(i, j int, v []*Node) *Node { return Mul(v[0], tap(i, j)) }, v)
+		return w.spread(x, func(i, j int, v []*Node) *Node { return Mul(v[0], factors(i, j)) }, v)
 	}
 	if !training {
 		return linear(x, forward, spread)

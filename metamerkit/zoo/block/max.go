@@ -13,6 +13,7 @@ func (w Window) Max(x *Node) *Node {
 	}
 	// XLA's CPU plugin spreads the gradient of its own pool one number at a time.
 	best := func(x *Node) (y, which *Node) { // which element of the window it is
+		x = padHW(x, 1, pads, Infinity(x.Graph(), x.DType(), -1))
 		for e := range w.K * w.K {
 			v := w.view(x, e/w.K, e%w.K, n)
 			if e == 0 {
@@ -24,13 +25,12 @@ func (w Window) Max(x *Node) *Node {
 		}
 		return y, which
 	}
-	framed := padHW(x, 1, pads, Infinity(x.Graph(), x.DType(), -1))
 	// The largest is not linear in x, but its gradient is linear in v for this x.
-	return linear(x, func(*Node) *Node {
-		y, _ := best(StopGradient(framed))
+	return linear(x, func(x *Node) *Node {
+		y, _ := best(x)
 		return y
 	}, func(v *Node) *Node {
-		_, which := best(StopGradient(framed))
+		_, which := best(StopGradient(x))
 		return w.spread(x, func(i, j int, v []*Node) *Node {
 			return Where(Equal(v[1], MulScalar(OnesLike(v[1]), i*w.K+j)), v[0], ZerosLike(v[0]))
 		}, v, which)

@@ -13,11 +13,17 @@ import (
 // own gradient by the kernel takes several times as long. In frozen models it would not
 // pay: kernels would be transformed anew in each step, and graphs are large to compile.
 func (w Window) minimal(x *Node, out int, training bool) bool {
-	if !training || w.K != 3 || w.stride() != 1 || w.groups() != 1 || min(channels(x), out) < 32 || !onCPU(x) {
+	return training && w.dense3(x, out, 32)
+}
+
+// dense3 says whether w's convolution of x to out channels is 3×3, of stride 1, without
+// groups, with least channels or more on both sides, on XLA's CPU.
+func (w Window) dense3(x *Node, out, least int) bool {
+	if w.K != 3 || w.stride() != 1 || w.groups() != 1 || min(channels(x), out) < least || !onCPU(x) {
 		return false
 	}
 	pads, _ := w.frame(x)
-	return max(pads[0][0], pads[0][1], pads[1][0], pads[1][1]) <= 2
+	return max(pads[0][0], pads[0][1], pads[1][0], pads[1][1]) < w.K // else the way back would cut
 }
 
 // onCPU reports whether x is computed by XLA's CPU plugin.
@@ -88,13 +94,17 @@ func (t tiles) frame(x *Node) *Node {
 	return OptimizationBarrier(frameHW(x, 1, pads))
 }
 
+// every2 is the matrix [B·h·w,C] of h×w pixels of x, every second one from i,j.
+func every2(x *Node, i, j, h, w int) *Node {
+	return Reshape(Window{Stride: 2}.view(x, i, j, [2]int{h, w}), -1, channels(x))
+}
+
 // pixels are the 16 matrices [tiles,C] of a framed x.
 func pixels(x *Node) [][]*Node {
 	d := make([][]*Node, 4)
 	for i := range d {
 		for j := range 4 {
-			v := Slice(x, AxisRange(), AxisRange(i, x.Shape().Dim(1)-3+i).Stride(2), AxisRange(j, x.Shape().Dim(2)-3+j).Stride(2))
-			d[i] = append(d[i], Reshape(v, -1, channels(x)))
+			d[i] = append(d[i], every2(x, i, j, x.Shape().Dim(1)/2-1, x.Shape().Dim(2)/2-1))
 		}
 	}
 	return both(pixels4, d)
@@ -105,7 +115,7 @@ func kernels(k *Node) [][]*Node {
 	g := make([][]*Node, 3)
 	for i := range g {
 		for j := range 3 {
-			g[i] = append(g[i], Reshape(Slice(k, AxisElem(i), AxisElem(j)), k.Shape().Dim(2), k.Shape().Dim(3)))
+			g[i] = append(g[i], tap(k, i, j))
 		}
 	}
 	return both(kernel4, g)
@@ -130,16 +140,9 @@ func (t tiles) convolve(x, k *Node) *Node {
 		for j := 0; j < count[0]; j += rows {
 			bands = append(bands, convolve16(Slice(x, AxisRange(i, min(i+images, b)), AxisRange(2*j, 2*min(j+rows, count[0])+2)), u))
 		}
-		parts = append(parts, joined(bands, 1))
+		parts = append(parts, Concatenate(bands, 1))
 	}
-	return OptimizationBarrier(Slice(joined(parts, 0), AxisRange(), AxisRange(0, t.n[0]), AxisRange(0, t.n[1])))
-}
-
-func joined(x []*Node, axis int) *Node {
-	if len(x) == 1 {
-		return x[0]
-	}
-	return Concatenate(x, axis)
+	return OptimizationBarrier(Slice(Concatenate(parts, 0), AxisRange(), AxisRange(0, t.n[0]), AxisRange(0, t.n[1])))
 }
 
 // convolve16 is the convolution of a framed x, whole tiles, with kernels u.
@@ -169,8 +172,7 @@ func (t tiles) slope(x, v *Node) *Node {
 	y := make([][]*Node, 2)
 	for i := range y {
 		for j := range 2 {
-			part := Slice(v, AxisRange(), AxisRange(i, 2*count[0]).Stride(2), AxisRange(j, 2*count[1]).Stride(2))
-			y[i] = append(y[i], Reshape(part, -1, channels(v)))
+			y[i] = append(y[i], every2(v, i, j, count[0], count[1]))
 		}
 	}
 	p, m, u := pixels(t.frame(x)), both(results4, y), make([][]*Node, 4)
