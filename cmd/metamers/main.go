@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -28,26 +29,27 @@ type globals struct {
 	Quiet   bool   `short:"q" help:"No progress bar."`
 }
 
+// cli are the commands; those with the tag computes start again with large pages.
 type cli struct {
 	globals
 
-	Synth       synthCmd       `cmd:"" help:"Synthesise metamers of images for a model set at a stage."`
-	Reproduce   reproduceCmd   `cmd:"" help:"A whole study from a plan: metamers, evaluations, figures, tables, claims, one page."`
+	Synth       synthCmd       `cmd:"" computes:"" help:"Synthesise metamers of images for a model set at a stage."`
+	Reproduce   reproduceCmd   `cmd:"" computes:"" help:"A whole study from a plan: metamers, evaluations, figures, tables, claims, one page."`
 	Sweep       sweepCmd       `cmd:"" help:"Carry a plan out in pieces: on all devices of this machine, on Slurm, on Kubernetes."`
-	Contest     contestCmd     `cmd:"" help:"Hold optimisers against each other at equal numbers of gradient evaluations."`
-	Eval        evalCmd        `cmd:"" help:"Measure runs: recognizability, success, similarity distributions and more."`
+	Contest     contestCmd     `cmd:"" computes:"" help:"Hold optimisers against each other at equal numbers of gradient evaluations."`
+	Eval        evalCmd        `cmd:"" computes:"" help:"Measure runs: recognizability, success, similarity distributions and more."`
 	Figures     figuresCmd     `cmd:"" help:"Draw figures and tables from rows, runs or the results of a study."`
 	Models      modelsCmd      `cmd:"" help:"List, show or check models."`
 	Data        dataCmd        `cmd:"" help:"Download data sets."`
-	Classify    classifyCmd    `cmd:"" help:"Say what models see in images, with probabilities."`
-	Train       trainCmd       `cmd:"" help:"Train a model, standard or adversarially robust."`
-	Attack      attackCmd      `cmd:"" help:"Accuracy of models clean and under adversarial attacks."`
+	Classify    classifyCmd    `cmd:"" computes:"" help:"Say what models see in images, with probabilities."`
+	Train       trainCmd       `cmd:"" computes:"" help:"Train a model, standard or adversarially robust."`
+	Attack      attackCmd      `cmd:"" computes:"" help:"Accuracy of models clean and under adversarial attacks."`
 	Runs        runsCmd        `cmd:"" help:"List, show, verify, export or remove runs."`
-	Activations activationsCmd `cmd:"" help:"Write a model's activations of images to an .npz file."`
-	Engine      engineCmd      `cmd:"" help:"The engine that notebooks share: serve, status, stop."`
-	Measure     measureCmd     `cmd:"" help:"Measure images: noise, sharpness, quality (BRISQUE, NIQE, PIQE), distance to a reference."`
+	Activations activationsCmd `cmd:"" computes:"" help:"Write a model's activations of images to an .npz file."`
+	Engine      engineCmd      `cmd:"" computes:"" help:"The engine that notebooks share: serve, status, stop."`
+	Measure     measureCmd     `cmd:"" computes:"" help:"Measure images: noise, sharpness, quality (BRISQUE, NIQE, PIQE), distance to a reference."`
 	Doctor      doctorCmd      `cmd:"" help:"Say what was found, where, and what to do about what is missing."`
-	BenchStep   benchStepCmd   `cmd:"" hidden:"" help:"Time synthesis steps, driven over standard input (see bench/)."`
+	BenchStep   benchStepCmd   `cmd:"" computes:"" hidden:"" help:"Time synthesis steps, driven over standard input (see bench/)."`
 
 	Completion kongcompletion.Completion `cmd:"" help:"Say how to complete commands, models, stages and files with Tab in bash, zsh or fish."`
 }
@@ -67,7 +69,9 @@ func main() {
 	kongcompletion.Register(parser, predictors())
 	k, err := parser.Parse(os.Args[1:])
 	parser.FatalIfErrorf(err)
-	largePages()
+	if slices.ContainsFunc(k.Path, func(p *kong.Path) bool { return p.Command != nil && p.Command.Tag.Has("computes") }) {
+		largePages()
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	k.BindTo(ctx, (*context.Context)(nil))
