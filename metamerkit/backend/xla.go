@@ -5,7 +5,9 @@ package backend
 import (
 	"debug/elf"
 	"fmt"
+	"os"
 	"runtime"
+	"strconv"
 
 	"github.com/gomlx/go-xla/compute/xla"
 	"github.com/gomlx/go-xla/pjrt"
@@ -27,7 +29,11 @@ func openXLA(k Kind) (*Backend, error) {
 		return nil, fmt.Errorf("backend: go-xla takes %s for a CUDA plugin because of its path: set METAMERS_CACHE to a folder without cuda or nvidia in its path, and run `make setup`", path)
 	}
 	xla.EnableAutoInstall(false)
-	b, err := xla.NewWithOptions(path, options(k))
+	config := path
+	if k == CUDA {
+		config += ",tf32=" + strconv.FormatBool(roundProducts())
+	}
+	b, err := xla.NewWithOptions(config, options(k))
 	if err != nil {
 		how := "`make setup` brings version " + PluginVersion + ", which is known to work"
 		if k == CUDA {
@@ -39,6 +45,22 @@ func openXLA(k Kind) (*Backend, error) {
 		return nil, fmt.Errorf("backend: loading the plugin %s: %w; %s", path, err, how)
 	}
 	return &Backend{Compute: b, Kind: k, Plugin: path}, nil
+}
+
+// TF32Var lets a GPU round the factors of products and convolutions to 10 bits of
+// mantissa, which is several times as fast: "1" does, anything else does not.
+const TF32Var = "METAMERS_TF32"
+
+// roundProducts reports whether TF32 is asked for, and tells NVIDIA's libraries if it is
+// not: GoMLX asks for exact products but cannot ask for exact convolutions.
+func roundProducts() bool {
+	if os.Getenv(TF32Var) == "1" {
+		return true
+	}
+	if os.Getenv("NVIDIA_TF32_OVERRIDE") == "" {
+		os.Setenv("NVIDIA_TF32_OVERRIDE", "0")
+	}
+	return false
 }
 
 // options are what the plugin's client is made with. The CPU plugin makes four

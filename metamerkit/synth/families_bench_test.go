@@ -1,7 +1,9 @@
 package synth
 
 import (
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
@@ -40,5 +42,40 @@ func BenchmarkFamily(b *testing.B) {
 			b.ReportMetric((backendtest.Processor()-used).Seconds()/float64(b.N), "cpu-s/step")
 			b.ReportMetric(compiled.Seconds(), "cpu-s/compile")
 		})
+	}
+}
+
+// BenchmarkDevice times the late unit on a GPU with as many images as fill it, twenty
+// steps a call, in one executable and one after the other. TF32 where backend.TF32Var asks.
+func BenchmarkDevice(b *testing.B) {
+	be := backendtest.Open(b, backend.CUDA)
+	for _, name := range []string{"resnet50.tv_in1k", "vit_base_patch16_224"} {
+		c, err := zoo.Lookup(name)
+		if err != nil {
+			b.Fatal(err)
+		}
+		subject := Subject{Card: c, Net: zootest.Open(b, c, 0.5), Layer: zoo.LayerOf(c, "late")}
+		for _, batch := range []int{64, 256} {
+			for _, loops := range []bool{false, true} {
+				b.Run(fmt.Sprintf("%s/batch=%d/loops=%v", name, batch, loops), func(b *testing.B) {
+					const steps = 20
+					opt := metamer.Optimizer{Name: "pgd", StepSize: 1, Halvings: 8}
+					began := time.Now()
+					u, err := NewUnit(be.Compute, subject, Config{Batch: batch, Size: c.Input.Size, Loss: "relative-l2", Optimizer: opt, Loops: loops})
+					if err != nil {
+						b.Fatal(err)
+					}
+					run := stepper(b, u, steps)
+					run()
+					compiled := time.Since(began)
+					for b.Loop() {
+						run()
+					}
+					b.ReportMetric(b.Elapsed().Seconds()/float64(b.N)/steps*1e3, "ms/step")
+					b.ReportMetric(float64(b.N)*steps*float64(batch)/b.Elapsed().Seconds(), "images/s")
+					b.ReportMetric(compiled.Seconds(), "s/first")
+				})
+			}
+		}
 	}
 }

@@ -28,7 +28,10 @@ func BenchmarkStep(b *testing.B) {
 					b.Fatal(err)
 				}
 				o.Batch, o.Epochs = 128, 1
-				o.Limit = (b.N + 2) * 128
+				if be.Kind == backend.CUDA {
+					o.Batch = 512
+				}
+				o.Limit = (b.N + 2) * o.Batch
 				n, began := 0, false
 				var used time.Duration
 				_, err = Run(context.Background(), Job{Backend: be, Card: c, Options: o, Train: gratings(1, o.Limit+2, 32), Progress: func(p Progress) {
@@ -41,7 +44,7 @@ func BenchmarkStep(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				b.ReportMetric(float64(b.N*128)/b.Elapsed().Seconds(), "images/s")
+				b.ReportMetric(float64(b.N*o.Batch)/b.Elapsed().Seconds(), "images/s")
 				b.ReportMetric((backendtest.Processor()-used).Seconds()/float64(b.N), "cpu-s/step") // steady on a busy machine
 			})
 		}

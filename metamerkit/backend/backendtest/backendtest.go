@@ -33,10 +33,10 @@ func Open(t testing.TB, k backend.Kind) *backend.Backend {
 	return b
 }
 
-// Each runs f as a subtest on the pure-Go backend and on XLA on the CPU.
+// Each runs f as a subtest on the pure-Go backend, on XLA on the CPU and on a GPU.
 func Each(t *testing.T, f func(t *testing.T, b *backend.Backend)) {
 	t.Helper()
-	for _, k := range []backend.Kind{backend.Go, backend.XLA} {
+	for _, k := range []backend.Kind{backend.Go, backend.XLA, backend.CUDA} {
 		t.Run(string(k), func(t *testing.T) { f(t, Open(t, k)) })
 	}
 }
