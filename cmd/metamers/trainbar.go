@@ -42,7 +42,11 @@ func (b *trainBar) show(p train.Progress) {
 			held += fmt.Sprintf(", attacked %.1f %%", 100*p.Last.Attacked)
 		}
 	}
-	text := fmt.Sprintf("%s epoch %d, loss %.3f, accuracy %.1f %%%s, %.0f images/s, %s left", b.name, p.Epoch+1, p.Loss, 100*p.Accuracy, held, p.ImagesPerSecond, p.Left.Round(time.Second))
+	pace := "compiled"
+	if p.ImagesPerSecond > 0 {
+		pace = fmt.Sprintf("%.0f images/s, %s left", p.ImagesPerSecond, p.Left.Round(time.Second))
+	}
+	text := fmt.Sprintf("%s epoch %d, loss %.3f, accuracy %.1f %%%s, %s", b.name, p.Epoch+1, p.Loss, 100*p.Accuracy, held, pace)
 	if b.pb != nil {
 		b.pb.ChangeMax(p.Steps)
 		b.pb.Describe(text)

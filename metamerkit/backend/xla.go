@@ -6,11 +6,15 @@ import (
 	"debug/elf"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 
 	"github.com/gomlx/go-xla/compute/xla"
 	"github.com/gomlx/go-xla/pjrt"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/place"
 )
 
 // HasXLA says whether this binary was built with XLA (it needs cgo).
@@ -32,6 +36,7 @@ func openXLA(k Kind) (*Backend, error) {
 	config := path
 	if k == CUDA {
 		config += ",tf32=" + strconv.FormatBool(roundProducts())
+		keepChoices()
 	}
 	b, err := xla.NewWithOptions(config, options(k))
 	if err != nil {
@@ -61,6 +66,19 @@ func roundProducts() bool {
 		os.Setenv("NVIDIA_TF32_OVERRIDE", "0")
 	}
 	return false
+}
+
+// keepChoices has XLA keep in the cache folder which kernels it found fastest for a GPU:
+// trying them takes most of a compilation. A flag of the user's own stays, and so does
+// XLA's default where the folder cannot be made.
+func keepChoices() {
+	const flag = "--xla_gpu_per_fusion_autotune_cache_dir="
+	dir := filepath.Join(place.Cache(), "autotune-"+CUDAPluginVersion)
+	flags := os.Getenv("XLA_FLAGS")
+	if strings.Contains(flags, "autotune") || strings.Contains(dir, " ") || os.MkdirAll(dir, 0o755) != nil {
+		return
+	}
+	os.Setenv("XLA_FLAGS", strings.TrimSpace(flags+" "+flag+dir))
 }
 
 // options are what the plugin's client is made with. The CPU plugin makes four

@@ -45,7 +45,7 @@ type Progress struct {
 	Step, Steps, Epoch int
 	Loss, Accuracy     float64 // of the step's batch, as it was trained on
 	Rate               float64
-	ImagesPerSecond    float64
+	ImagesPerSecond    float64 // compilation left out; 0 at the first step of a run
 	Left               time.Duration
 	Last               *Point // the latest watch, nil before the first
 }
@@ -97,7 +97,8 @@ type job struct {
 	right   *Node // of the graph being drawn: share classified rightly
 	state   state
 	began   time.Time
-	before  int // steps taken by earlier runs
+	warm    time.Time // when this run's first step, compilation included, had ended
+	before  int       // steps taken before that
 }
 
 // Run trains. With a Dir it takes up the checkpoint in it, and the same call after
@@ -266,7 +267,6 @@ func (j *job) run(ctx context.Context) error {
 	trainer := gomlx.NewTrainer(j.Backend.Compute, j.store, j.draw, nil, j.update, []metric.Interface{accuracy}, nil)
 	loop := gomlx.NewLoop(trainer)
 	saved := time.Now()
-	j.before = j.state.Step
 	loop.OnStep("watch", 0, func(_ *gomlx.Loop, metrics []*tensors.Tensor) error {
 		loss, acc := tensors.ToScalar[float32](metrics[0]), tensors.ToScalar[float32](metrics[2])
 		if math.IsNaN(float64(loss)) || math.IsInf(float64(loss), 0) {
@@ -300,8 +300,10 @@ func (j *job) note(loss, acc float64) {
 	rate := j.o.rate(j.state.Step, j.steps())
 	j.state.Step++
 	p := Progress{Step: j.state.Step, Steps: j.steps(), Epoch: (j.state.Step - 1) / j.perEpoch(), Loss: loss, Accuracy: acc, Rate: rate}
-	if took := time.Since(j.began).Seconds(); j.state.Step > j.before {
-		done := float64(j.state.Step - j.before)
+	if j.warm.IsZero() {
+		j.warm, j.before = time.Now(), j.state.Step
+	} else {
+		done, took := float64(j.state.Step-j.before), time.Since(j.warm).Seconds()
 		p.ImagesPerSecond = done * float64(j.o.Batch) / took
 		p.Left = time.Duration(float64(j.steps()-j.state.Step) / done * took * float64(time.Second))
 	}
