@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -34,23 +33,24 @@ type trainCmd struct {
 	Method   string `help:"How adversarial images are made: nfgsm (one step that does not collapse), pgd:STEPS or fgsm (default nfgsm)."`
 	Fallback bool   `help:"Go on with pgd:3 when fast adversarial training collapses, rather than stop."`
 
-	Epochs    int     `help:"Passes over the training images (default 20)."`
-	Batch     int     `help:"Images a step (default 128)."`
-	Optimizer string  `help:"sgd or adamw (default: what the architecture trains well with)."`
-	LR        float64 `name:"lr" help:"Largest learning rate."`
-	Decay     float64 `help:"Weight decay of kernels and matrices; negative: none."`
-	Clip      float64 `help:"Largest L2 norm of the gradient."`
-	Schedule  string  `help:"onecycle, cosine or constant (default onecycle)."`
-	Warmup    float64 `help:"Share of the steps in which the learning rate rises (default .3 for onecycle, else .05)."`
-	Smoothing float64 `help:"Label smoothing."`
-	Crop      int     `help:"Zeros around an image before a random crop (default an eighth of its side); negative: none."`
-	NoFlip    bool    `help:"No mirror images."`
-	Cutout    int     `help:"Side of a grey square put on each image."`
-	Mixup     float64 `help:"α of mixup."`
-	Average   string  `help:"Average of the weights: ema:DECAY or swa:SHARE." placeholder:"KIND:NUMBER"`
-	Precision string  `help:"auto (bf16 on a GPU), f32 or bf16."`
-	Limit     int     `help:"Use only so many training images."`
-	Seed      uint64  `help:"Of everything random."`
+	Epochs    int           `help:"Passes over the training images (default 20)."`
+	Within    time.Duration `help:"End the schedule after this time, if it is nearer than --epochs: for a job with a time limit. The measurement at the end comes on top." placeholder:"2h"`
+	Batch     int           `help:"Images a step (default 128)."`
+	Optimizer string        `help:"sgd or adamw (default: what the architecture trains well with)."`
+	LR        float64       `name:"lr" help:"Largest learning rate."`
+	Decay     float64       `help:"Weight decay of kernels and matrices; negative: none."`
+	Clip      float64       `help:"Largest L2 norm of the gradient."`
+	Schedule  string        `help:"onecycle, cosine or constant (default onecycle)."`
+	Warmup    float64       `help:"Share of the steps in which the learning rate rises (default .3 for onecycle, else .05)."`
+	Smoothing float64       `help:"Label smoothing."`
+	Crop      int           `help:"Zeros around an image before a random crop (default an eighth of its side); negative: none."`
+	NoFlip    bool          `help:"No mirror images."`
+	Cutout    int           `help:"Side of a grey square put on each image."`
+	Mixup     float64       `help:"α of mixup."`
+	Average   string        `help:"Average of the weights: ema:DECAY or swa:SHARE." placeholder:"KIND:NUMBER"`
+	Precision string        `help:"auto (bf16 on a GPU), f32 or bf16."`
+	Limit     int           `help:"Use only so many training images."`
+	Seed      uint64        `help:"Of everything random."`
 
 	Every    time.Duration `help:"Between checkpoints." default:"5m"`
 	TestOn   int           `help:"Test images measured clean at the end (0: all)." default:"0"`
@@ -96,7 +96,7 @@ func (c *trainCmd) options(a train.Architecture) (train.Options, error) {
 	number(&o.Warmup, c.Warmup)
 	number(&o.Smoothing, c.Smoothing)
 	number(&o.Mixup, c.Mixup)
-	o.Epochs, o.Batch, o.Crop, o.NoFlip, o.Cutout, o.Limit, o.Seed = c.Epochs, c.Batch, c.Crop, c.NoFlip, c.Cutout, c.Limit, c.Seed
+	o.Within, o.Epochs, o.Batch, o.Crop, o.NoFlip, o.Cutout, o.Limit, o.Seed = c.Within, c.Epochs, c.Batch, c.Crop, c.NoFlip, c.Cutout, c.Limit, c.Seed
 	var err error
 	if c.Robust != "" {
 		o.Threat, err = train.ParseThreat(c.Robust)
@@ -245,7 +245,7 @@ func (c *trainCmd) finish(ctx context.Context, g *globals, b *backend.Backend, m
 		epochs = r.Points[n-1].Epoch
 	}
 	m.Trained = &card.Trained{Command: command(), Data: "cifar10 train, its last 500 images held out", Seed: o.Seed, Epochs: epochs,
-		Date: time.Now().UTC().Format(time.DateOnly), Version: version(), Device: device(b), Events: r.Events}
+		Date: time.Now().UTC().Format(time.DateOnly), Version: version(), Device: strings.Join(r.Devices, ", "), Events: r.Events}
 	if err := train.Export(c.Out, m, w); err != nil {
 		return err
 	}
@@ -281,13 +281,6 @@ func version() string {
 		return strings.TrimSpace(string(out))
 	}
 	return "unknown"
-}
-
-func device(b *backend.Backend) string {
-	if b.Kind == backend.CUDA {
-		return backend.GPU()
-	}
-	return fmt.Sprintf("%s on %d CPU cores", b.Kind, runtime.NumCPU())
 }
 
 func curves(name string, r *train.Result) figures.Training {

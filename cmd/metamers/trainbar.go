@@ -21,6 +21,9 @@ type trainBar struct {
 	epoch int
 }
 
+// shares is what the whole bar counts to.
+const shares = 1000
+
 func newTrainBar(g *globals, name string) *trainBar {
 	b := &trainBar{name: name, quiet: g.Quiet || g.JSON, epoch: -1}
 	if !b.quiet && term.IsTerminal(int(os.Stderr.Fd())) {
@@ -48,14 +51,14 @@ func (b *trainBar) show(p train.Progress) {
 	}
 	text := fmt.Sprintf("%s epoch %d, loss %.3f, accuracy %.1f %%%s, %s", b.name, p.Epoch+1, p.Loss, 100*p.Accuracy, held, pace)
 	if b.pb != nil {
-		b.pb.ChangeMax(p.Steps)
+		b.pb.ChangeMax(shares)
 		b.pb.Describe(text)
-		b.pb.Set(p.Step)
+		b.pb.Set(int(shares * p.Share))
 		return
 	}
-	if p.Epoch != b.epoch || time.Since(b.line) > time.Minute || p.Step == p.Steps {
+	if p.Epoch != b.epoch || time.Since(b.line) > time.Minute || p.Share == 1 {
 		b.epoch, b.line = p.Epoch, time.Now()
-		fmt.Fprintf(os.Stderr, "step %d of %d: %s\n", p.Step, p.Steps, text)
+		fmt.Fprintf(os.Stderr, "step %d (%.0f %%): %s\n", p.Step, 100*p.Share, text)
 	}
 }
 

@@ -5,6 +5,7 @@ package backend
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 
 	"github.com/gomlx/compute"
@@ -46,6 +47,14 @@ type Backend struct {
 // inside a While than outside (docs/upstream.md), and on the Go backend a body
 // that computes a gradient fails at run time: there each step is one call.
 func (b *Backend) Loops() bool { return b.Kind == CUDA }
+
+// Device names what computes, for people: a GPU's model, or the number of CPU cores.
+func (b *Backend) Device() string {
+	if b.Kind != CUDA {
+		return fmt.Sprintf("%s on %d CPU cores", b.Kind, runtime.NumCPU())
+	}
+	return gpuModel(GPU())
+}
 
 // Open opens the backend that is wanted; "" means METAMERS_BACKEND, else Auto. A
 // kind that is asked for by name and cannot be had is an error; Auto falls back

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/place"
 )
@@ -35,6 +36,23 @@ func GPU() string {
 		return found[0]
 	}
 	return ""
+}
+
+// gpuModels matches what the driver says of each GPU.
+var gpuModels = "/proc/driver/nvidia/gpus/*/information"
+
+// gpuModel returns the model of the first GPU that the driver names, or instead.
+func gpuModel(instead string) string {
+	found, _ := filepath.Glob(gpuModels)
+	for _, path := range found {
+		text, _ := os.ReadFile(path)
+		for line := range strings.Lines(string(text)) {
+			if model, ok := strings.CutPrefix(line, "Model:"); ok {
+				return strings.TrimSpace(model)
+			}
+		}
+	}
+	return instead
 }
 
 // Places returns the paths at which a kind's plugin is looked for, in order: the

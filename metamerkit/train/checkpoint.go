@@ -22,6 +22,7 @@ const CheckpointFile = "checkpoint.safetensors"
 type state struct {
 	Identity string  `json:"identity"` // of card, options and data
 	Step     int     `json:"step"`     // taken
+	Clock    float64 `json:"clock"`    // share of the schedule that Within had passed
 	Method   string  `json:"method"`   // in use, another than asked for after a fallback
 	Seconds  float64 `json:"seconds"`
 	// Sums over the epoch under way.
@@ -30,6 +31,7 @@ type state struct {
 	Counted  int      `json:"counted"`
 	Points   []Point  `json:"points"`
 	Events   []string `json:"events,omitempty"`
+	Devices  []string `json:"devices,omitempty"` // that computed so far
 }
 
 // identity is everything that determines a training, for people to read.

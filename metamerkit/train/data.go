@@ -60,7 +60,8 @@ type feed struct {
 	side  int
 	steps int // of the whole run
 	first int
-	spec  func() any // what the next step's graph is compiled for
+	spec  func() any             // what the next step's graph is compiled for
+	place func(step int) float64 // in the schedule
 }
 
 // Name implements train.Dataset.
@@ -80,7 +81,7 @@ func (f *feed) Iter() iter.Seq2[gomlx.Batch, error] {
 				tensors.FromFlatDataAndDimensions(d.cut, b, 2),
 				tensors.FromFlatDataAndDimensions(d.rng, 3),
 				tensors.FromFlatDataAndDimensions([]float32{
-					float32(f.o.rate(step, f.steps)), d.mix, float32(avg.keep(step, f.steps)), float32(step + 1),
+					float32(f.o.rate(f.place(step), f.steps)), d.mix, float32(avg.keep(step, f.steps)), float32(step + 1),
 				}, numHyper),
 			}
 			if !yield(gomlx.Batch{Inputs: in, Spec: f.spec()}, nil) {

@@ -71,11 +71,11 @@ func TestRatesAndAverages(t *testing.T) {
 	}
 	peak := 0
 	for i := range 100 {
-		r := o.rate(i, 100)
+		r := o.rate(float64(i), 100)
 		if r <= 0 || r > 1 {
 			t.Errorf("one cycle: rate %v at step %d", r, i)
 		}
-		if r > o.rate(peak, 100) {
+		if r > o.rate(float64(peak), 100) {
 			peak = i
 		}
 	}

@@ -43,6 +43,7 @@ type Job struct {
 // Progress is what a run says after a step.
 type Progress struct {
 	Step, Steps, Epoch int
+	Share              float64 // of the whole that is done
 	Loss, Accuracy     float64 // of the step's batch, as it was trained on
 	Rate               float64
 	ImagesPerSecond    float64 // compilation left out; 0 at the first step of a run
@@ -70,6 +71,7 @@ type Result struct {
 	Steps   int
 	Seconds float64 // of all runs that it took
 	Events  []string
+	Devices []string // that computed it
 }
 
 // CollapseError reports catastrophic overfitting: fast adversarial training whose
@@ -99,6 +101,7 @@ type job struct {
 	began   time.Time
 	warm    time.Time // when this run's first step, compilation included, had ended
 	before  int       // steps taken before that
+	stood   float64   // the clock then
 }
 
 // Run trains. With a Dir it takes up the checkpoint in it, and the same call after
@@ -127,7 +130,7 @@ func Run(ctx context.Context, q Job) (*Result, error) {
 			return nil, err
 		}
 	}
-	return &Result{Weights: w, Points: j.state.Points, Steps: j.state.Step, Seconds: j.seconds(), Events: j.state.Events}, nil
+	return &Result{Weights: w, Points: j.state.Points, Steps: j.state.Step, Seconds: j.seconds(), Events: j.state.Events, Devices: j.state.Devices}, nil
 }
 
 func newJob(q Job) (*job, error) {
@@ -227,6 +230,33 @@ func (j *job) perEpoch() int { return j.data.Len() / j.o.Batch }
 
 func (j *job) seconds() float64 { return j.state.Seconds + time.Since(j.began).Seconds() }
 
+// place is where a step stands in the schedule: at the step, or further on where the
+// clock of Within is nearer its end.
+func (j *job) place(step int) float64 {
+	return max(float64(step), j.clock()*float64(j.steps()))
+}
+
+// clock is the share of the schedule that Within has passed, 0 without it. It stands
+// still during a run's first step, which is compiled, and then covers what is left of the
+// schedule in what is left of the time.
+func (j *job) clock() float64 {
+	if j.o.Within == 0 || j.warm.IsZero() {
+		return j.state.Clock
+	}
+	since := time.Since(j.warm).Seconds()
+	left := j.o.Within.Seconds() - (j.seconds() - since)
+	if since >= left {
+		return 1
+	}
+	return j.stood + (1-j.stood)*since/left
+}
+
+// done reports whether the schedule has ended.
+func (j *job) done() bool { return j.place(j.state.Step) >= float64(j.steps()) }
+
+// errEnough ends GoMLX's loop before its last step.
+var errEnough = errors.New("the schedule has ended")
+
 // precision is the type of activations in training.
 func (j *job) precision() dtypes.DType {
 	if j.o.Precision == "bf16" || j.o.Precision == "auto" && j.Backend.Kind == backend.CUDA {
@@ -273,21 +303,37 @@ func (j *job) run(ctx context.Context) error {
 			return fmt.Errorf("the loss is %v at step %d: lower the learning rate (%v) or clip the gradient", loss, j.state.Step, j.o.LR)
 		}
 		j.note(float64(loss), float64(acc))
-		if j.state.Step%j.perEpoch() == 0 {
+		done := j.done()
+		if done && j.state.Step < j.steps() {
+			j.state.Events = append(j.state.Events, fmt.Sprintf("the schedule ended by the clock (within %v) after %d of %d steps", j.o.Within, j.state.Step, j.steps()))
+		}
+		if done || j.state.Step%j.perEpoch() == 0 {
 			if err := j.watch(ctx); err != nil {
 				return err
 			}
 		}
-		if j.Dir != "" && (time.Since(saved) >= j.Every || ctx.Err() != nil || j.state.Step == j.steps()) {
+		if j.Dir != "" && (time.Since(saved) >= j.Every || ctx.Err() != nil || done) {
 			if err := j.save(); err != nil {
 				return err
 			}
 			saved = time.Now()
 		}
+		if done && ctx.Err() == nil {
+			return errEnough
+		}
 		return ctx.Err()
 	})
-	in := &feed{o: j.o, n: j.data.Len(), side: j.data.Size, steps: j.steps(), first: j.state.Step, spec: func() any { return j.state.Method }}
+	in := &feed{o: j.o, n: j.data.Len(), side: j.data.Size, steps: j.steps(), first: j.state.Step, spec: func() any { return j.state.Method }, place: j.place}
+	if j.done() {
+		return nil
+	}
+	if d := j.Backend.Device(); !slices.Contains(j.state.Devices, d) {
+		j.state.Devices = append(j.state.Devices, d)
+	}
 	_, err := loop.RunSteps(in, j.steps()-j.state.Step)
+	if errors.Is(err, errEnough) {
+		return nil
+	}
 	if err != nil && ctx.Err() != nil {
 		return fmt.Errorf("train: %s stopped after step %d of %d; the same command goes on from there: %w", j.Card.Name, j.state.Step, j.steps(), ctx.Err())
 	}
@@ -297,16 +343,21 @@ func (j *job) run(ctx context.Context) error {
 // note counts a step and reports it.
 func (j *job) note(loss, acc float64) {
 	j.state.Loss, j.state.Accuracy, j.state.Counted = j.state.Loss+loss, j.state.Accuracy+acc, j.state.Counted+1
-	rate := j.o.rate(j.state.Step, j.steps())
+	rate := j.o.rate(j.place(j.state.Step), j.steps())
 	j.state.Step++
 	p := Progress{Step: j.state.Step, Steps: j.steps(), Epoch: (j.state.Step - 1) / j.perEpoch(), Loss: loss, Accuracy: acc, Rate: rate}
 	if j.warm.IsZero() {
-		j.warm, j.before = time.Now(), j.state.Step
+		j.warm, j.before, j.stood = time.Now(), j.state.Step, j.state.Clock
 	} else {
 		done, took := float64(j.state.Step-j.before), time.Since(j.warm).Seconds()
 		p.ImagesPerSecond = done * float64(j.o.Batch) / took
 		p.Left = time.Duration(float64(j.steps()-j.state.Step) / done * took * float64(time.Second))
+		if j.o.Within > 0 {
+			p.Left = min(p.Left, time.Duration(max(j.o.Within.Seconds()-j.seconds(), 0)*float64(time.Second)))
+		}
 	}
+	j.state.Clock = j.clock()
+	p.Share = j.place(j.state.Step) / float64(j.steps())
 	if n := len(j.state.Points); n > 0 {
 		p.Last = &j.state.Points[n-1]
 	}

@@ -12,6 +12,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
@@ -19,29 +21,30 @@ import (
 // Options say how a model is trained. The zero value works: SGD with momentum, one
 // cycle, crops and flips, no attack.
 type Options struct {
-	Epochs    int     `json:"epochs"`         // passes over the training images; default 20
-	Batch     int     `json:"batch"`          // images a step; default 128
-	Optimizer string  `json:"optimizer"`      // sgd (default: Nesterov momentum) | adamw
-	LR        float64 `json:"lr"`             // largest learning rate; default .1 for sgd, 1e-3 for adamw
-	Momentum  float64 `json:"momentum"`       // of sgd, and adamw's beta1; default .9
-	Decay     float64 `json:"decay"`          // weight decay of kernels and matrices; default 5e-4 for sgd, .05 for adamw; negative: none
-	Clip      float64 `json:"clip"`           // largest L2 norm of the whole gradient, 0: not clipped
-	Schedule  string  `json:"schedule"`       // onecycle (default) | cosine | constant
-	Warmup    float64 `json:"warmup"`         // share of the steps in which the rate rises; default .3 (onecycle), .05
-	Smoothing float64 `json:"smoothing"`      // label smoothing
-	Crop      int     `json:"crop"`           // pixels of zeros around an image before a random crop; default an eighth of its side; negative: none
-	NoFlip    bool    `json:"no_flip"`        // no mirror images
-	Cutout    int     `json:"cutout"`         // side of a square set to grey, 0: none
-	Mixup     float64 `json:"mixup"`          // α of mixup's Beta(α,α), 0: none (Zhang et al. 2018, arXiv:1710.09412)
-	Average   string  `json:"average"`        // of the weights: "" | ema:DECAY | swa:SHARE (equal weights from that share of the steps on)
-	Threat    Threat  `json:"threat"`         // none: standard training
-	Method    string  `json:"method"`         // of adversarial training: nfgsm (default) | pgd:STEPS | fgsm
-	Precision string  `json:"precision"`      // auto (default: bf16 on a GPU) | f32 | bf16, of the activations
-	From      string  `json:"from,omitempty"` // what weights the training begins with (name and SHA-256), "": random ones
-	Seed      uint64  `json:"seed"`
-	HeldOut   int     `json:"held_out"` // last images of the training set, kept out to watch accuracy; default 500
-	Attacked  int     `json:"attacked"` // held-out images attacked by the watch, with PGD-10; default 128
-	Limit     int     `json:"limit"`    // use only the first so many training images, 0: all
+	Epochs    int           `json:"epochs"`           // passes over the training images; default 20
+	Within    time.Duration `json:"within,omitempty"` // the schedule ends after this time or Epochs, whichever is first; 0: Epochs. What is reached depends on the machine
+	Batch     int           `json:"batch"`            // images a step; default 128
+	Optimizer string        `json:"optimizer"`        // sgd (default: Nesterov momentum) | adamw
+	LR        float64       `json:"lr"`               // largest learning rate; default .1 for sgd, 1e-3 for adamw
+	Momentum  float64       `json:"momentum"`         // of sgd, and adamw's beta1; default .9
+	Decay     float64       `json:"decay"`            // weight decay of kernels and matrices; default 5e-4 for sgd, .05 for adamw; negative: none
+	Clip      float64       `json:"clip"`             // largest L2 norm of the whole gradient, 0: not clipped
+	Schedule  string        `json:"schedule"`         // onecycle (default) | cosine | constant
+	Warmup    float64       `json:"warmup"`           // share of the steps in which the rate rises; default .3 (onecycle), .05
+	Smoothing float64       `json:"smoothing"`        // label smoothing
+	Crop      int           `json:"crop"`             // pixels of zeros around an image before a random crop; default an eighth of its side; negative: none
+	NoFlip    bool          `json:"no_flip"`          // no mirror images
+	Cutout    int           `json:"cutout"`           // side of a square set to grey, 0: none
+	Mixup     float64       `json:"mixup"`            // α of mixup's Beta(α,α), 0: none (Zhang et al. 2018, arXiv:1710.09412)
+	Average   string        `json:"average"`          // of the weights: "" | ema:DECAY | swa:SHARE (equal weights from that share of the steps on)
+	Threat    Threat        `json:"threat"`           // none: standard training
+	Method    string        `json:"method"`           // of adversarial training: nfgsm (default) | pgd:STEPS | fgsm
+	Precision string        `json:"precision"`        // auto (default: bf16 on a GPU) | f32 | bf16, of the activations
+	From      string        `json:"from,omitempty"`   // what weights the training begins with (name and SHA-256), "": random ones
+	Seed      uint64        `json:"seed"`
+	HeldOut   int           `json:"held_out"` // last images of the training set, kept out to watch accuracy; default 500
+	Attacked  int           `json:"attacked"` // held-out images attacked by the watch, with PGD-10; default 128
+	Limit     int           `json:"limit"`    // use only the first so many training images, 0: all
 }
 
 // Optimizers, Schedules and Precisions name what Options take.
@@ -113,6 +116,8 @@ func (o Options) check(side int) error {
 	switch {
 	case o.Epochs < 1 || o.Epochs > 100000:
 		return bad("epochs", o.Epochs, "1 to 100000")
+	case o.Within < 0 || o.Within > 0 && strings.HasPrefix(o.Average, "swa"):
+		return bad("within", o.Within, "0 or more, and none with an average over a share of the steps (swa)")
 	case o.Batch < 2 || o.Batch > 65536:
 		return bad("batch", o.Batch, "2 to 65536 images")
 	case !(o.LR > 0 && o.LR < 100):

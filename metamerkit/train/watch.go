@@ -10,7 +10,7 @@ import (
 func (j *job) watch(ctx context.Context) error {
 	n := float64(max(j.state.Counted, 1))
 	epoch := j.state.Step / j.perEpoch()
-	p := Point{Step: j.state.Step, Epoch: epoch, Rate: j.o.rate(j.state.Step-1, j.steps()), Loss: j.state.Loss / n, Accuracy: j.state.Accuracy / n, Attacked: -1, Method: j.state.Method}
+	p := Point{Step: j.state.Step, Epoch: epoch, Rate: j.o.rate(j.place(j.state.Step-1), j.steps()), Loss: j.state.Loss / n, Accuracy: j.state.Accuracy / n, Attacked: -1, Method: j.state.Method}
 	j.state.Loss, j.state.Accuracy, j.state.Counted = 0, 0, 0
 	w, err := j.weights(true)
 	if err != nil {
