@@ -15,7 +15,7 @@ fail() { say "$*"; exit 1; }
 here=$(cd "$(dirname "$0")" && pwd)
 case ${1-} in
   "")     name=pjrt-cpu    pins=$here/plugins.txt      file=pjrt_c_api_cpu_plugin.so size="63 MB" ;;
-  --cuda) name=pjrt-cuda13 pins=$here/plugins-cuda.txt file=xla_cuda_plugin.so       size="124 MB" ;;
+  --cuda) name=pjrt-cuda13 pins=$here/plugins-cuda.txt file=xla_cuda_plugin.so       size="134 MB" ;;
   --cuda-libraries) name="CUDA's libraries" pins=${CUDA_LIBRARIES:-$here/cuda-libraries.txt} file="" size="2 GB" ;;
   *)      fail "unknown option $1 (usage: scripts/setup.sh [--cuda | --cuda-libraries])" ;;
 esac

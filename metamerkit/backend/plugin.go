@@ -14,7 +14,7 @@ import (
 // CUDAPluginVersion that of the CUDA plugin that `make setup-cuda` brings.
 const (
 	PluginVersion     = "0.11.2"
-	CUDAPluginVersion = "0.10.2"
+	CUDAPluginVersion = "0.11.2"
 )
 
 // gpuDevices matches the device files of NVIDIA GPUs, one a card; the control

@@ -36,7 +36,7 @@ func openXLA(k Kind) (*Backend, error) {
 	config := path
 	if k == CUDA {
 		config += ",tf32=" + strconv.FormatBool(roundProducts())
-		keepChoices()
+		compileFast()
 	}
 	b, err := xla.NewWithOptions(config, options(k))
 	if err != nil {
@@ -68,17 +68,22 @@ func roundProducts() bool {
 	return false
 }
 
-// keepChoices has XLA keep in the cache folder which kernels it found fastest for a GPU:
-// trying them takes most of a compilation. A flag of the user's own stays, and so does
-// XLA's default where the folder cannot be made.
-func keepChoices() {
-	const flag = "--xla_gpu_per_fusion_autotune_cache_dir="
-	dir := filepath.Join(place.Cache(), "autotune-"+CUDAPluginVersion)
-	flags := os.Getenv("XLA_FLAGS")
-	if strings.Contains(flags, "autotune") || strings.Contains(dir, " ") || os.MkdirAll(dir, 0o755) != nil {
-		return
+// compileFast sets what keeps XLA's compilations for a GPU short, where the user's own
+// XLA_FLAGS say nothing of it: products of matrices by cuBLAS, for trying Triton's variants
+// took minutes (docs/gpu.md), and choices of kernels kept in the cache folder.
+func compileFast() {
+	flags := strings.Fields(os.Getenv("XLA_FLAGS"))
+	set := func(about, flag string) {
+		if !strings.Contains(strings.Join(flags, " "), about) {
+			flags = append(flags, flag)
+		}
 	}
-	os.Setenv("XLA_FLAGS", strings.TrimSpace(flags+" "+flag+dir))
+	set("triton_gemm", "--xla_gpu_enable_triton_gemm=false")
+	dir := filepath.Join(place.Cache(), "autotune-"+CUDAPluginVersion)
+	if !strings.ContainsAny(dir, " \t") && os.MkdirAll(dir, 0o755) == nil {
+		set("autotune_cache", "--xla_gpu_per_fusion_autotune_cache_dir="+dir)
+	}
+	os.Setenv("XLA_FLAGS", strings.Join(flags, " "))
 }
 
 // options are what the plugin's client is made with. The CPU plugin makes four
