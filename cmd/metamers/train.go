@@ -218,6 +218,9 @@ func (c *trainCmd) finish(ctx context.Context, g *globals, b *backend.Backend, m
 	if err != nil {
 		return err
 	}
+	if m.Parameters, err = zoo.Parameters(m, net); err != nil {
+		return err
+	}
 	e := train.NewEvaluator(b.Compute, m, &zoo.Net{Forward: net, Weights: w}, 100, test.Size)
 	clean, err := measure(ctx, g, e, w, head(test, c.TestOn), train.Attack{})
 	if err != nil {

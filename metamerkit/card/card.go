@@ -80,22 +80,25 @@ type Trained struct {
 
 // Card describes one model.
 type Card struct {
-	Name     string           `json:"name"`
-	Aliases  []string         `json:"aliases,omitempty"`
-	Title    string           `json:"title"`
-	Kind     string           `json:"kind"`     // cnn | transformer
-	Training string           `json:"training"` // one of Trainings
-	Family   string           `json:"family"`   // a family of package zoo
-	Config   json.RawMessage  `json:"config,omitempty"`
-	Input    Input            `json:"input"`
-	Classes  int              `json:"classes"`
-	Labels   string           `json:"labels"` // whose class names, such as cifar10
-	Stages   map[string]Layer `json:"stages"`
-	Weights  Weights          `json:"weights"`
-	Licence  string           `json:"licence"`
-	Paper    string           `json:"paper,omitempty"`
-	Measured []Measured       `json:"measured,omitempty"`
-	Trained  *Trained         `json:"trained,omitempty"`
+	Name     string          `json:"name"`
+	Aliases  []string        `json:"aliases,omitempty"`
+	Title    string          `json:"title"`
+	Kind     string          `json:"kind"`     // cnn | transformer
+	Training string          `json:"training"` // one of Trainings
+	Family   string          `json:"family"`   // a family of package zoo
+	Config   json.RawMessage `json:"config,omitempty"`
+	Input    Input           `json:"input"`
+	Classes  int             `json:"classes"`
+	// Parameters is how many numbers were learned, classifier included and running
+	// statistics not, as timm counts. 0: not stated.
+	Parameters int              `json:"parameters,omitempty"`
+	Labels     string           `json:"labels"` // whose class names, such as cifar10
+	Stages     map[string]Layer `json:"stages"`
+	Weights    Weights          `json:"weights"`
+	Licence    string           `json:"licence"`
+	Paper      string           `json:"paper,omitempty"`
+	Measured   []Measured       `json:"measured,omitempty"`
+	Trained    *Trained         `json:"trained,omitempty"`
 }
 
 // Trainings are the ways of training that models are grouped by.

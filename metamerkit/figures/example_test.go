@@ -156,14 +156,14 @@ func ExampleModels() {
 	// Output:
 	// \begin{table}
 	// \centering
-	// \caption{Models: architecture, training, source, licence and test accuracy as measured by this project.}
+	// \caption{Models: architecture, training, parameters, source, licence and test accuracy as measured by this project.}
 	// \label{tab:table1}
-	// \begin{tabular}{llllll}
+	// \begin{tabular}{lllrlll}
 	// \toprule
-	// model & kind & training & source & licence & accuracy \\
+	// model & kind & training & parameters & source & licence & accuracy \\
 	// \midrule
-	// resnet20 & CNN & standard & made up & none & 91.73 \% (cifar10 test) \\
-	// cct\_small.linf8 & transformer & robust & made up & none & 91.73 \% (cifar10 test) \\
+	// resnet20 & CNN & standard & 1,234,567 & made up & none & 91.73 \% (cifar10 test) \\
+	// cct\_small.linf8 & transformer & robust & -- & made up & none & 91.73 \% (cifar10 test) \\
 	// \bottomrule
 	// \end{tabular}
 	// \end{table}

@@ -5,14 +5,16 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
 // Models is Table 1: what each model is, where it comes from and what it scores.
 func Models(cards ...*card.Card) *Table {
-	t := &Table{Name: "table1", Title: "Models", Caption: "Models: architecture, training, source, licence and test accuracy as measured by this project.",
-		Columns: []Column{{"model", false}, {"kind", false}, {"training", false}, {"source", false}, {"licence", false}, {"accuracy", false}}}
+	t := &Table{Name: "table1", Title: "Models", Caption: "Models: architecture, training, parameters, source, licence and test accuracy as measured by this project.",
+		Columns: []Column{{"model", false}, {"kind", false}, {"training", false}, {"parameters", true}, {"source", false}, {"licence", false}, {"accuracy", false}}}
 	for _, c := range cards {
 		var acc []string
 		for _, m := range c.Measured {
@@ -26,7 +28,7 @@ func Models(cards ...*card.Card) *Table {
 		if c.Kind != "cnn" {
 			kind = c.Kind
 		}
-		t.Rows = append(t.Rows, []string{c.Name, kind, c.Training, c.Weights.Source, c.Licence, dash(strings.Join(acc, ", "))})
+		t.Rows = append(t.Rows, []string{c.Name, kind, c.Training, count(c.Parameters), c.Weights.Source, c.Licence, dash(strings.Join(acc, ", "))})
 	}
 	return t
 }
@@ -193,6 +195,14 @@ func number(v float64) string {
 		return fmt.Sprintf("%.2f", v)
 	}
 	return fmt.Sprintf("%.3f", v)
+}
+
+// count is a number of things with commas, – for none.
+func count(n int) string {
+	if n == 0 {
+		return dash("")
+	}
+	return humanize.Comma(int64(n))
 }
 
 func dash(s string) string {

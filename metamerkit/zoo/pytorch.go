@@ -65,6 +65,18 @@ func PyTorch(build Builder, adapt ...Adapt) Opener {
 // which Float is needed has to be loaded first (weights.Tensor.Load).
 type Adapt func(tensors map[string]*weights.Tensor) (map[string]*weights.Tensor, error)
 
+// Parameters is how many numbers of what forward reads are learned: all but running
+// statistics.
+func Parameters(c *card.Card, forward Forward) (n int, err error) {
+	all, err := Variables(c, forward)
+	for path, s := range all {
+		if !strings.Contains(path, "/running_") {
+			n += s.Size()
+		}
+	}
+	return n, err
+}
+
 // Variables returns the shape of each variable that forward reads, by scope path.
 func Variables(c *card.Card, forward Forward) (map[string]shapes.Shape, error) {
 	var store *model.Store

@@ -39,6 +39,7 @@ func Study() *figures.Study {
 		}
 		s.Observers = append(s.Observers, m.name)
 	}
+	s.Cards["resnet20"].Parameters = 1234567
 	o := s.Observers
 	s.Sets = [][]string{{o[0]}, {o[0], o[1]}, {o[4]}, {o[2], o[3]}, {o[2]}, {o[5]}, {o[0], o[2], o[4]}}
 	nan := math.NaN()

@@ -59,6 +59,9 @@ func TestParameters(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if n, err := zoo.Parameters(c, forward); err != nil || c.Parameters != n {
+				t.Errorf("the card states %d parameters, its graph has %d (%v)", c.Parameters, n, err)
+			}
 			want, known := references[name]
 			if sum := digest(have); known && (len(have) != want.Tensors || sum != want.SHA256) {
 				t.Errorf("%d parameters with the sum %s, the reference has %d with %s", len(have), sum, want.Tensors, want.SHA256)
