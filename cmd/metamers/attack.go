@@ -19,6 +19,7 @@ type attackCmd struct {
 	Threat []string `help:"What an attack may change, more than one separated by commas: linf:8/255, l2:0.5 …" default:"linf:8/255" placeholder:"NORM:EPSILON"`
 	Steps  []int    `help:"Gradient steps of the attacks; 0 is random noise." default:"20"`
 
+	Attacked int     `help:"Attack only the first so many of the images; clean accuracy is of all (0: all)." default:"0"`
 	Restarts int     `help:"Random starts of each attack." default:"1"`
 	StepSize float64 `help:"Of a step, in pixels of [0,1] or as an L2 norm (default 2.5·epsilon/steps, at most epsilon)."`
 	Batch    int     `help:"Images in one executable." default:"100"`
@@ -31,6 +32,7 @@ func (c *attackCmd) Help() string {
   metamers attack --models resnet2b,resnet4b --threat linf:2/255
   metamers attack --models resnet4b --threat linf:2/255,linf:4/255,l2:0.5 --steps 0,1,20 --restarts 2
   metamers attack --models resnet4b --threat linf:2/255 --sanity
+  metamers attack --models plain7_48.mm_c10_linf8 --images cifar10 --attacked 1000 --restarts 2
 
 An image counts as right when the model's class is right clean and at every step of
 every restart.`
@@ -41,6 +43,10 @@ func (c *attackCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
+	if c.Attacked < 0 {
+		return fmt.Errorf("--attacked %d: expected a number of images, 0 for all", c.Attacked)
+	}
+	attacked := head(set, c.Attacked)
 	var threats []train.Threat
 	for _, s := range c.Threat {
 		t, err := train.ParseThreat(s)
@@ -61,7 +67,7 @@ func (c *attackCmd) Run(ctx context.Context, g *globals) error {
 		}
 		ev := train.NewEvaluator(e.Backend.Compute, m, net, min(c.Batch, set.Len()), set.Size)
 		if c.Sanity {
-			bad, err := c.sanity(ctx, g, ev, m, net.Weights, set, threats[0])
+			bad, err := c.sanity(ctx, g, ev, m, net.Weights, attacked, threats[0])
 			if err != nil {
 				return err
 			}
@@ -75,17 +81,21 @@ func (c *attackCmd) Run(ctx context.Context, g *globals) error {
 			}
 		}
 		for _, a := range attacks {
-			r, err := measure(ctx, g, ev, net.Weights, set, a)
+			on := set
+			if a.Norm != "" {
+				on = attacked
+			}
+			r, err := measure(ctx, g, ev, net.Weights, on, a)
 			if err != nil {
 				return err
 			}
 			if g.JSON {
-				if err := json.NewEncoder(os.Stdout).Encode(map[string]any{"model": m.Name, "data": r.Data, "images": set.Len(), "attack": a.String(), "accuracy": r.Accuracy}); err != nil {
+				if err := json.NewEncoder(os.Stdout).Encode(map[string]any{"model": m.Name, "data": r.Data, "images": on.Len(), "attack": a.String(), "accuracy": r.Accuracy}); err != nil {
 					return err
 				}
 				continue
 			}
-			fmt.Printf("%-24s %6.2f %% of %d images of %s, attack: %v\n", m.Name, r.Accuracy, set.Len(), set.Name, a)
+			fmt.Printf("%-24s %6.2f %% of %d images of %s, attack: %v\n", m.Name, r.Accuracy, on.Len(), on.Name, a)
 		}
 	}
 	if failed > 0 {
