@@ -16,7 +16,7 @@ echo "train_set: $([ "$GPU" ] && echo "GPU" || echo "CPU") plan"
 epochs() { awk -v e="$1" -v s="${EPOCHS_SCALE:-1}" 'BEGIN { n = int(e * s + .5); print n < 1 ? 1 : n }'; }
 
 # one NAME-OF-ARCHITECTURE THREAT EPOCHS FLAGS…
-# A robust model on the CPU begins with the weights of its standard one.
+# A robust model begins with the weights of its standard one.
 one() {
   local arch=$1 threat=$2 n tag=$1.mm_c10
   n=$(epochs "$3")
@@ -26,24 +26,23 @@ one() {
   if [ -e "$OUT/$tag.json" ]; then echo "train_set: $tag is there"; return 0; fi
   local robust=()
   if [ "$threat" != - ]; then
-    robust=(--robust "$threat" --fallback)
-    [ "$GPU" ] || robust+=(--from "$OUT/$arch.mm_c10.safetensors")
+    robust=(--robust "$threat" --fallback --from "$OUT/$arch.mm_c10.safetensors")
   fi
   bin/metamers train --arch "$arch" "${robust[@]}" --epochs "$n" --out "$OUT" "$@"
 }
 
 FILTER=${1:-}
 EPS=linf:8/255
-if [ "$GPU" ]; then
+if [ "$GPU" ]; then # recipes of docs/gpu.md, with more epochs; minutes a model on an H100
   for a in plain7_48 resnet8_48; do
-    one $a - 150 --batch 512 --lr 0.6 --cutout 8 --average ema:0.999
-    one $a $EPS 60 --batch 256 --lr 0.2 --method pgd:7 --average ema:0.999
+    one $a - 100 --batch 256 --lr 0.2 --smoothing 0.1 --average ema:0.998
+    one $a $EPS 60 --batch 256 --lr 0.1 --average ema:0.998
   done
-  one convnext_64 - 200 --batch 512 --lr 0.004 --mixup 0.2 --average ema:0.999
-  one convnext_64 $EPS 60 --batch 256 --lr 0.002 --method pgd:7 --average ema:0.999
+  one convnext_64 - 80 --batch 256 --lr 0.003 --average ema:0.998
+  one convnext_64 $EPS 60 --batch 256 --lr 0.002 --average ema:0.998
   for a in vitconv_4_96 vit_4_96; do
-    one $a - 300 --batch 512 --lr 0.002 --mixup 0.2 --cutout 8 --average ema:0.999
-    one $a $EPS 100 --batch 256 --lr 0.001 --method pgd:7 --average ema:0.999
+    one $a - 100 --batch 256 --lr 0.0015 --average ema:0.998
+    one $a $EPS 60 --batch 256 --lr 0.001 --average ema:0.998
   done
 else # about 20 hours of one core; docs/training.md has what a step costs
   for a in plain7_48 resnet8_48; do
