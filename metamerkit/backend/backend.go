@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/gobackend"
 
@@ -51,7 +52,7 @@ func (b *Backend) Loops() bool { return b.Kind == CUDA }
 // Device names what computes, for people: a GPU's model, or the number of CPU cores.
 func (b *Backend) Device() string {
 	if b.Kind != CUDA {
-		return fmt.Sprintf("%s on %d CPU cores", b.Kind, runtime.NumCPU())
+		return string(b.Kind) + " on " + english.Plural(runtime.NumCPU(), "CPU core", "")
 	}
 	return gpuModel(GPU())
 }

@@ -54,7 +54,7 @@ func TestDeviceIsTheGPUsModel(t *testing.T) {
 	if got := gpuModel("/dev/nvidia0"); got != "NVIDIA H100 80GB HBM3" {
 		t.Errorf("%q", got)
 	}
-	if got := (&Backend{Kind: Go}).Device(); !strings.Contains(got, "CPU cores") {
+	if got := (&Backend{Kind: Go}).Device(); !strings.Contains(got, "CPU core") {
 		t.Errorf("%q", got)
 	}
 }
