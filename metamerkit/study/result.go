@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/claims"
 	"github.com/ensemble-metamers/metamers/metamerkit/figures"
@@ -76,19 +77,22 @@ func (r *Result) Recognizability() (*figures.Figure, error) {
 	return figures.Recognizability(r.Study())
 }
 
-// Quality is Figure 4, of ensembles and single models alike.
+// Quality is Figure 4, of ensembles where the plan has any.
 func (r *Result) Quality() (*figures.Figure, error) {
-	return figures.Quality(r.Study(), figures.Metrics, nil)
+	return figures.Quality(r.Study(), figures.Metrics, r.ensembles())
 }
 
 // Divergence is Figure 5, of ensembles where the plan has any.
 func (r *Result) Divergence() (*figures.Figure, error) {
-	for _, set := range r.Plan.Sets {
-		if ensemble(set) {
-			return figures.Divergence(r.Study(), metamer.JSD, ensemble)
-		}
+	return figures.Divergence(r.Study(), metamer.JSD, r.ensembles())
+}
+
+// ensembles chooses the ensembles, or all sets where the plan has single models only.
+func (r *Result) ensembles() func(set []string) bool {
+	if slices.ContainsFunc(r.Plan.Sets, ensemble) {
+		return ensemble
 	}
-	return figures.Divergence(r.Study(), metamer.JSD, nil)
+	return nil
 }
 
 // SingleQuality is Figure 6: image metrics of single-model metamers.
