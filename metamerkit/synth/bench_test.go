@@ -20,11 +20,7 @@ func BenchmarkStep(b *testing.B) {
 		b.Run(fmt.Sprintf("loops=%v", loops), func(b *testing.B) {
 			be := backendtest.Open(b, backend.XLA)
 			s := subject(b, "resnet20", "late")
-			opt := metamer.Optimizer{Name: "pgd", StepSize: 1, Halvings: 8}
-			u, err := NewUnit(be.Compute, s, Config{Batch: 8, Size: 32, Loss: "relative-l2", Optimizer: opt, Loops: loops})
-			if err != nil {
-				b.Fatal(err)
-			}
+			u := pgdUnit(b, be, s, 8, 32, loops)
 			steps := stepper(b, u, 10)
 			b.ResetTimer()
 			for b.Loop() {
@@ -33,6 +29,17 @@ func BenchmarkStep(b *testing.B) {
 			b.ReportMetric(b.Elapsed().Seconds()/float64(b.N)/10, "s/step")
 		})
 	}
+}
+
+// pgdUnit compiles the unit of a subject for the paper's optimiser and loss.
+func pgdUnit(b *testing.B, be *backend.Backend, s Subject, batch, size int, loops bool) *Unit {
+	b.Helper()
+	opt := metamer.Optimizer{Name: "pgd", StepSize: 1, Halvings: 8}
+	u, err := NewUnit(be.Compute, s, Config{Batch: batch, Size: size, Loss: "relative-l2", Optimizer: opt, Loops: loops})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return u
 }
 
 // stepper returns what takes n steps of a unit, from one ramp of pixels towards another.

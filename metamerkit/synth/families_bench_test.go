@@ -7,7 +7,6 @@ import (
 
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
-	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo/zootest"
 )
@@ -24,13 +23,9 @@ func BenchmarkFamily(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			opt := metamer.Optimizer{Name: "pgd", StepSize: 1, Halvings: 8}
 			subject := Subject{Card: c, Net: zootest.Open(b, c, 0.5), Layer: zoo.LayerOf(c, "late")}
 			used := backendtest.Processor()
-			u, err := NewUnit(be.Compute, subject, Config{Batch: 4, Size: c.Input.Size, Loss: "relative-l2", Optimizer: opt, Loops: be.Loops()})
-			if err != nil {
-				b.Fatal(err)
-			}
+			u := pgdUnit(b, be, subject, 4, c.Input.Size, be.Loops())
 			compiled := backendtest.Processor() - used
 			step := stepper(b, u, 1)
 			step()
@@ -59,12 +54,8 @@ func BenchmarkDevice(b *testing.B) {
 			for _, loops := range []bool{false, true} {
 				b.Run(fmt.Sprintf("%s/batch=%d/loops=%v", name, batch, loops), func(b *testing.B) {
 					const steps = 20
-					opt := metamer.Optimizer{Name: "pgd", StepSize: 1, Halvings: 8}
 					began := time.Now()
-					u, err := NewUnit(be.Compute, subject, Config{Batch: batch, Size: c.Input.Size, Loss: "relative-l2", Optimizer: opt, Loops: loops})
-					if err != nil {
-						b.Fatal(err)
-					}
+					u := pgdUnit(b, be, subject, batch, c.Input.Size, loops)
 					run := stepper(b, u, steps)
 					run()
 					compiled := time.Since(began)
