@@ -1,47 +1,26 @@
 package main
 
 import (
-	"encoding/csv"
 	"fmt"
-	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/engine"
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/weights"
 )
 
 // readLabels reads a table of files and class numbers, by file name without its
 // ending, as images.Set has it.
 func readLabels(path string) (map[string]int, error) {
-	f, err := os.Open(path)
+	table, err := images.ReadLabels(path)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	r := csv.NewReader(f)
-	r.Comma, r.LazyQuotes = '\t', true
-	rows, err := r.ReadAll()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if len(rows) == 0 {
-		return nil, fmt.Errorf("%s is empty, expected a head with the columns file and index", path)
-	}
-	file, index := slices.Index(rows[0], "file"), slices.Index(rows[0], "index")
-	if file < 0 || index < 0 {
-		return nil, fmt.Errorf("%s has the columns %q, expected file and index among them", path, rows[0])
-	}
 	out := map[string]int{}
-	for i, row := range rows[1:] {
-		n, err := strconv.Atoi(row[index])
-		if err != nil || n < 0 {
-			return nil, fmt.Errorf("%s, line %d: the index is %q, expected a class number from 0", path, i+2, row[index])
-		}
-		name := filepath.Base(row[file])
-		out[strings.TrimSuffix(name, filepath.Ext(name))] = n
+	for name, l := range table {
+		out[strings.TrimSuffix(name, filepath.Ext(name))] = l.Index
 	}
 	return out, nil
 }

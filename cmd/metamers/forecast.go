@@ -47,6 +47,15 @@ func forecastLine(f *study.Forecast) string {
 	return s
 }
 
+// spentLine says what a study took and what was expected, "" where all was there.
+func spentLine(s study.Spent) string {
+	took, expected := s.Runs+s.Evaluation, s.ExpectedRuns+s.ExpectedEvaluation
+	if expected < time.Second {
+		return ""
+	}
+	return fmt.Sprintf("took %s, expected %s: runs %s (%s), evaluations %s (%s)", about(took), about(expected), about(s.Runs), about(s.ExpectedRuns), about(s.Evaluation), about(s.ExpectedEvaluation))
+}
+
 // about is a duration to two digits or so.
 func about(d time.Duration) string {
 	switch {

@@ -151,6 +151,9 @@ func (c *reproduceCmd) Run(ctx context.Context, g *globals) error {
 			Runs    []string
 		}{r.Plan, c.Results, ids(r.Runs)})
 	}
+	if line := spentLine(r.Spent); line != "" {
+		fmt.Fprintln(os.Stderr, line)
+	}
 	judged, err := r.Claims()
 	if err != nil {
 		return err

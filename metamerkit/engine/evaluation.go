@@ -99,6 +99,7 @@ func (e *Engine) Evaluate(ctx context.Context, q Evaluation) (metamer.Rows, erro
 		}
 	}
 	var rows metamer.Rows
+	measured := map[string]metamer.Rows{} // image metrics of references
 	for k, p := range runs {
 		var by []metamer.Rows
 		var keys []string // of by
@@ -116,7 +117,7 @@ func (e *Engine) Evaluate(ctx context.Context, q Evaluation) (metamer.Rows, erro
 			continue
 		}
 		q.Progress(metamer.Progress{Phase: "evaluation", What: setName(p.run.Recipe) + " " + p.run.Recipe.Stage + ", image metrics", Step: len(units) + k, Steps: total})
-		mets, own, err := e.imageMetrics(ctx, q, p)
+		mets, own, err := e.imageMetrics(ctx, q, p, measured)
 		if err != nil {
 			return nil, stopped(err, len(units)+k)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
 	"github.com/ensemble-metamers/metamers/metamerkit/imgmetrics"
@@ -24,8 +25,9 @@ func (e *Engine) runner(names []string) (*imgmetrics.Runner, error) {
 }
 
 // imageMetrics returns the image metrics of a run's metamers, and those of its
-// references, which are rows without run, set and stage.
-func (e *Engine) imageMetrics(ctx context.Context, q Evaluation, p portrait) (mets, refs metamer.Rows, err error) {
+// references, which are rows without run, set and stage. measured are those of
+// references by their SHA-256, so that runs of the same images measure them once.
+func (e *Engine) imageMetrics(ctx context.Context, q Evaluation, p portrait, measured map[string]metamer.Rows) (mets, refs metamer.Rows, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err := ctx.Err(); err != nil {
@@ -38,9 +40,12 @@ func (e *Engine) imageMetrics(ctx context.Context, q Evaluation, p portrait) (me
 		if err != nil {
 			return nil, nil, err
 		}
-		if rows, err = measureImages(ctx, r, q.Bootstrap, p.references(), p.refs.Pixels, nil, p.refs.Size); err != nil {
-			return nil, nil, err
+		if measured[p.sum] == nil {
+			if measured[p.sum], err = measureImages(ctx, r, q.Bootstrap, p.references(), p.refs.Pixels, nil, p.refs.Size); err != nil {
+				return nil, nil, err
+			}
 		}
+		rows = slices.Clone(measured[p.sum])
 		more, err := measureImages(ctx, r, q.Bootstrap, p.row(), p.run.Metamers, p.refs.Pixels, p.refs.Size)
 		if err != nil {
 			return nil, nil, err

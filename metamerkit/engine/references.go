@@ -26,6 +26,9 @@ func References(run *metamer.Run) (*images.Set, error) {
 		if got == r.SHA256 {
 			return set, nil
 		}
+		if bare := set.Unlabelled(); bare.SHA256() == r.SHA256 { // from before folders had labels
+			return bare, nil
+		}
 		last = fmt.Errorf("the images have the SHA-256 %.12s…, the recipe says %.12s…", got, r.SHA256)
 	}
 	return nil, fmt.Errorf("engine: the reference images %q of run %s cannot be opened again; name them (--images): %w", r.Name, run.ID, last)

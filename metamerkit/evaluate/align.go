@@ -3,8 +3,6 @@ package evaluate
 import (
 	"fmt"
 	"math"
-
-	"gonum.org/v1/gonum/stat"
 )
 
 // Alignment says how alike the geometry of the metamers' activations is to that of
@@ -68,34 +66,51 @@ func hsic1(k, l [][]float64) float64 {
 }
 
 // hsic returns the sums over all pairs of the centred K·K, K·L and L·L, where image
-// i stands w[i] times.
+// i stands w[i] times: with the row sums r and the sum s of K, Σ k² − 2/n Σ r² + s²/n²,
+// and likewise. NaN where centring leaves no digits: all images drawn are alike.
 func hsic(k, l [][]float64, w []int) (kk, kl, ll float64) {
-	n := len(k)
-	rowK, rowL := make([]float64, n), make([]float64, n)
-	count, allK, allL := 0.0, 0.0, 0.0
-	for i := range n {
-		if w[i] == 0 {
-			continue
-		}
-		for j, wj := range w {
-			rowK[i] += float64(wj) * k[i][j]
-			rowL[i] += float64(wj) * l[i][j]
-		}
+	drawn := drawn(w)
+	rows := make([][2]float64, len(k)) // of K and of L
+	for at, i := range drawn {
+		rowK, rowL := k[i], l[i]
 		wi := float64(w[i])
-		count, allK, allL = count+wi, allK+wi*rowK[i], allL+wi*rowL[i]
+		sum := [2]float64{wi * rowK[i], wi * rowL[i]}
+		kk, kl, ll = kk+wi*wi*rowK[i]*rowK[i], kl+wi*wi*rowK[i]*rowL[i], ll+wi*wi*rowL[i]*rowL[i]
+		var off [3]float64
+		for _, j := range drawn[at+1:] {
+			wj, a, b := float64(w[j]), rowK[j], rowL[j]
+			sum[0], sum[1] = sum[0]+wj*a, sum[1]+wj*b
+			rows[j][0], rows[j][1] = rows[j][0]+wi*a, rows[j][1]+wi*b
+			off[0], off[1], off[2] = off[0]+wj*a*a, off[1]+wj*a*b, off[2]+wj*b*b
+		}
+		rows[i][0], rows[i][1] = rows[i][0]+sum[0], rows[i][1]+sum[1]
+		kk, kl, ll = kk+2*wi*off[0], kl+2*wi*off[1], ll+2*wi*off[2]
 	}
-	for i := range n {
-		for j := range n {
-			if w[i] == 0 || w[j] == 0 {
-				continue
-			}
-			ww := float64(w[i] * w[j])
-			a := k[i][j] - (rowK[i]+rowK[j])/count + allK/(count*count)
-			b := l[i][j] - (rowL[i]+rowL[j])/count + allL/(count*count)
-			kk, kl, ll = kk+ww*a*a, kl+ww*a*b, ll+ww*b*b
+	count, allK, allL, rr := 0.0, 0.0, 0.0, [3]float64{}
+	for _, i := range drawn {
+		wi, a, b := float64(w[i]), rows[i][0], rows[i][1]
+		count, allK, allL = count+wi, allK+wi*a, allL+wi*b
+		rr[0], rr[1], rr[2] = rr[0]+wi*a*a, rr[1]+wi*a*b, rr[2]+wi*b*b
+	}
+	centred := func(whole, rows, a, b float64) float64 { return whole - 2*rows/count + a*b/(count*count) }
+	alike := func(centred, whole float64) float64 {
+		if !(centred > 1e-13*whole) {
+			return math.NaN()
+		}
+		return centred
+	}
+	return alike(centred(kk, rr[0], allK, allK), kk), centred(kl, rr[1], allK, allL), alike(centred(ll, rr[2], allL, allL), ll)
+}
+
+// drawn lists the images that a resample holds.
+func drawn(w []int) []int {
+	out := make([]int, 0, len(w))
+	for i, v := range w {
+		if v > 0 {
+			out = append(out, i)
 		}
 	}
-	return kk, kl, ll
+	return out
 }
 
 // products are the two matrices of inner products, centred (which changes neither
@@ -158,39 +173,40 @@ func RSA(ref, met *Matrix, b Bootstrap) (a Alignment, rank float64, why string, 
 	if err != nil {
 		return Alignment{}, 0, "", prefix("metamers: ", err)
 	}
-	weight := make([]float64, len(p))
-	a, why, err = withInterval(ref.N, b, "all similarities are equal", func(w []int) float64 {
-		at := 0
-		for i := range w {
-			for _, wj := range w[i+1:] {
-				weight[at] = float64(w[i] * wj)
-				at++
-			}
-		}
-		return correlationOf(p, q, weight)
-	})
+	a, why, err = withInterval(ref.N, b, "all similarities are equal", func(w []int) float64 { return correlationOf(p, q, w) })
 	if err != nil {
 		return a, 0, why, err
 	}
 	return a, correlation(ranks(p), ranks(q)), why, nil
 }
 
-// correlationOf is the weighted Pearson correlation; NaN where one side is constant.
-func correlationOf(p, q, weight []float64) float64 {
-	first, vary := -1, [2]bool{}
-	for i, w := range weight {
-		switch {
-		case w == 0:
-		case first < 0:
-			first = i
-		default:
-			vary[0], vary[1] = vary[0] || p[i] != p[first], vary[1] || q[i] != q[first]
+// correlationOf is the Pearson correlation of values of the pairs i < j, row by row,
+// of images of which image i stands w[i] times; NaN where one side is constant.
+func correlationOf(p, q []float64, w []int) float64 {
+	n, drawn := len(w), drawn(w)
+	count, sumP, sumQ := 0.0, 0.0, 0.0
+	loP, hiP, loQ, hiQ := math.Inf(1), math.Inf(-1), math.Inf(1), math.Inf(-1)
+	for at, i := range drawn {
+		first := i*(2*n-i-1)/2 - i - 1 // first+j is the pair (i,j)
+		for _, j := range drawn[at+1:] {
+			v, a, b := float64(w[i]*w[j]), p[first+j], q[first+j]
+			count, sumP, sumQ = count+v, sumP+v*a, sumQ+v*b
+			loP, hiP, loQ, hiQ = min(loP, a), max(hiP, a), min(loQ, b), max(hiQ, b)
 		}
 	}
-	if !vary[0] || !vary[1] {
+	if !(loP < hiP && loQ < hiQ) {
 		return math.NaN()
 	}
-	return clamp(stat.Correlation(p, q, weight))
+	meanP, meanQ := sumP/count, sumQ/count
+	var pp, pq, qq float64
+	for at, i := range drawn {
+		first := i*(2*n-i-1)/2 - i - 1
+		for _, j := range drawn[at+1:] {
+			v, a, b := float64(w[i]*w[j]), p[first+j]-meanP, q[first+j]-meanQ
+			pp, pq, qq = pp+v*a*a, pq+v*a*b, qq+v*b*b
+		}
+	}
+	return clamp(pq / math.Sqrt(pp*qq))
 }
 
 // withInterval computes a statistic and its interval; why says why there is none.

@@ -81,7 +81,7 @@ func folder(path string, size int) (stack, error) {
 	if err != nil {
 		return stack{}, fmt.Errorf("foreign: %w", err)
 	}
-	return stack{path: path, n: set.Len(), size: set.Size, pixels: set.Pixels, names: set.Names}, nil
+	return stack{path: path, n: set.Len(), size: set.Size, pixels: set.Pixels, names: set.Names, labels: set.Labels, classes: set.ClassNames}, nil
 }
 
 func sizeOf(name string) (w, h int, err error) {

@@ -64,12 +64,14 @@ func Read(s Source) (run *metamer.Run, refs *images.Set, notes []string, err err
 		return nil, nil, nil, fmt.Errorf("foreign: %s holds %d metamers of %d² pixels, %s %d references of %d²: expected the same", met.path, met.n, met.size, ref.path, ref.n, ref.size)
 	}
 	if refs = s.Images; refs == nil {
-		refs = &images.Set{Name: ref.path, Size: ref.size, Names: ref.names, Pixels: ref.pixels}
+		refs = &images.Set{Name: ref.path, Size: ref.size, Names: ref.names, Labels: ref.labels, ClassNames: ref.classes, Pixels: ref.pixels}
 		for i := range ref.n {
 			if ref.names == nil {
 				refs.Names = append(refs.Names, fmt.Sprint(i))
 			}
-			refs.Labels = append(refs.Labels, -1)
+			if ref.labels == nil {
+				refs.Labels = append(refs.Labels, -1)
+			}
 		}
 	}
 	r := metamer.Recipe{Stage: s.Stage, Images: metamer.ImageRef{Name: refs.Name, Count: ref.n, Size: ref.size, SHA256: refs.SHA256()}}
@@ -109,4 +111,6 @@ type stack struct {
 	n, size int
 	pixels  []float32 // [n,size,size,3] in [0,1]
 	names   []string  // nil for arrays
+	labels  []int     // likewise
+	classes []string  // their names
 }

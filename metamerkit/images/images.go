@@ -76,7 +76,8 @@ type Options struct {
 // Open reads an image set: "cifar10" (the test images), "cifar10:16" (the first
 // 16), "cifar10:100-116" (those from 100 up to 116), "cifar10:train" likewise
 // ("cifar10:train:16"), a registered set likewise (see Register; "photos:16" where
-// metamerkit/images/photos is imported), or folders and files.
+// metamerkit/images/photos is imported), or folders and files, which have labels where
+// their folder has a LabelsFile.
 func Open(spec []string, o Options) (*Set, error) {
 	if o.Part == nil {
 		s, _, err := open(spec, o)
@@ -176,7 +177,7 @@ func open(spec []string, o Options) (*Set, int, error) {
 		s.Labels = append(s.Labels, -1)
 		s.Pixels = append(s.Pixels, p...)
 	}
-	return s, n, nil
+	return s, n, s.label(files)
 }
 
 // named opens CIFAR-10 or a registered set; nil: spec names files. It fills in the

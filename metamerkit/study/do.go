@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -24,8 +25,15 @@ type Result struct {
 	Rows   metamer.Rows
 	Cards  map[string]*card.Card // of all models that made or judged
 	Took   time.Duration
+	Spent  Spent
 
 	settings bool // told by the rows, not by the plan
+}
+
+// Spent is where the time of a study went, beside what its forecast said.
+type Spent struct {
+	Runs, Evaluation                 time.Duration // runs that were there count nothing
+	ExpectedRuns, ExpectedEvaluation time.Duration // 0: there was no forecast
 }
 
 // Options of Do.
@@ -207,6 +215,7 @@ func (d *doing) forecast(ctx context.Context) error {
 	}
 	d.f = p.Forecast(s, warm, d.r.Images, there)
 	d.f.Measured = time.Since(begin)
+	d.r.Spent.ExpectedEvaluation, d.r.Spent.ExpectedRuns = d.f.Evaluation, d.f.Left()-d.f.Evaluation
 	parts := make([]float64, 0, len(d.f.Parts)+1)
 	for _, part := range d.f.Parts {
 		parts = append(parts, part.Expected.Seconds())
@@ -241,6 +250,9 @@ func (d *doing) synthesize(ctx context.Context, part int, set []string, stage st
 		return nil, fmt.Errorf("study: %s: %w", what, err)
 	}
 	took := d.clock.end(!run.Cached)
+	if !run.Cached {
+		d.r.Spent.Runs += took
+	}
 	if d.f != nil && !run.Cached {
 		d.o.Speeds.learn(d.r.Plan, run, took.Seconds(), w)
 	}
@@ -266,9 +278,10 @@ func (d *doing) evaluate(ctx context.Context) (err error) {
 	if d.r.Rows, err = d.e.Evaluate(ctx, q); err != nil {
 		return fmt.Errorf("study: evaluating: %w", err)
 	}
-	took := d.clock.end(true).Seconds()
-	if expected := d.clock.parts[len(d.clock.parts)-1]; d.f != nil && expected > 1 && took > 1 {
-		d.o.Speeds.Unit = within(took/expected*nonzero(d.o.Speeds.Unit), 0.1, 10)
+	d.r.Spent.Evaluation = d.clock.end(true)
+	took := d.r.Spent.Evaluation.Seconds()
+	if expected := d.clock.parts[len(d.clock.parts)-1]; d.f != nil && expected > 5 && took > 1 { // halfway: the next plan is another one
+		d.o.Speeds.Unit = within(math.Sqrt(took/expected)*nonzero(d.o.Speeds.Unit), 0.5, 2)
 	}
 	return nil
 }

@@ -2,13 +2,11 @@ package study
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"time"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/ask"
 	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
@@ -87,7 +85,7 @@ func (p Plan) Forecast(s *Speeds, warm map[string]bool, set *images.Set, there f
 			}
 			if !part.There {
 				f.Gradients += int64(evaluations) * int64(n)
-				sum := s.files() * float64(n)
+				sum := s.files(size) * float64(n)
 				for _, m := range members {
 					v, ok := known(m, stage, batch)
 					if !ok {
@@ -104,26 +102,36 @@ func (p Plan) Forecast(s *Speeds, warm map[string]bool, set *images.Set, there f
 			f.Parts = append(f.Parts, part)
 		}
 	}
-	// An evaluation reads what evidence reads, and resamples.
+	// Runs by observers, what an observer reads of the references once, and intervals.
 	per, sum := 0.0, 0.0
 	if f.Evaluations > 0 {
-		per = resampling(n, p.Bootstrap)
+		per = resampling(n, p.Bootstrap, p.observed())
 	}
-	for _, stage := range p.Stages {
-		for _, o := range p.Observers {
-			if open[stage] == 0 {
-				continue
-			}
-			batch := min(p.Recipe(p.Sets[0], stage).Batch, n)
-			v, ok := known(o, stage, batch)
-			if !ok {
-				continue
-			}
-			sum += float64(open[stage]) * (v.Evidence*float64(n)/float64(max(v.Images, 1)) + per)
-			if !compiled[s.key(p, o, stage, batch, size)] {
-				sum += v.Compile / 2 // no gradient
-			}
+	judging := func(observer, stage string, runs int) {
+		key := s.judgeKey(p, observer, stage, size)
+		v, ok := s.Judging[key]
+		if what := observer + ", " + stage; !ok && !unknown[what] {
+			unknown[what] = true
+			f.Unknown = append(f.Unknown, what)
 		}
+		sum += float64(runs+1) * v.of(n)
+		if !warm[key] {
+			sum += v.Compile
+		}
+	}
+	all := 0
+	for _, stage := range p.Stages {
+		all += open[stage]
+		if open[stage] == 0 || len(p.observed()) == 0 {
+			continue
+		}
+		for _, o := range p.Observers {
+			judging(o, stage, open[stage])
+			sum += float64(open[stage]) * per
+		}
+	}
+	if all > 0 && slices.Contains(p.measures(), "metrics") {
+		judging("", "", all)
 	}
 	if s.Unit > 0 {
 		sum *= s.Unit
@@ -134,8 +142,8 @@ func (p Plan) Forecast(s *Speeds, warm map[string]bool, set *images.Set, there f
 
 // resampling measures what the intervals of one run by one observer take, in seconds:
 // with few images at once, of more from a part of the resamples.
-func resampling(n, resamples int) float64 {
-	if n < 4 {
+func resampling(n, resamples int, measures []string) float64 {
+	if n < 4 || !meet(measures, []string{"jsd", "rsa", "cka"}) {
 		return 0
 	}
 	if resamples == 0 {
@@ -166,79 +174,15 @@ func resampling(n, resamples int) float64 {
 	}
 	boot := evaluate.Bootstrap{Resamples: few}
 	began := time.Now()
-	_, _ = evaluate.NewJSD(pa, pb, 0, boot) // of random numbers: only the time counts
-	_, _, _, _ = evaluate.RSA(pa, pb, boot)
-	_, _, _ = evaluate.CKA(a, b, boot)
-	return time.Since(began).Seconds() * float64(resamples) / float64(few)
-}
-
-// probeSteps are the steps of a measurement.
-const probeSteps = 12
-
-// Calibrate measures the models of a resolved plan whose speed is not known yet, each
-// at each stage, on one batch. It returns the keys of these: what was compiled for them
-// the engine uses again.
-func (p Plan) Calibrate(ctx context.Context, e ask.Engine, s *Speeds, set *images.Set, progress func(done, total int, what string)) (warm map[string]bool, err error) {
-	type pair struct {
-		model, stage string
-		batch        int
-	}
-	var todo []pair
-	warm = map[string]bool{}
-	seen := map[string]bool{}
-	note := func(m, stage string) {
-		batch := min(p.Recipe([]string{m}, stage).Batch, set.Len())
-		key := s.key(p, m, stage, batch, set.Size)
-		if _, ok := s.Of[key]; !ok && !seen[key] {
-			seen[key] = true
-			todo = append(todo, pair{m, stage, batch})
+	for _, m := range measures { // of random numbers: only the time counts
+		switch m {
+		case "jsd":
+			_, _ = evaluate.NewJSD(pa, pb, 0, boot)
+		case "rsa":
+			_, _, _, _ = evaluate.RSA(pa, pb, boot)
+		case "cka":
+			_, _, _ = evaluate.CKA(a, b, boot)
 		}
 	}
-	for _, stage := range p.Stages {
-		for _, members := range p.Sets {
-			for _, m := range members {
-				note(m, stage)
-			}
-		}
-		for _, o := range p.Observers {
-			note(o, stage)
-		}
-	}
-	for i, t := range todo {
-		progress(i, len(todo), t.model+", "+t.stage)
-		v, err := p.measure(ctx, e, t.model, t.stage, set.Slice(0, t.batch))
-		if err != nil {
-			return warm, errors.Join(fmt.Errorf("study: measuring %s at %s: %w", t.model, t.stage, err), s.save())
-		}
-		key := s.key(p, t.model, t.stage, t.batch, set.Size)
-		s.Of[key], warm[key] = v, true
-	}
-	if len(todo) == 0 {
-		return warm, nil
-	}
-	return warm, s.save()
-}
-
-// measure makes a short run twice: the first time compiles.
-func (p Plan) measure(ctx context.Context, e ask.Engine, model, stage string, set *images.Set) (v Speed, err error) {
-	whole := [2]float64{}
-	for round := range whole {
-		r := p.Recipe([]string{model}, stage)
-		if r.Steps = probeSteps; round == 0 {
-			r.Steps = 1
-		}
-		r.NullPairs = min(r.NullPairs, max(set.Len()*(set.Len()-1)/2, 1))
-		began := time.Now()
-		var w watch
-		if _, err := e.Synthesize(ctx, ask.Synthesis{Recipe: r, Images: set, Progress: w.see}); err != nil {
-			return v, err
-		}
-		whole[round] = time.Since(began).Seconds()
-		if v.Step = w.step(); v.Step == 0 { // one call made all steps
-			v.Step = w.after.Sub(began).Seconds() / probeSteps
-		}
-		v.Evidence, v.Images = time.Since(w.after).Seconds(), set.Len()
-	}
-	v.Compile = max(whole[0]-v.Step-v.Evidence, 0)
-	return v, nil
+	return time.Since(began).Seconds() * float64(resamples-few) / float64(few)
 }

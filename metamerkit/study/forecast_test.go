@@ -19,13 +19,15 @@ import (
 func TestForecast(t *testing.T) {
 	m := newMade() // six images of 16²
 	p := Plan{Sets: [][]string{{"resnet20"}, {"resnet20", "vgg11"}}, Stages: []string{"late"}, Observers: []string{"vgg11"}, Bootstrap: 100, Settings: Settings{Steps: 50, Batch: 4}}.WithDefaults()
-	s := &Speeds{Machine: "test", Of: map[string]Speed{}, Run: 0.5}
+	s := &Speeds{Machine: "test", Of: map[string]Speed{}, Judging: map[string]Judgement{}, Files: map[string]float64{"test: 16²": 0.5}}
 	f := p.Forecast(s, nil, m.refs, func(metamer.Recipe, int) (bool, bool) { return false, false })
-	if len(f.Unknown) != 2 || len(f.Parts) != 2 || f.Gradients != 2*50*6 || f.Evaluations != 2 {
+	if len(f.Unknown) != 3 || len(f.Parts) != 2 || f.Gradients != 2*50*6 || f.Evaluations != 2 {
 		t.Errorf("%+v", f)
 	}
 	s.Of[s.key(p, "resnet20", "late", 4, 16)] = Speed{Compile: 7, Step: 0.1, Evidence: 2, Images: 4}
 	s.Of[s.key(p, "vgg11", "late", 4, 16)] = Speed{Compile: 5, Step: 0.3, Evidence: 4, Images: 4}
+	s.Judging[s.judgeKey(p, "vgg11", "late", 16)] = Judgement{Compile: 3, Each: 4, Images: 4}
+	s.Judging[s.judgeKey(p, "", "", 16)] = Judgement{Compile: 1, Each: 2, Images: 4}
 	f = p.Forecast(s, nil, m.refs, func(metamer.Recipe, int) (bool, bool) { return false, false })
 	for i, want := range []float64{
 		6*0.5 + 2*50*0.1 + 3 + 7,                 // two batches; evidence of six images
@@ -35,9 +37,17 @@ func TestForecast(t *testing.T) {
 			t.Errorf("part %d: %v s, expected %v", i, got, want)
 		}
 	}
-	// Two runs by one observer that is compiled by then, and the time of resampling.
-	if got := f.Evaluation.Seconds(); f.Unknown != nil || got < 2*6 || got > 2*6+60 {
+	// Two runs by one observer and the references, likewise image metrics; 100 resamples are no more than those measured.
+	if got := f.Evaluation.Seconds(); f.Unknown != nil || got != 3*6+3+3*3+1 {
 		t.Errorf("evaluation %v s, unknown %v", got, f.Unknown)
+	}
+	q := p
+	if q.Bootstrap = 2000; q.Forecast(s, nil, m.refs, func(metamer.Recipe, int) (bool, bool) { return false, false }).Evaluation <= f.Evaluation {
+		t.Error("more resamples take no longer")
+	}
+	q.Measures = []string{"recognizability"}
+	if f := q.Forecast(s, nil, m.refs, func(metamer.Recipe, int) (bool, bool) { return false, false }); len(f.Unknown) != 1 || f.Evaluation != 0 {
+		t.Errorf("other measures cost something else: %+v", f)
 	}
 	f = p.Forecast(s, map[string]bool{s.key(p, "resnet20", "late", 4, 16): true}, m.refs, func(r metamer.Recipe, _ int) (bool, bool) { return len(r.Models) == 2, true })
 	if f.Parts[0].Expected != 16*time.Second || f.Parts[1].Expected != 0 || f.Evaluation != 0 || f.Left() != 16*time.Second {
@@ -60,16 +70,16 @@ func TestCalibrate(t *testing.T) {
 	if _, err := Do(context.Background(), m, p, o); err != nil {
 		t.Fatal(err)
 	}
-	if m.asked != 3*2+3 || forecast == nil || forecast.Unknown != nil || len(forecast.Parts) != 3 {
+	if m.asked != 3*2+3 || m.judged != 3*2+2+1 || forecast == nil || forecast.Unknown != nil || len(forecast.Parts) != 3 {
 		t.Errorf("%d requests, %+v", m.asked, forecast)
 	}
 	again, err := OpenSpeeds(path, "test")
-	if err != nil || len(again.Of) != 3 {
+	if err != nil || len(again.Of) != 3 || len(again.Judging) != 4 {
 		t.Fatalf("%+v %v", again, err)
 	}
-	m.asked, o.Speeds = 0, again
-	if _, err := Do(context.Background(), m, p, o); err != nil || m.asked != 3 {
-		t.Errorf("%d requests: %v", m.asked, err)
+	m.asked, m.judged, o.Speeds = 0, 0, again
+	if _, err := Do(context.Background(), m, p, o); err != nil || m.asked != 3 || m.judged != 1 {
+		t.Errorf("%d and %d requests: %v", m.asked, m.judged, err)
 	}
 	if err := os.WriteFile(path, []byte("{"), 0o666); err != nil {
 		t.Fatal(err)
@@ -125,5 +135,16 @@ func TestInStore(t *testing.T) {
 	p.Settings.Steps = 7
 	if run, _ := there(p.Recipe(m.study.Sets[0], "late"), 1); run {
 		t.Error("a run of other settings is taken for the plan's")
+	}
+}
+
+// The time of a step does not follow single stalls.
+func TestMiddle(t *testing.T) {
+	var w watch
+	if w.each = []float64{1, 1, 1}; w.middle() != 0 {
+		t.Error("three steps have no middle half")
+	}
+	if w.each = []float64{2, 90, 1, 3, 2, 2, 0, 2}; w.middle() != 2 {
+		t.Errorf("%v, expected 2", w.middle())
 	}
 }

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/ensemble-metamers/metamers/metamerkit/ask"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/place"
 )
@@ -22,34 +25,50 @@ type Speed struct {
 	Images   int     `json:"images"`   // that Evidence is of
 }
 
+// Judgement is what the measures of one run by one observer cost, or its image metrics,
+// in seconds: what is compiled once, and each run. The references cost as much as a run,
+// once for all runs.
+type Judgement struct {
+	Compile float64 `json:"compile"`
+	Each    float64 `json:"each"`
+	Images  int     `json:"images"` // of a run
+}
+
+// of is Each for n images.
+func (j Judgement) of(n int) float64 { return j.Each * float64(n) / float64(max(j.Images, 1)) }
+
 // Speeds are what plans cost on this machine as far as that is known, by what computes
 // (backend, cores), model, stage, loss, batch and image size.
 type Speeds struct {
-	Path    string // the file that keeps them, "" for none
-	Machine string // such as "xla, 2 cores": begins every key
+	Path    string `json:"-"` // the file that keeps them, "" for none
+	Machine string `json:"-"` // such as "xla, 2 cores": begins every key
 
-	Of map[string]Speed `json:"of"`
+	Of      map[string]Speed     `json:"of"`
+	Judging map[string]Judgement `json:"judging"`
 	// Unit is how long an evaluation took by its forecast, over the studies before: a
-	// factor, 1 where there was none. Run is the same for what a run takes beside its
-	// steps and its evidence (files), in seconds an image.
-	Unit float64 `json:"unit"`
-	Run  float64 `json:"run"`
+	// factor, 0 where there was none.
+	Unit float64 `json:"unit of judging"`
+	// Files is what a run takes beside its steps and its evidence, in seconds an image,
+	// by machine and size.
+	Files map[string]float64 `json:"files"`
 }
 
 // OpenSpeeds reads a file of speeds. One that is not there is empty; a damaged one is
 // an error, and then it is empty too.
 func OpenSpeeds(path, machine string) (*Speeds, error) {
-	s := &Speeds{Path: path, Machine: machine}
+	empty := func() *Speeds {
+		return &Speeds{Path: path, Machine: machine, Of: map[string]Speed{}, Judging: map[string]Judgement{}, Files: map[string]float64{}}
+	}
+	s := empty()
 	data, err := os.ReadFile(path)
 	if err == nil {
 		err = json.Unmarshal(data, s)
 	}
-	s.Path, s.Machine = path, machine
-	if s.Of == nil {
-		s.Of = map[string]Speed{}
+	if s.Of == nil || s.Judging == nil || s.Files == nil { // null in the file
+		s = empty()
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return &Speeds{Path: path, Machine: machine, Of: map[string]Speed{}}, fmt.Errorf("study: speeds that were measured before: %s: %w", path, err)
+		return empty(), fmt.Errorf("study: speeds that were measured before: %s: %w", path, err)
 	}
 	return s, nil
 }
@@ -65,13 +84,16 @@ func (s *Speeds) save() error {
 	return place.WriteBytes(s.Path, append(text, '\n'))
 }
 
+// filesKey is the key of Files.
+func (s *Speeds) filesKey(size int) string { return fmt.Sprintf("%s: %d²", s.Machine, size) }
+
 // files is what a run takes beside steps and evidence, in seconds an image: a guess
 // before the first study.
-func (s *Speeds) files() float64 {
-	if s.Run == 0 {
-		return 0.02
+func (s *Speeds) files(size int) float64 {
+	if v, ok := s.Files[s.filesKey(size)]; ok {
+		return v
 	}
-	return s.Run
+	return 0.004 + 4e-7*float64(size*size)
 }
 
 // key names what a speed depends on.
@@ -80,12 +102,41 @@ func (s *Speeds) key(p Plan, model, stage string, batch, size int) string {
 	return fmt.Sprintf("%s: %s %s, %s, %s, batch %d of %d²", s.Machine, model, stage, r.Optimizer.Name, r.Loss, batch, size)
 }
 
+// judgeKey is the key of Judging for an observer at a stage; of image metrics, where
+// both are "".
+func (s *Speeds) judgeKey(p Plan, observer, stage string, size int) string {
+	if observer == "" {
+		return fmt.Sprintf("%s: image metrics of %d²", s.Machine, size)
+	}
+	return fmt.Sprintf("%s: %s of %s %s, %d²", s.Machine, strings.Join(p.observed(), "+"), observer, stage, size)
+}
+
+// observed are the plan's measures that need an observer.
+func (p Plan) observed() (out []string) {
+	for _, m := range p.measures() {
+		if m != "metrics" {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// measures are those of the plan, which are all by default.
+func (p Plan) measures() []string {
+	if p.Measures == nil {
+		return ask.Measures
+	}
+	return p.Measures
+}
+
 // watch notes when the steps of a run were made.
 type watch struct {
+	start                time.Time // of the first step
 	first, last, after   time.Time
 	firstStep, stepsOver int // stepsOver: since first
 	done                 int // of batches before
 	lastStep, image      int
+	each                 []float64 // seconds of single steps
 }
 
 func (w *watch) see(p metamer.Progress) {
@@ -99,8 +150,13 @@ func (w *watch) see(p metamer.Progress) {
 			w.done += w.lastStep
 			w.image = p.Image
 		}
+		if w.lastStep > 0 && p.Step == w.lastStep+1 {
+			w.each = append(w.each, now.Sub(w.last).Seconds())
+		}
 		w.last, w.lastStep = now, p.Step
 		w.stepsOver = w.done + p.Step - w.firstStep
+	case p.Phase == "start":
+		w.start = now
 	case p.Phase == "evidence":
 		w.after = now
 	}
@@ -112,6 +168,20 @@ func (w *watch) step() float64 {
 		return 0
 	}
 	return w.last.Sub(w.first).Seconds() / float64(w.stepsOver)
+}
+
+// middle is the mean of the middle half of single steps, which a moment's other work on
+// the machine changes little; 0 for fewer than four.
+func (w *watch) middle() (mean float64) {
+	n := len(w.each)
+	if n < 4 {
+		return 0
+	}
+	v := slices.Sorted(slices.Values(w.each))[n/4 : n-n/4]
+	for _, x := range v {
+		mean += x / float64(len(v))
+	}
+	return mean
 }
 
 // learn takes over what a run of one model shows, and what any run takes beside steps
@@ -136,10 +206,14 @@ func (s *Speeds) learn(p Plan, run *metamer.Run, took float64, w watch) {
 	}
 	rest := time.Since(w.after).Seconds() - evidence
 	each := within(rest/float64(r.Images.Count), 0, 60)
-	if s.Run == 0 {
-		s.Run = each
+	key := s.filesKey(r.Images.Size)
+	if v, ok := s.Files[key]; ok {
+		each = v + (each-v)/4
 	}
-	s.Run += (each - s.Run) / 4
+	if s.Files == nil {
+		s.Files = map[string]float64{}
+	}
+	s.Files[key] = each
 }
 
 func within(v, low, high float64) float64 { return min(max(v, low), high) }

@@ -26,6 +26,7 @@ type made struct {
 	runs    []*metamer.Run
 	failAt  int // the request, from 1, that fails; 0: none
 	asked   int
+	judged  int    // evaluations
 	missing string // the model whose weights are not here
 }
 
@@ -50,6 +51,10 @@ func (m *made) Synthesize(_ context.Context, q ask.Synthesis) (*metamer.Run, err
 }
 
 func (m *made) Evaluate(_ context.Context, q ask.Evaluation) (metamer.Rows, error) {
+	m.judged++
+	if q = q.WithDefaults(); q.Validate() != nil {
+		return nil, q.Validate()
+	}
 	q.Progress(metamer.Progress{Phase: "evaluation", Step: 1, Steps: 2})
 	return m.study.Rows, nil
 }

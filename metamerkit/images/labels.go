@@ -1,0 +1,100 @@
+package images
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// LabelsFile is the table that says what the image files beside it show (see
+// ReadLabels). Its numbers are classes of ImageNet-1k, 0 to 999; files that it does not
+// name have no label.
+const LabelsFile = "labels.tsv"
+
+// Label is a class of an image file.
+type Label struct {
+	Index int    // from 0
+	Name  string // "" where the table has none
+}
+
+// ReadLabels reads a table, separated by tabs, whose head names a column file and a
+// column index, and perhaps one of class names. Labels go by file name without folder.
+func ReadLabels(path string) (map[string]Label, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	r := csv.NewReader(f)
+	r.Comma, r.LazyQuotes = '\t', true
+	rows, err := r.ReadAll()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if len(rows) == 0 {
+		return nil, fmt.Errorf("%s is empty, expected a head with the columns file and index", path)
+	}
+	file, index, name := slices.Index(rows[0], "file"), slices.Index(rows[0], "index"), slices.Index(rows[0], "name")
+	if file < 0 || index < 0 {
+		return nil, fmt.Errorf("%s has the columns %q, expected file and index among them", path, rows[0])
+	}
+	out := map[string]Label{}
+	for i, row := range rows[1:] {
+		n, err := strconv.Atoi(row[index])
+		if err != nil || n < 0 {
+			return nil, fmt.Errorf("%s, line %d: the index is %q, expected a class number from 0", path, i+2, row[index])
+		}
+		l := Label{Index: n}
+		if name >= 0 { // ImageNet's lists name a class several times
+			l.Name, _, _ = strings.Cut(row[name], ",")
+		}
+		out[filepath.Base(row[file])] = l
+	}
+	return out, nil
+}
+
+// imageNetClasses is the number of ImageNet-1k's classes.
+const imageNetClasses = 1000
+
+// label gives a set of files the labels of the tables in their folders.
+func (s *Set) label(files []string) error {
+	tables := map[string]map[string]Label{}
+	for i, f := range files {
+		dir := filepath.Dir(f)
+		if _, ok := tables[dir]; !ok {
+			t, err := ReadLabels(filepath.Join(dir, LabelsFile))
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("images: labels: %w", err)
+			}
+			tables[dir] = t
+		}
+		l, ok := tables[dir][filepath.Base(f)]
+		if !ok {
+			continue
+		}
+		if l.Index >= imageNetClasses {
+			return fmt.Errorf("images: labels: %s has the class %d for %s, expected one of ImageNet-1k, 0 to %d", filepath.Join(dir, LabelsFile), l.Index, filepath.Base(f), imageNetClasses-1)
+		}
+		if s.ClassNames == nil {
+			s.ClassNames = make([]string, imageNetClasses)
+		}
+		s.Labels[i], s.ClassNames[l.Index] = l.Index, l.Name
+	}
+	return nil
+}
+
+// Unlabelled is s without its labels, sharing pixels.
+func (s *Set) Unlabelled() *Set {
+	p := *s
+	p.ClassNames, p.Labels = nil, make([]int, len(s.Labels))
+	for i := range p.Labels {
+		p.Labels[i] = -1
+	}
+	return &p
+}

@@ -1,0 +1,148 @@
+package study
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+// probeSteps are the steps of a measurement, quickSteps where they are short.
+const (
+	probeSteps = 12
+	quickSteps = 30
+	short      = 0.1 // seconds of a step
+)
+
+// Calibrate measures what is not known yet of the models of a resolved plan, each at
+// each stage, on one batch: members of sets as members, observers as observers; and the
+// image metrics. It returns the keys of these: what was compiled for them the engine
+// uses again.
+func (p Plan) Calibrate(ctx context.Context, e ask.Engine, s *Speeds, set *images.Set, progress func(done, total int, what string)) (warm map[string]bool, err error) {
+	var todo []task
+	warm = map[string]bool{}
+	note := func(t task, known bool) {
+		if !known && !slices.ContainsFunc(todo, func(o task) bool { return o.key == t.key }) {
+			todo = append(todo, t)
+		}
+	}
+	for _, stage := range p.Stages {
+		for _, members := range p.Sets {
+			for _, m := range members {
+				batch := min(p.Recipe([]string{m}, stage).Batch, set.Len())
+				key := s.key(p, m, stage, batch, set.Size)
+				_, known := s.Of[key]
+				note(task{key: key, model: m, stage: stage, images: batch}, known)
+			}
+		}
+	}
+	judge := func(observer, stage string) {
+		key := s.judgeKey(p, observer, stage, set.Size)
+		_, known := s.Judging[key]
+		note(task{key: key, model: observer, stage: stage, images: min(ask.Evaluation{}.WithDefaults().Batch, set.Len()), judged: true}, known)
+	}
+	if len(p.observed()) > 0 {
+		for _, stage := range p.Stages {
+			for _, o := range p.Observers {
+				judge(o, stage)
+			}
+		}
+	}
+	if slices.Contains(p.measures(), "metrics") {
+		judge("", "")
+	}
+	for i, t := range todo {
+		progress(i, len(todo), t.name())
+		part := set.Slice(0, t.images)
+		if t.judged {
+			s.Judging[t.key], err = p.judge(ctx, e, t.model, t.stage, part)
+		} else {
+			s.Of[t.key], err = p.measure(ctx, e, t.model, t.stage, part)
+		}
+		if err != nil {
+			delete(s.Judging, t.key)
+			delete(s.Of, t.key)
+			return warm, errors.Join(fmt.Errorf("study: measuring %s: %w", t.name(), err), s.save())
+		}
+		warm[t.key] = true
+	}
+	if len(todo) == 0 {
+		return warm, nil
+	}
+	return warm, s.save()
+}
+
+// task is one thing to measure.
+type task struct {
+	key          string
+	model, stage string // "": image metrics
+	images       int
+	judged       bool // as an observer
+}
+
+func (t task) name() string {
+	if t.model == "" {
+		return "image metrics"
+	}
+	return t.model + " at " + t.stage
+}
+
+// measure makes a short run twice: the first time compiles.
+func (p Plan) measure(ctx context.Context, e ask.Engine, model, stage string, set *images.Set) (v Speed, err error) {
+	whole, steps := [2]float64{}, 1
+	for round := range whole {
+		r := p.Recipe([]string{model}, stage)
+		r.Steps = steps
+		began := time.Now()
+		var w watch
+		if _, err := e.Synthesize(ctx, ask.Synthesis{Recipe: r, Images: set, Progress: w.see}); err != nil {
+			return v, err
+		}
+		whole[round] = time.Since(began).Seconds()
+		if v.Step = w.middle(); v.Step == 0 {
+			v.Step = w.step()
+		}
+		if v.Step == 0 { // one call made all steps
+			v.Step = w.after.Sub(began).Seconds() / float64(steps)
+		}
+		v.Evidence, v.Images = time.Since(w.after).Seconds(), set.Len()
+		if steps = probeSteps; w.first.Sub(w.start).Seconds() < short {
+			steps = quickSteps
+		}
+	}
+	v.Compile = max(whole[0]-v.Step-v.Evidence, 0)
+	return v, nil
+}
+
+// judge evaluates images as if they were each other's metamers, twice: the first time
+// compiles.
+func (p Plan) judge(ctx context.Context, e ask.Engine, observer, stage string, set *images.Set) (j Judgement, err error) {
+	q := ask.Evaluation{Images: set, Observers: []string{observer}, Measures: p.observed()}
+	q.Bootstrap.Resamples = 100 // the rest is resampling's
+	if observer == "" {
+		stage, q.Observers, q.Measures, q.Bootstrap.Resamples = p.Stages[0], p.Sets[0][:1], []string{"metrics"}, p.Bootstrap
+	}
+	r := p.Recipe(p.Sets[0][:1], stage)
+	r.Images = metamer.ImageRef{Name: set.Name, Count: set.Len(), Size: set.Size, SHA256: set.SHA256()}
+	run := &metamer.Run{Recipe: r}
+	for i := range set.Len() {
+		run.Metamers = append(run.Metamers, set.Image(set.Len()-1-i)...)
+	}
+	whole := [2]float64{}
+	for round := range whole {
+		another := *run
+		q.Runs = append(q.Runs, &another)
+		began := time.Now()
+		if _, err := e.Evaluate(ctx, q); err != nil {
+			return j, err
+		}
+		whole[round] = time.Since(began).Seconds()
+	}
+	each := whole[1] / 3 // two runs and the references
+	return Judgement{Compile: max(whole[0]-2*each, 0), Each: each, Images: set.Len()}, nil
+}
