@@ -117,6 +117,9 @@ func (c *figuresCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
+	if len(c.Only) == 0 {
+		parts = r.Asked(parts)
+	}
 	files, warnings, err := r.Save(c.Out, parts, c.Formats, c.DPI)
 	if err != nil {
 		return err

@@ -79,23 +79,25 @@ func (a *Again) Read(dir string) error {
 	return nil
 }
 
-// join adds the sets, stages and observers of another plan.
+// join adds the sets, stages, observers and measures of another plan.
 func (p *Plan) join(q Plan) {
 	for _, set := range q.Sets {
 		if !slices.ContainsFunc(p.Sets, func(s []string) bool { return slices.Equal(s, set) }) {
 			p.Sets = append(p.Sets, set)
 		}
 	}
+	measures := slices.Clone(p.measures())
 	for _, l := range []struct {
 		to   *[]string
 		from []string
-	}{{&p.Stages, q.Stages}, {&p.Observers, q.Observers}} {
+	}{{&p.Stages, q.Stages}, {&p.Observers, q.Observers}, {&measures, q.measures()}} {
 		for _, s := range l.from {
 			if !slices.Contains(*l.to, s) {
 				*l.to = append(*l.to, s)
 			}
 		}
 	}
+	p.Measures = measures
 	p.Name += " and " + q.Name
 }
 

@@ -80,6 +80,20 @@ func Parts(names []string) ([]string, error) {
 	return out, nil
 }
 
+// Asked leaves out the parts that the plan does not ask for: figures of measures that it
+// does not name, and those of single models where it has none.
+func (r *Result) Asked(parts []string) (out []string) {
+	measure := map[string]string{"figure3": "recognizability", "figure4": "metrics", "figure5": "jsd", "figure6": "metrics", "figure7": "jsd"}
+	for _, name := range parts {
+		m := measure[name]
+		if m != "" && !slices.Contains(r.Plan.measures(), m) || (name == "figure6" || name == "figure7") && !slices.ContainsFunc(r.Plan.Sets, single) {
+			continue
+		}
+		out = append(out, name)
+	}
+	return out
+}
+
 // Save writes figures and tables by name (see Parts) into dir, each in those of the
 // formats that it has, and returns the files. What cannot be drawn is returned as
 // warnings. dpi is that of PNG; 0: figures.DPI.

@@ -30,12 +30,16 @@ func (r *Result) Write(dir string) (warnings []string, err error) {
 		return nil, fmt.Errorf("study: %w", err)
 	}
 	page := page{Result: r, Took: r.Took.Round(time.Second).String(), Paper: Paper, Date: time.Now().Format(time.DateOnly)}
-	_, warnings, err = r.Save(dir, slices.Concat(FigureNames, TableNames), []string{"png", "svg", "pdf", "md", "tex", "csv"}, 0)
+	asked := r.Asked(FigureNames)
+	if len(asked) < len(FigureNames) {
+		page.Unasked = r.unasked(asked)
+	}
+	_, warnings, err = r.Save(dir, slices.Concat(asked, TableNames), []string{"png", "svg", "pdf", "md", "tex", "csv"}, 0)
 	if err != nil {
 		return warnings, err
 	}
 	page.Missing = warnings
-	for _, name := range FigureNames {
+	for _, name := range asked {
 		f, err := r.Figure(name)
 		if err != nil {
 			continue // Save has warned of it
@@ -75,6 +79,7 @@ type page struct {
 	Took           string
 	Paper, Date    string
 	Missing        []string
+	Unasked        string // what the plan does not ask for
 	Passed, Images int
 }
 
@@ -87,6 +92,25 @@ type shown struct {
 type shownTable struct {
 	*figures.Table
 	Body template.HTML
+}
+
+// unasked says which figures the plan does not ask for.
+func (r *Result) unasked(asked []string) string {
+	var not []string
+	for _, name := range FigureNames {
+		if !slices.Contains(asked, name) {
+			not = append(not, strings.TrimPrefix(name, "figure"))
+		}
+	}
+	figure := "Figure "
+	if len(not) > 1 {
+		figure = "Figures "
+	}
+	text := "The plan measures " + strings.Join(r.Plan.measures(), ", ")
+	if !slices.ContainsFunc(r.Plan.Sets, single) {
+		text += " and has no single models"
+	}
+	return text + ": " + figure + strings.Join(not, ", ") + " left out."
 }
 
 // passed counts the metamers that pass for every member, over all runs.

@@ -67,7 +67,8 @@ func (p *Plan) grouped() error {
 			p.Sets[i] = []string{name}
 		}
 	}
-	for name, group := range p.Groups {
+	for _, name := range slices.Sorted(maps.Keys(p.Groups)) {
+		group := p.Groups[name]
 		if !used[name] && !slices.ContainsFunc(p.Sets, func(set []string) bool { return slices.Equal(set, group) }) {
 			return fmt.Errorf("groups: %s is in no set", name)
 		}
@@ -183,7 +184,8 @@ func (p *Plan) resolve(c *catalogue, lenient bool) (err error) {
 		return fmt.Errorf("no model of its sets is in the catalogue")
 	}
 	groups := map[string][]string{}
-	for name, group := range p.Groups {
+	for _, name := range slices.Sorted(maps.Keys(p.Groups)) {
+		group := p.Groups[name]
 		if groups[name], err = c.full(group, lenient); err != nil {
 			return err
 		}

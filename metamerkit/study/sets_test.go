@@ -87,7 +87,7 @@ observers: ["*.linf8", twenty]`))
 		t.Errorf("%+v %v", got, err)
 	}
 	for name, text := range map[string]string{
-		"unused":  "groups: {one: [a], two: [b]}\nsets: [one]",
+		"unused":  "groups: {zwo: [c], one: [a], two: [b], zig: [d], zag: [e]}\nsets: [one]",
 		"number":  "sets: [[1]]",
 		"mapping": "sets: [{a: b}]",
 	} {

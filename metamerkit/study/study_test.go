@@ -131,6 +131,34 @@ func TestWrite(t *testing.T) {
 	}
 }
 
+// A plan that does not ask for a measure, or has no single models, has no figures of
+// them and no warnings about them.
+func TestUnasked(t *testing.T) {
+	m := newMade()
+	p := plan(m)
+	p.Measures = []string{"recognizability", "success"}
+	r, err := Do(context.Background(), m, p, Options{Images: m.refs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if warnings, err := r.Write(dir); warnings != nil || err != nil {
+		t.Fatal(warnings, err)
+	}
+	page, err := os.ReadFile(filepath.Join(dir, "index.html"))
+	if err != nil || !strings.Contains(string(page), "<p>The plan measures recognizability, success: Figures 4, 5, 6, 7 left out.</p>") {
+		t.Error("the page does not say what the plan does not ask for", err)
+	}
+	if drawn, _ := filepath.Glob(filepath.Join(dir, "figure*.png")); len(drawn) != 3 {
+		t.Errorf("drawn: %v", drawn)
+	}
+	r.Plan.Measures = nil
+	r.Plan.Sets = slices.DeleteFunc(slices.Clone(r.Plan.Sets), single)
+	if got := r.Asked(FigureNames); len(got) != 5 || r.unasked(got) != "The plan measures recognizability, success, jsd, cka, rsa, metrics and has no single models: Figures 6, 7 left out." {
+		t.Errorf("%v: %s", got, r.unasked(got))
+	}
+}
+
 // Aliases become names; what cannot be had is said before anything begins.
 func TestResolve(t *testing.T) {
 	m := newMade()
