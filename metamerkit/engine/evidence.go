@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
@@ -11,34 +12,84 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
-// judge adds the evidence of every image and member to a run.
-func (e *Engine) judge(run *metamer.Run, subjects []synth.Subject, refs *images.Set) error {
+// evidenceBytes is what the references' activations of a block of images may take, with
+// their ranks; as much again is another block's or the metamers'.
+var evidenceBytes int64 = 1 << 30 // tests make it small
+
+// judge adds the evidence of every image and member to a run. Activations that are too
+// many for memory are computed again, block by block.
+func (e *Engine) judge(ctx context.Context, run *metamer.Run, subjects []synth.Subject, refs *images.Set) error {
 	r := run.Recipe
+	n, per := r.Images.Count, r.Images.Size*r.Images.Size*3
 	for _, s := range subjects {
-		ref, refClass, err := e.read(s, r.Batch, r.Images.Size, refs.Pixels)
+		p, err := e.probe(s, r.Batch, r.Images.Size, layersOf(s)...)
 		if err != nil {
 			return err
 		}
-		met, class, err := e.read(s, r.Batch, r.Images.Size, run.Metamers)
+		size := blockOf(p.Shapes[0], r.Batch, n, evidenceBytes)
+		var held []evaluate.Vector // the references, where they are one block
+		var heldClass []int
+		read := func(pixels []float32, from, to int) ([]evaluate.Vector, []int, error) {
+			if err := ctx.Err(); err != nil {
+				return nil, nil, err
+			}
+			return e.read(s, r.Batch, r.Images.Size, pixels[from*per:to*per])
+		}
+		null, err := evaluate.NullOver(s.Card.Name, n, size, r.NullPairs, r.Seed, func(from, to int) (v []evaluate.Vector, err error) {
+			v, class, err := read(refs.Pixels, from, to)
+			if size >= n {
+				held, heldClass = v, class
+			}
+			return v, err
+		})
 		if err != nil {
 			return err
 		}
-		null := evaluate.NullOf(s.Card.Name, ref, r.NullPairs, r.Seed)
 		run.Nulls = append(run.Nulls, null)
-		for i := range ref {
-			run.Evidence = append(run.Evidence, evaluate.Judge(i, null, ref[i], met[i], refClass[i], class[i]))
+		for from := 0; from < n; from += size {
+			to := min(from+size, n)
+			ref, refClass := held, heldClass
+			if ref == nil {
+				if ref, refClass, err = read(refs.Pixels, from, to); err != nil {
+					return err
+				}
+			}
+			for at := from; at < to; at += r.Batch {
+				met, class, err := read(run.Metamers, at, min(at+r.Batch, to))
+				if err != nil {
+					return err
+				}
+				for i := range met {
+					k := at - from + i
+					run.Evidence = append(run.Evidence, evaluate.Judge(at+i, null, ref[k], met[i], refClass[k], class[i]))
+				}
+			}
 		}
 	}
 	return nil
 }
 
+// blockOf is how many images of n have activations of this shape that take at most so
+// many bytes, ranks included: whole batches, at least one.
+func blockOf(shape []int, batch, n int, bytes int64) int {
+	one := int64(16)
+	for _, d := range shape {
+		one *= int64(d)
+	}
+	return min(max(int(bytes/one)/batch, 1)*batch, max(n, 1))
+}
+
+// layersOf are what evidence reads of a member.
+func layersOf(s synth.Subject) []string {
+	if s.Card.Classes > 0 {
+		return []string{s.Layer, "logits"}
+	}
+	return []string{s.Layer}
+}
+
 // read returns activations and classes (-1 for a model without a classifier).
 func (e *Engine) read(s synth.Subject, batch, size int, pixels []float32) ([]evaluate.Vector, []int, error) {
-	layers := []string{s.Layer}
-	if s.Card.Classes > 0 {
-		layers = append(layers, "logits")
-	}
-	p, err := e.probe(s, batch, size, layers...)
+	p, err := e.probe(s, batch, size, layersOf(s)...)
 	if err != nil {
 		return nil, nil, err
 	}

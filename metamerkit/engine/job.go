@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -59,9 +60,9 @@ func (j *job) run(ctx context.Context) (*metamer.Run, error) {
 	j.q.Progress(metamer.Progress{Phase: "start", Steps: j.r.Steps, Images: n})
 	resumed := j.restore(loop)
 	j.saved = time.Now()
+	c := resumed // where only the evidence is missing
 	for j.state.First < n {
-		c := resumed
-		resumed = nil
+		c, resumed = resumed, nil
 		if c == nil {
 			c = loop.NewCursor(fill(j.start, j.state.First, j.r.Batch, n, per), j.r.Batch)
 		}
@@ -74,7 +75,13 @@ func (j *job) run(ctx context.Context) (*metamer.Run, error) {
 		StepsRun: j.state.Most, Stopped: j.state.Why, Seconds: j.state.Seconds + time.Since(j.began).Seconds(),
 	}
 	j.q.Progress(metamer.Progress{Phase: "evidence", Step: j.r.Steps, Steps: j.r.Steps, Image: n, Images: n})
-	return run, j.e.judge(run, j.subjects, j.q.Images)
+	if err := j.e.judge(ctx, run, j.subjects, j.q.Images); err != nil {
+		if ctx.Err() != nil && j.work != nil {
+			err = errors.Join(fmt.Errorf("engine: run %s stopped before its evidence was complete; the same command goes on from there: %w", j.work.ID, ctx.Err()), j.save(c))
+		}
+		return nil, err
+	}
+	return run, nil
 }
 
 // batch synthesises the batch that begins at state.First.

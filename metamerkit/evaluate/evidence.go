@@ -126,24 +126,64 @@ const nullStream = 0x6e756c6c
 // NullOf measures random ordered pairs of different images (all pairs when there
 // are no more than asked for) and returns the largest value each measure reached.
 func NullOf(member string, acts []Vector, pairs int, seed uint64) metamer.Null {
-	n := len(acts)
-	all := n * (n - 1)
+	null, err := NullOver(member, len(acts), max(len(acts), 1), pairs, seed, func(from, to int) ([]Vector, error) { return acts[from:to], nil })
+	if err != nil {
+		panic("evaluate: " + err.Error()) // slicing has none
+	}
+	return null
+}
+
+// NullOver is NullOf of n images of which no more than two blocks of size images are
+// held at a time: read gives those from up to to, block by block and again as needed,
+// k blocks k(k+1)/2 times at most.
+func NullOver(member string, n, size, pairs int, seed uint64, read func(from, to int) ([]Vector, error)) (metamer.Null, error) {
 	null := metamer.Null{Member: member, Pearson: -1, Spearman: -1, SNR: -maxSNR}
 	rng := rand.New(rand.NewPCG(seed, nullStream))
-	for _, k := range pick(rng, all, pairs) {
+	of := map[[2]int][][2]int{} // pairs of images by pair of blocks, the later first
+	for _, k := range pick(rng, n*(n-1), pairs) {
 		i, j := k/(n-1), k%(n-1)
 		if j >= i {
 			j++
 		}
 		null.Pairs++
-		for _, m := range []struct {
-			to *float64
-			v  float64
-		}{{&null.Pearson, Pearson(acts[i], acts[j])}, {&null.Spearman, Spearman(acts[i], acts[j])}, {&null.SNR, SNR(acts[i], acts[j])}} {
-			*m.to = max(*m.to, m.v)
+		at := [2]int{max(i, j) / size, min(i, j) / size}
+		of[at] = append(of[at], [2]int{i, j})
+	}
+	block := func(b int) ([]Vector, error) { return read(b*size, min((b+1)*size, n)) }
+	for a := 0; a*size < n; a++ {
+		var left []Vector
+		for b := a; b >= 0; b-- {
+			list := of[[2]int{a, b}]
+			if list == nil {
+				continue
+			}
+			var err error
+			if left == nil {
+				if left, err = block(a); err != nil {
+					return null, err
+				}
+			}
+			right := left
+			if b != a {
+				if right, err = block(b); err != nil {
+					return null, err
+				}
+			}
+			in := func(i int) Vector {
+				if i/size == a {
+					return left[i-a*size]
+				}
+				return right[i-b*size]
+			}
+			for _, p := range list {
+				x, y := in(p[0]), in(p[1])
+				null.Pearson = max(null.Pearson, Pearson(x, y))
+				null.Spearman = max(null.Spearman, Spearman(x, y))
+				null.SNR = max(null.SNR, SNR(x, y))
+			}
 		}
 	}
-	return null
+	return null, nil
 }
 
 // pick returns k different numbers below n, all of them when k ≥ n.

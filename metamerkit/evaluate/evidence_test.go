@@ -2,6 +2,8 @@ package evaluate
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"testing"
 )
 
@@ -81,5 +83,33 @@ func TestNullFromGram(t *testing.T) {
 		near(t, "Pearson", got.Pearson, want.Pearson, 1e-12)
 		near(t, "Spearman", got.Spearman, want.Spearman, 1e-12)
 		near(t, "SNR", got.SNR, want.SNR, 1e-9)
+	}
+}
+
+// In blocks the null is the same, to the bit, and no more than two blocks are held.
+func TestNullOver(t *testing.T) {
+	ref, _ := sampled(23, 40, 3)
+	vectors := make([]Vector, len(ref))
+	for i, a := range ref {
+		vectors[i] = NewVector(a)
+	}
+	for _, pairs := range []int{1000, 60, 3} {
+		want := NullOf("m", vectors, pairs, 8)
+		for _, size := range []int{1, 4, 22, 23, 50} {
+			reads := 0
+			got, err := NullOver("m", len(vectors), size, pairs, 8, func(from, to int) ([]Vector, error) {
+				if reads++; to-from > size || from%size != 0 {
+					t.Fatalf("images %d to %d in blocks of %d", from, to, size)
+				}
+				return slices.Clone(vectors[from:to]), nil
+			})
+			k := (len(vectors) + size - 1) / size
+			if err != nil || got != want || reads > k*(k+1)/2 {
+				t.Errorf("blocks of %d: %+v after %d reads, expected %+v: %v", size, got, reads, want, err)
+			}
+		}
+	}
+	if _, err := NullOver("m", 9, 2, 10, 1, func(int, int) ([]Vector, error) { return nil, errors.New("gone") }); err == nil {
+		t.Error("a read that fails is no error")
 	}
 }

@@ -99,6 +99,9 @@ func (w *Work) take(ctx context.Context) error {
 	}
 	path := filepath.Join(w.store.Dir, "."+w.ID+".lock")
 	for {
+		if err := ctx.Err(); err != nil { // nobody was waited for
+			return err
+		}
 		l := flock.New(path)
 		if _, err := l.TryLockContext(ctx, 100*time.Millisecond); err != nil {
 			l.Close()
