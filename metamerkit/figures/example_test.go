@@ -154,11 +154,13 @@ func ExampleModels() {
 	s := figurestest.Study()
 	fmt.Print(figures.Models(s.Cards["resnet20"], s.Cards["cct_small.linf8"]).LaTeX())
 	// Output:
+	// % needs the packages booktabs, array and longtable
 	// \begin{table}
 	// \centering
 	// \caption{Models: architecture, training, parameters, source, licence and test accuracy as measured by this project.}
 	// \label{tab:table1}
-	// \begin{tabular}{lllrlll}
+	// \scriptsize\setlength{\tabcolsep}{4pt}
+	// \begin{tabular}{lllrll>{\raggedright\arraybackslash}p{0.204\linewidth}}
 	// \toprule
 	// model & kind & training & parameters & source & licence & accuracy \\
 	// \midrule
@@ -208,9 +210,9 @@ func ExampleNumbers() {
 	// <caption>Recognizability by members and by other observers, and image metrics, with 95 % intervals over images. Arrows point in the better direction. Settings: pgd, 1000 steps, start from noise, relative L2 loss.</caption>
 	// <thead><tr><th>model set</th><th>stage</th><th style="text-align:right">members ↑</th><th style="text-align:right">other observers ↑</th><th style="text-align:right">NIQE (photos) ↓</th></tr></thead>
 	// <tbody>
-	// <tr><td>resnet20</td><td>early</td><td style="text-align:right">0.920 (0.880–0.960)</td><td style="text-align:right">0.920 (0.880–0.960)</td><td style="text-align:right">0.155 (-0.345–0.655)</td></tr>
-	// <tr><td>resnet20</td><td>middle</td><td style="text-align:right">0.699 (0.659–0.739)</td><td style="text-align:right">0.478 (0.438–0.518)</td><td style="text-align:right">0.295 (-0.205–0.795)</td></tr>
-	// <tr><td>resnet20</td><td>late</td><td style="text-align:right">0.478 (0.438–0.518)</td><td style="text-align:right">0.036 (-0.004–0.076)</td><td style="text-align:right">0.435 (-0.065–0.935)</td></tr>
+	// <tr><td>resnet20</td><td>early</td><td style="text-align:right">0.920<br><span style="white-space:nowrap">(0.880–0.960)</span></td><td style="text-align:right">0.920<br><span style="white-space:nowrap">(0.880–0.960)</span></td><td style="text-align:right">0.155<br><span style="white-space:nowrap">(−0.345–0.655)</span></td></tr>
+	// <tr><td>resnet20</td><td>middle</td><td style="text-align:right">0.699<br><span style="white-space:nowrap">(0.659–0.739)</span></td><td style="text-align:right">0.478<br><span style="white-space:nowrap">(0.438–0.518)</span></td><td style="text-align:right">0.295<br><span style="white-space:nowrap">(−0.205–0.795)</span></td></tr>
+	// <tr><td>resnet20</td><td>late</td><td style="text-align:right">0.478<br><span style="white-space:nowrap">(0.438–0.518)</span></td><td style="text-align:right">0.036<br><span style="white-space:nowrap">(−0.004–0.076)</span></td><td style="text-align:right">0.435<br><span style="white-space:nowrap">(−0.065–0.935)</span></td></tr>
 	// </tbody>
 	// </table>
 }

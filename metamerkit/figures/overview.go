@@ -23,7 +23,7 @@ func Overview(s *Study, refs *images.Set, run *metamer.Run) (*Figure, error) {
 	o := &overview{study: s, refs: refs, run: run}
 	return &Figure{
 		Name: "figure1", Title: "Ensemble metamers",
-		Caption: s.caption(fmt.Sprintf("Making and judging ensemble metamers. Left: starting from noise, gradient steps change the image until every member of the model set has the reference's activations at one stage; the active member switches. Middle: observers, image metrics and representational similarity judge the result. Right: examples at %s for {%s}.", title(run.Recipe.Stage), s.Label(run.Recipe.ModelNames()))),
+		Caption: s.caption(fmt.Sprintf("Making and judging ensemble metamers. Left: starting from noise, gradient steps change the image until every member of the model set has the reference's activations at one stage%s. Middle: observers, image metrics and representational similarity judge the result. Right: examples at %s for {%s}.", after("; ", turns(run)), title(run.Recipe.Stage), s.Label(run.Recipe.ModelNames()))),
 		Width:   560, Height: 236, draw: o.draw,
 	}, nil
 }
@@ -94,8 +94,32 @@ func (o *overview) synthesis(c draw.Canvas, at func(x, y vg.Length) vg.Point) {
 	c.StrokeLines(back, []vg.Point{at(224, 118), at(224, 165)})
 	arrow(c, back, at(224, 165), at(64, 165))
 	st := style(fontSmall, false, orange, text.XCenter, text.YTop)
-	c.FillText(st, at(146, 169), "gradient step, clamp to [0,1];")
-	c.FillText(st, at(146, 178), "the active member switches")
+	step, members := "gradient step, clamp to [0,1]", turns(o.run)
+	if members != "" {
+		step += ";"
+	}
+	c.FillText(st, at(146, 169), step)
+	c.FillText(st, at(146, 178), members)
+}
+
+// turns says how the members of an ensemble take turns, "" for one model.
+func turns(run *metamer.Run) string {
+	r := run.Recipe.WithDefaults()
+	switch {
+	case len(r.Models) == 1:
+		return ""
+	case r.Schedule.Kind == "average":
+		return "all members at each step"
+	}
+	return "the active member switches"
+}
+
+// after is s behind a mark, "" for an empty s.
+func after(mark, s string) string {
+	if s == "" {
+		return ""
+	}
+	return mark + s
 }
 
 func (o *overview) evaluation(c draw.Canvas, at func(x, y vg.Length) vg.Point) {

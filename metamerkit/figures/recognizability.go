@@ -41,7 +41,8 @@ func Recognizability(s *Study) (*Figure, error) {
 		p.plot = themed(title(p.title))
 		withGrid(p.plot, false)
 		category(&p.plot.X, names)
-		p.plot.Y.Min, p.plot.Y.Max = 0, 1
+		p.plot.Y.Min, p.plot.Y.Max = -0.03, 1.03 // marks at 0 and 1 move no axis
+		p.spread()
 		for _, l := range p.lines {
 			if err := l.draw(p.plot); err != nil {
 				return nil, fmt.Errorf("figures: %w", err)
@@ -101,9 +102,7 @@ func (p *panel) add(s *Study, set []string, stages []string) {
 			if !ok {
 				continue
 			}
-			// Sets stand side by side, so that intervals do not cover each other.
-			x := float64(i) + (float64(n%5)-2)*0.05 + float64(k)*0.025
-			l.points = append(l.points, plotter.XY{X: x, Y: r.Value})
+			l.points = append(l.points, plotter.XY{X: float64(i), Y: r.Value})
 			l.errors = append(l.errors, interval(r))
 		}
 		if len(l.points) == 0 {
@@ -113,6 +112,17 @@ func (p *panel) add(s *Study, set []string, stages []string) {
 			l.label = s.Label(set)
 		}
 		p.lines = append(p.lines, l)
+	}
+}
+
+// spread sets the lines side by side around the stages, so that intervals do not cover
+// each other.
+func (p *panel) spread() {
+	n := float64(len(p.lines))
+	for i, l := range p.lines {
+		for k := range l.points {
+			l.points[k].X += (float64(i) - (n-1)/2) * min(0.06, 0.6/n)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"html"
+	"regexp"
 	"strings"
 )
 
@@ -61,30 +62,11 @@ func (t *Table) Markdown() string {
 	return b.String()
 }
 
-// LaTeX renders a table environment for the package booktabs.
-func (t *Table) LaTeX() string {
-	t.check()
-	esc := strings.NewReplacer(`\`, `\textbackslash{}`, "&", `\&`, "%", `\%`, "$", `\$`, "#", `\#`, "_", `\_`, "{", `\{`, "}", `\}`,
-		"~", `\textasciitilde{}`, "^", `\textasciicircum{}`, "↑", `$\uparrow$`, "↓", `$\downarrow$`, "–", "--", "−", "$-$", "±", `$\pm$`, "²", "$^2$", "∞", `$\infty$`, "ε", `$\varepsilon$`, "→", `$\to$`, "×", `$\times$`)
-	line := func(cells []string) string {
-		out := make([]string, len(cells))
-		for i, c := range cells {
-			out[i] = esc.Replace(strings.ReplaceAll(c, "\n", " "))
-		}
-		return strings.Join(out, " & ") + ` \\` + "\n"
-	}
-	var b strings.Builder
-	b.WriteString("\\begin{table}\n\\centering\n\\caption{" + esc.Replace(t.Caption) + "}\n\\label{tab:" + t.Name + "}\n\\begin{tabular}{")
-	for _, c := range t.Columns {
-		b.WriteString(map[bool]string{false: "l", true: "r"}[c.Right])
-	}
-	b.WriteString("}\n\\toprule\n" + line(t.heads()) + "\\midrule\n")
-	for _, r := range t.Rows {
-		b.WriteString(line(r))
-	}
-	b.WriteString("\\bottomrule\n\\end{tabular}\n\\end{table}\n")
-	return b.String()
-}
+// hyphen is that before a number.
+var hyphen = regexp.MustCompile(`(^|[ (–])-(\d)`)
+
+// minus puts the sign for a hyphen before numbers.
+func minus(s string) string { return hyphen.ReplaceAllString(s, "${1}−$2") }
 
 // CSV renders the cells as they are, with a head.
 func (t *Table) CSV() string {
@@ -103,11 +85,14 @@ func (t *Table) HTML() string {
 	var b strings.Builder
 	b.WriteString("<table>\n<caption>" + html.EscapeString(t.Caption) + "</caption>\n<thead><tr>")
 	cell := func(tag, s string, right bool) {
-		align := ""
+		align, text := "", html.EscapeString(minus(s))
 		if right {
 			align = ` style="text-align:right"`
+			if value, interval, ok := strings.Cut(text, " ("); ok && tag == "td" { // below each other
+				text = value + `<br><span style="white-space:nowrap">(` + interval + "</span>"
+			}
 		}
-		b.WriteString("<" + tag + align + ">" + html.EscapeString(s) + "</" + tag + ">")
+		b.WriteString("<" + tag + align + ">" + text + "</" + tag + ">")
 	}
 	for _, c := range t.Columns {
 		cell("th", c.Head, c.Right)

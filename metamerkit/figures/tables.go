@@ -2,6 +2,7 @@ package figures
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -145,6 +146,11 @@ func lastReLU(r metamer.Recipe) string {
 func Numbers(s *Study, measures []Measure) *Table {
 	t := &Table{Name: "table5", Title: "Results", Caption: s.caption("Recognizability by members and by other observers, and image metrics, with 95 % intervals over images. Arrows point in the better direction."),
 		Columns: []Column{{"model set", false}, {"stage", false}, {"members ↑", true}, {"other observers ↑", true}}}
+	judged := []string{metamer.Recognizability}
+	if slices.ContainsFunc(s.Rows, func(r metamer.Row) bool { return r.Measure == metamer.Recognizability16 }) {
+		judged = append(judged, metamer.Recognizability16)
+		t.Columns = append(t.Columns, Column{"members, 16 categories ↑", true}, Column{"other observers, 16 categories ↑", true})
+	}
 	var shown []Measure
 	for _, m := range measures {
 		for _, r := range s.Rows {
@@ -158,8 +164,10 @@ func Numbers(s *Study, measures []Measure) *Table {
 	for _, set := range s.sets() {
 		for _, st := range s.stages() {
 			row := []string{s.Label(set), st}
-			for _, who := range []string{metamer.Members, metamer.NonMembers} {
-				row = append(row, s.cell(metamer.Recognizability, set, st, who))
+			for _, m := range judged {
+				for _, who := range []string{metamer.Members, metamer.NonMembers} {
+					row = append(row, s.cell(m, set, st, who))
+				}
 			}
 			for _, m := range shown {
 				row = append(row, s.cell(m.Name, set, st, ""))

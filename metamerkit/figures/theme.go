@@ -69,13 +69,13 @@ func withGrid(p *plot.Plot, vertical bool) {
 	p.Add(g)
 }
 
-// category is an axis with a tick for each name, at 0, 1, 2, …
+// category is an axis with names at 0, 1, 2, …, without ticks, which would touch them.
 func category(a *plot.Axis, names []string) {
 	ticks := make(plot.ConstantTicks, len(names))
 	for i, n := range names {
 		ticks[i] = plot.Tick{Value: float64(i), Label: n}
 	}
-	a.Tick.Marker = ticks
+	a.Tick.Marker, a.Tick.LineStyle.Width = ticks, 0
 	a.Min, a.Max = -0.35, float64(len(names))-0.65
 }
 

@@ -61,7 +61,9 @@ func (r Row) Equal(o Row) bool {
 // Measures that figures look for, and the observers that stand for several.
 const (
 	Recognizability = "recognizability" // share of images given the reference's class
-	JSD             = "jsd/pearson"     // bits
+	// Recognizability16 is the same in ImageNet's 16 categories.
+	Recognizability16 = "recognizability-16"
+	JSD               = "jsd/pearson" // bits
 
 	Members    = "members"     // mean over the set's own members
 	NonMembers = "non-members" // mean over all other observers

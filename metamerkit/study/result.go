@@ -33,8 +33,8 @@ func (r *Result) Overview() (*figures.Figure, error) {
 				best, score = nil, -1
 			}
 			s := 0
-			if len(set) > 1 {
-				s += 2
+			if len(set) > 1 { // the figure is of ensembles
+				s += 4
 			}
 			cnn, robust := true, true
 			for _, m := range set {
