@@ -42,11 +42,12 @@ func (f evalFlags) evaluation() engine.Evaluation {
 type evalCmd struct {
 	Runs []string `arg:"" optional:"" help:"IDs of runs, or the beginnings of them; all runs of the store by default." name:"run"`
 	evalFlags
-	Store  string   `aliases:"from" help:"Where the runs are: a folder, or a URL such as s3://bucket/prefix (docs/store.md; default: runs in the cache folder)." env:"METAMERS_RUNS" placeholder:"STORE"`
-	Images []string `sep:"none" help:"The reference images, where they cannot be opened by the name in the recipe." placeholder:"SET"`
-	Filter string   `help:"Resampling of image files: bicubic or bilinear." enum:"bicubic,bilinear" default:"bicubic"`
-	Claims bool     `help:"Judge the paper's claims by the rows."`
-	Out    string   `help:"The file of all rows to write, for pandas and R." type:"path" placeholder:"ROWS.csv"`
+	Store   string   `aliases:"from" help:"Where the runs are: a folder, or a URL such as s3://bucket/prefix (docs/store.md; default: runs in the cache folder)." env:"METAMERS_RUNS" placeholder:"STORE"`
+	Images  []string `sep:"none" help:"The reference images, where they cannot be opened by the name in the recipe." placeholder:"SET"`
+	Filter  string   `help:"Resampling of image files: bicubic or bilinear." enum:"bicubic,bilinear" default:"bicubic"`
+	Compare []string `help:"Hold every two model sets against each other by these measures of single images, such as recognizability or niqe-photos." placeholder:"MEASURE,…"`
+	Claims  bool     `help:"Judge the paper's claims by the rows."`
+	Out     string   `help:"The file of all rows to write, for pandas and R." type:"path" placeholder:"ROWS.csv"`
 
 	Metamers   string   `group:"Metamers made elsewhere" help:"A folder of images, or .npy, .npz, .safetensors, .pt (a tensor, a dictionary, plenoptic's Metamer.save)." type:"path" placeholder:"PATH"`
 	References string   `group:"Metamers made elsewhere" help:"Likewise; not needed where the metamers' file holds them, or --images names them." type:"path" placeholder:"PATH"`
@@ -60,6 +61,7 @@ func (c *evalCmd) Help() string {
   metamers eval                                     # all runs
   metamers eval 3f2a 91bc --measures recognizability,jsd --out rows.csv
   metamers eval 3f2a --observers resnet56,vit --similarities pearson,spearman
+  metamers eval 3f2a 91bc --compare recognizability # model sets, p corrected
   metamers eval --metamers plenoptic.pt --stage late --observers resnet50,vit_tiny
   metamers eval --metamers met/ --references ref/ --measures recognizability
 
@@ -174,8 +176,16 @@ func (c *evalCmd) report(ctx context.Context, g *globals, q engine.Evaluation) e
 			return err
 		}
 	}
+	var compared []claims.Comparison
+	for _, m := range c.Compare {
+		more, err := claims.Compare(rows, m, q.Bootstrap)
+		if err != nil {
+			return err
+		}
+		compared = append(compared, more...)
+	}
 	if g.JSON {
-		return rowsJSON(os.Stdout, rows, list)
+		return rowsJSON(os.Stdout, rows, list, compared)
 	}
 	if err := rowsTable(os.Stdout, rows); err != nil {
 		return err
@@ -184,6 +194,12 @@ func (c *evalCmd) report(ctx context.Context, g *globals, q engine.Evaluation) e
 		fmt.Println()
 	}
 	for _, l := range list {
+		fmt.Println(l)
+	}
+	if compared != nil {
+		fmt.Println()
+	}
+	for _, l := range compared {
 		fmt.Println(l)
 	}
 	if c.Out != "" {

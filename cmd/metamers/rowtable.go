@@ -13,8 +13,9 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// rowsJSON writes rows, and claims where they were judged; NaN is null.
-func rowsJSON(w io.Writer, rows metamer.Rows, list []claims.Claim) error {
+// rowsJSON writes rows, and claims and comparisons where they were asked for; NaN is
+// null.
+func rowsJSON(w io.Writer, rows metamer.Rows, list []claims.Claim, compared []claims.Comparison) error {
 	type object struct {
 		Run      string   `json:"run"`
 		Set      string   `json:"set"`
@@ -58,10 +59,30 @@ func rowsJSON(w io.Writer, rows metamer.Rows, list []claims.Claim) error {
 	for _, c := range list {
 		judged = append(judged, claim{c.Name, c.Text, finite(c.Number), finite(c.Low), finite(c.High), c.Unit, finite(c.P), c.Test, c.Basis, c.Verdict})
 	}
+	type comparison struct {
+		Measure    string   `json:"measure"`
+		Stage      string   `json:"stage"`
+		A          string   `json:"a"`
+		B          string   `json:"b"`
+		Observers  []string `json:"observers,omitempty"`
+		Images     int      `json:"images"`
+		Difference *float64 `json:"difference"`
+		Low        *float64 `json:"low"`
+		High       *float64 `json:"high"`
+		Test       string   `json:"test,omitempty"`
+		P          *float64 `json:"p"`
+		Holm       *float64 `json:"holm"`
+		Reason     string   `json:"reason,omitempty"`
+	}
+	var pairs []comparison
+	for _, c := range compared {
+		pairs = append(pairs, comparison{c.Measure, c.Stage, c.A, c.B, c.Observers, c.Images, finite(c.Difference), finite(c.Low), finite(c.High), c.Test, finite(c.P), finite(c.Holm), c.Why})
+	}
 	return json.NewEncoder(w).Encode(struct {
-		Rows   []object `json:"rows"`
-		Claims []claim  `json:"claims,omitempty"`
-	}{out, judged})
+		Rows        []object     `json:"rows"`
+		Claims      []claim      `json:"claims,omitempty"`
+		Comparisons []comparison `json:"comparisons,omitempty"`
+	}{out, judged, pairs})
 }
 
 // rowsTable prints a table a measure over all images: a line a run, a column an

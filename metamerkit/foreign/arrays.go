@@ -45,7 +45,11 @@ func arrays(path, layout, what string, keys []string, file map[string]*weights.T
 // pixels turns an array into images.
 func pixels(path, layout string, t *weights.Tensor) (s stack, notes []string, err error) {
 	bad := func(format string, args ...any) error {
-		return fmt.Errorf("foreign: %s: the array %q of shape %v %s", path, t.Name, t.Shape, fmt.Sprintf(format, args...))
+		name := "" // of a .npy file
+		if t.Name != "" {
+			name = fmt.Sprintf(" %q", t.Name)
+		}
+		return fmt.Errorf("foreign: %s: the array%s of shape %v %s", path, name, t.Shape, fmt.Sprintf(format, args...))
 	}
 	shape := t.Shape
 	if len(shape) == 3 {
