@@ -39,6 +39,7 @@ func Compare(rows metamer.Rows, measure string, b evaluate.Bootstrap) ([]Compari
 	if !slices.ContainsFunc(rows, func(r metamer.Row) bool { return r.Measure == measure && r.Image >= 0 && r.Set != "" }) {
 		return nil, fmt.Errorf("claims: no row holds the measure %s of a single image: sets are compared image by image", measure)
 	}
+	slices.SortStableFunc(t.stages, func(a, b string) int { return depth(a) - depth(b) })
 	var list []Comparison
 	var p []float64
 	for _, stage := range t.stages {
@@ -56,6 +57,14 @@ func Compare(rows metamer.Rows, measure string, b evaluate.Bootstrap) ([]Compari
 		list[i].Holm = v
 	}
 	return list, nil
+}
+
+// depth orders early, middle and late, and layers behind them.
+func depth(stage string) int {
+	if i := slices.Index(metamer.Stages, stage); i >= 0 {
+		return i
+	}
+	return len(metamer.Stages)
 }
 
 // compare fills in the numbers, or why there are none.
