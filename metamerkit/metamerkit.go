@@ -6,10 +6,11 @@
 //		Models: metamerkit.Set("resnet20", "resnet56"), Stage: "late", Steps: 300,
 //	}, photos))
 //
-// An engine does the work (see Use), by default one in a process of its own, which
-// keeps models and compiled steps from cell to cell and is started when there is
-// none. Runs and rows are kept on disk, so that what was asked before is answered at
-// once. The package links no GoMLX.
+// The work is done by the engine's process, which keeps models, compiled steps and
+// studies from cell to cell and is started when there is none: so that an edited cell
+// is linked in no time, this package has nothing of GoMLX, of plotting, or of reading
+// images. Runs and rows are kept on disk, so that what was asked before is answered at
+// once.
 package metamerkit
 
 import (
@@ -17,16 +18,17 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/ask"
-	"github.com/ensemble-metamers/metamers/metamerkit/figures"
+	"github.com/ensemble-metamers/metamers/metamerkit/display"
+	"github.com/ensemble-metamers/metamers/metamerkit/display/channel"
+	"github.com/ensemble-metamers/metamers/metamerkit/errand"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/place"
-	"github.com/ensemble-metamers/metamers/metamerkit/remote"
-	"github.com/ensemble-metamers/metamers/metamerkit/runs"
-	"github.com/ensemble-metamers/metamers/metamerkit/study"
+	"github.com/ensemble-metamers/metamers/metamerkit/table"
 )
 
 // The vocabulary, so that one import is enough.
@@ -38,10 +40,7 @@ type (
 	Penalty   = metamer.Penalty
 	Stop      = metamer.Stop
 	Rows      = metamer.Rows
-	Plan      = study.Plan
-	Settings  = study.Settings
-	Figure    = figures.Figure
-	Table     = figures.Table
+	Table     = table.Table
 )
 
 // Stages are early, middle and late.
@@ -57,34 +56,74 @@ func Set(names ...string) (refs []metamer.ModelRef) {
 
 var state struct {
 	sync.Mutex
-	engine ask.Engine
-	ctx    context.Context
+	desk errand.Desk
+	ctx  context.Context
 }
 
-// Use makes an engine the one that does the work, such as one in this process
-// (package engine).
-func Use(e ask.Engine) {
+// Use has the verbs done by a desk, such as one in this process (package desk; package
+// local does so for models of one's own).
+func Use(d errand.Desk) {
 	state.Lock()
 	defer state.Unlock()
-	state.engine = e
+	state.desk = d
 }
 
-// Engine returns the engine in use. Without Use it is one in a process of its own,
-// which is started if none runs (see remote.Options for the environment it reads).
-func Engine() (ask.Engine, error) {
+// do has an errand done by the desk in use: without Use by that of the engine in a
+// process of its own (METAMERS_BACKEND chooses among several, METAMERS_ENGINE names one
+// elsewhere). What there is to show meanwhile is shown.
+func do(ctx context.Context, q errand.Request) (*errand.Reply, error) {
 	state.Lock()
-	defer state.Unlock()
-	if state.engine == nil {
-		e, err := remote.Connect(context.Background(), remote.Options{Say: say})
-		if err != nil {
-			return nil, err
-		}
-		state.engine = e
+	if state.desk == nil {
+		state.desk = &errand.Client{}
 	}
-	return state.engine, nil
+	d := state.desk
+	state.Unlock()
+	q.Store, q.Data, q.Notebook = os.Getenv("METAMERS_RUNS"), os.Getenv("METAMERS_DATA"), channel.Here()
+	if q.Store == "" {
+		q.Store = place.Runs()
+	}
+	var err error
+	if q.Folder, err = os.Getwd(); err != nil {
+		return nil, fmt.Errorf("metamerkit: %w", err)
+	}
+	if !strings.Contains(q.Store, "://") && !filepath.IsAbs(q.Store) {
+		q.Store = filepath.Join(q.Folder, q.Store)
+	}
+	var s shower
+	return d.Do(ctx, q, s.show)
 }
 
-func say(text string) { fmt.Fprintln(os.Stderr, text) }
+// shower shows the progress of an errand: in a cell as one output, elsewhere as lines.
+type shower struct{ out *display.Live }
+
+func (s *shower) show(e errand.Event) {
+	switch {
+	case e.Warning != "":
+		fmt.Fprintln(os.Stderr, e.Warning)
+	case e.Shown == nil:
+	case !channel.Here():
+		fmt.Fprintln(os.Stderr, e.Shown.Text)
+	default:
+		v := shown{e.Shown}
+		var err error
+		if s.out == nil {
+			s.out, err = display.NewLive(v)
+		} else {
+			err = s.out.Update(v)
+		}
+		if err != nil { // the work itself goes on
+			fmt.Fprintln(os.Stderr, "progress:", err)
+		}
+	}
+}
+
+// shown is progress as a cell shows it.
+type shown struct{ *errand.Shown }
+
+// MIMEBundle implements display.Bundler.
+func (s shown) MIMEBundle() (map[string][]byte, error) {
+	return map[string][]byte{"text/html": []byte(s.HTML), "text/plain": []byte(s.Text)}, nil
+}
 
 // Context ends when the cell or program is interrupted. The verbs use it.
 func Context() context.Context {
@@ -104,13 +143,4 @@ func Must[T any](v T, err error) T {
 		os.Exit(1)
 	}
 	return v
-}
-
-// store is where runs are kept: METAMERS_RUNS, by default the cache folder's runs.
-func store() (*runs.Store, error) {
-	dir := os.Getenv("METAMERS_RUNS")
-	if dir == "" {
-		dir = place.Runs()
-	}
-	return runs.Open(dir)
 }

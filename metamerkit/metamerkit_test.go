@@ -6,11 +6,13 @@ import (
 	"errors"
 	"image/png"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/ask"
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
+	"github.com/ensemble-metamers/metamers/metamerkit/desk"
 	"github.com/ensemble-metamers/metamers/metamerkit/display"
 	"github.com/ensemble-metamers/metamers/metamerkit/figures/figurestest"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
@@ -65,7 +67,7 @@ func blobs() Images {
 
 // Every value that a verb gives shows itself, as a picture or a table, and as text.
 func TestValuesShowThemselves(t *testing.T) {
-	Use(made{})
+	Use(&desk.Desk{Engine: made{}})
 	refs := blobs()
 	run, err := Synthesize(Recipe{Models: Set("resnet20"), Stage: "late"}, refs)
 	if err != nil {
@@ -80,7 +82,7 @@ func TestValuesShowThemselves(t *testing.T) {
 		t.Fatal(err)
 	}
 	pair := figurestest.Study().Sets[2]
-	if r, err := Study(Plan{Images: "photos:6", Size: 16, Groups: map[string][]string{"a group": pair}, Sets: [][]string{{"a group"}}}); err != nil || r.Plan.Label(r.Plan.Sets[0]) != "a group" || len(r.Plan.Sets[0]) != len(pair) {
+	if r, err := Study(Plan{Images: "photos:6", Size: 16, Groups: map[string][]string{"a group": pair}, Sets: [][]string{{"a group"}}}); err != nil || !slices.Equal(r.Plan.Groups["a group"], pair) || !slices.Equal(r.Plan.Sets[0], pair) {
 		t.Errorf("a set that names a group: %v", err)
 	}
 	fig, err := result.Recognizability()
@@ -110,8 +112,8 @@ func TestValuesShowThemselves(t *testing.T) {
 
 // Errors of the engine come through, with their kinds.
 func TestErrors(t *testing.T) {
-	Use(made{err: metamer.Unknown("model", "resnet21", []string{"resnet20"})})
-	defer Use(made{})
+	Use(&desk.Desk{Engine: made{err: metamer.Unknown("model", "resnet21", []string{"resnet20"})}})
+	defer Use(&desk.Desk{Engine: made{}})
 	var unknown *metamer.UnknownError
 	if _, err := Synthesize(Recipe{Models: Set("resnet21"), Stage: "late"}, blobs()); !errors.As(err, &unknown) {
 		t.Error(err)

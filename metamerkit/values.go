@@ -1,70 +1,53 @@
 package metamerkit
 
 import (
-	"bytes"
 	"fmt"
-	"html"
-	"image"
-	"image/png"
 	"strings"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/ask"
-	"github.com/ensemble-metamers/metamers/metamerkit/figures"
-	"github.com/ensemble-metamers/metamers/metamerkit/images"
-	_ "github.com/ensemble-metamers/metamers/metamerkit/images/photos" // the image set photos
+	"github.com/ensemble-metamers/metamers/metamerkit/errand"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/table"
 )
 
 // Images is an image set that shows itself as a contact sheet.
-type Images struct{ *images.Set }
+type Images struct{ *metamer.ImageSet }
 
 // OpenImages opens an image set: photos[:N] (the embedded photographs), cifar10[:N],
 // a folder or files. size is the pixels a side; without it CIFAR-10 has 32, all else
 // 224.
 func OpenImages(spec string, size ...int) (Images, error) {
-	o := images.Options{}
+	q := errand.Open{Spec: strings.Fields(spec)}
 	if len(size) > 0 && !strings.HasPrefix(spec, "cifar10") {
-		o.Size = size[0]
+		q.Size = size[0]
 	}
-	s, err := images.Open(strings.Fields(spec), o)
+	r, err := do(Context(), errand.Request{Open: &q})
+	if err != nil {
+		return Images{}, err
+	}
+	s, err := r.Images.Set()
 	return Images{s}, err
 }
 
 // MIMEBundle shows the images with their classes or names.
 func (s Images) MIMEBundle() (map[string][]byte, error) {
-	sheet := figures.Sheet{Title: fmt.Sprintf("%s: %d images of %d²", s.Name, s.Len(), s.Size), Size: s.Size, PerLine: perLine(s.Size), Rows: []figures.Row{{Label: "", Pixels: s.Pixels}}}
-	for i := range s.Len() {
-		name := s.Class(i)
-		if name == "" {
-			name = s.Names[i]
-		}
-		sheet.Columns = append(sheet.Columns, name)
+	per := 12
+	if s.Size > 64 {
+		per = 6
 	}
-	m, err := sheet.Render()
-	if err != nil {
-		return nil, err
-	}
-	return pictured(m, s.String())
+	return drawn(errand.Drawing{Sheet: fmt.Sprintf("%s: %d images of %d²", s.Name, s.Len(), s.Size), PerLine: per, Images: errand.PackImages(s.ImageSet)}, s.String())
 }
 
 func (s Images) String() string {
 	return fmt.Sprintf("%s: %d images of %d² pixels", s.Name, s.Len(), s.Size)
 }
 
-// perLine is how many images stand side by side in a cell.
-func perLine(size int) int {
-	if size > 64 {
-		return 6
-	}
-	return 12
-}
-
-func pictured(m image.Image, text string) (map[string][]byte, error) {
-	var b bytes.Buffer
-	if err := png.Encode(&b, m); err != nil {
+// drawn has a picture drawn for a cell.
+func drawn(q errand.Drawing, text string) (map[string][]byte, error) {
+	r, err := do(Context(), errand.Request{Draw: &q})
+	if err != nil {
 		return nil, err
 	}
-	return map[string][]byte{"image/png": b.Bytes(), "text/plain": []byte(text)}, nil
+	return map[string][]byte{"image/png": r.Figure.Data, "text/plain": []byte(text)}, nil
 }
 
 // Run is a run with its references, which shows itself as a contact sheet.
@@ -75,15 +58,9 @@ type Run struct {
 
 // MIMEBundle shows references, metamers and verdicts.
 func (r *Run) MIMEBundle() (map[string][]byte, error) {
-	m, err := r.sheet()
-	if err != nil {
-		return nil, err
-	}
-	return pictured(m, r.String())
-}
-
-func (r *Run) sheet() (image.Image, error) {
-	return figures.Contact(fmt.Sprintf("Metamers of %s", r.References.Name), r.References.Set, r.Run)
+	p := errand.PackRun(r.Run)
+	p.Start, p.Run.Trace = nil, metamer.Trace{} // not drawn
+	return drawn(errand.Drawing{Sheet: "Metamers of " + r.References.Name, Images: errand.PackImages(r.References.ImageSet), Run: p}, r.String())
 }
 
 func (r *Run) String() string {
@@ -98,7 +75,7 @@ func (r *Run) String() string {
 // beside the null distribution's largest values.
 func (r *Run) Verdicts() *Table {
 	t := &Table{Name: "verdicts", Title: "Evidence", Caption: r.String() + ". In brackets: the largest value of random pairs of different images.",
-		Columns: []figures.Column{{Head: "member"}, {Head: "relative L2", Right: true}, {Head: "Pearson", Right: true}, {Head: "Spearman", Right: true}, {Head: "SNR (dB)", Right: true}, {Head: "same class", Right: true}, {Head: "pass", Right: true}}}
+		Columns: []table.Column{{Head: "member"}, {Head: "relative L2", Right: true}, {Head: "Pearson", Right: true}, {Head: "Spearman", Right: true}, {Head: "SNR (dB)", Right: true}, {Head: "same class", Right: true}, {Head: "pass", Right: true}}}
 	n := float64(r.Recipe.Images.Count)
 	for _, null := range r.Nulls {
 		var loss, pearson, spearman, snr float64
@@ -122,14 +99,24 @@ func (r *Run) Verdicts() *Table {
 }
 
 // Loss is the plot of the inversion loss over the steps.
-func (r *Run) Loss() (*Figure, error) { return figures.LossFigure(r.Run) }
+func (r *Run) Loss() (*Figure, error) {
+	p := errand.PackRun(r.Run)
+	p.Start, p.Metamers = nil, nil
+	return figure("loss", func(f errand.Format) (*errand.Figure, error) {
+		reply, err := do(Context(), errand.Request{Draw: &errand.Drawing{Loss: &f, Run: p}})
+		if err != nil {
+			return nil, err
+		}
+		return reply.Figure, nil
+	})
+}
 
 // ModelList is what the engine knows, as a table.
-type ModelList []ask.Model
+type ModelList []errand.Model
 
 // MIMEBundle shows the models as a table.
 func (l ModelList) MIMEBundle() (map[string][]byte, error) {
-	t := &Table{Caption: "Models by name. Those without weights here say how to get them.", Columns: []figures.Column{{Head: "name"}, {Head: "kind"}, {Head: "training"}, {Head: "classes"}, {Head: "weights"}}}
+	t := &Table{Caption: "Models by name. Those without weights here say how to get them.", Columns: []table.Column{{Head: "name"}, {Head: "kind"}, {Head: "training"}, {Head: "classes"}, {Head: "weights"}}}
 	for _, m := range l {
 		here := "here"
 		if m.Missing != "" {
@@ -142,12 +129,9 @@ func (l ModelList) MIMEBundle() (map[string][]byte, error) {
 
 // Models lists the models that the engine knows.
 func Models() (ModelList, error) {
-	e, err := Engine()
+	r, err := do(Context(), errand.Request{Models: &errand.Models{All: true}})
 	if err != nil {
 		return nil, err
 	}
-	return e.Models(Context())
+	return r.Models, nil
 }
-
-// escape makes text safe in HTML.
-func escape(s string) string { return html.EscapeString(s) }

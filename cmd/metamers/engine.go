@@ -5,33 +5,47 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"time"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/desk"
+	"github.com/ensemble-metamers/metamers/metamerkit/errand"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/remote"
 )
 
 type engineCmd struct {
 	Serve  engineServeCmd  `cmd:"" help:"Run the engine that notebooks share, until it is idle."`
+	Start  engineStartCmd  `cmd:"" help:"Make sure that an engine runs; where METAMERS_ENGINE names one elsewhere, that it is reached."`
 	Status engineStatusCmd `cmd:"" help:"Say whether an engine runs, and what it holds."`
 	Stop   engineStopCmd   `cmd:"" help:"Stop the engine; work under way keeps its checkpoint."`
 }
 
 type engineServeCmd struct {
-	Idle time.Duration `default:"10m" env:"METAMERS_ENGINE_IDLE" help:"End after this long without a client; 0: never."`
-	TCP  string        `placeholder:"HOST:PORT" help:"Listen on TCP in place of the socket, for use through a tunnel; prints the token that clients need. Without a host: loopback."`
+	Idle  time.Duration `default:"10m" env:"METAMERS_ENGINE_IDLE" help:"End after this long without a client; 0: never."`
+	TCP   string        `xor:"how" placeholder:"HOST:PORT" help:"Listen on TCP in place of the socket, for use through a tunnel; prints the token that clients need. Without a host: loopback."`
+	Relay bool          `xor:"how" hidden:"" help:"Pass on what programs here ask of the engine that METAMERS_ENGINE names."`
 }
 
 func (c *engineServeCmd) Run(ctx context.Context, g *globals) error {
-	e, err := g.engine()
-	if err != nil {
-		return err
-	}
 	s := &remote.Server{
-		Engine: e, Backend: string(e.Backend.Kind), Idle: c.Idle, Loaded: e.Loaded,
+		Idle:  c.Idle,
 		Extra: func(q ask.Synthesis) func(*metamer.Run) map[string]func(string) error { return extras(q.Images) },
+	}
+	if c.Relay {
+		far, err := g.client()
+		if err != nil {
+			return err
+		}
+		s.Engine, s.Backend = far, os.Getenv("METAMERS_ENGINE")
+	} else {
+		e, err := g.engine()
+		if err != nil {
+			return err
+		}
+		s.Engine, s.Backend, s.Loaded = e, string(e.Backend.Kind), e.Loaded
 	}
 	if c.TCP != "" {
 		l, token, err := remote.ListenTCP(c.TCP)
@@ -43,6 +57,9 @@ func (c *engineServeCmd) Run(ctx context.Context, g *globals) error {
 		return s.Serve(ctx, l)
 	}
 	dir, err := remote.Dir(g.Backend)
+	if c.Relay {
+		dir, err = errand.Here()
+	}
 	if err != nil {
 		return err
 	}
@@ -50,7 +67,39 @@ func (c *engineServeCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(s.Serve(ctx, l), release())
+	return errors.Join(withDesk(ctx, s, dir, l), release())
+}
+
+// withDesk serves engine and errands until the engine ends.
+func withDesk(ctx context.Context, s *remote.Server, dir string, l net.Listener) error {
+	at, err := desk.Listen(dir)
+	if err != nil {
+		return err
+	}
+	d := &desk.Desk{Engine: s.Engine}
+	if s.Loaded != nil { // a relay's engine adds its own
+		d.Extra = extras
+	}
+	errands := &desk.Server{Desk: d, Busy: s.Busy, Hello: func() errand.Hello {
+		st := s.Status()
+		return errand.Hello{PID: st.PID, Stale: st.Stale, Working: st.Working}
+	}}
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- errands.Serve(ctx, at); cancel() }()
+	err = s.Serve(ctx, l)
+	cancel()
+	return errors.Join(err, <-ended)
+}
+
+type engineStartCmd struct{}
+
+func (engineStartCmd) Run(ctx context.Context, g *globals) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	return remote.Ensure(ctx, remote.Options{Backend: g.Backend, Program: self, Say: func(text string) { fmt.Fprintln(os.Stderr, text) }})
 }
 
 // client is one of the engine that runs; it starts none.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
 	"github.com/ensemble-metamers/metamers/metamerkit/place"
@@ -25,6 +26,10 @@ func unpack(w card.Weights) (string, error) {
 	if carried == nil || len(w.SHA256) < 8 {
 		return "", nil
 	}
+	path := filepath.Join(place.Cache(), "carried", w.SHA256[:8], w.File)
+	if checked.is(path) {
+		return path, nil
+	}
 	data, err := fs.ReadFile(carried, w.File)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
@@ -32,9 +37,9 @@ func unpack(w card.Weights) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("the weights %s in the program: %w", w.File, err)
 	}
-	path := filepath.Join(place.Cache(), "carried", w.SHA256[:8], w.File)
-	if have, err := os.ReadFile(path); err == nil && bytes.Equal(have, data) {
-		return path, nil
+	have, err := os.ReadFile(path)
+	if err == nil && bytes.Equal(have, data) {
+		return path, checked.note(path)
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return "", fmt.Errorf("unpacking the weights %s: %w", w.File, err)
@@ -42,5 +47,40 @@ func unpack(w card.Weights) (string, error) {
 	if err := place.WriteBytes(path, data); err != nil {
 		return "", fmt.Errorf("unpacking the weights %s: %w", w.File, err)
 	}
-	return path, nil
+	return path, checked.note(path)
+}
+
+// found are files as they were when they were last held against the program's.
+type found struct {
+	mu    sync.Mutex
+	files map[string]fs.FileInfo
+}
+
+var checked found
+
+// is reports whether a file was whole and has the size and time that it had then.
+func (f *found) is(path string) bool {
+	now, err := os.Stat(path)
+	if err != nil {
+		return false
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	then := f.files[path]
+	return then != nil && os.SameFile(then, now) && then.Size() == now.Size() && then.ModTime().Equal(now.ModTime())
+}
+
+// note takes note of a file that is whole.
+func (f *found) note(path string) error {
+	now, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("unpacking weights: %w", err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.files == nil {
+		f.files = map[string]fs.FileInfo{}
+	}
+	f.files[path] = now
+	return nil
 }

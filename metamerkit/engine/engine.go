@@ -43,6 +43,7 @@ type Engine struct {
 	recent   []string        // keys of nets, the latest used last
 	sums     map[string]seen // of weight files, by path
 	loaded   atomic.Pointer[[]string]
+	files    recall // of runs and rows
 }
 
 // Open opens a backend (see backend.Open) and returns an engine on it.

@@ -34,7 +34,7 @@ func (e *Engine) imageMetrics(ctx context.Context, q Evaluation, p portrait, mea
 		return nil, nil, err
 	}
 	at := e.metricsPlace(q, p)
-	rows := keptRows(at, q)
+	rows := e.keptRows(at, q)
 	if rows == nil {
 		r, err := e.runner(q.Metrics)
 		if err != nil {

@@ -17,7 +17,7 @@ func (e *Engine) evaluateUnit(ctx context.Context, q Evaluation, u *unit, refs *
 	done := map[string]metamer.Rows{}
 	lacking := func() (missing []string) {
 		for _, m := range observed(q.Measures) {
-			if done[m] = keptRows(e.rowPlace(q, *u, m), q); done[m] == nil {
+			if done[m] = e.keptRows(e.rowPlace(q, *u, m), q); done[m] == nil {
 				missing = append(missing, m)
 			}
 		}

@@ -14,7 +14,7 @@ func (e *Engine) means(q Evaluation, p portrait, keys []string, by []metamer.Row
 		return nil
 	}
 	at := rowKey{Format: rowFormat, Run: p.run.ID, Measure: "means", Bootstrap: q.Bootstrap, Of: keys}.beside(p.run)
-	if rows := keptRows(at, q); rows != nil {
+	if rows := e.keptRows(at, q); rows != nil {
 		for i := range rows {
 			rows[i].Made = p.made
 		}

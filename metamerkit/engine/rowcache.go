@@ -70,11 +70,11 @@ func (k rowKey) hash() string {
 
 // keptRows reads rows that were kept, nil if there are none. A damaged file is measured
 // again, with a warning.
-func keptRows(at rowPlace, q Evaluation) metamer.Rows {
+func (e *Engine) keptRows(at rowPlace, q Evaluation) metamer.Rows {
 	if at.dir == "" || q.Anew {
 		return nil
 	}
-	rows, err := runs.LoadRows(at.dir, at.key)
+	rows, err := e.loadRows(at.dir, at.key)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -82,7 +82,7 @@ func (e *Engine) stored(ctx context.Context, q Request) (*metamer.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	run, err := q.Store.There(ctx, r.ID())
+	run, err := e.there(ctx, q.Store, r.ID())
 	if runs.Missing(err) { // also a damaged one: Begin sets it aside
 		return nil, nil
 	}

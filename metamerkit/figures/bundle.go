@@ -1,18 +1,21 @@
 package figures
 
-// inline is the resolution of figures inside a notebook.
-const inline = 110
+import "github.com/ensemble-metamers/metamers/metamerkit/table"
+
+// Inline is the resolution of figures inside a notebook.
+const Inline = 110
+
+// Table is a table of text, Column one of its columns.
+type (
+	Table  = table.Table
+	Column = table.Column
+)
 
 // MIMEBundle shows the figure in a notebook.
 func (f *Figure) MIMEBundle() (map[string][]byte, error) {
-	png, err := f.PNG(inline)
+	png, err := f.PNG(Inline)
 	if err != nil {
 		return nil, err
 	}
 	return map[string][]byte{"image/png": png, "text/plain": []byte(f.Title + ". " + f.Caption)}, nil
-}
-
-// MIMEBundle shows the table in a notebook.
-func (t *Table) MIMEBundle() (map[string][]byte, error) {
-	return map[string][]byte{"text/html": []byte(t.HTML()), "text/latex": []byte(t.LaTeX()), "text/plain": []byte(t.Markdown())}, nil
 }

@@ -48,7 +48,7 @@ func openCIFAR(part string) (*Set, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := s.addRecords(path, data, i*10000, lo, hi); err != nil {
+		if err := addRecords(s, path, data, i*10000, lo, hi); err != nil {
 			return nil, err
 		}
 	}
@@ -107,7 +107,7 @@ func readBatch(name string, n int) (data []byte, path string, err error) {
 	return b.Bytes(), path, nil
 }
 
-func (s *Set) addRecords(path string, data []byte, first, from, to int) error {
+func addRecords(s *Set, path string, data []byte, first, from, to int) error {
 	for i := from; i < to; i++ {
 		rec := data[i*record : (i+1)*record]
 		if rec[0] > 9 {

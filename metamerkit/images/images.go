@@ -3,62 +3,15 @@
 package images
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"fmt"
-	"math"
 	"path/filepath"
 	"strings"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
 // Set is a number of images of one size.
-type Set struct {
-	Name       string
-	Size       int      // pixels a side
-	Names      []string // one an image
-	Labels     []int    // index into ClassNames, -1: none
-	ClassNames []string
-	Pixels     []float32 // [N,Size,Size,3]
-
-	// Of a part of a larger set (see Options.Part): where in the whole it begins, and
-	// how many images the whole has; 0: this is the whole.
-	First, Of int
-}
-
-// Len is the number of images.
-func (s *Set) Len() int { return len(s.Names) }
-
-// Image returns the pixels of image i, [Size,Size,3], sharing memory.
-func (s *Set) Image(i int) []float32 {
-	n := s.Size * s.Size * 3
-	return s.Pixels[i*n : (i+1)*n]
-}
-
-// Class returns the class name of image i, "" if it has none.
-func (s *Set) Class(i int) string {
-	if l := s.Labels[i]; l >= 0 && l < len(s.ClassNames) {
-		return s.ClassNames[l]
-	}
-	return ""
-}
-
-// SHA256 is over size, labels and pixels (little-endian float32), in hexadecimal:
-// the same on every machine, whatever the files were called.
-func (s *Set) SHA256() string {
-	h := sha256.New()
-	fmt.Fprintf(h, "%d %v\n", s.Size, s.Labels)
-	buf := make([]byte, 0, 4096)
-	for _, p := range s.Pixels {
-		buf = binary.LittleEndian.AppendUint32(buf, math.Float32bits(p))
-		if len(buf) == cap(buf) {
-			h.Write(buf)
-			buf = buf[:0]
-		}
-	}
-	h.Write(buf)
-	return hex.EncodeToString(h.Sum(nil))
-}
+type Set = metamer.ImageSet
 
 // Options say how files become images.
 type Options struct {
@@ -93,36 +46,6 @@ func Open(spec []string, o Options) (*Set, error) {
 		return s, nil
 	}
 	return s.Part(part[0], part[1])
-}
-
-// Part is Slice as a part of the set, which recipes then name.
-func (s *Set) Part(from, to int) (*Set, error) {
-	if s.Of != 0 {
-		return nil, fmt.Errorf("images: %s: a part of a part", s.Name)
-	}
-	if err := checkPart(s.Name, from, to, s.Len()); err != nil {
-		return nil, err
-	}
-	if from == 0 && to == s.Len() {
-		return s, nil
-	}
-	p := s.Slice(from, to)
-	p.First, p.Of = from, s.Len()
-	return p, nil
-}
-
-// Slice is images from up to to as a set of their own, sharing memory.
-func (s *Set) Slice(from, to int) *Set {
-	p, per := *s, s.Size*s.Size*3
-	p.Names, p.Labels, p.Pixels = s.Names[from:to], s.Labels[from:to], s.Pixels[from*per:to*per]
-	return &p
-}
-
-func checkPart(name string, from, to, n int) error {
-	if from < 0 || to <= from || to > n {
-		return fmt.Errorf("images: part %d-%d of %s, which has %d images: expected a range of these", from, to, name, n)
-	}
-	return nil
 }
 
 // Count returns how many images a set has. Files are not decoded.
@@ -163,7 +86,7 @@ func open(spec []string, o Options) (*Set, int, error) {
 		s.Name = fmt.Sprintf("%d files", n)
 	}
 	if o.Part != nil {
-		if err := checkPart(s.Name, o.Part[0], o.Part[1], n); err != nil {
+		if err := metamer.CheckPart(s.Name, o.Part[0], o.Part[1], n); err != nil {
 			return nil, 0, err
 		}
 		files = files[o.Part[0]:o.Part[1]]

@@ -16,6 +16,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit"
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
+	"github.com/ensemble-metamers/metamers/metamerkit/desk"
 	"github.com/ensemble-metamers/metamers/metamerkit/engine"
 	"github.com/ensemble-metamers/metamers/metamerkit/place"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
@@ -53,7 +54,7 @@ func Use(models ...Model) error {
 	if err != nil {
 		return err
 	}
-	metamerkit.Use(e)
+	metamerkit.Use(&desk.Desk{Engine: e})
 	return nil
 }
 

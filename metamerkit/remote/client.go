@@ -170,7 +170,7 @@ func (c *Client) Synthesize(ctx context.Context, q ask.Synthesis) (*metamer.Run,
 	if e.Run == nil {
 		return nil, c.odd()
 	}
-	return e.Run.run(), nil
+	return e.Run.Unpack(), nil
 }
 
 // Evaluate implements ask.Engine.
@@ -182,7 +182,7 @@ func (c *Client) Evaluate(ctx context.Context, q ask.Evaluation) (metamer.Rows, 
 	if e.Rows == nil {
 		return nil, c.odd()
 	}
-	return e.Rows.rows()
+	return e.Rows.Unpack()
 }
 
 // Models implements ask.Engine.

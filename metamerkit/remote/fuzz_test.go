@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/errand"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
@@ -51,8 +52,8 @@ func FuzzRequest(f *testing.F) {
 // FuzzEvents decodes what a client is sent.
 func FuzzEvents(f *testing.F) {
 	run := &metamer.Run{ID: "r", Metamers: []float32{1}, Recipe: metamer.Recipe{Stage: "late"}.WithDefaults()}
-	f.Add(encoded(f, event{Alive: true}, event{Warning: "w"}, event{Progress: &progress{Progress: metamer.Progress{Phase: "x"}, Preview: floats{1}}}, event{Run: packRun(run)}))
-	f.Add(encoded(f, event{Failed: &failure{Text: "x", Unknown: &metamer.UnknownError{}}}, event{Rows: &rows{Rows: metamer.Rows{{Run: "a"}}}}, event{Models: &modelList{}}))
+	f.Add(encoded(f, event{Alive: true}, event{Warning: "w"}, event{Progress: &progress{Progress: metamer.Progress{Phase: "x"}, Preview: errand.Floats{1}}}, event{Run: errand.PackRun(run)}))
+	f.Add(encoded(f, event{Failed: &errand.Failure{Text: "x", Unknown: &metamer.UnknownError{}}}, event{Rows: &errand.Rows{Rows: metamer.Rows{{Run: "a"}}}}, event{Models: &modelList{}}))
 	f.Add(encoded(f, Status{Protocol: Protocol, Models: []string{"a"}}))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		d := gob.NewDecoder(bytes.NewReader(data))
@@ -62,7 +63,7 @@ func FuzzEvents(f *testing.F) {
 				break
 			}
 			if e.Run != nil {
-				e.Run.run()
+				e.Run.Unpack()
 			}
 			if e.Failed != nil {
 				_ = e.Failed.Error()

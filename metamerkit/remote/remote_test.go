@@ -19,6 +19,7 @@ import (
 
 	"github.com/ensemble-metamers/metamers/metamerkit/ask"
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
+	"github.com/ensemble-metamers/metamers/metamerkit/errand"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
@@ -256,7 +257,7 @@ func TestOtherUser(t *testing.T) {
 		t.Skip("only root can try it as another user")
 	}
 	_, dir, _ := serve(t, nil)
-	if err := private(dir); err != nil {
+	if err := errand.Private(dir); err != nil {
 		t.Fatal(err)
 	}
 	for d := filepath.Dir(dir); d != "/" && d != os.TempDir(); d = filepath.Dir(d) { // all but the engine's own folder is open

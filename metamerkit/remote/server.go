@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/errand"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
@@ -50,11 +51,13 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if s.Log == nil {
 		s.Log = slog.Default()
 	}
+	s.mu.Lock()
 	s.stop, s.started, s.lastUsed = make(chan struct{}), time.Now(), time.Now()
 	if path, err := os.Executable(); err == nil {
 		s.path = path
 		s.binary, _ = os.Stat(path) // nil: cannot become stale
 	}
+	s.mu.Unlock()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	mux := http.NewServeMux()
@@ -150,13 +153,26 @@ func localName(host string) bool {
 	return host == "localhost" || host == unixHost || ip != nil && ip.IsLoopback()
 }
 
-func (s *Server) hello(w http.ResponseWriter, _ *http.Request) {
+// Busy notes that work began which came another way than by requests, and returns what
+// notes its end.
+func (s *Server) Busy() (done func()) { return s.count(&s.working) }
+
+// Status is what the server says of itself.
+func (s *Server) Status() Status {
 	s.mu.Lock()
-	st := Status{Protocol: Protocol, PID: os.Getpid(), Backend: s.Backend, Program: s.path, Started: s.started, Holders: s.holders, Working: s.working, MemoryMB: resident() >> 20}
+	st := Status{Protocol: Protocol, PID: os.Getpid(), Backend: s.Backend, Program: s.path, Started: s.started, Holders: s.holders, Working: s.working}
+	binary := s.binary
 	s.mu.Unlock()
-	if now, err := os.Stat(s.path); s.binary != nil {
-		st.Stale = err != nil || !os.SameFile(now, s.binary) || now.ModTime() != s.binary.ModTime()
+	if binary != nil {
+		now, err := os.Stat(st.Program)
+		st.Stale = err != nil || !os.SameFile(now, binary) || now.ModTime() != binary.ModTime()
 	}
+	return st
+}
+
+func (s *Server) hello(w http.ResponseWriter, _ *http.Request) {
+	st := s.Status()
+	st.MemoryMB = resident() >> 20
 	if s.Loaded != nil {
 		st.Models = s.Loaded()
 	}
@@ -218,7 +234,7 @@ func (s *Server) synthesize(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return event{}, err
 		}
-		return event{Run: packRun(run)}, nil
+		return event{Run: errand.PackRun(run)}, nil
 	})
 }
 
@@ -234,7 +250,7 @@ func (s *Server) evaluate(w http.ResponseWriter, r *http.Request) {
 			req.Progress = a.progress
 		}
 		got, err := s.Engine.Evaluate(ctx, req)
-		return event{Rows: packRows(got)}, err
+		return event{Rows: errand.PackRows(got)}, err
 	})
 }
 
@@ -292,7 +308,7 @@ func (s *Server) work(w http.ResponseWriter, r *http.Request, q any, do func(con
 	cancel()
 	beat.Wait()
 	if err != nil {
-		last = event{Failed: packError(err)}
+		last = event{Failed: errand.PackError(err)}
 	}
 	if err := a.send(last); err != nil && r.Context().Err() == nil {
 		s.Log.Warn("answering", "request", r.URL.Path, "error", err)

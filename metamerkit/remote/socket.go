@@ -2,8 +2,6 @@ package remote
 
 import (
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,58 +10,14 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/gofrs/flock"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/errand"
 )
 
-// Dir returns the folder of the engine for a backend (see backend.Kind): its socket,
-// lock and log. Only its user can open it. It lies in METAMERS_ENGINE_DIR, by default
-// in the cache folder or, where the path would be too long for a socket, in the user's
-// folder for such things.
-func Dir(backend string) (string, error) {
-	root := os.Getenv("METAMERS_ENGINE_DIR")
-	if root == "" {
-		root = filepath.Join(place.Cache(), "engine")
-	}
-	dir := filepath.Join(root, backend)
-	if len(filepath.Join(dir, "socket")) > maxSocketPath {
-		sum := sha256.Sum256([]byte(dir))
-		base := os.Getenv("XDG_RUNTIME_DIR")
-		if base == "" {
-			base = "/tmp/metamers-" + strconv.Itoa(os.Getuid()) // not TMPDIR, which a kernel sets for its cells
-		}
-		dir = filepath.Join(base, "engine-"+hex.EncodeToString(sum[:6]))
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", fmt.Errorf("remote: %w", err)
-	}
-	return dir, private(dir)
-}
-
-// maxSocketPath is a little less than Linux and macOS take.
-const maxSocketPath = 100
-
-// private makes sure that nobody but the user can open dir: it may have been made
-// by somebody else, in a folder for all.
-func private(dir string) error {
-	st, err := os.Lstat(dir)
-	if err != nil {
-		return fmt.Errorf("remote: %w", err)
-	}
-	sys, ok := st.Sys().(*syscall.Stat_t)
-	if !ok || !st.IsDir() || int(sys.Uid) != os.Getuid() {
-		return fmt.Errorf("remote: the folder %s is not this user's own", dir)
-	}
-	if st.Mode().Perm()&0o077 != 0 {
-		if err := os.Chmod(dir, 0o700); err != nil {
-			return fmt.Errorf("remote: %w", err)
-		}
-	}
-	return nil
-}
+// Dir returns the folder of the engine for a backend (see errand.Dir).
+func Dir(backend string) (string, error) { return errand.Dir(backend) }
 
 // Address is that of the engine in a folder of Dir.
 func Address(dir string) string { return "unix:" + filepath.Join(dir, "socket") }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/errand"
 )
 
 // Options say which engine Connect wants.
@@ -25,6 +27,8 @@ type Options struct {
 	Patience time.Duration // how long an engine may take to start; default 60 s
 	// Say, if set, is told that an engine is being started.
 	Say func(string)
+
+	relay bool // start one that passes on to Address
 }
 
 func (o Options) filled() Options {
@@ -71,30 +75,66 @@ func Connect(ctx context.Context, o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	st, err := c.Status(ctx)
 	if o.Address != "" {
-		return c, err
-	}
-	var old *VersionError
-	if errors.As(err, &old) || err == nil && st.Stale {
-		if st.Working > 0 {
-			return c, err // not in the middle of somebody's work
-		}
-		o.Say("the engine that runs is of an older build: starting it again")
-		if err := c.Stop(ctx); err != nil {
-			return nil, err
-		}
-		err = &UnreachableError{c.address, errors.New("stopped")}
-	}
-	var gone *UnreachableError
-	if !errors.As(err, &gone) {
+		_, err := c.Status(ctx)
 		return c, err
 	}
 	dir, err := Dir(o.Backend)
 	if err != nil {
 		return nil, err
 	}
-	return c, start(ctx, o, dir, c)
+	return c, o.renewed(ctx, dir, c)
+}
+
+// renewed makes sure that the process in dir, which c reaches, runs and is of the build
+// that is there now.
+func (o Options) renewed(ctx context.Context, dir string, c *Client) error {
+	st, err := c.Status(ctx)
+	var old *VersionError
+	if errors.As(err, &old) || err == nil && st.Stale {
+		if st.Working > 0 {
+			return err // not in the middle of somebody's work
+		}
+		o.Say("the engine that runs is of an older build: starting it again")
+		if err := c.Stop(ctx); err != nil {
+			return err
+		}
+		err = &UnreachableError{c.address, errors.New("stopped")}
+	}
+	var gone *UnreachableError
+	if !errors.As(err, &gone) {
+		return err
+	}
+	return start(ctx, o, dir, c)
+}
+
+// Ensure has a process on this machine do errands (package desk), which programs find
+// at errand.Here: the engine itself, or, where o or the environment names one elsewhere,
+// one that passes on what is asked. It starts what does not run, and again what is of an
+// older build.
+func Ensure(ctx context.Context, o Options) error {
+	o = o.filled()
+	if o.Address == "" {
+		_, err := Connect(ctx, o)
+		return err
+	}
+	far, err := Dial(o.Address, o.Token)
+	if err != nil {
+		return err
+	}
+	if _, err := far.Status(ctx); err != nil {
+		return err
+	}
+	dir, err := errand.Here()
+	if err != nil {
+		return err
+	}
+	near, err := Dial(Address(dir), "")
+	if err != nil {
+		return err
+	}
+	o.relay = true
+	return o.renewed(ctx, dir, near)
 }
 
 // start runs the program apart from this process and waits until it answers.
@@ -109,8 +149,14 @@ func start(ctx context.Context, o Options, dir string, c *Client) error {
 		return fmt.Errorf("remote: %w", err)
 	}
 	defer log.Close()
-	o.Say("starting the engine (" + o.Backend + ")")
-	cmd := exec.Command(program, "engine", "serve", "--backend="+o.Backend)
+	args := []string{"engine", "serve", "--backend=" + o.Backend}
+	if o.relay {
+		args = append(args, "--relay")
+		o.Say("reaching the engine at " + o.Address)
+	} else {
+		o.Say("starting the engine (" + o.Backend + ")")
+	}
+	cmd := exec.Command(program, args...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Env = own(os.Environ())
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // an interrupt of the cell is not one of the engine

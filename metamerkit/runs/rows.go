@@ -26,27 +26,34 @@ const rowsPatience = time.Minute
 // key of 16 hexadecimal digits. The error is fs.ErrNotExist when there are none, a
 // *CorruptError when they are not what was written.
 func LoadRows(dir, key string) (metamer.Rows, error) {
+	rows, _, err := ReadRows(dir, key)
+	return rows, err
+}
+
+// ReadRows is LoadRows, and names the file that the rows are from.
+func ReadRows(dir, key string) (rows metamer.Rows, path string, err error) {
 	var damaged error
 	paths, err := filepath.Glob(filepath.Join(dir, "rows", key+".*.csv"))
 	if err != nil {
-		return nil, fmt.Errorf("runs: rows of the key %q: %w", key, err)
+		return nil, "", fmt.Errorf("runs: rows of the key %q: %w", key, err)
 	}
 	for _, p := range paths {
 		rows, err := readRows(p)
 		if err == nil {
-			return rows, nil
+			return rows, p, nil
 		}
 		damaged = errors.Join(damaged, err)
 	}
-	if path, err := fetchRows(dir, key); err == nil {
-		return readRows(path)
+	if path, err = fetchRows(dir, key); err == nil {
+		rows, err = readRows(path)
+		return rows, path, err
 	} else if !errors.Is(err, fs.ErrNotExist) {
-		return nil, errors.Join(damaged, err)
+		return nil, "", errors.Join(damaged, err)
 	}
 	if damaged != nil {
-		return nil, damaged
+		return nil, "", damaged
 	}
-	return nil, fs.ErrNotExist
+	return nil, "", fs.ErrNotExist
 }
 
 // readRows reads a file of rows that its own name vouches for.

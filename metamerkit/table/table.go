@@ -1,4 +1,6 @@
-package figures
+// Package table is a table of text that renders as Markdown, LaTeX, CSV and HTML. It
+// imports the standard library alone.
+package table
 
 import (
 	"encoding/csv"
@@ -27,7 +29,7 @@ type Column struct {
 func (t *Table) check() {
 	for _, r := range t.Rows {
 		if len(r) != len(t.Columns) {
-			panic(fmt.Sprintf("figures: %s has a row of %d cells for %d columns", t.Name, len(r), len(t.Columns)))
+			panic(fmt.Sprintf("table: %s has a row of %d cells for %d columns", t.Name, len(r), len(t.Columns)))
 		}
 	}
 }
@@ -107,4 +109,9 @@ func (t *Table) HTML() string {
 	}
 	b.WriteString("</tbody>\n</table>\n")
 	return b.String()
+}
+
+// MIMEBundle shows the table in a notebook.
+func (t *Table) MIMEBundle() (map[string][]byte, error) {
+	return map[string][]byte{"text/html": []byte(t.HTML()), "text/latex": []byte(t.LaTeX()), "text/plain": []byte(t.Markdown())}, nil
 }

@@ -1,28 +1,29 @@
-package metamerkit
+package desk
 
 import (
 	"encoding/base64"
 	"fmt"
+	"html"
 	"math"
-	"os"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/display"
-	"github.com/ensemble-metamers/metamers/metamerkit/display/channel"
+	"github.com/ensemble-metamers/metamers/metamerkit/errand"
 	"github.com/ensemble-metamers/metamers/metamerkit/figures"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// live is the progress of one verb in a cell: one output that is replaced in place,
-// and is gone when the work is done. Outside a notebook, lines on standard error.
+// live is the progress of one errand: what a cell shows in one output, which is replaced
+// in place, and a program outside a notebook as lines.
 // Work that is over at once shows nothing.
 //
 // What takes long without a word, such as compilation, is shown too, with its time.
 type live struct {
 	refs  *images.Set
+	in    bool // in a notebook
+	say   func(errand.Event)
 	began time.Time
 	loss  map[int][]point // by member
 	shot  []byte          // the latest picture of emerging metamers
@@ -31,7 +32,7 @@ type live struct {
 	last  time.Time // something was shown
 	since time.Time // the phase began
 	phase string    // what is under way when there is nothing to count
-	out   *display.Live
+	shown bool
 	stop  chan struct{}
 	over  chan struct{}
 }
@@ -44,9 +45,9 @@ const (
 	textOnly = 5 * time.Second // outside a notebook
 )
 
-func newLive(refs *images.Set) *live {
+func newLive(refs *images.Set, notebook bool, say func(errand.Event)) *live {
 	now := time.Now()
-	l := &live{refs: refs, began: now, since: now, phase: "waiting for the engine", loss: map[int][]point{}, stop: make(chan struct{}), over: make(chan struct{})}
+	l := &live{refs: refs, in: notebook, say: say, began: now, since: now, phase: "waiting for the engine", loss: map[int][]point{}, stop: make(chan struct{}), over: make(chan struct{})}
 	go l.watch()
 	return l
 }
@@ -68,7 +69,7 @@ func (l *live) watch() {
 			if d := time.Since(l.since).Round(time.Second); d > 0 {
 				text += ", " + d.String()
 			}
-			l.show(text, `<div style="font:13px sans-serif"><progress style="width:18em"></progress> `+escape(text)+`</div>`)
+			l.show(text, `<div style="font:13px sans-serif"><progress style="width:18em"></progress> `+html.EscapeString(text)+`</div>`)
 		}
 		l.mu.Unlock()
 	}
@@ -81,13 +82,10 @@ func (l *live) enter(phase string) {
 	}
 }
 
-// inNotebook says whether a kernel started this program.
-func inNotebook() bool { return os.Getenv(channel.SocketEnv) != "" }
-
 // due says whether it is time to show something.
 func (l *live) due() bool {
 	gap := every
-	if !inNotebook() {
+	if !l.in {
 		gap = textOnly
 	}
 	if time.Since(l.began) < quiet || time.Since(l.last) < gap {
@@ -97,35 +95,15 @@ func (l *live) due() bool {
 	return true
 }
 
-// show replaces what the cell shows.
+// show replaces what is shown.
 func (l *live) show(text, page string) {
-	if !inNotebook() {
-		fmt.Fprintln(os.Stderr, text)
-		return
-	}
-	v := shown{text, page}
-	var err error
-	if l.out == nil {
-		l.out, err = display.NewLive(v)
-	} else {
-		err = l.out.Update(v)
-	}
-	if err != nil { // the work itself goes on
-		fmt.Fprintln(os.Stderr, "progress:", err)
-	}
-}
-
-// shown is HTML with a text for front ends that show none.
-type shown struct{ text, page string }
-
-// MIMEBundle implements display.Bundler.
-func (s shown) MIMEBundle() (map[string][]byte, error) {
-	return map[string][]byte{"text/html": []byte(s.page), "text/plain": []byte(s.text)}, nil
+	l.shown = true
+	l.say(errand.Event{Shown: &errand.Shown{Text: text, HTML: page}})
 }
 
 // bar is a progress element with what stands beside it.
 func bar(what string, done float64, rest ...string) string {
-	parts := append([]string{escape(what)}, rest...)
+	parts := append([]string{html.EscapeString(what)}, rest...)
 	return fmt.Sprintf(`<div style="font:13px sans-serif"><progress value="%.4f" max="1" style="width:18em"></progress> %3.0f %% %s</div>`, done, 100*done, strings.Join(parts, " · "))
 }
 
@@ -194,7 +172,7 @@ func (l *live) synthesis(r metamer.Recipe) func(metamer.Progress) {
 		if p.Evaluations != p.Step {
 			what += fmt.Sprintf(" (%d evaluations)", p.Evaluations)
 		}
-		rest := append([]string{"loss " + escape(strings.Join(losses, ", "))}, remaining(left))
+		rest := append([]string{"loss " + html.EscapeString(strings.Join(losses, ", "))}, remaining(left))
 		page := bar(what, done, rest...) + l.curve(p.Steps)
 		if l.shot != nil {
 			page += `<img style="image-rendering:pixelated;max-width:100%" src="data:image/png;base64,` + base64.StdEncoding.EncodeToString(l.shot) + `" alt="metamers so far">`
@@ -214,11 +192,11 @@ func (l *live) picture(p metamer.Progress) []byte {
 	if err != nil {
 		return nil
 	}
-	b, err := pictured(m, "")
+	b, err := encoded(m)
 	if err != nil {
 		return nil
 	}
-	return b["image/png"]
+	return b
 }
 
 // curve is the losses so far as a small SVG, on a logarithmic axis.
@@ -254,7 +232,7 @@ func (l *live) curve(steps int) string {
 func (l *live) end(err error) {
 	close(l.stop)
 	<-l.over
-	if l.out == nil {
+	if !l.shown {
 		return
 	}
 	text := fmt.Sprintf("done in %s", time.Since(l.began).Round(100*time.Millisecond))
@@ -262,4 +240,12 @@ func (l *live) end(err error) {
 		text = "stopped after " + time.Since(l.began).Round(100*time.Millisecond).String()
 	}
 	l.show(text, `<div style="font:13px sans-serif;color:#666">`+text+`</div>`)
+}
+
+// perLine is how many images stand side by side in a cell.
+func perLine(size int) int {
+	if size > 64 {
+		return 6
+	}
+	return 12
 }

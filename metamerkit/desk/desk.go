@@ -1,0 +1,219 @@
+// Package desk does the errands of notebook cells (package errand) in the process that
+// holds the engine, or in one that reaches it: it opens images, carries out recipes and
+// plans, draws, and says how far it is. What cells would have to link for that, and load
+// each time, is here once.
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/errand"
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/runs"
+	"github.com/ensemble-metamers/metamers/metamerkit/study"
+)
+
+// previewEvery is how often emerging metamers are shown: often enough to watch, seldom
+// enough to cost little.
+const previewEvery = 700 * time.Millisecond
+
+// Limits of what is remembered between errands.
+const (
+	keptStudies = 8
+	keptPixels  = 64 << 20 // values of image sets
+)
+
+// Desk does errands with an engine. It is an errand.Desk, safe for use by several
+// goroutines.
+type Desk struct {
+	Engine ask.Engine
+	// Extra, if set, returns further files to save with each run (see ask.Synthesis).
+	Extra func(refs *images.Set) func(*metamer.Run) map[string]func(path string) error
+
+	opening sync.Mutex
+	opened  []opened // the last used behind
+
+	mu      sync.Mutex
+	studies []studied // the last used behind
+}
+
+type opened struct {
+	key string
+	set *images.Set
+}
+
+type studied struct {
+	id     string
+	result *study.Result
+}
+
+// job is one errand under way.
+type job struct {
+	*Desk
+	ctx  context.Context
+	q    errand.Request
+	show func(errand.Event)
+}
+
+// Do implements errand.Desk.
+func (d *Desk) Do(ctx context.Context, q errand.Request, show func(errand.Event)) (*errand.Reply, error) {
+	var mu sync.Mutex
+	j := &job{Desk: d, ctx: ctx, q: q, show: func(e errand.Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		show(e)
+	}}
+	switch {
+	case q.Open != nil:
+		s, err := j.open(q.Open.Spec, q.Open.Size)
+		return &errand.Reply{Images: errand.PackImages(s)}, err
+	case q.Models != nil:
+		return j.models()
+	case q.Synthesize != nil:
+		return j.synthesize(q.Synthesize)
+	case q.Evaluate != nil:
+		return j.evaluate(q.Evaluate)
+	case q.Study != nil:
+		return j.study(q.Study)
+	case q.Recall != nil:
+		return j.recall(q.Recall)
+	case q.Draw != nil:
+		return j.draw(q.Draw)
+	}
+	return nil, errors.New("desk: the errand asks for nothing")
+}
+
+func (j *job) warn(text string) { j.show(errand.Event{Warning: text}) }
+
+func (j *job) live(refs *images.Set) *live { return newLive(refs, j.q.Notebook, j.show) }
+
+// store is the one that the program has.
+func (j *job) store() (*runs.Store, error) {
+	if j.q.Store == "" {
+		return nil, errors.New("desk: the errand names no store for runs")
+	}
+	return runs.Open(j.q.Store)
+}
+
+func (j *job) models() (*errand.Reply, error) {
+	list, err := j.Engine.Models(j.ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := &errand.Reply{}
+	for _, m := range list {
+		r.Models = append(r.Models, errand.Model(m))
+	}
+	return r, nil
+}
+
+func (j *job) synthesize(q *errand.Synthesis) (*errand.Reply, error) {
+	refs, err := q.Images.Set()
+	if err != nil {
+		return nil, err
+	}
+	st, err := j.store()
+	if err != nil {
+		return nil, err
+	}
+	a := ask.Synthesis{Recipe: q.Recipe, Images: refs, Store: st, PreviewEvery: previewEvery, Warn: j.warn}
+	if j.Extra != nil {
+		a.Extra = j.Extra(refs)
+	}
+	l := j.live(refs)
+	a.Progress = l.synthesis(q.Recipe.WithDefaults())
+	run, err := j.Engine.Synthesize(j.ctx, a)
+	l.end(err)
+	if err != nil {
+		return nil, err
+	}
+	return &errand.Reply{Runs: []*errand.Run{errand.PackRun(run)}}, nil
+}
+
+func (j *job) evaluate(q *errand.Evaluation) (*errand.Reply, error) {
+	refs, err := q.Images.Set()
+	if err != nil {
+		return nil, err
+	}
+	l := j.live(nil)
+	a := ask.Evaluation{Images: refs, Observers: q.Observers, Warn: j.warn}
+	a.Progress = func(p metamer.Progress) { l.part(p.What, float64(p.Step)/float64(max(p.Steps, 1)), 0) }
+	for i, r := range q.Runs {
+		if r == nil {
+			l.end(nil)
+			return nil, fmt.Errorf("desk: run %d of the errand is empty", i)
+		}
+		a.Runs = append(a.Runs, r.Unpack())
+	}
+	rows, err := j.Engine.Evaluate(j.ctx, a)
+	l.end(err)
+	if err != nil {
+		return nil, err
+	}
+	return &errand.Reply{Rows: errand.PackRows(rows)}, nil
+}
+
+// open opens an image set. Sets that cannot change are kept: those with a name.
+func (j *job) open(spec []string, size int) (*images.Set, error) {
+	name := ""
+	if len(spec) == 1 {
+		name, _, _ = strings.Cut(spec[0], ":")
+	}
+	cifar := name == "cifar10"
+	if cifar && j.q.Data != dataHere() {
+		return nil, fmt.Errorf("desk: METAMERS_DATA is %q in this program and %q in the engine, which reads CIFAR-10: stop the engine (metamers engine stop), and it starts again with yours", j.q.Data, dataHere())
+	}
+	if !cifar && !slices.Contains(images.Registered(), name) {
+		return j.files(spec, size)
+	}
+	key := fmt.Sprintf("%s %d", spec[0], size)
+	j.opening.Lock()
+	defer j.opening.Unlock()
+	if i := slices.IndexFunc(j.opened, func(o opened) bool { return o.key == key }); i >= 0 {
+		o := j.opened[i]
+		j.opened = append(slices.Delete(j.opened, i, i+1), o)
+		return o.set, nil
+	}
+	s, err := images.Open(spec, images.Options{Size: size})
+	if err != nil {
+		return nil, err
+	}
+	j.opened = append(j.opened, opened{key, s})
+	for total := 0; ; {
+		for _, o := range j.opened {
+			total += len(o.set.Pixels)
+		}
+		if total <= keptPixels {
+			return s, nil
+		}
+		j.opened, total = slices.Delete(j.opened, 0, 1), 0
+	}
+}
+
+// files opens folders and files by names that are relative to the program's folder.
+// The set is called as it is there.
+func (j *job) files(spec []string, size int) (*images.Set, error) {
+	full := slices.Clone(spec)
+	for i, f := range full {
+		if !filepath.IsAbs(f) && j.q.Folder != "" {
+			full[i] = filepath.Join(j.q.Folder, f)
+		}
+	}
+	s, err := images.Open(full, images.Options{Size: size})
+	if err != nil {
+		return nil, err
+	}
+	if s.Name == strings.Join(full, " ") {
+		s.Name = strings.Join(spec, " ")
+	}
+	return s, nil
+}

@@ -1,0 +1,114 @@
+package desk
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/errand"
+	_ "github.com/ensemble-metamers/metamers/metamerkit/images/photos" // the image set photos
+	"github.com/ensemble-metamers/metamers/metamerkit/study"
+)
+
+func dataHere() string { return os.Getenv("METAMERS_DATA") }
+
+// study carries a plan out and remembers what it gave.
+func (j *job) study(q *errand.Study) (*errand.Reply, error) {
+	var p study.Plan
+	d := json.NewDecoder(bytes.NewReader(q.Plan))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&p); err != nil {
+		return nil, fmt.Errorf("desk: the plan cannot be read: %w", err)
+	}
+	p = p.WithDefaults()
+	if err := p.Validate(); err != nil { // before images are opened
+		return nil, fmt.Errorf("study: plan %s: %w", p.Name, err)
+	}
+	st, err := j.store()
+	if err != nil {
+		return nil, err
+	}
+	refs, err := j.open(strings.Fields(p.Images), p.Size)
+	if err != nil {
+		return nil, fmt.Errorf("study: plan %s: %w", p.Name, err)
+	}
+	l := j.live(nil)
+	r, err := study.Do(j.ctx, j.Engine, p, study.Options{Store: st, Images: refs, Progress: func(s study.Progress) { l.part(s.What, s.Done, s.Left) }, Warn: j.warn})
+	l.end(err)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := json.Marshal(r.Plan)
+	if err != nil {
+		return nil, fmt.Errorf("desk: %w", err)
+	}
+	reply := &errand.Reply{Study: &errand.Result{ID: rand.Text(), Plan: plan, Took: r.Took}}
+	for _, t := range r.Tables() {
+		reply.Study.Tables = append(reply.Study.Tables, *t)
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.studies = append(j.studies, studied{reply.Study.ID, r})
+	if n := len(j.studies) - keptStudies; n > 0 {
+		j.studies = slices.Delete(j.studies, 0, n)
+	}
+	return reply, nil
+}
+
+// recall returns parts of a study that was carried out.
+func (j *job) recall(q *errand.Recall) (*errand.Reply, error) {
+	j.mu.Lock()
+	i := slices.IndexFunc(j.studies, func(s studied) bool { return s.id == q.ID })
+	if i < 0 {
+		j.mu.Unlock()
+		return nil, errand.ErrForgotten
+	}
+	s := j.studies[i]
+	j.studies = append(slices.Delete(j.studies, i, i+1), s)
+	j.mu.Unlock()
+	r := s.result
+	reply := &errand.Reply{}
+	if q.Rows {
+		reply.Rows = errand.PackRows(r.Rows)
+	}
+	if q.Runs {
+		reply.Images = errand.PackImages(r.Images)
+		for _, run := range r.Runs {
+			reply.Runs = append(reply.Runs, errand.PackRun(run))
+		}
+	}
+	if q.Figure != nil {
+		f, err := r.Figure(q.Figure.Name)
+		if err != nil {
+			return nil, err
+		}
+		if reply.Figure, err = render(f, *q.Figure); err != nil {
+			return nil, err
+		}
+	}
+	if q.Table != "" {
+		t, err := r.Table(q.Table)
+		if err != nil {
+			return nil, err
+		}
+		reply.Tables = append(reply.Tables, *t)
+	}
+	if q.Write != "" {
+		dir := q.Write
+		if !filepath.IsAbs(dir) {
+			dir = filepath.Join(j.q.Folder, dir)
+		}
+		warnings, err := r.Write(dir)
+		if err != nil {
+			return nil, err
+		}
+		reply.Texts = warnings
+	}
+	return reply, context.Cause(j.ctx)
+}

@@ -1,0 +1,69 @@
+package metamerkit
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/errand"
+	"github.com/ensemble-metamers/metamers/metamerkit/place"
+)
+
+// Figure is a drawing that shows itself in a cell and renders as PNG, SVG and PDF.
+type Figure struct {
+	Name    string // file name without an ending, such as figure3
+	Title   string
+	Caption string // what is shown, in whole sentences
+
+	png  []byte // as notebooks show it
+	draw func(errand.Format) (*errand.Figure, error)
+}
+
+// figure has a figure drawn as notebooks show it.
+func figure(name string, draw func(errand.Format) (*errand.Figure, error)) (*Figure, error) {
+	f, err := draw(errand.Format{Name: name, Kind: "png"})
+	if err != nil {
+		return nil, err
+	}
+	return &Figure{f.Name, f.Title, f.Caption, f.Data, draw}, nil
+}
+
+// MIMEBundle shows the figure in a notebook.
+func (f *Figure) MIMEBundle() (map[string][]byte, error) {
+	return map[string][]byte{"image/png": f.png, "text/plain": []byte(f.Title + ". " + f.Caption)}, nil
+}
+
+// Encode renders the figure in a format: png, svg or pdf. dpi is that of png, 10 to
+// 2400; 0: that of notebooks.
+func (f *Figure) Encode(format string, dpi int) ([]byte, error) {
+	if format == "png" && dpi == 0 {
+		return f.png, nil
+	}
+	r, err := f.draw(errand.Format{Name: f.Name, Kind: format, DPI: dpi})
+	if err != nil {
+		return nil, err
+	}
+	return r.Data, nil
+}
+
+// PNG renders the figure with the given number of dots an inch (0: that of notebooks).
+func (f *Figure) PNG(dpi int) ([]byte, error) { return f.Encode("png", dpi) }
+
+// SVG renders the figure with its text as outlines.
+func (f *Figure) SVG() ([]byte, error) { return f.Encode("svg", 0) }
+
+// PDF renders the figure as a page of its own size.
+func (f *Figure) PDF() ([]byte, error) { return f.Encode("pdf", 0) }
+
+// Save writes the figure; the ending of path says the format. Nothing is left at path
+// when that fails.
+func (f *Figure) Save(path string, dpi int) error {
+	data, err := f.Encode(strings.TrimPrefix(filepath.Ext(path), "."), dpi)
+	if err != nil {
+		return err
+	}
+	if err := place.WriteBytes(path, data); err != nil {
+		return fmt.Errorf("metamerkit: %w", err)
+	}
+	return nil
+}

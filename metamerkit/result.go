@@ -1,0 +1,171 @@
+package metamerkit
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/errand"
+)
+
+// Result is a plan carried out. Its figures and tables are methods; rows and runs come
+// when they are asked for.
+type Result struct {
+	Plan Plan // with defaults and the full names of models
+	Took time.Duration
+
+	asked  Plan
+	id     string
+	tables []Table
+}
+
+// Study carries a plan out: every run and evaluation that is not there yet.
+func Study(p Plan) (*Result, error) {
+	text, err := json.Marshal(p)
+	if err != nil {
+		return nil, fmt.Errorf("metamerkit: %w", err)
+	}
+	reply, err := do(Context(), errand.Request{Study: &errand.Study{Plan: text}})
+	if err != nil {
+		return nil, err
+	}
+	if reply.Study == nil {
+		return nil, errors.New("metamerkit: the engine's answer has no study")
+	}
+	r := &Result{Took: reply.Study.Took, asked: p, id: reply.Study.ID, tables: reply.Study.Tables}
+	if err := json.Unmarshal(reply.Study.Plan, &r.Plan); err != nil {
+		return nil, fmt.Errorf("metamerkit: the engine's plan: %w", err)
+	}
+	return r, nil
+}
+
+// recall asks for parts of the study; one that the engine has forgotten, because it was
+// started anew, is found again from what is kept on disk.
+func (r *Result) recall(q errand.Recall) (*errand.Reply, error) {
+	q.ID = r.id
+	reply, err := do(Context(), errand.Request{Recall: &q})
+	if !errors.Is(err, errand.ErrForgotten) {
+		return reply, err
+	}
+	again, err := Study(r.asked)
+	if err != nil {
+		return nil, err
+	}
+	r.id, q.ID = again.id, again.id
+	return do(Context(), errand.Request{Recall: &q})
+}
+
+// Rows are all measured values.
+func (r *Result) Rows() (Rows, error) {
+	reply, err := r.recall(errand.Recall{Rows: true})
+	if err != nil {
+		return nil, err
+	}
+	if reply.Rows == nil {
+		return nil, errors.New("metamerkit: the engine's answer has no rows")
+	}
+	return reply.Rows.Unpack()
+}
+
+// Runs are the runs, a run for each set and stage, set by set.
+func (r *Result) Runs() ([]*Run, error) {
+	reply, err := r.recall(errand.Recall{Runs: true})
+	if err != nil {
+		return nil, err
+	}
+	refs, err := reply.Images.Set()
+	if err != nil {
+		return nil, err
+	}
+	var out []*Run
+	for _, run := range reply.Runs {
+		out = append(out, &Run{run.Unpack(), Images{refs}})
+	}
+	return out, nil
+}
+
+// Run is the run of a set, by its members' full names or a group's name, at a stage.
+func (r *Result) Run(stage string, set ...string) (*Run, error) {
+	if len(set) == 1 && r.Plan.Groups[set[0]] != nil {
+		set = r.Plan.Groups[set[0]]
+	}
+	runs, err := r.Runs()
+	if err != nil {
+		return nil, err
+	}
+	for _, run := range runs {
+		if run.Recipe.Stage == stage && slices.Equal(run.Recipe.ModelNames(), set) {
+			return run, nil
+		}
+	}
+	return nil, fmt.Errorf("metamerkit: the study has no run of %q at stage %q", set, stage)
+}
+
+// Figure is one of figure1 to figure7.
+func (r *Result) Figure(name string) (*Figure, error) {
+	return figure(name, func(f errand.Format) (*errand.Figure, error) {
+		f.Name = name
+		reply, err := r.recall(errand.Recall{Figure: &f})
+		if err != nil {
+			return nil, err
+		}
+		return reply.Figure, nil
+	})
+}
+
+// Overview is Figure 1, with examples of a CNN ensemble at the last stage where there
+// is one.
+func (r *Result) Overview() (*Figure, error) { return r.Figure("figure1") }
+
+// Gallery is Figure 2: references and metamers of every set and stage.
+func (r *Result) Gallery() (*Figure, error) { return r.Figure("figure2") }
+
+// Recognizability is Figure 3.
+func (r *Result) Recognizability() (*Figure, error) { return r.Figure("figure3") }
+
+// Quality is Figure 4: image metrics, of ensembles where the plan has any.
+func (r *Result) Quality() (*Figure, error) { return r.Figure("figure4") }
+
+// Divergence is Figure 5: JSD, of ensembles where the plan has any.
+func (r *Result) Divergence() (*Figure, error) { return r.Figure("figure5") }
+
+// SingleQuality is Figure 6: image metrics of single-model metamers.
+func (r *Result) SingleQuality() (*Figure, error) { return r.Figure("figure6") }
+
+// SingleDivergence is Figure 7: JSD of single-model metamers.
+func (r *Result) SingleDivergence() (*Figure, error) { return r.Figure("figure7") }
+
+// Tables are Tables 1 to 5: models, model sets, stages, settings, numbers.
+func (r *Result) Tables() []*Table {
+	var out []*Table
+	for i := range r.tables {
+		out = append(out, &r.tables[i])
+	}
+	return out
+}
+
+// Verdicts is the paper's claims as a table, each with its number, interval and
+// verdict from this study.
+func (r *Result) Verdicts() (*Table, error) {
+	reply, err := r.recall(errand.Recall{Table: "claims"})
+	if err != nil {
+		return nil, err
+	}
+	if len(reply.Tables) != 1 {
+		return nil, errors.New("metamerkit: the engine's answer has no table")
+	}
+	return &reply.Tables[0], nil
+}
+
+// Write leaves the whole result in a folder: figures as PNG, SVG and PDF, tables as
+// Markdown, LaTeX and CSV, rows.csv, and index.html, which shows all of it. What could
+// not be drawn is returned as warnings.
+func (r *Result) Write(folder string) (warnings []string, err error) {
+	reply, err := r.recall(errand.Recall{Write: folder})
+	if err != nil {
+		return nil, err
+	}
+	return reply.Texts, nil
+}
