@@ -8,8 +8,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/ensemble-metamers/metamers/kernel/shim"
 )
 
 // say tells what set-up does.
@@ -184,12 +187,12 @@ func warm(checkout string, l Layout) error {
 	if err != nil {
 		return err
 	}
-	state := append(cache, sum...)
+	state := append(append(cache, sum...), strings.Join(shim.BuildFlags, " ")...)
 	done := filepath.Join(l.Root, "warm")
 	if was, err := os.ReadFile(done); err == nil && bytes.Equal(was, state) {
 		return nil
 	}
-	if err := run(checkout, nil, "go", "build", "./metamerkit/...", "./models/..."); err != nil {
+	if err := run(checkout, nil, "go", append(slices.Clone(shim.BuildFlags), "./metamerkit/...", "./models/...")...); err != nil {
 		return err
 	}
 	dir, err := os.MkdirTemp("", "metamers-warm-")
@@ -202,7 +205,7 @@ func warm(checkout string, l Layout) error {
 	if err := os.WriteFile(file, []byte(warmCell), 0o600); err != nil {
 		return err
 	}
-	if err := run(checkout, nil, "go", "build", "-ldflags=-s -w", "-o", filepath.Join(dir, "cell"), file); err != nil {
+	if err := run(checkout, nil, "go", append(slices.Clone(shim.BuildFlags), "-o", filepath.Join(dir, "cell"), file)...); err != nil {
 		return err
 	}
 	return os.WriteFile(done, state, 0o644)

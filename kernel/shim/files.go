@@ -85,3 +85,11 @@ func trim(dir string) {
 		files = files[1:]
 	}
 }
+
+// keep writes a file that never exists half. What cannot be kept is made again.
+func keep(data []byte, to string) {
+	tmp := fmt.Sprintf("%s.%d.part", to, os.Getpid())
+	if os.WriteFile(tmp, data, 0o600) != nil || os.Rename(tmp, to) != nil {
+		os.Remove(tmp)
+	}
+}

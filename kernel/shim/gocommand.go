@@ -2,6 +2,7 @@ package shim
 
 import (
 	"bytes"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -11,11 +12,18 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/ensemble-metamers/metamers/kernel/cell"
 	"github.com/ensemble-metamers/metamers/metamerkit/display/channel"
 )
+
+// BuildFlags begin the go command that builds the program of a cell. Without a symbol
+// table, and with the resolvers of names that are written in Go, the linker, which takes
+// most of the time, has half as much to do: C's are an object of C's own to be linked.
+var BuildFlags = []string{"build", "-ldflags=-s -w", "-tags=netgo,osusergo"}
 
 func goCommand(args []string) (int, error) {
 	switch {
@@ -24,7 +32,7 @@ func goCommand(args []string) (int, error) {
 	case len(args) >= 1 && args[0] == "get" && len(positional(args[1:])) == 0:
 		return 0, nil
 	case len(args) >= 3 && args[0] == "build" && args[1] == "-o" && os.Getenv("GOOS") != "js":
-		return build(args[2], "main.go", append([]string{"build", "-ldflags=-s -w"}, args[3:]...))
+		return build(args[2], "main.go", append(slices.Clone(BuildFlags), args[3:]...))
 	case len(args) >= 4 && args[0] == "test" && args[1] == "-c" && args[2] == "-o":
 		return build(args[3], "main_test.go", append([]string{"test", "-c"}, args[4:]...))
 	}
@@ -73,14 +81,15 @@ func build(out, source string, args []string) (int, error) {
 		return 1, err
 	}
 	text = cell.MarkPattern.ReplaceAll(text, []byte("/*line Cell[$1]:$2:$3*/"))
-	key, err := buildKey(text, source, args)
+	state, err := buildState(source, args)
 	if err != nil {
 		return 1, err
 	}
-	cached := filepath.Join(os.Getenv(CacheEnv), key)
+	cache := os.Getenv(CacheEnv)
+	cached := filepath.Join(cache, buildKey(text, state))
 	var said []byte
 	if _, err := os.Stat(cached); err != nil {
-		said, err = compile(cached, source, text, args)
+		said, err = compile(cached, source, text, args, recipeFile(cache, text, state, args))
 		var exit *exec.ExitError
 		if err != nil && !errors.As(err, &exit) {
 			return 1, err
@@ -90,7 +99,7 @@ func build(out, source string, args []string) (int, error) {
 			report(false, said, text)
 			return exit.ExitCode(), nil
 		}
-		trim(os.Getenv(CacheEnv))
+		trim(cache)
 	}
 	if err := place(cached, out+cellSuffix); err != nil {
 		return 1, err
@@ -115,8 +124,17 @@ func report(ok bool, said, source []byte) {
 	channel.Call(m) // without a kernel there is nobody to tell
 }
 
-// compile builds text in the place of source into the file cached.
-func compile(cached, source string, text []byte, args []string) ([]byte, error) {
+// recipeFile is where the recipe of a source is kept, "" for none.
+func recipeFile(cache string, text []byte, state string, args []string) string {
+	if key := recipeKey(text, state, args); key != "" {
+		return filepath.Join(cache, key)
+	}
+	return ""
+}
+
+// compile builds text in the place of source into the file cached: by the recipe that
+// is kept, else by the go command, from which the recipe is learnt.
+func compile(cached, source string, text []byte, args []string, kept string) ([]byte, error) {
 	if err := os.MkdirAll(filepath.Dir(cached), 0o700); err != nil {
 		return nil, err
 	}
@@ -143,8 +161,7 @@ func compile(cached, source string, text []byte, args []string) ([]byte, error) 
 		if err := os.WriteFile(changed, text, 0o600); err != nil {
 			return nil, err
 		}
-		all := append([]string{args[0], "-overlay=" + overlay, "-o", program}, args[1:]...)
-		said, err := command(realGo(), all...).CombinedOutput()
+		said, err := attempt(text, tmp, changed, abs, overlay, program, args, kept)
 		if err != nil && !again && bytes.Contains(said, []byte(noValue)) {
 			if at := bytes.LastIndex(text, []byte(cell.ResultCall)); at >= 0 {
 				rest := text[at+len(cell.ResultCall):]
@@ -159,15 +176,62 @@ func compile(cached, source string, text []byte, args []string) ([]byte, error) 
 	}
 }
 
-// buildKey identifies a program by all that goes into it: the cell's sources, the
-// module files, the arguments, the go command, and the state of the checkout.
-func buildKey(text []byte, source string, args []string) (string, error) {
+// attempt builds once. A source that the compiler refuses is an *exec.ExitError.
+func attempt(text []byte, tmp, changed, abs, overlay, program string, args []string, kept string) ([]byte, error) {
+	if kept != "" {
+		if r := readRecipe(kept); r != nil {
+			said, err := r.cook(tmp, changed, abs, program)
+			if err == nil {
+				now := time.Now()
+				os.Chtimes(kept, now, now) // for trim: used last
+				return nil, nil
+			}
+			if bytes.Contains(said, []byte(noValue)) && bytes.Contains(text, []byte(cell.ResultCall)) {
+				return said, err
+			}
+			// The go command says it in its own words, or does what the recipe cannot.
+		}
+	}
+	extra := []string{args[0], "-overlay=" + overlay, "-o", program}
+	learning := kept != ""
+	for {
+		if learning {
+			extra = append(extra, "-x", "-work")
+		}
+		cmd := command(realGo(), append(slices.Clone(extra), args[1:]...)...)
+		cmd.Env = append(cmd.Env, "GOGC=400") // of the linker, which lives for a moment
+		said, err := cmd.CombinedOutput()
+		if !learning {
+			return said, err
+		}
+		r := learn(said)
+		if err == nil {
+			if r != nil {
+				if data, err := json.Marshal(r); err == nil {
+					keep(data, kept)
+				}
+			}
+			return nil, nil
+		}
+		extra, learning = extra[:4], false // without the commands among the errors
+	}
+}
+
+// buildKey identifies a program by all that goes into it.
+func buildKey(text []byte, state string) string {
+	sum := sha256.Sum256(append([]byte(state+"\n"), text...))
+	return hex.EncodeToString(sum[:16])
+}
+
+// buildState is all that goes into a program but its source: other sources, the module
+// files, the arguments, the go command, and the state of the checkout.
+func buildState(source string, args []string) (string, error) {
 	h := sha256.New()
 	add := func(name string, data []byte) {
 		fmt.Fprintf(h, "%s %d\n", name, len(data))
 		h.Write(data)
 	}
-	add(source, text)
+	add(source, nil)
 	files, err := filepath.Glob("*")
 	if err != nil {
 		return "", err
@@ -182,6 +246,9 @@ func buildKey(text []byte, source string, args []string) (string, error) {
 		}
 		add(f, data)
 	}
+	if elsewhere(os.Getenv(CheckoutEnv)) {
+		add(rand.Text(), nil) // what is there may change: nothing is taken from a cache
+	}
 	fmt.Fprintf(h, "%q\n", args)
 	if info, err := os.Stat(realGo()); err == nil {
 		fmt.Fprintf(h, "%s %d %d\n", realGo(), info.Size(), info.ModTime().UnixNano())
@@ -193,6 +260,27 @@ func buildKey(text []byte, source string, args []string) (string, error) {
 		return "", err
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16]), nil
+}
+
+// elsewhere reports whether cells import from folders other than the checkout and the
+// module cache: a go.work, or a replacement of a user's own.
+func elsewhere(checkout string) bool {
+	if _, err := os.Stat("go.work"); err == nil {
+		return true
+	}
+	mod, err := os.ReadFile("go.mod")
+	if err != nil {
+		return true
+	}
+	for line := range strings.Lines(string(mod)) {
+		if _, to, ok := strings.Cut(line, "=>"); ok {
+			to = strings.TrimSpace(to)
+			if (strings.HasPrefix(to, ".") || strings.HasPrefix(to, "/")) && to != checkout {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // stamp writes name, size and time of every file of the checkout that a cell can
