@@ -18,13 +18,22 @@ func TestImportsPointDown(t *testing.T) {
 		}
 		return string(out)
 	}
-	for _, p := range []string{"metamer", "card", "weights", "images", "evaluate", "runs", "figures", "place", "fetch", "foreign", "hub", "depot", "labels", "claims", "display", "remote", "study", "contest", "ask", "sweep", "."} {
+	for _, p := range []string{"metamer", "card", "weights", "images", "evaluate", "runs", "figures", "place", "fetch", "foreign", "hub", "depot", "labels", "claims", "display", "table", "errand", "desk", "remote", "study", "contest", "ask", "sweep", "."} {
 		d := deps(p)
 		if strings.Contains(d, "github.com/gomlx/") {
 			t.Errorf("%s links GoMLX", p)
 		}
 		if strings.Contains(d, "minio") {
 			t.Errorf("%s links an object store's client", p)
+		}
+	}
+	// What a cell links: the linker's time is the time that an edited cell takes.
+	for _, p := range []string{".", "errand", "display", "table", "metamer"} {
+		d := deps(p)
+		for _, heavy := range []string{"gonum.org/", "\nnet/http\n", "metamerkit/images\n", "metamerkit/figures\n", "metamerkit/study\n", "metamerkit/weights\n", "\ntext/template\n"} {
+			if strings.Contains(d, heavy) {
+				t.Errorf("%s links %s", p, strings.TrimSpace(heavy))
+			}
 		}
 	}
 	for _, p := range []string{"synth", "train", "imgmetrics", "zoo/all", "stage", "backend", "weights", "evaluate", "runs"} {

@@ -78,17 +78,56 @@ func (in *Interpreter) Inspect(code string, cursor, detail int, within time.Dura
 	if at < 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), within)
-	defer cancel()
 	s, text, offset := in.question(code, len(string(runes[:at])))
 	if s == nil {
 		return nil
 	}
-	markdown, err := s.Hover(ctx, text, offset)
-	if err != nil || strings.TrimSpace(markdown) == "" {
+	markdown := in.hover(s, hovered{code, at}, text, offset, within)
+	if strings.TrimSpace(markdown) == "" {
 		return nil
 	}
 	return map[string]any{"text/markdown": markdown, "text/plain": plain(markdown)}
+}
+
+// hovered is a place of a cell that documentation was asked for.
+type hovered struct {
+	code string
+	at   int // the character
+}
+
+// Of a question about a place.
+const (
+	keptHovers = 32
+	hoverTime  = 15 * time.Second // for gopls to answer after all
+)
+
+// hover asks gopls. When the time is over the answer is that which the same question had
+// last, if it had one; the new one is remembered when it comes, so that who asks again
+// gets it at once.
+func (in *Interpreter) hover(s *gopls.Server, q hovered, text string, offset int, within time.Duration) string {
+	answer := make(chan string, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), hoverTime)
+		defer cancel()
+		markdown, err := s.Hover(ctx, text, offset)
+		if err == nil {
+			in.mu.Lock()
+			if _, known := in.hovers[q]; !known && len(in.hovers) >= keptHovers {
+				clear(in.hovers)
+			}
+			in.hovers[q] = markdown
+			in.mu.Unlock()
+		}
+		answer <- markdown
+	}()
+	select {
+	case markdown := <-answer:
+		return markdown
+	case <-time.After(within):
+		in.mu.Lock()
+		defer in.mu.Unlock()
+		return in.hovers[q]
+	}
 }
 
 // subject returns where the word is that a cursor is about: the one it touches, else

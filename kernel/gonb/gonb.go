@@ -55,6 +55,7 @@ type Interpreter struct {
 	memory  cell.Memory
 	gopls   *gopls.Server
 	tried   time.Time // when gopls was started last
+	hovers  map[hovered]string
 	started chan struct{}
 }
 
@@ -72,7 +73,7 @@ type backend struct {
 
 // New prepares the private folder and starts GoNB in the background.
 func New(o Options) (*Interpreter, error) {
-	in := &Interpreter{o: o, sources: map[string]source{}, started: make(chan struct{})}
+	in := &Interpreter{o: o, sources: map[string]source{}, hovers: map[hovered]string{}, started: make(chan struct{})}
 	bin := filepath.Join(o.Life.Dir, "bin")
 	for _, d := range []string{bin, in.tmp(), o.Programs} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
