@@ -33,11 +33,15 @@ func (f *Figure) MIMEBundle() (map[string][]byte, error) {
 	return map[string][]byte{"image/png": f.png, "text/plain": []byte(f.Title + ". " + f.Caption)}, nil
 }
 
+// dots an inch of a PNG where none are given: sharp on screens that have two pixels a
+// point.
+const dots = 144
+
 // Encode renders the figure in a format: png, svg or pdf. dpi is that of png, 10 to
-// 2400; 0: that of notebooks.
+// 2400; 0: 144.
 func (f *Figure) Encode(format string, dpi int) ([]byte, error) {
-	if format == "png" && dpi == 0 {
-		return f.png, nil
+	if dpi == 0 {
+		dpi = dots
 	}
 	r, err := f.draw(errand.Format{Name: f.Name, Kind: format, DPI: dpi})
 	if err != nil {
@@ -46,7 +50,7 @@ func (f *Figure) Encode(format string, dpi int) ([]byte, error) {
 	return r.Data, nil
 }
 
-// PNG renders the figure with the given number of dots an inch (0: that of notebooks).
+// PNG renders the figure with the given number of dots an inch (0: 144).
 func (f *Figure) PNG(dpi int) ([]byte, error) { return f.Encode("png", dpi) }
 
 // SVG renders the figure with its text as outlines.

@@ -8,10 +8,17 @@ Every edited cell is new, so that no cache knows its program. Plain GoNB gets th
 same binaries of gonb, goimports and gopls, the environment of this process, and
 cells with "%%"; where it lacks something the entry is a dash. The load average is
 printed: on a busy machine the numbers are those of a busy machine.
+
+Of the kit: a study of four single models at three stages is carried out first, in a
+store and with an engine of this script's own. An edited plot is Figure 3 of some of these
+sets in some order; an edited model set two of the models, in an order and with a seed
+that no run has, and its time that until the first step is shown (then it is
+interrupted).
 """
 
 import argparse
 import glob
+import itertools
 import json
 import os
 import random
@@ -47,6 +54,56 @@ def execute(kc, code):
     if reply["content"]["status"] != "ok":
         raise RuntimeError(f"{code!r}: {reply['content']}")
     return time.perf_counter() - begin
+
+
+MODELS = ["plain7_48.mm_c10", "resnet8_48.mm_c10", "plain7_48.mm_c10_linf8", "resnet8_48.mm_c10_linf8"]
+
+
+def cell(sets, rest="", stages=""):
+    """A cell that carries a plan of these sets out, and shows its curves."""
+    text = ", ".join("{" + ", ".join(f'"{m}"' for m in s) + "}" for s in sets)
+    return f"""p := mk.Plan{{Images: "photos:16", Size: 32, Sets: [][]string{{{text}}}, {stages}
+	Observers: []string{{"plain7*", "resnet8*"}}, Settings: mk.Settings{{Steps: 60{rest}}}}}
+mk.Must(mk.Study(p)).Recognizability()"""
+
+
+def progress(km, kc, code):
+    """Until the first progress is shown; the cell is interrupted then."""
+    begin = time.perf_counter()
+    msg = kc.execute(code, allow_stdin=False)
+    took = None
+    while True:
+        m = kc.get_iopub_msg(timeout=120)
+        if m["parent_header"].get("msg_id") != msg:
+            continue
+        if m["msg_type"] in ("display_data", "update_display_data") and took is None and "<progress value" in m["content"]["data"]["text/html"]:
+            took = time.perf_counter() - begin
+            km.interrupt_kernel()
+        if m["msg_type"] == "execute_result":
+            raise RuntimeError(f"{code!r} was over before it was interrupted")
+        if m["msg_type"] == "status" and m["content"]["execution_state"] == "idle":
+            break
+    while kc.get_shell_msg(timeout=60)["parent_header"].get("msg_id") != msg:
+        pass
+    return took
+
+
+def kit(km, kc, repeat):
+    """Cells that use metamerkit."""
+    execute(kc, 'import mk "github.com/ensemble-metamers/metamers/metamerkit"')
+    execute(kc, cell([[m] for m in MODELS]))
+    orders = [p for n in (2, 3, 4) for p in itertools.permutations(MODELS, n)]
+    random.shuffle(orders)
+    execute(kc, cell([[m] for m in orders.pop()]))
+    repeat("edited cell, a plot from rows that are there", lambda: execute(kc, cell([[m] for m in orders.pop()])))
+    same = cell([[m] for m in MODELS])
+    execute(kc, same)
+    repeat("unchanged cell, a plot from rows that are there", lambda: execute(kc, same))
+    pairs = [list(p) for p in itertools.permutations(MODELS, 2)]
+    seeds = itertools.count(random.randrange(1 << 30))
+    new = lambda: cell([random.choice(pairs)], f", Seed: {next(seeds)}", 'Stages: []string{"late"},')
+    progress(km, kc, new())
+    repeat("edited model set, first progress", lambda: progress(km, kc, new()))
 
 
 def measure(name):
@@ -86,6 +143,7 @@ def measure(name):
             picture = 'm := image.NewGray(image.Rect(0, 0, 200, 200))\nm.Pix[%d] = 255\nm'
             execute(kc, picture % 1)
             repeat("edited cell, a picture", lambda: execute(kc, picture % (draw() % 40000)))
+            kit(km, kc, repeat)
         code = 'import "strings"\nfunc main() {\n\tx := strings.Rep'
 
         def complete():
@@ -113,6 +171,7 @@ with tempfile.TemporaryDirectory() as folder:
     plain_gonb(folder)
     os.environ["JUPYTER_PATH"] = folder + os.pathsep + os.environ.get("JUPYTER_PATH", "")
     os.environ["METAMERS_KERNEL_HISTORY"] = "-"
+    os.environ |= {"METAMERS_RUNS": folder + "/runs", "METAMERS_ENGINE_DIR": folder + "/engine", "METAMERS_ENGINE_IDLE": "1s"}
     names = args.kernels.split(",")
     known = KernelSpecManager().find_kernel_specs()
     for name in names:

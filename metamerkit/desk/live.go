@@ -40,7 +40,7 @@ type live struct {
 type point struct{ step, loss float64 }
 
 const (
-	quiet    = 300 * time.Millisecond // what is over sooner shows nothing
+	quiet    = 120 * time.Millisecond // what is over sooner shows nothing
 	every    = 150 * time.Millisecond
 	textOnly = 5 * time.Second // outside a notebook
 )
