@@ -15,7 +15,7 @@ import (
 // Models is Table 1: what each model is, where it comes from and what it scores.
 func Models(cards ...*card.Card) *Table {
 	t := &Table{Name: "table1", Title: "Models", Caption: "Models: architecture, training, parameters, source, licence and test accuracy as measured by this project.",
-		Columns: []Column{{"model", false}, {"kind", false}, {"training", false}, {"parameters", true}, {"source", false}, {"licence", false}, {"accuracy", false}}}
+		Columns: []Column{{Head: "model"}, {Head: "kind"}, {Head: "training"}, {Head: "parameters", Right: true}, {Head: "source"}, {Head: "licence"}, {Head: "accuracy"}}}
 	for _, c := range cards {
 		var acc []string
 		for _, m := range c.Measured {
@@ -37,7 +37,7 @@ func Models(cards ...*card.Card) *Table {
 // ModelSets is Table 2: the sets with their members and kinds.
 func ModelSets(s *Study) *Table {
 	t := &Table{Name: "table2", Title: "Model sets", Caption: "Model sets: a set of one model, or an ensemble.",
-		Columns: []Column{{"model set", false}, {"members", true}, {"kind", false}}}
+		Columns: []Column{{Head: "model set"}, {Head: "members", Right: true}, {Head: "kind"}}}
 	named := false
 	for _, set := range s.sets() {
 		row := []string{s.Label(set), strconv.Itoa(len(set)), s.group(set...).name, s.Members(set)}
@@ -45,7 +45,7 @@ func ModelSets(s *Study) *Table {
 		t.Rows = append(t.Rows, row)
 	}
 	if named {
-		t.Columns = append(t.Columns, Column{"models", false})
+		t.Columns = append(t.Columns, Column{Head: "models"})
 		return t
 	}
 	for i := range t.Rows {
@@ -57,7 +57,7 @@ func ModelSets(s *Study) *Table {
 // Stages is Table 3: the layer that stands for each stage of each model, and why.
 func Stages(cards ...*card.Card) *Table {
 	t := &Table{Name: "table3", Title: "Stages", Caption: "The layer of each model that stands for a stage, and the reason.",
-		Columns: []Column{{"model", false}, {"stage", false}, {"layer", false}, {"reason", false}}}
+		Columns: []Column{{Head: "model"}, {Head: "stage"}, {Head: "layer"}, {Head: "reason"}}}
 	for _, c := range cards {
 		for _, st := range metamer.Stages {
 			t.Rows = append(t.Rows, []string{c.Name, st, c.Stages[st].Layer, c.Stages[st].Why})
@@ -69,7 +69,7 @@ func Stages(cards ...*card.Card) *Table {
 // Settings is Table 4: what a recipe settles, the models and images aside.
 func Settings(r metamer.Recipe) *Table {
 	t := &Table{Name: "table4", Title: "Synthesis settings", Caption: "Synthesis settings of every run shown.",
-		Columns: []Column{{"setting", false}, {"value", false}}}
+		Columns: []Column{{Head: "setting"}, {Head: "value"}}}
 	add := func(name, format string, args ...any) {
 		t.Rows = append(t.Rows, []string{name, fmt.Sprintf(format, args...)})
 	}
@@ -145,18 +145,18 @@ func lastReLU(r metamer.Recipe) string {
 // 95 % intervals.
 func Numbers(s *Study, measures []Measure) *Table {
 	t := &Table{Name: "table5", Title: "Results", Caption: s.caption("Recognizability by members and by other observers, and image metrics, with 95 % intervals over images. Arrows point in the better direction."),
-		Columns: []Column{{"model set", false}, {"stage", false}, {"members ↑", true}, {"other observers ↑", true}}}
+		Columns: []Column{{Head: "model set"}, {Head: "stage"}, {Head: "members ↑", Right: true}, {Head: "other observers ↑", Right: true}}}
 	judged := []string{metamer.Recognizability}
 	if slices.ContainsFunc(s.Rows, func(r metamer.Row) bool { return r.Measure == metamer.Recognizability16 }) {
 		judged = append(judged, metamer.Recognizability16)
-		t.Columns = append(t.Columns, Column{"members, 16 categories ↑", true}, Column{"other observers, 16 categories ↑", true})
+		t.Columns = append(t.Columns, Column{Head: "members, 16 categories ↑", Right: true}, Column{Head: "other observers, 16 categories ↑", Right: true})
 	}
 	var shown []Measure
 	for _, m := range measures {
 		for _, r := range s.Rows {
 			if r.Measure == m.Name {
 				shown = append(shown, m)
-				t.Columns = append(t.Columns, Column{m.heading(), true})
+				t.Columns = append(t.Columns, Column{Head: m.heading(), Right: true})
 				break
 			}
 		}

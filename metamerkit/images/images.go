@@ -100,7 +100,7 @@ func open(spec []string, o Options) (*Set, int, error) {
 		s.Labels = append(s.Labels, -1)
 		s.Pixels = append(s.Pixels, p...)
 	}
-	return s, n, s.label(files)
+	return s, n, label(s, files)
 }
 
 // named opens CIFAR-10 or a registered set; nil: spec names files. It fills in the

@@ -63,7 +63,7 @@ func ReadLabels(path string) (map[string]Label, error) {
 const imageNetClasses = 1000
 
 // label gives a set of files the labels of the tables in their folders.
-func (s *Set) label(files []string) error {
+func label(s *Set, files []string) error {
 	tables := map[string]map[string]Label{}
 	for i, f := range files {
 		dir := filepath.Dir(f)
@@ -87,14 +87,4 @@ func (s *Set) label(files []string) error {
 		s.Labels[i], s.ClassNames[l.Index] = l.Index, l.Name
 	}
 	return nil
-}
-
-// Unlabelled is s without its labels, sharing pixels.
-func (s *Set) Unlabelled() *Set {
-	p := *s
-	p.ClassNames, p.Labels = nil, make([]int, len(s.Labels))
-	for i := range p.Labels {
-		p.Labels[i] = -1
-	}
-	return &p
 }

@@ -86,3 +86,13 @@ func CheckPart(name string, from, to, n int) error {
 	}
 	return nil
 }
+
+// Unlabelled is s without its labels, sharing pixels.
+func (s *ImageSet) Unlabelled() *ImageSet {
+	p := *s
+	p.ClassNames, p.Labels = nil, make([]int, len(s.Labels))
+	for i := range p.Labels {
+		p.Labels[i] = -1
+	}
+	return &p
+}
