@@ -27,7 +27,7 @@ bootstrap: 100
 settings: {steps: 40, batch: 2, optimizer: {step size: 3}}
 sweep:
   block: 2
-  slurm: {partition: low, gres: "gpu:1", cpus: 1, time: "30", flags: [--comment=faults], setup: [export METAMERS_TEST_SETUP=1]}
+  slurm: {partition: low, gres: "gpu:1", cpus: 1, time: "30", shards per job: 2, flags: [--comment=faults], setup: [export METAMERS_TEST_SETUP=1]}
 `
 
 // cluster is the Slurm that scripts/slurm.sh started.
@@ -92,6 +92,27 @@ func (c cluster) crash() (killed int) {
 		}
 	}
 	return killed
+}
+
+// hurry does what an operator may: Slurm lets jobs that it queued again (preempted, their
+// node lost) wait for two minutes; they may begin now.
+func (c cluster) hurry() {
+	c.t.Helper()
+	for line := range strings.Lines(c.command("squeue", "-h", "-r", "-t", "PD", "-o", "%i %r")) {
+		if f := strings.Fields(line); len(f) == 2 && f[1] == "BeginTime" {
+			c.command("scontrol", "update", "JobId="+f[0], "StartTime=now")
+		}
+	}
+}
+
+// down waits until Slurm knows that its node is away.
+func (c cluster) down() {
+	c.t.Helper()
+	for until := time.Now().Add(90 * time.Second); !strings.HasPrefix(c.command("sinfo", "-h", "-p", "low", "-o", "%T"), "down"); time.Sleep(200 * time.Millisecond) {
+		if time.Now().After(until) {
+			c.t.Fatal("Slurm does not notice that its node is away")
+		}
+	}
 }
 
 // A plan of 27 shards on a real Slurm, with faults in the middle: slurmd is killed, the
@@ -182,7 +203,7 @@ func TestSlurm(t *testing.T) {
 				return false
 			}
 			t.Logf("%d processes killed with the node", c.crash())
-			time.Sleep(2 * time.Second)
+			c.down()
 			c.run("slurmd")
 			return true
 		}},
@@ -202,6 +223,7 @@ func TestSlurm(t *testing.T) {
 		if len(pending) == 0 {
 			break
 		}
+		c.hurry()
 		queue, err := s.SlurmQueue(t.Context())
 		switch {
 		case err != nil || slices.ContainsFunc(slices.Collect(maps.Values(queue)), func(k sweep.Known) bool { return k.State != sweep.Lost }):
@@ -224,11 +246,18 @@ func TestSlurm(t *testing.T) {
 	if len(faults) > 0 {
 		t.Errorf("%d faults never came about, from %s on", len(faults), faults[0].what)
 	}
-	attempts := 0
+	attempts, shared := 0, 0
+	of := map[string]int{}
 	for _, r := range s.Records() {
 		attempts += r.Attempts
+		if of[r.Job]++; of[r.Job] == 2 {
+			shared++
+		}
 	}
-	t.Logf("complete after %.0f s, %d starts of the sweep, %d attempts for %d shards", time.Since(began).Seconds(), starts, attempts, len(s.Shards))
+	if shared == 0 {
+		t.Error("no job carried out two shards, though the plan says so")
+	}
+	t.Logf("complete after %.0f s, %d starts of the sweep, %d attempts for %d shards, %d jobs carried out two", time.Since(began).Seconds(), starts, attempts, len(s.Shards), shared)
 
 	if out, errs, status := try(t, "reproduce", "--scale", plan, "--out", alone, "--results", filepath.Join(work, "results")); status != 0 {
 		t.Fatal(out, errs)

@@ -16,10 +16,11 @@ import (
 // sweepShardCmd is what Slurm and Kubernetes start: the shard's command, its record,
 // and what a scheduler's signals ask for.
 type sweepShardCmd struct {
-	Shard int    `arg:"" help:"Index of the shard."`
-	Dir   string `required:"" type:"path" help:"Folder of the sweep."`
-	From  string `type:"path" help:"Folder with plan.yaml and sweep.json; the sweep's folder is made from it if need be."`
-	Slurm bool   `help:"In a job of Slurm: USR1 has it save what was done and queues it again."`
+	Shard  int    `arg:"" help:"Index of the shard."`
+	Dir    string `required:"" type:"path" help:"Folder of the sweep."`
+	From   string `type:"path" help:"Folder with plan.yaml and sweep.json; the sweep's folder is made from it if need be."`
+	Slurm  bool   `help:"In a job of Slurm: USR1 has it save what was done and queues it again."`
+	Groups string `help:"Shards that share jobs: those of the group that begins with this shard are carried out, one after the other." placeholder:"FROM-TO,…"`
 }
 
 func (c *sweepShardCmd) Run(ctx context.Context) error {
@@ -32,8 +33,12 @@ func (c *sweepShardCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.Shard < 0 || c.Shard >= len(s.Shards) {
-		return fmt.Errorf("sweep %s has no shard %d, expected 0 to %d", s.ID(), c.Shard, len(s.Shards)-1)
+	group, err := sweep.Group(c.Groups, c.Shard)
+	if err != nil {
+		return err
+	}
+	if last := group[len(group)-1]; c.Shard < 0 || last >= len(s.Shards) {
+		return fmt.Errorf("sweep %s has no shards %d to %d, expected 0 to %d", s.ID(), c.Shard, last, len(s.Shards)-1)
 	}
 	prog, err := os.Executable() // this very file, not what replaced it since
 	if err != nil {
@@ -59,23 +64,29 @@ func (c *sweepShardCmd) Run(ctx context.Context) error {
 	} else if pod := os.Getenv("POD_NAME"); pod != "" {
 		a.Job = pod
 	}
-	r, err := s.Do(ctx, c.Shard, a)
-	if err != nil {
-		return err
+	var failed []error
+	for _, shard := range group {
+		if ctx.Err() != nil {
+			break
+		}
+		r, err := s.Do(ctx, shard, a)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("shard %d, %s: %s %s %s\n", r.Shard, s.Shards[r.Shard], r.State, r.Run, r.Reason)
+		if r.State != sweep.Done && r.State != sweep.Stopped {
+			failed = append(failed, errors.New(r.Reason)) // the others of the job do not depend on it
+		}
 	}
-	fmt.Printf("shard %d, %s: %s %s %s\n", r.Shard, s.Shards[r.Shard], r.State, r.Run, r.Reason)
-	switch {
-	case r.State == sweep.Stopped && limit.Load():
+	if ctx.Err() != nil && limit.Load() {
 		again, end := context.WithTimeout(context.Background(), time.Minute)
 		defer end()
 		if err := sweep.Requeue(again); err != nil {
 			return fmt.Errorf("the time limit is near, and the job cannot be queued again: %w", err)
 		}
-		return context.Canceled
-	case r.State == sweep.Stopped:
-		return context.Canceled
-	case r.State != sweep.Done:
-		return errors.New(r.Reason)
 	}
-	return nil
+	if ctx.Err() != nil {
+		return context.Canceled
+	}
+	return errors.Join(failed...)
 }

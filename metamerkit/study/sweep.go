@@ -34,13 +34,14 @@ type Slurm struct {
 	Account    string   `yaml:"account,omitempty"`
 	QOS        string   `yaml:"qos,omitempty"`
 	Constraint string   `yaml:"constraint,omitempty"`
-	Time       string   `yaml:"time,omitempty"`     // limit of a shard, such as 4:00:00; one that reaches it is queued again and goes on
-	GRES       string   `yaml:"gres,omitempty"`     // such as gpu:1
-	CPUs       int      `yaml:"cpus,omitempty"`     // a task
-	Memory     string   `yaml:"memory,omitempty"`   // such as 16G
-	Throttle   int      `yaml:"throttle,omitempty"` // most shards of an array at a time
-	Flags      []string `yaml:"flags,omitempty"`    // any further flags of sbatch
-	Setup      []string `yaml:"setup,omitempty"`    // shell lines before the program, such as module load cuda
+	Time       string   `yaml:"time,omitempty"`           // limit of a job, such as 4:00:00; one that reaches it is queued again and goes on
+	GRES       string   `yaml:"gres,omitempty"`           // such as gpu:1
+	CPUs       int      `yaml:"cpus,omitempty"`           // a task
+	Memory     string   `yaml:"memory,omitempty"`         // such as 16G
+	Throttle   int      `yaml:"throttle,omitempty"`       // most jobs of an array at a time
+	PerJob     int      `yaml:"shards per job,omitempty"` // consecutive shards that a job carries out one after the other; default 1
+	Flags      []string `yaml:"flags,omitempty"`          // any further flags of sbatch
+	Setup      []string `yaml:"setup,omitempty"`          // shell lines before the program, such as module load cuda
 }
 
 // Kubernetes says what the Jobs are made of.
@@ -62,9 +63,9 @@ type Kubernetes struct {
 }
 
 func (s Sweep) validate() error {
-	if s.Block < 0 || s.Images < 0 || s.Slurm.CPUs < 0 || s.Slurm.Throttle < 0 || s.Kubernetes.GPUs < 0 || s.Kubernetes.Parallelism < 0 {
-		return fmt.Errorf("block %d, images %d, slurm cpus %d, throttle %d, kubernetes gpus %d, parallelism %d: expected no negative numbers",
-			s.Block, s.Images, s.Slurm.CPUs, s.Slurm.Throttle, s.Kubernetes.GPUs, s.Kubernetes.Parallelism)
+	if s.Block < 0 || s.Images < 0 || s.Slurm.CPUs < 0 || s.Slurm.Throttle < 0 || s.Slurm.PerJob < 0 || s.Kubernetes.GPUs < 0 || s.Kubernetes.Parallelism < 0 {
+		return fmt.Errorf("block %d, images %d, slurm cpus %d, throttle %d, shards per job %d, kubernetes gpus %d, parallelism %d: expected no negative numbers",
+			s.Block, s.Images, s.Slurm.CPUs, s.Slurm.Throttle, s.Slurm.PerJob, s.Kubernetes.GPUs, s.Kubernetes.Parallelism)
 	}
 	if r := s.Kubernetes.Retries; r != nil && *r < 0 {
 		return fmt.Errorf("kubernetes retries %d: expected no negative number", *r)

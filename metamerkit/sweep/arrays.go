@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// array is a job array to be submitted: task t is shard offset+t.
+// array is a job array to be submitted: task t is shard offset+t, and where jobs carry
+// out several shards, those of its group.
 type array struct {
 	offset int
 	tasks  []int
@@ -97,9 +98,66 @@ func arrays(shards []Shard, wanted map[int]bool, queued map[int]string, max int)
 	return out
 }
 
-// dependency is sbatch's, given the jobs that the arrays before became.
+// groups divides an array's tasks into those that share a job: at most per, one behind
+// the other without a gap. The job has the number of the first.
+func groups(tasks []int, per int) (out [][]int) {
+	for _, t := range slices.Sorted(slices.Values(tasks)) {
+		if k := len(out) - 1; k >= 0 && len(out[k]) < per && t == out[k][len(out[k])-1]+1 {
+			out[k] = append(out[k], t)
+		} else {
+			out = append(out, []int{t})
+		}
+	}
+	return out
+}
+
+// leaders are the first tasks of groups.
+func leaders(groups [][]int) (out []int) {
+	for _, g := range groups {
+		out = append(out, g[0])
+	}
+	return out
+}
+
+// sharing is what metamers sweep shard is told of jobs that carry out several shards:
+// the first and last of each.
+func (a array) sharing(per int) string {
+	if per <= 1 {
+		return ""
+	}
+	var parts []string
+	for _, g := range groups(a.tasks, per) {
+		parts = append(parts, fmt.Sprintf("%d-%d", a.offset+g[0], a.offset+g[len(g)-1]))
+	}
+	return " --groups " + strings.Join(parts, ",")
+}
+
+// Group is the shards that share a job with the shard first, which begins it; groups
+// are FROM-TO,FROM-TO…; "": first alone.
+func Group(groups string, first int) ([]int, error) {
+	if groups == "" {
+		return []int{first}, nil
+	}
+	for part := range strings.SplitSeq(groups, ",") {
+		var from, to int
+		if n, err := fmt.Sscanf(part, "%d-%d", &from, &to); n != 2 || err != nil || fmt.Sprintf("%d-%d", from, to) != part || to < from {
+			return nil, fmt.Errorf("sweep: groups of shards %q: expected FROM-TO,FROM-TO…, such as 0-3,4-7", groups)
+		}
+		if from == first {
+			var out []int
+			for i := from; i <= to; i++ {
+				out = append(out, i)
+			}
+			return out, nil
+		}
+	}
+	return nil, fmt.Errorf("sweep: no group of %q begins with shard %d", groups, first)
+}
+
+// dependency is sbatch's, given the jobs that the arrays before became. Namesakes
+// correspond as long as their groups are the same.
 func (a array) dependency(jobs []Job) string {
-	if a.corresponding {
+	if a.corresponding && (jobs[a.needs[0]].PerJob <= 1 || slices.Equal(a.tasks, jobs[a.needs[0]].Tasks)) {
 		return "aftercorr:" + jobs[a.needs[0]].ID
 	}
 	var ids []string
@@ -112,21 +170,15 @@ func (a array) dependency(jobs []Job) string {
 	return "afterok:" + strings.Join(ids, ":")
 }
 
-// spec is sbatch's list of tasks, such as 0-3,7%2.
-func (a array) spec(throttle int) string {
-	tasks := slices.Sorted(slices.Values(a.tasks))
+// spec is sbatch's list of tasks, such as 0-3,7%2: the first of each group.
+func (a array) spec(per, throttle int) string {
 	var parts []string
-	for i := 0; i < len(tasks); {
-		k := i
-		for k+1 < len(tasks) && tasks[k+1] == tasks[k]+1 {
-			k++
-		}
-		if k == i {
-			parts = append(parts, fmt.Sprint(tasks[i]))
+	for _, g := range groups(leaders(groups(a.tasks, per)), len(a.tasks)) {
+		if len(g) == 1 {
+			parts = append(parts, fmt.Sprint(g[0]))
 		} else {
-			parts = append(parts, fmt.Sprintf("%d-%d", tasks[i], tasks[k]))
+			parts = append(parts, fmt.Sprintf("%d-%d", g[0], g[len(g)-1]))
 		}
-		i = k + 1
 	}
 	out := strings.Join(parts, ",")
 	if throttle > 0 {

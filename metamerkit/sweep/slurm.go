@@ -15,11 +15,13 @@ import (
 	"time"
 )
 
-// Job is a job array that was handed to Slurm: its task t is shard Offset+t.
+// Job is a job array that was handed to Slurm: its task t is shard Offset+t, and with
+// PerJob above 1 the shards of its group (groups) one after the other.
 type Job struct {
 	ID        string    `json:"id"`
 	Offset    int       `json:"offset"`
-	Tasks     []int     `json:"tasks"`
+	Tasks     []int     `json:"tasks"` // of all shards; Slurm knows the first of each group
+	PerJob    int       `json:"per_job,omitempty"`
 	After     string    `json:"after,omitempty"`
 	Submitted time.Time `json:"submitted"`
 }
@@ -87,7 +89,7 @@ func (s *Sweep) Submit(ctx context.Context, program string) (*Submission, error)
 		if err != nil {
 			return sub, err
 		}
-		j := Job{id, a.offset, a.tasks, after, time.Now()}
+		j := Job{id, a.offset, a.tasks, s.perJob(), after, time.Now()}
 		sub.Jobs, jobs = append(sub.Jobs, j), append(jobs, j)
 		sub.Shards += len(a.tasks)
 		if err := putJSON(s.path("jobs.json"), jobs); err != nil {
@@ -102,7 +104,7 @@ func (s *Sweep) Submit(ctx context.Context, program string) (*Submission, error)
 func (s *Sweep) sbatch(ctx context.Context, program string, a array, after string) (id string, err error) {
 	p := s.Plan.Sweep.Slurm
 	args := []string{"--parsable", "--requeue", "--open-mode=append", "--signal=B:USR1@90", "--job-name=" + s.jobName(),
-		"--output=" + s.path("logs", "slurm-%A_%a.out"), "--array=" + a.spec(p.Throttle)}
+		"--output=" + s.path("logs", "slurm-%A_%a.out"), "--array=" + a.spec(s.perJob(), p.Throttle)}
 	if after != "" {
 		args = append(args, "--dependency="+after, "--kill-on-invalid-dep=yes")
 	}
@@ -119,7 +121,7 @@ func (s *Sweep) sbatch(ctx context.Context, program string, a array, after strin
 	}
 	args = append(args, p.Flags...) // the last word
 	script := "#!/bin/bash\n" + strings.Join(append(p.Setup, ""), "\n") +
-		fmt.Sprintf("exec %s sweep shard --dir %s --slurm $((%d + SLURM_ARRAY_TASK_ID))\n", quote(program), quote(s.Dir), a.offset)
+		fmt.Sprintf("exec %s sweep shard --dir %s --slurm%s $((%d + SLURM_ARRAY_TASK_ID))\n", quote(program), quote(s.Dir), a.sharing(s.perJob()), a.offset)
 	out, err := command(ctx, script, "sbatch", args...)
 	if err != nil {
 		return "", err
@@ -171,7 +173,11 @@ func maxArray(ctx context.Context) (int, error) {
 // task is a shard in Slurm's queue.
 type task struct{ job, state string }
 
-// queued returns the shards in Slurm's queue, by index.
+// perJob is how many shards a job carries out.
+func (s *Sweep) perJob() int { return max(s.Plan.Sweep.Slurm.PerJob, 1) }
+
+// queued returns the shards in Slurm's queue, by index. Of the shards that share a job
+// that runs, those that it is past are not in the queue.
 func (s *Sweep) queued(ctx context.Context) (map[int]task, error) {
 	jobs, err := s.jobs()
 	if err != nil || len(jobs) == 0 {
@@ -181,9 +187,14 @@ func (s *Sweep) queued(ctx context.Context) (map[int]task, error) {
 	if err != nil {
 		return nil, err
 	}
-	offset := map[string]int{}
+	groupOf := map[string][]int{} // by job and task: the shards
 	for _, j := range jobs {
-		offset[j.ID] = j.Offset
+		for _, g := range groups(j.Tasks, j.PerJob) {
+			id := fmt.Sprintf("%s_%d", j.ID, g[0])
+			for _, t := range g {
+				groupOf[id] = append(groupOf[id], j.Offset+t)
+			}
+		}
 	}
 	found := map[int]task{}
 	for line := range strings.Lines(out) {
@@ -191,17 +202,24 @@ func (s *Sweep) queued(ctx context.Context) (map[int]task, error) {
 		if len(f) != 3 {
 			continue
 		}
-		o, ok := offset[f[0]]
-		k, err := strconv.Atoi(f[1])
-		if !ok || err != nil {
-			continue
-		}
 		t := task{f[0] + "_" + f[1], Queued}
 		switch f[2] {
 		case "RUNNING", "COMPLETING", "STOPPED", "SUSPENDED", "SIGNALING":
 			t.state = Running
 		}
-		found[o+k] = t
+		shards := groupOf[t.job]
+		for i, sh := range shards {
+			switch r := s.Record(sh); {
+			case len(shards) == 1 || t.state == Queued:
+				found[sh] = t
+			case r.Job == t.job && (r.State == Done || r.State == Failed):
+				// the job is past it
+			case r.Job == t.job && r.State == Running, i == 0 && r.State == Queued: // it begins
+				found[sh] = t
+			default:
+				found[sh] = task{t.job, Queued}
+			}
+		}
 	}
 	return found, nil
 }
@@ -219,8 +237,11 @@ func (s *Sweep) SlurmQueue(ctx context.Context) (map[int]Known, error) {
 	}
 	out := map[int]Known{}
 	for _, j := range jobs { // the latest has the last word
-		for _, t := range j.Tasks {
-			out[j.Offset+t] = Known{Lost, s.gone(j.ID, t)}
+		for _, g := range groups(j.Tasks, j.PerJob) {
+			why := s.gone(j.ID, g[0])
+			for _, t := range g {
+				out[j.Offset+t] = Known{Lost, why}
+			}
 		}
 	}
 	for i, t := range tasks {

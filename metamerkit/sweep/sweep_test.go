@@ -459,7 +459,42 @@ func TestArrays(t *testing.T) {
 		}
 	}
 	for want, tasks := range map[string][]int{"0-2,5%2": {5, 1, 0, 2}, "3%2": {3}, "0,2-3%2": {0, 2, 3}} {
-		if got := (array{tasks: tasks}).spec(2); got != want {
+		if got := (array{tasks: tasks}).spec(1, 2); got != want {
+			t.Errorf("%v: %s, expected %s", tasks, got, want)
+		}
+	}
+}
+
+// Shards that share a job are neighbours, each is in one job, and the job finds them.
+func TestShardsPerJob(t *testing.T) {
+	a := array{offset: 10, tasks: []int{4, 0, 1, 2, 3, 7, 8, 11}}
+	if got := a.spec(3, 0); got != "0,3,7,11" {
+		t.Error(got)
+	}
+	if got := a.sharing(3); got != " --groups 10-12,13-14,17-18,21-21" {
+		t.Error(got)
+	}
+	if got := a.sharing(1); got != "" {
+		t.Error(got)
+	}
+	text := strings.TrimPrefix(a.sharing(3), " --groups ")
+	for first, want := range map[int][]int{10: {10, 11, 12}, 13: {13, 14}, 21: {21}} {
+		if got, err := Group(text, first); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%d: %v, %v", first, got, err)
+		}
+	}
+	if got, err := Group("", 5); err != nil || !slices.Equal(got, []int{5}) {
+		t.Error(got, err)
+	}
+	for _, bad := range []string{"11-12", "10", "10-", "12-10", "x", "10-12 "} {
+		if got, err := Group(bad, 10); err == nil {
+			t.Errorf("%q: %v", bad, got)
+		}
+	}
+	// An evaluation waits for its namesake's job only where the groups are the same.
+	runs := Job{ID: "7", PerJob: 2, Tasks: []int{0, 1, 2}}
+	for want, tasks := range map[string][]int{"aftercorr:7": {0, 1, 2}, "afterok:7": {1, 2}} {
+		if got := (array{tasks: tasks, needs: []int{0}, corresponding: true}).dependency([]Job{runs}); got != want {
 			t.Errorf("%v: %s, expected %s", tasks, got, want)
 		}
 	}
