@@ -31,10 +31,12 @@ type campaign struct {
 	seed  uint64
 	truth map[string][]float32 // metamers by run, made without faults
 	ids   []string             // of the recipes, by seed
+	whole string               // of faultPlan, once it was made
 
 	faults, kills         map[string]int
 	broken, lost, stalled int
 	starts                int
+	took                  time.Duration // a run without faults
 }
 
 const faultSeeds = 3
@@ -44,9 +46,11 @@ func newCampaign(t *testing.T, seed uint64) *campaign {
 	c := &campaign{t: t, rng: rand.New(rand.NewPCG(seed, 0)), seed: seed, truth: map[string][]float32{}, faults: map[string]int{}, kills: map[string]int{}}
 	dir := t.TempDir()
 	for s := range faultSeeds {
+		began := time.Now()
 		if out, err := c.synth(dir, s).CombinedOutput(); err != nil {
 			t.Fatalf("without any fault: %v: %s", err, out)
 		}
+		c.took = time.Since(began) // the first start warms up
 	}
 	st := c.open(dir)
 	ids, err := st.IDs()
@@ -138,8 +142,8 @@ func (c *campaign) said(after, text string, any ...string) {
 	c.t.Errorf("seed %d: after %s the message is %q, expected one of %q", c.seed, after, text, any)
 }
 
-// moment is a random time within that of a run.
-func (c *campaign) moment() time.Duration { return time.Duration(c.rng.IntN(1200)) * time.Millisecond }
+// moment is a random time within that of a run, or soon after.
+func (c *campaign) moment() time.Duration { return time.Duration(c.rng.Float64() * 1.1 * float64(c.took)) }
 
 // kill starts a command and kills it at a random moment, unless it has ended.
 func (c *campaign) kill(kind string, cmd *exec.Cmd) (killed bool, out string) {

@@ -77,11 +77,12 @@ func (s *Sweep) Local(ctx context.Context, o LocalOptions) error {
 	if err != nil {
 		return err
 	}
-	// The lock says whether the process of local.json lives.
+	// The lock says whether the process of local.json lives. Where the folder has no
+	// locks, nothing depends on it but metamers sweep stop.
 	lock := flock.New(s.path("local.lock"))
-	if mine, err := lock.TryLock(); err != nil {
+	if mine, err := lock.TryLock(); err != nil && !lockless(err) {
 		return fmt.Errorf("sweep: %w", err)
-	} else if mine {
+	} else if mine || err != nil {
 		defer func() { _ = lock.Unlock() }() // the end of the process does so too
 		if err := putJSON(s.path("local.json"), localProcess{os.Getpid(), hostname()}); err != nil {
 			return err
@@ -116,6 +117,11 @@ func (s *Sweep) Local(ctx context.Context, o LocalOptions) error {
 		return fmt.Errorf("sweep %s: %d of %d shards failed", s.ID(), failed, len(s.Shards))
 	}
 	return nil
+}
+
+// lockless says of an error of locking that the file system has no locks.
+func lockless(err error) bool {
+	return errors.Is(err, syscall.ENOLCK) || errors.Is(err, errors.ErrUnsupported)
 }
 
 type localProcess struct {
@@ -233,7 +239,9 @@ func (s *Sweep) StopLocal() (bool, error) {
 		return false, fmt.Errorf("sweep %s was last carried out on %s: stop it there", s.ID(), p.Host)
 	}
 	lock := flock.New(s.path("local.lock"))
-	if free, err := lock.TryLock(); err != nil || free {
+	if free, err := lock.TryLock(); lockless(err) {
+		return false, fmt.Errorf("sweep %s: %s has no locks (%w), so that nothing says whether process %d still is the sweep's: kill -TERM %[4]d stops it", s.ID(), s.Dir, err, p.PID)
+	} else if err != nil || free {
 		return false, errors.Join(err, lock.Unlock())
 	}
 	if err := syscall.Kill(p.PID, syscall.SIGTERM); err != nil {
