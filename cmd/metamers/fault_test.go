@@ -143,7 +143,9 @@ func (c *campaign) said(after, text string, any ...string) {
 }
 
 // moment is a random time within that of a run, or soon after.
-func (c *campaign) moment() time.Duration { return time.Duration(c.rng.Float64() * 1.1 * float64(c.took)) }
+func (c *campaign) moment() time.Duration {
+	return time.Duration(c.rng.Float64() * 1.1 * float64(c.took))
+}
 
 // kill starts a command and kills it at a random moment, unless it has ended.
 func (c *campaign) kill(kind string, cmd *exec.Cmd) (killed bool, out string) {
