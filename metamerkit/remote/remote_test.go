@@ -251,7 +251,7 @@ func TestStrangers(t *testing.T) {
 	}
 }
 
-// Another user of the host cannot open the socket.
+// Another user of the host can neither open the socket nor read what lies beside it.
 func TestOtherUser(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can try it as another user")
@@ -260,27 +260,48 @@ func TestOtherUser(t *testing.T) {
 	if err := errand.Private(dir); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.WriteFile(filepath.Join(dir, "log"), []byte("what was asked"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	for d := filepath.Dir(dir); d != "/" && d != os.TempDir(); d = filepath.Dir(d) { // all but the engine's own folder is open
 		if err := os.Chmod(d, 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	result := make(chan error)
+	tries := map[string]func() error{
+		"connects": func() error {
+			fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+			if err != nil {
+				return err
+			}
+			defer syscall.Close(fd)
+			return syscall.Connect(fd, &syscall.SockaddrUnix{Name: filepath.Join(dir, "socket")})
+		},
+		"lists the folder": func() error { _, err := syscall.Open(dir, syscall.O_RDONLY|syscall.O_DIRECTORY, 0); return err },
+		"reads the log":    func() error { _, err := syscall.Open(filepath.Join(dir, "log"), syscall.O_RDONLY, 0); return err },
+		"takes the lock":   func() error { _, err := syscall.Open(filepath.Join(dir, "lock"), syscall.O_RDONLY, 0); return err },
+		"puts a socket of its own there": func() error {
+			return syscall.Rename(filepath.Join(dir, "socket"), filepath.Join(dir, "mine"))
+		},
+	}
+	result := make(chan map[string]error)
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread, which is another user now, ends with the goroutine
+		got := map[string]error{}
 		const keep = ^uintptr(0)
 		if _, _, e := syscall.RawSyscall(syscall.SYS_SETRESUID, keep, 65534, keep); e != 0 {
-			result <- e
-			return
+			got["becomes another user"] = e
+		} else {
+			for name, try := range tries {
+				got[name] = try()
+			}
 		}
-		fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
-		if err == nil {
-			err = syscall.Connect(fd, &syscall.SockaddrUnix{Name: filepath.Join(dir, "socket")})
-		}
-		result <- err
+		result <- got
 	}()
-	if err := <-result; !errors.Is(err, syscall.EACCES) {
-		t.Errorf("another user connects: %v", err)
+	for name, err := range <-result {
+		if !errors.Is(err, syscall.EACCES) {
+			t.Errorf("another user %s: %v", name, err)
+		}
 	}
 }
 
