@@ -207,12 +207,12 @@ func ExampleNumbers() {
 	fmt.Print(figures.Numbers(s, figures.Metrics[9:]).HTML())
 	// Output:
 	// <table>
-	// <caption>Recognizability by members and by other observers, and image metrics, with 95 % intervals over images. Arrows point in the better direction. Settings: pgd, 1000 steps, start from noise, relative L2 loss.</caption>
-	// <thead><tr><th>model set</th><th>stage</th><th style="text-align:right">members ↑</th><th style="text-align:right">other observers ↑</th><th style="text-align:right">NIQE (photos) ↓</th></tr></thead>
+	// <caption style="text-align:left">Recognizability by members and by other observers, and image metrics, with 95 % intervals over images. Arrows point in the better direction. Settings: pgd, 1000 steps, start from noise, relative L2 loss.</caption>
+	// <thead><tr><th style="text-align:left">model set</th><th style="text-align:left">stage</th><th style="text-align:right">members ↑</th><th style="text-align:right">other observers ↑</th><th style="text-align:right">NIQE (photos) ↓</th></tr></thead>
 	// <tbody>
-	// <tr><td>resnet20</td><td>early</td><td style="text-align:right">0.920<br><span style="white-space:nowrap">(0.880–0.960)</span></td><td style="text-align:right">0.920<br><span style="white-space:nowrap">(0.880–0.960)</span></td><td style="text-align:right">0.155<br><span style="white-space:nowrap">(−0.345–0.655)</span></td></tr>
-	// <tr><td>resnet20</td><td>middle</td><td style="text-align:right">0.699<br><span style="white-space:nowrap">(0.659–0.739)</span></td><td style="text-align:right">0.478<br><span style="white-space:nowrap">(0.438–0.518)</span></td><td style="text-align:right">0.295<br><span style="white-space:nowrap">(−0.205–0.795)</span></td></tr>
-	// <tr><td>resnet20</td><td>late</td><td style="text-align:right">0.478<br><span style="white-space:nowrap">(0.438–0.518)</span></td><td style="text-align:right">0.036<br><span style="white-space:nowrap">(−0.004–0.076)</span></td><td style="text-align:right">0.435<br><span style="white-space:nowrap">(−0.065–0.935)</span></td></tr>
+	// <tr><td style="text-align:left">resnet20</td><td style="text-align:left">early</td><td style="text-align:right">0.920<br><span style="white-space:nowrap">(0.880–0.960)</span></td><td style="text-align:right">0.920<br><span style="white-space:nowrap">(0.880–0.960)</span></td><td style="text-align:right">0.155<br><span style="white-space:nowrap">(−0.345–0.655)</span></td></tr>
+	// <tr><td style="text-align:left">resnet20</td><td style="text-align:left">middle</td><td style="text-align:right">0.699<br><span style="white-space:nowrap">(0.659–0.739)</span></td><td style="text-align:right">0.478<br><span style="white-space:nowrap">(0.438–0.518)</span></td><td style="text-align:right">0.295<br><span style="white-space:nowrap">(−0.205–0.795)</span></td></tr>
+	// <tr><td style="text-align:left">resnet20</td><td style="text-align:left">late</td><td style="text-align:right">0.478<br><span style="white-space:nowrap">(0.438–0.518)</span></td><td style="text-align:right">0.036<br><span style="white-space:nowrap">(−0.004–0.076)</span></td><td style="text-align:right">0.435<br><span style="white-space:nowrap">(−0.065–0.935)</span></td></tr>
 	// </tbody>
 	// </table>
 }

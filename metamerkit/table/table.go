@@ -85,16 +85,16 @@ func (t *Table) CSV() string {
 func (t *Table) HTML() string {
 	t.check()
 	var b strings.Builder
-	b.WriteString("<table>\n<caption>" + html.EscapeString(t.Caption) + "</caption>\n<thead><tr>")
+	b.WriteString("<table>\n<caption style=\"text-align:left\">" + html.EscapeString(t.Caption) + "</caption>\n<thead><tr>")
 	cell := func(tag, s string, right bool) {
-		align, text := "", html.EscapeString(minus(s))
+		align, text := "left", html.EscapeString(minus(s)) // said too: notebooks set cells to the right
 		if right {
-			align = ` style="text-align:right"`
+			align = "right"
 			if value, interval, ok := strings.Cut(text, " ("); ok && tag == "td" { // below each other
 				text = value + `<br><span style="white-space:nowrap">(` + interval + "</span>"
 			}
 		}
-		b.WriteString("<" + tag + align + ">" + text + "</" + tag + ">")
+		b.WriteString("<" + tag + ` style="text-align:` + align + `">` + text + "</" + tag + ">")
 	}
 	for _, c := range t.Columns {
 		cell("th", c.Head, c.Right)
