@@ -15,6 +15,7 @@ package metamerkit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -136,10 +137,13 @@ func Context() context.Context {
 }
 
 // Must returns v. If err is not nil it prints it and ends the program: for cells and
-// small programs, where that is what one would write every time.
+// small programs, where that is what one would write every time. Of an interrupt there
+// is nothing to print.
 func Must[T any](v T, err error) T {
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "error:", err)
+		if !errors.Is(err, context.Canceled) || Context().Err() == nil {
+			fmt.Fprintln(os.Stderr, "error:", err)
+		}
 		os.Exit(1)
 	}
 	return v

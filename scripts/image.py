@@ -1,6 +1,6 @@
-"""Carries out the steps of the Dockerfile's target cpu in a root of its own.
+"""Carries out the steps of a target of the Dockerfile in a root of its own.
 
-    image.py WORK [VARIABLE=FOLDER ...]
+    image.py TARGET WORK [VARIABLE=FOLDER ...]
 
 WORK/context.tar is the build context. The root sees this machine's programs (/usr, /opt,
 a copy of /etc) in place of the base image, and folders of its own elsewhere. Each
@@ -26,7 +26,7 @@ from pathlib import Path
 
 from dockerfile_parse import DockerfileParser
 
-work, shared = Path(sys.argv[1]), [s.split("=", 1) for s in sys.argv[2:]]
+target, work, shared = sys.argv[1], Path(sys.argv[2]), [s.split("=", 1) for s in sys.argv[3:]]
 context, root = work / "context", work / "root"
 STANDARD = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -264,6 +264,6 @@ with tarfile.open(work / "context.tar") as t:
     t.extractall(context, filter="fully_trusted")
 make_root()
 image = Image()
-build(image, "cpu")
+build(image, target)
 use(image)
-say("ok")
+say(f"{target}: ok")
