@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -36,15 +37,26 @@ func forecastLine(f *study.Forecast) string {
 	if left == 0 && f.Evaluations == 0 {
 		return fmt.Sprintf("all %d runs and their rows are there", len(f.Parts))
 	}
-	what := fmt.Sprintf("%d of %d runs and %d evaluations, %.1g gradient evaluations of one image, %s on disk", left, len(f.Parts), f.Evaluations, float64(f.Gradients), humanize.Bytes(uint64(f.Bytes())))
+	what := fmt.Sprintf("%d of %d runs and %d evaluations, %s gradient evaluations of one image, %s on disk", left, len(f.Parts), f.Evaluations, many(f.Gradients), humanize.Bytes(uint64(f.Bytes())))
 	if f.Unknown != nil {
-		return fmt.Sprintf("%s; how long it takes is not known: %d models at stages were never measured here", what, len(f.Unknown))
+		return fmt.Sprintf("%s; how long it takes is not known: %d models at stages were never measured here (a run measures them first, --dry-run --measure alone)", what, len(f.Unknown))
 	}
 	s := fmt.Sprintf("expected: %s for %s", about(f.Left()), what)
 	if f.Measured > time.Second {
 		s += fmt.Sprintf(" (measured in %s)", f.Measured.Round(time.Second))
 	}
 	return s
+}
+
+// many is a number of things, rounded where it is large.
+func many(n int64) string {
+	switch v := float64(n); {
+	case v >= 1e6:
+		return fmt.Sprintf("%.3g million", v/1e6)
+	case v >= 1e4:
+		return humanize.Comma(int64(math.Round(v/1e3) * 1e3))
+	}
+	return humanize.Comma(n)
 }
 
 // spentLine says what a study took and what was expected, "" where all was there.

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/ensemble-metamers/metamers/metamerkit/ask"
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
 	"github.com/ensemble-metamers/metamers/metamerkit/figures"
@@ -158,6 +160,7 @@ func (e *LackingError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "study: plan %s needs %d models whose weights are not here:", e.Plan, len(e.Lacking))
 	var pull []string
+	var bytes int64
 	for _, l := range e.Lacking {
 		in := "an observer"
 		if l.Sets != nil {
@@ -166,12 +169,18 @@ func (e *LackingError) Error() string {
 		fmt.Fprintf(&b, "\n- %s (%s)", l.Model, in)
 		if l.Pull {
 			pull = append(pull, l.Model)
+			bytes += l.Bytes
 		} else {
 			b.WriteString(": " + l.Why)
 		}
 	}
 	if pull != nil {
-		b.WriteString("\nto have them: metamers models pull " + strings.Join(pull, " "))
+		size := ""
+		if bytes > 0 {
+			size = fmt.Sprintf(" (%s or more)", humanize.Bytes(uint64(bytes)))
+		}
+		b.WriteString("\nto have them" + size + ": metamers models pull " + strings.Join(pull, " "))
+		b.WriteString("\nwithout a network here: metamers models show NAME says where a file comes from and where it is looked for")
 	}
 	return b.String()
 }

@@ -208,6 +208,7 @@ type Lacking struct {
 	Model string
 	Why   string   // what to do to have it
 	Pull  bool     // metamers models pull brings it
+	Bytes int64    // of its parameters in float32: its file has at least about as many; 0: not known
 	Sets  []string // the sets it is in; none: an observer only
 }
 
@@ -221,7 +222,7 @@ func (p Plan) lacking(c *catalogue) (out []Lacking) {
 		i := slices.IndexFunc(out, func(l Lacking) bool { return l.Model == m.Card.Name })
 		if i < 0 {
 			i = len(out)
-			out = append(out, Lacking{Model: m.Card.Name, Why: m.Missing, Pull: m.Card.Weights.Hub != "" || m.Card.Weights.URL != ""})
+			out = append(out, Lacking{Model: m.Card.Name, Why: m.Missing, Pull: m.Card.Weights.Hub != "" || m.Card.Weights.URL != "", Bytes: 4 * int64(m.Card.Parameters)})
 		}
 		if set != "" {
 			out[i].Sets = append(out[i].Sets, set)
