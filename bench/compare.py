@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""Times one synthesis step here, in PyTorch and in JAX, interleaved, on the same machine.
+"""Times synthesis here, in PyTorch, plenoptic and JAX, interleaved, on the same machine.
 
-usage: bench/compare.py [--stages late,middle,early] [--rounds 15] [--json bench/results/NAME.json]
+usage: bench/compare.py [--model resnet20,resnet18,…] [--rounds 15] [--losses 600] [--json bench/results/NAME.json]
 
 Each program is a process that answers "run N" with its own measure of the seconds that N
 steps took (peers/serve.py has the protocol), so start-up and compilation are not in it.
 In each round every program runs once, in an order that rotates; the first rounds warm up
-and are not counted. Ratios are taken within a round, then the median over rounds. Before
-timing, one step of each peer is held against testdata/golden. Standard library only;
+and are not counted. Ratios are taken within a round, then the median over rounds. What a
+program needs from its start to the end of its first run is measured too ("first"). With
+--losses N each runs N steps once, and the table has evaluations and time to given losses.
+Before timing, one step of each peer is held against a golden one. Standard library only;
 the peers live in bench/.venv, made at the first use, or in the interpreter of --python.
 """
 import argparse
@@ -16,6 +18,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import report
@@ -23,28 +26,46 @@ from process import Process
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
-WEIGHTS = {"resnet20": "resnet20-12fca82f.th", "resnet56": "resnet56-4bfd9763.th"}
+CIFAR = {"resnet20": "resnet20-12fca82f.th", "resnet56": "resnet56-4bfd9763.th"}
+# At 224²: timm's name and the card whose architecture it is. Weights are random, where TRAINED
+# names no file or the data folder lacks it.
+IMAGENET = {
+    "resnet18": "resnet18.tv_in1k",
+    "resnet50": "resnet50.tv_in1k",
+    "vgg16": "vgg16.tv_in1k",
+    "convnext_tiny": "convnext_tiny.fb_in1k",
+    "vit_tiny_patch16_224": "vit_tiny_patch16_224.augreg_in21k_ft_in1k",
+    "vit_small_patch16_224": "vit_small_patch16_224.augreg_in21k_ft_in1k",
+}
+TRAINED = {"vit_tiny_patch16_224": "vit_tiny_patch16_224.augreg.safetensors"}
+STEP_SIZE = 14  # of pgd's first steps at 224²; 1 at 32² (the side is 7 times as long, and twice that for few steps)
+PEERS = {"torch": ["torch_step.py"], "jax": ["jax_step.py"], "jax-scan": ["jax_step.py", "--scan"], "plenoptic": ["plenoptic_step.py"]}
+OURS = {"metamers": "pgd", "metamers-fast": "fast"}
 
 
 def flags():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    a.add_argument("--model", choices=WEIGHTS, default="resnet20")
-    a.add_argument("--stages", default="late,middle,early")
-    a.add_argument("--batch", type=int, default=8)
-    a.add_argument("--steps", type=int, default=40, help="steps of one run")
+    a.add_argument("--model", default="resnet20", help="comma list of " + ", ".join([*CIFAR, *IMAGENET]))
+    a.add_argument("--stages", default="late", help="comma list; at 224² late alone")
+    a.add_argument("--batch", type=int, help="images; default 8, at 224² 4")
+    a.add_argument("--steps", type=int, help="of one run; default 40, at 224² 3")
     a.add_argument("--rounds", type=int, default=15)
     a.add_argument("--warm", type=int, default=2, help="rounds before those")
-    a.add_argument("--peers", default="torch,jax", help="of torch, jax, jax-scan (all steps in one executable)")
+    a.add_argument("--losses", type=int, default=0, help="steps of one more run each, whose losses are kept")
+    a.add_argument("--peers", default="torch,jax", help="of " + ", ".join(PEERS))
+    a.add_argument("--ours", default="metamers", help="of " + ", ".join(OURS) + "; empty: peers only")
     a.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="of PyTorch; XLA takes every core it may use")
     a.add_argument("--data", default=os.environ.get("METAMERS_DATA", str(ROOT / "../shared/data")), help="folder with CIFAR-10 and weights/")
-    a.add_argument("--metamers", default=str(ROOT / "bin/metamers"), help="this project's program; empty: peers only")
+    a.add_argument("--metamers", default=str(ROOT / "bin/metamers"), help="this project's program")
     a.add_argument("--backend", choices=["xla", "go"], default="xla", help="of this project; everything runs on the CPU")
     a.add_argument("--python", help="interpreter that has requirements.txt; default: bench/.venv, made when missing")
     a.add_argument("--json", help="also write every measurement there")
     a = a.parse_args()
     a.data = str(Path(a.data).resolve())
-    if unknown := set(a.peers.split(",")) - {"torch", "jax", "jax-scan"}:
-        raise SystemExit(f"compare.py: unknown peer {unknown.pop()!r}, expected torch, jax or jax-scan")
+    a.model, a.peers, a.ours = ([x for x in v.split(",") if x] for v in (a.model, a.peers, a.ours))
+    for given, known, what in ((a.model, CIFAR | IMAGENET, "model"), (a.peers, PEERS, "peer"), (a.ours, OURS, "program of ours")):
+        if unknown := set(given) - set(known):
+            raise SystemExit(f"compare.py: unknown {what} {unknown.pop()!r}, expected {', '.join(known)}")
     return a
 
 
@@ -61,72 +82,117 @@ def interpreter(given):
     return str(python)
 
 
-def peer(a, python, name, stage, weights, *more):
-    """Starts a peer."""
-    script, extra = {"torch": ("torch_step.py", []), "jax": ("jax_step.py", []), "jax-scan": ("jax_step.py", ["--scan"])}[name]
-    return start(a, name, [python, HERE / "peers" / script, *extra, "--model", a.model, "--stage", stage, "--batch", a.batch, "--threads", a.threads,
-                           "--weights", weights, "--data", a.data, "--start", ROOT / "testdata/golden/pgd_start.safetensors", *more])
+class Case:
+    """A model at a stage, and the files that its programs read."""
 
+    def __init__(self, a, python, model, scratch):
+        self.a, self.python, self.model, self.small = a, python, model, model in CIFAR
+        self.batch = a.batch or (8 if self.small else 4)
+        self.steps = a.steps or (40 if self.small else 3)
+        self.weights, self.cache = scratch / f"{model}.npz", scratch / "cache"
+        if self.small:
+            source = Path(a.data, "weights", CIFAR[model])
+            if not source.exists():
+                raise SystemExit(f"compare.py: {source} is missing; give --data a folder with weights/ and CIFAR-10")
+            self.prepare(source, self.weights)
+            self.golden, self.name = ROOT / f"testdata/golden/{model}_cifar10.safetensors", model
+        else:
+            source = Path(a.data, "weights", TRAINED.get(model, "none"))
+            source = source if source.exists() else None
+            self.prepare("--at-224", model, scratch, self.batch, *[source] * bool(source))
+            self.images = scratch / "images"
+            self.golden, self.name = scratch / f"{model}.golden.safetensors", "bench_" + model
+            if a.ours:
+                add = [a.metamers, "models", "add", "--arch", IMAGENET[model], "--weights", source or scratch / f"{model}.safetensors", "--name", self.name]
+                subprocess.run([str(c) for c in add], env=self.env(), check=True, stdout=subprocess.DEVNULL)
 
-def start(a, name, command):
-    env = dict(os.environ, METAMERS_DATA=a.data, JAX_PLATFORMS="cpu", CUDA_VISIBLE_DEVICES="", PYTHONDONTWRITEBYTECODE="1")
-    return Process(name, [str(c) for c in command], env)
+    def prepare(self, *args):
+        subprocess.run([self.python, HERE / "peers/prepare.py", *map(str, args)], check=True)
 
+    def env(self):
+        env = dict(os.environ, METAMERS_DATA=self.a.data, JAX_PLATFORMS="cpu", CUDA_VISIBLE_DEVICES="", PYTHONDONTWRITEBYTECODE="1")
+        if not self.small:  # cards of models added here stay here; the plugins are those of the user
+            plugins = Path(os.environ.get("METAMERS_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "metamers"), "plugins")
+            self.cache.mkdir(exist_ok=True)
+            if plugins.is_dir() and not (self.cache / "plugins").exists():
+                (self.cache / "plugins").symlink_to(plugins)
+            env["METAMERS_CACHE"] = str(self.cache)
+        return env
 
-def check(a, python, name, stage, weights):
-    """Stops unless a step of the peer is the golden one; returns the errors. This project's own tests check its step."""
-    p = peer(a, python, name, stage, weights, "--golden", ROOT / f"testdata/golden/{a.model}_cifar10.safetensors")
-    try:
-        p.ready()
-        errors = json.loads(p.ask("check"))
-    finally:
-        p.close()
-    if not max(errors.values()) <= 1e-3:
-        raise SystemExit(f"compare.py: {name} at {stage}: relative errors of a step {errors}, expected at most 1e-3")
-    return errors
+    def start(self, name, stage, *more):
+        if name in OURS:
+            size = [] if self.small else ["--images", self.images, "--size", 224]
+            if not self.small and OURS[name] == "pgd":
+                size += ["--step-size", STEP_SIZE]
+            command = [self.a.metamers, f"--backend={self.a.backend}", "bench-step", "--model", self.name, "--stage", stage, "--batch", self.batch,
+                       "--optimizer", OURS[name], *size]
+        else:
+            script, *extra = PEERS[name]
+            if not self.small:
+                extra += ["--images", self.images, "--step-size", STEP_SIZE]
+            command = [self.python, HERE / "peers" / script, *extra, "--model", self.model, "--stage", stage, "--batch", self.batch, "--threads", self.a.threads,
+                       "--weights", self.weights, "--data", self.a.data, "--start", ROOT / "testdata/golden/pgd_start.safetensors", *more]
+        return Process(name, [str(c) for c in command], self.env())
 
-
-def measure(a, python, stage, weights):
-    peers = a.peers.split(",")
-    checked = {name: check(a, python, name, stage, weights) for name in peers}
-    processes = {}
-    try:
-        if a.metamers:
-            own = [a.metamers, f"--backend={a.backend}", "bench-step", "--model", a.model, "--stage", stage, "--batch", a.batch]
-            processes["metamers"] = start(a, "metamers", own)
-        processes |= {name: peer(a, python, name, stage, weights) for name in peers}
-        programs = {name: p.ready() for name, p in processes.items()}
-        names, rounds = list(processes), []
-        for i in range(a.warm + a.rounds):
-            turn = i % len(names)
-            took = {n: float(processes[n].ask(f"run {a.steps}")) / a.steps for n in names[turn:] + names[:turn]}
-            if i >= a.warm:
-                rounds.append({n: took[n] for n in names})
-        memory = {n: float(p.ask("mem")) for n, p in processes.items()}
-    finally:
-        for p in processes.values():
+    def check(self, name, stage):
+        """Stops unless a step of the peer is the golden one; returns the errors. This project's own tests check its step."""
+        p = self.start(name, stage, "--golden", self.golden)
+        try:
+            p.ready()
+            errors = json.loads(p.ask("check"))
+        finally:
             p.close()
-    return {"stage": stage, "programs": programs, "checked": checked, "secondsPerStep": rounds, "peakMiB": memory}
+        # Random weights: ReLUs that rounding flips move the image by some 1e-3.
+        if not (errors["loss"] <= 1e-3 and errors["step"] <= (1e-3 if self.small else 1e-2)):
+            raise SystemExit(f"compare.py: {name} of {self.model} at {stage}: relative errors of a step {errors}, expected at most 1e-3")
+        return errors
+
+    def measure(self, stage):
+        a = self.a
+        checked = {name: self.check(name, stage) for name in a.peers if name != "plenoptic"}
+        processes, programs, first = {}, {}, {}
+        try:
+            for name in [*a.ours, *a.peers]:  # one after the other, nothing else running
+                began = time.monotonic()
+                processes[name] = self.start(name, stage)
+                programs[name] = processes[name].ready()
+                processes[name].ask(f"run {self.steps}")
+                first[name] = time.monotonic() - began
+            names, rounds = list(processes), []
+            for i in range(a.warm + a.rounds):
+                turn = i % len(names)
+                took = {n: float(processes[n].ask(f"run {self.steps}")) / self.steps for n in names[turn:] + names[:turn]}
+                if i >= a.warm:
+                    rounds.append({n: took[n] for n in names})
+            losses = {}
+            if a.losses:
+                for n, p in processes.items():
+                    p.ask(f"run {a.losses}")
+                    losses[n] = json.loads(p.ask("losses"))
+            memory = {n: float(p.ask("mem")) for n, p in processes.items()}
+        finally:
+            for p in processes.values():
+                p.close()
+        return {"model": self.model, "stage": stage, "batch": self.batch, "steps": self.steps, "programs": programs, "checked": checked,
+                "secondsPerStep": rounds, "firstSeconds": first, "losses": losses, "peakMiB": memory}
 
 
 def main():
     a = flags()
-    if a.metamers and not Path(a.metamers).exists():
+    if a.ours and not Path(a.metamers).exists():
         raise SystemExit(f"compare.py: {a.metamers} is missing; build it (make build) or give --metamers")
-    source = Path(a.data, "weights", WEIGHTS[a.model])
-    if not source.exists():
-        raise SystemExit(f"compare.py: {source} is missing; give --data a folder with weights/ and CIFAR-10")
     python = interpreter(a.python)
-    result = {"machine": report.machine(), "project": report.project(ROOT), "settings": {k: getattr(a, k) for k in ("model", "batch", "steps", "rounds", "warm", "threads", "backend")}}
-    with tempfile.TemporaryDirectory() as scratch:
-        weights = Path(scratch, "weights.npz")
-        subprocess.run([python, HERE / "peers/export.py", source, weights], check=True)
-        result["stages"] = [measure(a, python, stage, weights) for stage in a.stages.split(",")]
-    result["machine"]["loadAfter"] = os.getloadavg()[0]
+    result = {"machine": report.machine(), "project": report.project(ROOT), "settings": {k: getattr(a, k) for k in ("rounds", "warm", "threads", "backend")}, "cases": []}
+    for model in a.model:
+        with tempfile.TemporaryDirectory() as scratch:
+            case = Case(a, python, model, Path(scratch))
+            for stage in a.stages.split(",") if case.small else ["late"]:
+                result["cases"].append(case.measure(stage))
+                result["machine"]["loadAfter"] = os.getloadavg()[0]
+                if a.json:  # after every case: an interrupted comparison keeps what it has
+                    Path(a.json).parent.mkdir(parents=True, exist_ok=True)
+                    Path(a.json).write_text(json.dumps(result, indent=1) + "\n")
     print(report.markdown(result))
-    if a.json:
-        Path(a.json).parent.mkdir(parents=True, exist_ok=True)
-        Path(a.json).write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

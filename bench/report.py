@@ -4,6 +4,8 @@ import platform
 import statistics
 import subprocess
 
+LEVELS = (.3, .1, .03)
+
 
 def machine():
     cpu = platform.machine()
@@ -29,23 +31,44 @@ def quartiles(values):
     return low, mid, high
 
 
+def reached(losses, level):
+    """Evaluations until the mean loss is at most level; None if it never is."""
+    return next((i for i, loss in enumerate(losses) if loss <= level), None)
+
+
 def markdown(result):
-    m, s, first = result["machine"], result["settings"], result["stages"][0]
-    versions = [f"{n}: {v}" for n, v in first["programs"].items() if v]
+    m, s = result["machine"], result["settings"]
+    programs = {n: v for c in result["cases"] for n, v in c["programs"].items() if v}
+    versions = [f"{n}: {v}" for n, v in programs.items()]
     versions += ["metamers " + result["project"]["commit"]] + [f"{n} {v}" for n, v in result["project"]["modules"].items()]
     lines = [
-        f"{s['model']}, batch {s['batch']}, 32×32, {s['rounds']} interleaved rounds of {s['steps']} steps. "
-        f"{m['cpu']}, {m['cores']} cores, {m['memoryGiB']} GiB; load average {m['loadBefore']:.1f} before, {m['loadAfter']:.1f} after.",
+        f"{s['rounds']} interleaved rounds. {m['cpu']}, {m['cores']} cores, {m['memoryGiB']} GiB; load average {m['loadBefore']:.1f} before, {m['loadAfter']:.1f} after.",
         "Versions: " + "; ".join(versions) + ".", "",
-        "| stage | program | ms per step, median (quartiles) | metamers' time / its time, median (quartiles) | peak memory, MiB |",
-        "|---|---|---|---|---|",
+        "| model | stage | images × steps of a run | program | ms per step, median (quartiles) | metamers' time / its time, median (quartiles) | first run from nothing, s | peak memory, MiB |",
+        "|---|---|---|---|---:|---:|---:|---:|",
     ]
-    for stage in result["stages"]:
-        rounds = stage["secondsPerStep"]
-        for name in stage["programs"]:
+    for c in result["cases"]:
+        rounds = c["secondsPerStep"]
+        for name in c["programs"]:
             ms = "{1:.1f} ({0:.1f}–{2:.1f})".format(*quartiles([1000 * r[name] for r in rounds]))
             ratio = "–"
-            if "metamers" in stage["programs"] and name != "metamers":
+            if "metamers" in c["programs"] and name != "metamers":
                 ratio = "{1:.2f} ({0:.2f}–{2:.2f})".format(*quartiles([r["metamers"] / r[name] for r in rounds]))
-            lines.append(f"| {stage['stage']} | {name} | {ms} | {ratio} | {stage['peakMiB'][name]:.0f} |")
-    return "\n".join(lines)
+            lines.append(f"| {c['model']} | {c['stage']} | {c['batch']} × {c['steps']} | {name} | {ms} | {ratio} | {c['firstSeconds'][name]:.1f} | {c['peakMiB'][name]:.0f} |")
+    return "\n".join(lines + losses(result))
+
+
+def losses(result):
+    """The table of evaluations and time to given losses, nothing where there are none."""
+    lines = ["", "Evaluations and seconds (evaluations × median step) to a mean relative loss of",
+             "", "| model | stage | program | .3 | .1 | .03 | after all |", "|---|---|---|---:|---:|---:|---:|"]
+    heading = len(lines)
+    for c in result["cases"]:
+        for name, trace in c["losses"].items():
+            step = statistics.median(r[name] for r in c["secondsPerStep"])
+            cells = []
+            for level in LEVELS:
+                n = reached(trace, level)
+                cells.append("–" if n is None else f"{n} ({n * step:.1f} s)")
+            lines.append(f"| {c['model']} | {c['stage']} | {name} | {' | '.join(cells)} | {len(trace)}: {trace[-1]:.2g} |")
+    return lines if len(lines) > heading else []

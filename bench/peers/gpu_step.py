@@ -6,7 +6,7 @@ relative L2 distance to a target per image → gradient of the sum → pgd → c
 Each combination of --program, --model, --precision and --batch (comma lists) prints one line of JSON.
 The weights are random, seeded, and the same in every program, as are images and targets: so is
 first_loss, the mean distance before the first step, up to the precision. Needs torch and timm, or
-jax for `jax` alone; not serve.py.
+jax for `jax` alone, and jax_networks.py beside it.
 
 Programs:
   torch-eager           timm's model, torch.autograd.grad
@@ -31,6 +31,8 @@ import sys
 import time
 
 import numpy as np
+
+import jax_networks
 
 SIZE, WARM_UP, STEP_SIZE = 224, 5, 1.0
 MEAN, STD = np.float32([.485, .456, .406]), np.float32([.229, .224, .225])
@@ -188,93 +190,7 @@ class Torch:
 
 # JAX
 
-def resnet50(ops, w, x):
-    def bn(x, p):
-        return x * w[p + ".scale"] + w[p + ".shift"]
-
-    x = ops.relu(bn(ops.conv(x, w["conv1.weight"], 2, 3), "bn1"))
-    x = ops.max_pool(x)
-    for layer, depth in enumerate(DEPTHS, 1):
-        for b in range(depth):
-            p, stride = f"layer{layer}.{b}.", 2 if layer > 1 and b == 0 else 1
-            y = ops.relu(bn(ops.conv(x, w[p + "conv1.weight"]), p + "bn1"))
-            y = ops.relu(bn(ops.conv(y, w[p + "conv2.weight"], stride, 1), p + "bn2"))
-            y = bn(ops.conv(y, w[p + "conv3.weight"]), p + "bn3")
-            if b == 0:
-                x = bn(ops.conv(x, w[p + "downsample.0.weight"], stride), p + "downsample.1")
-            x = ops.relu(x + y)
-    return x.astype(np.float32).mean((1, 2))
-
-
-def vit_base_patch16_224(ops, w, x):
-    def linear(x, p):
-        return ops.matmul(x, w[p + ".weight"]) + w[p + ".bias"]
-
-    def norm(x, p):
-        return ops.layer_norm(x, w[p + ".weight"], w[p + ".bias"])
-
-    n, side = x.shape[0], SIZE // PATCH
-    x = x.reshape(n, side, PATCH, side, PATCH, 3).transpose(0, 1, 3, 2, 4, 5).reshape(n, side * side, -1)
-    x = linear(x, "patch_embed.proj")
-    x = ops.concat_token(w["cls_token"], x) + w["pos_embed"]
-    for i in range(BLOCKS):
-        p = f"blocks.{i}."
-        x = x + linear(ops.attention(linear(norm(x, p + "norm1"), p + "attn.qkv")), p + "attn.proj")
-        x = x + linear(ops.gelu(linear(norm(x, p + "norm2"), p + "mlp.fc1")), p + "mlp.fc2")
-    return norm(x[:, 0], "norm").astype(np.float32)
-
-
-NETWORKS = {"resnet50": resnet50, "vit_base_patch16_224": vit_base_patch16_224}
-
-
-class Ops:
-    """JAX's operations at one precision, NHWC. Softmax and the moments of a norm are in float32."""
-
-    def __init__(self, jax, precision):
-        self.jax, self.jnp, self.lax = jax, jax.numpy, jax.lax
-        self.precision = jax.lax.Precision.HIGHEST if precision == "float32" else jax.lax.Precision.DEFAULT
-        self.relu = jax.nn.relu
-        self.gelu = functools.partial(jax.nn.gelu, approximate=False)
-        self.matmul = functools.partial(jax.numpy.matmul, precision=self.precision)
-
-    def conv(self, x, kernel, stride=1, pad=0):
-        return self.lax.conv_general_dilated(x, kernel, (stride, stride), [(pad, pad)] * 2, dimension_numbers=("NHWC", "HWIO", "NHWC"), precision=self.precision)
-
-    def max_pool(self, x):
-        return self.lax.reduce_window(x, -np.inf, self.lax.max, (1, 3, 3, 1), (1, 2, 2, 1), [(0, 0), (1, 1), (1, 1), (0, 0)])
-
-    def concat_token(self, token, x):
-        return self.jnp.concatenate([self.jnp.broadcast_to(token, (x.shape[0], 1, x.shape[2])), x], 1)
-
-    def layer_norm(self, x, weight, bias, eps=1e-6):
-        y = x.astype(np.float32)
-        y = y - y.mean(-1, keepdims=True)
-        y = y * self.lax.rsqrt((y * y).mean(-1, keepdims=True) + eps)
-        return (y * weight.astype(np.float32) + bias.astype(np.float32)).astype(x.dtype)
-
-    def attention(self, qkv):
-        n, tokens, c = qkv.shape
-        q, k, v = self.jnp.moveaxis(qkv.reshape(n, tokens, 3, HEADS, c // 3 // HEADS), 2, 0)
-        s = self.jnp.einsum("nqhc,nkhc->nhqk", q, k, precision=self.precision)  # a float32 result would make its gradient a float32 product
-        s = self.jax.nn.softmax(s.astype(np.float32) * q.shape[-1] ** -.5).astype(qkv.dtype)
-        return self.jnp.einsum("nhqk,nkhc->nqhc", s, v, precision=self.precision).reshape(n, tokens, c // 3)
-
-
-def for_jax(name):
-    """The weights as Ops reads them: HWIO, [in,out], and batch norms as scale and shift."""
-    w, out = weights(name), {}
-    for k, v in w.items():
-        p = k.removesuffix(".weight")
-        if p + ".running_var" in w:
-            scale = v / np.sqrt(w[p + ".running_var"] + 1e-5)
-            out |= {p + ".scale": scale, p + ".shift": w[p + ".bias"] - w[p + ".running_mean"] * scale}
-        elif k == "patch_embed.proj.weight":
-            out[k] = v.transpose(2, 3, 1, 0).reshape(-1, len(v))
-        elif k.removesuffix(".bias") + ".running_var" in w or not is_parameter(k):
-            continue
-        else:
-            out[k] = v.transpose(2, 3, 1, 0) if v.ndim == 4 else v.T if v.ndim == 2 else v
-    return out
+NETWORKS = {"resnet50": functools.partial(jax_networks.resnet, depths=DEPTHS), "vit_base_patch16_224": functools.partial(jax_networks.vit, heads=HEADS)}
 
 
 class Jax:
@@ -288,8 +204,8 @@ class Jax:
             raise RuntimeError(f"JAX is on {jax.devices()[0].platform}")
         jax.clear_caches()
         dtype = jax.numpy.bfloat16 if precision == "bfloat16" else np.float32
-        ops, network = Ops(jax, precision), NETWORKS[name]
-        self.w = {k: jax.numpy.asarray(v, dtype) for k, v in for_jax(name).items()}
+        ops, network = jax_networks.Ops(jax, precision), NETWORKS[name]
+        self.w = {k: jax.numpy.asarray(v, dtype) for k, v in jax_networks.arrange(weights(name)).items()}
         self.images = jax.numpy.array
         self.late = lambda w, x: network(ops, w, ((x - MEAN) / STD).astype(dtype))
         self.jitted = jax.jit(self.whole, donate_argnums=0)

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
@@ -15,15 +17,21 @@ import (
 )
 
 // benchStepCmd answers "run N" with the seconds that N steps took, without the
-// compilation, and "mem" with its peak memory in MiB.
+// compilation, "losses" with the mean loss before each step of that run (JSON), and
+// "mem" with its peak memory in MiB.
 type benchStepCmd struct {
-	Model string `default:"resnet20"`
-	Stage string `default:"late"`
-	Batch int    `default:"8"`
+	Model     string `default:"resnet20"`
+	Stage     string `default:"late"`
+	Batch     int    `default:"8"`
+	Images    string `help:"Default: that many of cifar10."`
+	Size      int
+	Optimizer string `default:"pgd"`
+	StepSize  float64
 }
 
 func (c *benchStepCmd) Run(ctx context.Context, g *globals) error {
-	set, err := images.Open([]string{fmt.Sprintf("cifar10:%d", c.Batch)}, images.Options{})
+	spec := cmp.Or(c.Images, fmt.Sprintf("cifar10:%d", c.Batch))
+	set, err := images.Open([]string{spec}, images.Options{Size: c.Size})
 	if err != nil {
 		return err
 	}
@@ -31,6 +39,7 @@ func (c *benchStepCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
+	var trace metamer.Trace
 	in := bufio.NewScanner(os.Stdin)
 	fmt.Println("ready")
 	for in.Scan() {
@@ -42,7 +51,8 @@ func (c *benchStepCmd) Run(ctx context.Context, g *globals) error {
 			}
 			var began time.Time
 			var took float64
-			_, err := e.Synthesize(ctx, engine.Request{Images: set, Recipe: metamer.Recipe{Models: []metamer.ModelRef{{Name: c.Model}}, Stage: c.Stage, Steps: n, Batch: c.Batch},
+			recipe := metamer.Recipe{Models: []metamer.ModelRef{{Name: c.Model}}, Stage: c.Stage, Steps: n, Batch: c.Batch, Optimizer: metamer.Optimizer{Name: c.Optimizer, StepSize: c.StepSize}}
+			r, err := e.Synthesize(ctx, engine.Request{Images: set, Recipe: recipe,
 				Progress: func(p metamer.Progress) {
 					switch p.Phase {
 					case "start":
@@ -54,7 +64,12 @@ func (c *benchStepCmd) Run(ctx context.Context, g *globals) error {
 			if err != nil {
 				return err
 			}
+			trace = r.Trace
 			fmt.Println(took)
+		case in.Text() == "losses":
+			if err := json.NewEncoder(os.Stdout).Encode(meanLosses(trace)); err != nil {
+				return err
+			}
 		case in.Text() == "mem":
 			var u syscall.Rusage
 			if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
@@ -64,4 +79,18 @@ func (c *benchStepCmd) Run(ctx context.Context, g *globals) error {
 		}
 	}
 	return in.Err()
+}
+
+// meanLosses is the mean over all images of each step's losses.
+func meanLosses(t metamer.Trace) []float64 {
+	var means []float64
+	for i, row := range t.Loss {
+		if i == 0 || t.Step[i] != t.Step[i-1] {
+			means = append(means, 0)
+		}
+		for _, l := range row {
+			means[len(means)-1] += float64(l) / float64(len(row))
+		}
+	}
+	return means
 }

@@ -32,7 +32,7 @@ func NewSlope(b compute.Backend, s Subject, cfg Config, unitNorm bool) (*Slope, 
 		g := NewGraph(b, s.Card.Name+" "+s.Layer+" slope")
 		x := Parameter(g, "images", sl.imageShape())
 		target := Parameter(g, "target", acts[0])
-		parameters(g, st, sl.paths)
+		sl.parameters(g, st)
 		loss, grad := sl.slope(s, st, x, target)
 		if unitNorm {
 			grad = unit(grad)

@@ -64,7 +64,7 @@ func NewObjective(b compute.Backend, s Subject, cfg Config) (*Objective, error) 
 		g := NewGraph(b, s.Card.Name+" "+s.Layer+" objective")
 		x := Parameter(g, "images", o.imageShape())
 		target := Parameter(g, "target", acts[0])
-		parameters(g, st, o.paths)
+		o.parameters(g, st)
 		loss, value, grad := o.objective(s, st, x, target)
 		compile(g, MulScalar(loss, 1), MulScalar(value, 1), grad)
 		o.g = g

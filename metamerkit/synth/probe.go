@@ -35,7 +35,7 @@ func NewProbe(b compute.Backend, c *card.Card, net *zoo.Net, batch, size int, la
 		st := p.store()
 		g := NewGraph(b, c.Name+" probe")
 		x := Parameter(g, "images", p.imageShape())
-		parameters(g, st, p.paths)
+		p.parameters(g, st)
 		out := net.Tap(st.RootScope(), c.Input, x, stage.Options{}, layers...)
 		for i := range out {
 			out[i] = MulScalar(Reshape(out[i], batch, -1), 1) // behind the last variable: see drawTarget

@@ -24,6 +24,7 @@ type reader struct {
 	net     *zoo.Net
 	paths   []string          // of the variables, in the order of the graphs' parameters
 	weights []*tensors.Tensor // likewise
+	once    frozen            // what is computed of the weights beforehand
 }
 
 // newReader also returns the activations' shapes, for cfg.Batch images.
@@ -40,6 +41,11 @@ func newReader(b compute.Backend, c *card.Card, net *zoo.Net, cfg Config, layers
 	for i := range acts {
 		acts[i] = acts[i].Clone()
 		acts[i].Dimensions[0] = cfg.Batch
+	}
+	if !cfg.Loops { // the body of a loop has its own parameters; on a GPU it matters little
+		if r.once, err = r.prepare(c, layers); err != nil {
+			return r, nil, fmt.Errorf("synth: preparing the weights of %s: %w", c.Name, err)
+		}
 	}
 	return r, acts, nil
 }
@@ -67,9 +73,19 @@ func parameters(g *Graph, st *model.Store, paths []string) (nodes []*Node) {
 	return nodes
 }
 
+// parameters makes those of a graph that is no loop: the variables, and what was
+// computed of them beforehand.
+func (r *reader) parameters(g *Graph, st *model.Store) {
+	parameters(g, st, r.paths)
+	r.once.give(g)
+}
+
 // inputs appends the weights to the first inputs of a graph.
 func (r *reader) inputs(first ...any) []any {
 	for _, w := range r.weights {
+		first = append(first, w)
+	}
+	for _, w := range r.once.tensors {
 		first = append(first, w)
 	}
 	return first

@@ -91,7 +91,7 @@ func (u *Unit) drawTarget(s Subject) *Graph {
 	st := u.store()
 	g := NewGraph(u.backend, s.Card.Name+" "+s.Layer+" target")
 	x := Parameter(g, "images", u.imageShape())
-	parameters(g, st, u.paths)
+	u.parameters(g, st)
 	// One more node: the Go backend fails on a variable read after the last output.
 	a := MulScalar(s.Net.Tap(st.RootScope(), s.Card.Input, x, stage.Options{}, s.Layer)[0], 1)
 	compile(g, a)
@@ -114,7 +114,7 @@ func (u *Unit) drawStep(s Subject, act shapes.Shape) *Graph {
 	active := Parameter(g, "active", shapes.Make(dtypes.Bool, u.cfg.Batch))
 	coef := Parameter(g, "coef", shapes.Make(dtypes.Float32, numCoefficients))
 	target := Parameter(g, "target", act)
-	parameters(g, st, u.paths)
+	u.parameters(g, st)
 	loss, x, slot := u.one(s, st, x, slot, active, coef, target)
 	compile(g, append([]*Node{loss, x}, slot...)...)
 	return g

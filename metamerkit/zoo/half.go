@@ -19,7 +19,7 @@ func (n *Net) BFloat16() (*Net, error) {
 		return nil, fmt.Errorf("zoo: weights in bfloat16 are for PyTorch and safetensors files; the graph of an ONNX file has its own types")
 	}
 	out := *n
-	out.Weights = map[string]*tensors.Tensor{}
+	out.Weights, out.Derived = map[string]*tensors.Tensor{}, nil
 	for path, t := range n.Weights {
 		out.Weights[path] = t
 		if t.Shape().Rank() < 2 || t.DType() != dtypes.Float32 {

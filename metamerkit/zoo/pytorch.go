@@ -38,7 +38,7 @@ func PyTorch(build Builder, adapt ...Adapt) Opener {
 			return nil, err
 		}
 		defer f.Close()
-		net := &Net{Forward: forward, SHA256: f.SHA256, half: true}
+		net := &Net{Forward: forward, SHA256: f.SHA256, Derived: NewDerived(), half: true}
 		if f.Key != "" {
 			net.Notes = append(net.Notes, fmt.Sprintf("%s: the tensors are those of the entry %q; beside it: %s", filepath.Base(path), f.Key, strings.Join(f.Beside, ", ")))
 		}

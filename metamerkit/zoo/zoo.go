@@ -36,11 +36,17 @@ type Net struct {
 	Notes   []string // what had to be done to the file's names, for people
 	Key     string   // set by whoever opened it, to tell nets apart
 
+	// Derived is where graphs keep what they compute from Weights alone; nil where they
+	// compute it in every run: weights change, or are in bfloat16 to stay small, or
+	// Forward does not read them by package block.
+	Derived *Derived
+
 	half bool // Forward reads its variables by block.Weight
 }
 
-// Bytes is the memory that the weights take.
+// Bytes is the memory that the weights take, and what is derived of them.
 func (n *Net) Bytes() (sum int) {
+	sum = n.Derived.bytes()
 	for _, t := range n.Weights {
 		sum += t.Shape().Size() * t.DType().Size()
 	}

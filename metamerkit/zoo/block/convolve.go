@@ -3,14 +3,30 @@ package block
 import (
 	"github.com/gomlx/compute"
 	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
 )
+
+// frozen is the convolution of x with a kernel [K,K,C/Groups,out] that draw makes of the
+// weights in scope s, and that nothing trains. own says that draw computes.
+func (w Window) frozen(s *model.Scope, x *Node, out int, own bool, draw func() *Node) *Node {
+	g := x.Graph()
+	if w.filtered(x, out) {
+		u := Once(s, g, "filter", func() *Node { return transformed(draw()) })
+		v := Once(s, g, "filter back", func() *Node { return transformed(turned(draw())) })
+		return w.byFilter(x, u, v)
+	}
+	if own {
+		return w.convolve(x, Once(s, g, "kernel", draw), false)
+	}
+	return w.convolve(x, draw(), false)
+}
 
 // convolve is PyTorch's convolution of x [B,H,W,C] with a kernel [K,K,C/Groups,O].
 //
 // GoMLX v0.28.5 has a wrong image gradient for kernels of even size, so that an
 // even kernel gets a row and a column of zeros first. Its pure-Go backend has a
 // slow convolution; there the patches are gathered and multiplied as one matrix. On
-// XLA's CPU some 3×3 windows have forms of their own (see minimal and wide).
+// XLA's CPU some 3×3 windows have a form of their own in training (see minimal).
 //
 // Groups have forms of their own, whose gradient reaches the image alone unless the
 // graph trains weights.
@@ -38,9 +54,6 @@ func (w Window) convolve(x, kernel *Node, training bool) *Node {
 	}
 	if w.minimal(x, kernel.Shape().Dim(3), training) {
 		return w.tiled(x, kernel)
-	}
-	if !training && w.wide(x, kernel.Shape().Dim(3)) {
-		return w.byTaps(x, kernel)
 	}
 	if w.K%2 == 0 {
 		kernel = frameHW(kernel, 0, [2][2]int{{0, 1}, {0, 1}})

@@ -24,19 +24,22 @@ func (w Window) Conv(s *model.Scope, x *Node, out int) *Node {
 
 // ConvNoBias is the convolution to out channels.
 func (w Window) ConvNoBias(s *model.Scope, x *Node, out int) *Node {
-	return w.convolve(x, w.kernel(s, x, out), s.IsTraining(x.Graph()))
+	kernel := func() *Node { return w.kernel(s, x, out) }
+	if s.IsTraining(x.Graph()) {
+		return w.convolve(x, kernel(), true)
+	}
+	return w.frozen(s, x, out, false, kernel)
 }
 
 // ConvNorm is ConvNoBias, in the scope conv, followed by a batch normalisation (ε =
 // eps), in the scope norm, that is frozen and folded into kernel and bias. In training it
 // normalises by the batch.
 func (w Window) ConvNorm(conv, norm *model.Scope, x *Node, out int, eps float64) *Node {
-	kernel := w.kernel(conv, x, out)
 	if conv.IsTraining(x.Graph()) {
-		return batchNorm(norm, w.convolve(x, kernel, true), eps)
+		return batchNorm(norm, w.convolve(x, w.kernel(conv, x, out), true), eps)
 	}
 	scale, shift := affine(norm, x, out, eps)
-	y := w.convolve(x, Mul(kernel, ExpandLeftToRank(scale, 4)), false)
+	y := w.frozen(conv, x, out, true, func() *Node { return Mul(w.kernel(conv, x, out), ExpandLeftToRank(scale, 4)) })
 	return Add(y, ExpandLeftToRank(shift, 4))
 }
 

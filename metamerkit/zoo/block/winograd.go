@@ -10,8 +10,8 @@ import (
 // minimal says whether w's convolution of x [B,H,W,C] to out channels goes by Winograd's
 // minimal filtering F(2×2, 3×3) (Lavin & Gray 2016, arXiv:1509.09308): 16 products of
 // matrices for four pixels in place of 36. It does so in training on XLA's CPU, whose
-// own gradient by the kernel takes several times as long. In frozen models it would not
-// pay: kernels would be transformed anew in each step, and graphs are large to compile.
+// own gradient by the kernel takes several times as long. Frozen models have a form of
+// their own (see filtered).
 func (w Window) minimal(x *Node, out int, training bool) bool {
 	return training && w.dense3(x, out, 32)
 }
@@ -110,6 +110,11 @@ func pixels(x *Node) [][]*Node {
 	return both(pixels4, d)
 }
 
+// tap is element i,j of a kernel [K,K,C,O], a matrix [C,O].
+func tap(kernel *Node, i, j int) *Node {
+	return Reshape(Slice(kernel, AxisElem(i), AxisElem(j)), kernel.Shape().Dimensions[2:]...)
+}
+
 // kernels are the 16 matrices [C,O] of k [3,3,C,O].
 func kernels(k *Node) [][]*Node {
 	g := make([][]*Node, 3)
@@ -193,7 +198,6 @@ func (w Window) tiled(x, kernel *Node) *Node {
 	pads, n := w.frame(x)
 	t, back := tiles{pads, n}, tiles{w.back(x), [2]int{x.Shape().Dim(1), x.Shape().Dim(2)}}
 	return adjoint([]*Node{x, kernel}, func(in []*Node) *Node { return t.convolve(in[0], in[1]) }, func(v *Node) []*Node {
-		turned := TransposeAllAxes(Reverse(kernel, 0, 1), 0, 1, 3, 2)
-		return []*Node{back.convolve(v, turned), t.slope(x, v)}
+		return []*Node{back.convolve(v, turned(kernel)), t.slope(x, v)}
 	})
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
 )
 
-// Convolutions by tiles and by taps, and their gradients, are those of XLA's own
+// Convolutions by tiles and by filters, and their gradients, are those of XLA's own
 // convolution: even and odd sizes, paddings, images that are cut into parts and bands.
 func TestForms(t *testing.T) {
 	b := backendtest.Open(t, backend.XLA)
@@ -37,8 +37,12 @@ func TestForms(t *testing.T) {
 			for i, got := range of(func(x, k *Node) *Node { return w.tiled(x, k) }) {
 				near(t, []string{"result", "gradient by the image", "gradient by the kernel"}[i], got, want[i])
 			}
-			for i, got := range of(func(x, k *Node) *Node { return w.byTaps(x, StopGradient(k)) })[:2] {
-				near(t, []string{"result by taps", "gradient by taps"}[i], got, want[i])
+			frozen := func(x, k *Node) *Node {
+				k = StopGradient(k)
+				return w.byFilter(x, transformed(k), transformed(turned(k)))
+			}
+			for i, got := range of(frozen)[:2] {
+				near(t, []string{"result by filters", "gradient by filters"}[i], got, want[i])
 			}
 		})
 	}
@@ -61,7 +65,7 @@ func near(t *testing.T, what string, got, want *tensors.Tensor) {
 	}
 }
 
-// The pages of models use tiles and taps where they are worth it, and only there.
+// The pages of models use tiles and filters where they are worth it, and only there.
 func TestWhichForm(t *testing.T) {
 	on := func(kind backend.Kind, w Window, size, in, out int, training bool) bool {
 		b := backendtest.Open(t, kind)
@@ -75,13 +79,14 @@ func TestWhichForm(t *testing.T) {
 		size, in, out int
 		want          bool
 	}{
-		{backend.XLA, three, 7, 512, 512, true}, {backend.XLA, three, 28, 512, 512, true}, {backend.XLA, three, 56, 512, 512, false},
-		{backend.XLA, three, 7, 256, 512, false}, {backend.XLA, Window{K: 3, Pad: 1, Stride: 2}, 14, 512, 512, false}, {backend.Go, three, 7, 512, 512, false},
+		{backend.XLA, three, 7, 512, 512, true}, {backend.XLA, three, 28, 128, 128, true}, {backend.XLA, three, 56, 512, 512, false},
+		{backend.XLA, three, 28, 64, 128, false}, {backend.XLA, three, 8, 192, 192, false},
+		{backend.XLA, Window{K: 3, Pad: 1, Stride: 2}, 14, 512, 512, false}, {backend.Go, three, 7, 512, 512, false},
 	} {
 		b := backendtest.Open(t, c.kind)
-		x := Parameter(NewGraph(b.Compute, "wide"), "x", noise(1, 1, c.size, c.size, c.in).Shape())
-		if got := c.w.wide(x, c.out); got != c.want {
-			t.Errorf("%s, %+v, %d², %d to %d: by taps %v", c.kind, c.w, c.size, c.in, c.out, got)
+		x := Parameter(NewGraph(b.Compute, "filtered"), "x", noise(1, 1, c.size, c.size, c.in).Shape())
+		if got := c.w.filtered(x, c.out); got != c.want {
+			t.Errorf("%s, %+v, %d², %d to %d: by filters %v", c.kind, c.w, c.size, c.in, c.out, got)
 		}
 	}
 	for _, c := range []struct {
