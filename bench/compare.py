@@ -142,9 +142,9 @@ class Case:
             errors = json.loads(p.ask("check"))
         finally:
             p.close()
-        # Random weights: ReLUs that rounding flips move the image by some 1e-3.
-        if not (errors["loss"] <= 1e-3 and errors["step"] <= (1e-3 if self.small else 1e-2)):
-            raise SystemExit(f"compare.py: {name} of {self.model} at {stage}: relative errors of a step {errors}, expected at most 1e-3")
+        most = {"loss": 1e-3, "step": 1e-3 if self.small else 1e-2}  # random weights: ReLUs that rounding flips move the image by some 1e-3
+        if not all(errors[k] <= most[k] for k in most):
+            raise SystemExit(f"compare.py: {name} of {self.model} at {stage}: relative errors of a step {errors}, expected at most {most}")
         return errors
 
     def measure(self, stage):

@@ -6,7 +6,7 @@ relative L2 distance to a target per image → gradient of the sum → pgd → c
 Each combination of --program, --model, --precision and --batch (comma lists) prints one line of JSON.
 The weights are random, seeded, and the same in every program, as are images and targets: so is
 first_loss, the mean distance before the first step, up to the precision. Needs torch and timm, or
-jax for `jax` alone, and jax_networks.py beside it.
+jax for `jax` alone, and jax_networks.py and random_weights.py beside it.
 
 Programs:
   torch-eager           timm's model, torch.autograd.grad
@@ -33,6 +33,7 @@ import time
 import numpy as np
 
 import jax_networks
+from random_weights import random_weights
 
 SIZE, WARM_UP, STEP_SIZE = 224, 5, 1.0
 MEAN, STD = np.float32([.485, .456, .406]), np.float32([.229, .224, .225])
@@ -84,20 +85,7 @@ SHAPES = {"resnet50": resnet50_shapes, "vit_base_patch16_224": vit_shapes}
 
 @functools.lru_cache(1)
 def weights(name):
-    """He-normal kernels; scales and variances about 1, the rest about 0. No zeros: a GPU multiplies those at less power."""
-    rng, out = np.random.default_rng(1), {}
-    for k, shape in SHAPES[name]().items():
-        w = rng.standard_normal(shape, np.float32)
-        if len(shape) in (2, 4):
-            w *= (2 / np.prod(shape[1:])) ** .5
-        else:
-            w *= .1
-            if k.endswith(".running_var"):
-                w = np.abs(w)
-            if k.endswith((".weight", ".running_var")):
-                w += 1
-        out[k] = w
-    return out
+    return random_weights(SHAPES[name]())
 
 
 @functools.lru_cache(1)

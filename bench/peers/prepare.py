@@ -5,8 +5,7 @@ usage: prepare.py CHECKPOINT.th OUT.npz          weights of CIFAR-10, from a PyT
        prepare.py --at-224 NAME FOLDER N [FILE]  NAME.npz, NAME.golden.safetensors, N photographs in
                                                  images/, and NAME.safetensors unless FILE has weights
 
-Without FILE weights are random: timm's NAME with He-normal matrices and kernels, scales and variances about 1, the rest
-about 0 (zeros would be cheaper on some processors). The golden step is timm's in float64.
+Without FILE weights are random (random_weights.py). The golden step is timm's in float64.
 """
 import sys
 from pathlib import Path
@@ -17,27 +16,12 @@ from PIL import Image, ImageOps
 from safetensors.numpy import load_file, save_file
 
 import serve
+from random_weights import random_weights
 
 
 def checkpoint(source, out):
     state = torch.load(source, map_location="cpu", weights_only=True)["state_dict"]
     np.savez(out, **{k.removeprefix("module."): v.numpy() for k, v in state.items()})
-
-
-def random_weights(shapes):
-    rng, out = np.random.default_rng(1), {}
-    for k, shape in shapes.items():
-        w = rng.standard_normal(shape, np.float32)
-        if len(shape) in (2, 4):
-            w *= (2 / np.prod(shape[1:])) ** .5
-        else:
-            w *= .1
-            if k.endswith(".running_var"):
-                w = np.abs(w)
-            if k.endswith((".weight", ".running_var")):
-                w += 1
-        out[k] = w.astype(np.float32)
-    return out
 
 
 def photographs(folder, n):

@@ -28,6 +28,7 @@ func (r *reader) prepare(c *card.Card, layers []string) (f frozen, err error) {
 	err = exceptions.TryCatch[error](func() {
 		st := r.store()
 		g := NewGraph(r.backend, c.Name+" weights")
+		defer g.Finalize()
 		x := Parameter(g, "images", r.imageShape())
 		parameters(g, st, r.paths)
 		noted := block.Record(g)
@@ -48,7 +49,6 @@ func (r *reader) prepare(c *card.Card, layers []string) (f frozen, err error) {
 		for i, t := range g.Run(r.inputs(tensors.FromShape(r.imageShape()))...) {
 			d.Tensors[lacking[i]] = t
 		}
-		g.Finalize()
 	})
 	for _, k := range f.keys {
 		f.tensors = append(f.tensors, d.Tensors[k])

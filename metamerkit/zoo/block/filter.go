@@ -41,25 +41,9 @@ func transformed(kernel *Node) *Node {
 // turned is the kernel of the way back: [3,3,O,C].
 func turned(kernel *Node) *Node { return TransposeAllAxes(Reverse(kernel, 0, 1), 0, 1, 3, 2) }
 
-// filter is the convolution of x [B,H,W,C] with transformed kernels u [16,C,O], in parts
-// of whole images or some rows, so that what the 16 products read stays in the cache.
+// filter is the convolution of x [B,H,W,C] with transformed kernels u [16,C,O].
 func (t tiles) filter(x, u *Node) *Node {
-	const most = 1 << 17 // numbers of one of the 16 matrices
-	count := t.count()
-	row := count[1] * max(channels(x), channels(u))
-	rows := min(max(most/row, 1), count[0])
-	images := max(most/(row*count[0]), 1)
-	x = t.frame(x)
-	b := x.Shape().Dim(0)
-	var parts []*Node
-	for i := 0; i < b; i += images {
-		var bands []*Node
-		for j := 0; j < count[0]; j += rows {
-			bands = append(bands, filter16(Slice(x, AxisRange(i, min(i+images, b)), AxisRange(2*j, 2*min(j+rows, count[0])+2)), u))
-		}
-		parts = append(parts, Concatenate(bands, 1))
-	}
-	return OptimizationBarrier(Slice(Concatenate(parts, 0), AxisRange(), AxisRange(0, t.n[0]), AxisRange(0, t.n[1])))
+	return t.inParts(x, channels(u), 1<<17, func(x *Node) *Node { return filter16(x, u) })
 }
 
 // filter16 is filter of a framed x of whole tiles, all at once: one product of 16

@@ -126,15 +126,12 @@ func kernels(k *Node) [][]*Node {
 	return both(kernel4, g)
 }
 
-// most is how many numbers one of the 16 matrices should have, so that all of them
-// stay in the processor's cache.
-const most = 1 << 18
-
-// convolve is the convolution of x [B,H,W,C] with k [3,3,C,O], [B,n,n,O], in parts of
-// whole images or, of large images, of some rows.
-func (t tiles) convolve(x, k *Node) *Node {
-	u, count := kernels(k), t.count()
-	row := count[1] * max(channels(x), k.Shape().Dim(3))
+// inParts frames x [B,H,W,C] and applies f, which makes [b,2h,2w,out] of h×w whole tiles,
+// to whole images or, of large images, some rows at a time, so that one of the 16
+// matrices has about most numbers and all of them stay in the processor's cache.
+func (t tiles) inParts(x *Node, out, most int, f func(x *Node) *Node) *Node {
+	count := t.count()
+	row := count[1] * max(channels(x), out)
 	rows := min(max(most/row, 1), count[0])
 	images := max(most/(row*count[0]), 1)
 	x = t.frame(x)
@@ -143,11 +140,17 @@ func (t tiles) convolve(x, k *Node) *Node {
 	for i := 0; i < b; i += images {
 		var bands []*Node
 		for j := 0; j < count[0]; j += rows {
-			bands = append(bands, convolve16(Slice(x, AxisRange(i, min(i+images, b)), AxisRange(2*j, 2*min(j+rows, count[0])+2)), u))
+			bands = append(bands, f(Slice(x, AxisRange(i, min(i+images, b)), AxisRange(2*j, 2*min(j+rows, count[0])+2))))
 		}
 		parts = append(parts, Concatenate(bands, 1))
 	}
 	return OptimizationBarrier(Slice(Concatenate(parts, 0), AxisRange(), AxisRange(0, t.n[0]), AxisRange(0, t.n[1])))
+}
+
+// convolve is the convolution of x [B,H,W,C] with k [3,3,C,O], [B,n,n,O].
+func (t tiles) convolve(x, k *Node) *Node {
+	u := kernels(k)
+	return t.inParts(x, k.Shape().Dim(3), 1<<18, func(x *Node) *Node { return convolve16(x, u) })
 }
 
 // convolve16 is the convolution of a framed x, whole tiles, with kernels u.
