@@ -162,16 +162,9 @@ func dial(path string) (*link, Hello, error) {
 
 // start has the command metamers start the engine and waits until it answers.
 func (c *Client) start(ctx context.Context) error {
-	name := c.Program
-	if name == "" {
-		name = os.Getenv("METAMERS_PROGRAM")
-	}
-	if name == "" {
-		name = "metamers"
-	}
-	program, err := exec.LookPath(name)
+	program, err := Program(c.Program)
 	if err != nil {
-		return fmt.Errorf("the program metamers, which holds the engine, is not here: build it (make build) and put it on PATH, or name it in METAMERS_PROGRAM: %w", err)
+		return err
 	}
 	say := c.Say
 	if say == nil {

@@ -1,10 +1,12 @@
 package errand
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"syscall"
@@ -58,12 +60,20 @@ func Private(dir string) error {
 	return nil
 }
 
+// Program is the path of the command metamers: of the one named, else of that in
+// METAMERS_PROGRAM, else of the one on PATH.
+func Program(name string) (string, error) {
+	name = cmp.Or(name, os.Getenv("METAMERS_PROGRAM"), "metamers")
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return "", fmt.Errorf("the program metamers, which holds the engine, is not here: build it (make build) and put it on PATH, or name it in METAMERS_PROGRAM: %w", err)
+	}
+	return path, nil
+}
+
 // Backend is the one that the environment asks for (METAMERS_BACKEND), else auto.
 func Backend() string {
-	if b := os.Getenv("METAMERS_BACKEND"); b != "" {
-		return b
-	}
-	return "auto"
+	return cmp.Or(os.Getenv("METAMERS_BACKEND"), "auto")
 }
 
 // Here returns the folder of the process on this machine that does errands: of the

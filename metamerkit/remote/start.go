@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,18 +33,9 @@ type Options struct {
 }
 
 func (o Options) filled() Options {
-	or := func(v *string, env, fallback string) {
-		if *v == "" {
-			*v = os.Getenv(env)
-		}
-		if *v == "" {
-			*v = fallback
-		}
-	}
-	or(&o.Address, "METAMERS_ENGINE", "")
-	or(&o.Token, "METAMERS_ENGINE_TOKEN", "")
-	or(&o.Program, "METAMERS_PROGRAM", "metamers")
-	or(&o.Backend, "METAMERS_BACKEND", "auto")
+	o.Address = cmp.Or(o.Address, os.Getenv("METAMERS_ENGINE"))
+	o.Token = cmp.Or(o.Token, os.Getenv("METAMERS_ENGINE_TOKEN"))
+	o.Backend = cmp.Or(o.Backend, errand.Backend())
 	if o.Patience == 0 {
 		o.Patience = time.Minute
 	}
@@ -139,9 +131,9 @@ func Ensure(ctx context.Context, o Options) error {
 
 // start runs the program apart from this process and waits until it answers.
 func start(ctx context.Context, o Options, dir string, c *Client) error {
-	program, err := exec.LookPath(o.Program)
+	program, err := errand.Program(o.Program)
 	if err != nil {
-		return fmt.Errorf("remote: the program metamers, which holds the engine, is not here: build it (make build) and put it on PATH, or name it in METAMERS_PROGRAM: %w", err)
+		return fmt.Errorf("remote: %w", err)
 	}
 	logPath := filepath.Join(dir, "log.txt")
 	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_WRONLY|os.O_TRUNC|os.O_APPEND, 0o600)
