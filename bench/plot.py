@@ -39,14 +39,24 @@ def descent(axis, c):
     axis.set_xlabel("seconds of steps")
     axis.set_ylabel("mean relative loss")
     axis.set_title(f"{c['model']} {c['stage']}, {c['batch']} images", fontsize=10)
-    axis.legend(frameon=False, fontsize=8)
+    axis.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(.5, -.2), ncols=3)
+
+
+def cases_of(source):
+    with open(source) as f:
+        result = json.load(f)
+    if "cases" not in result:
+        raise SystemExit(f"plot.py: {source} has no cases: it is not, or not any more, what compare.py writes")
+    return result["cases"]
 
 
 def main():
+    if len(sys.argv) < 3:
+        raise SystemExit(__doc__)
     *sources, out = sys.argv[1:]
-    cases = [c for s in sources for c in json.load(open(s))["cases"]]
+    cases = [c for s in sources for c in cases_of(s)]
     curves = [c for c in cases if c["losses"]]
-    figure, axes = plt.subplots(1, 1 + len(curves), figsize=(6 + 4 * len(curves), 1.5 + .45 * max(len(cases), 5)), squeeze=False)
+    figure, axes = plt.subplots(1, 1 + len(curves), figsize=(6 + 4 * len(curves), 2 + .45 * max(len(cases), 5)), squeeze=False)
     ratios(axes[0][0], cases)
     for axis, c in zip(axes[0][1:], curves):
         descent(axis, c)
