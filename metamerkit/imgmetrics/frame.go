@@ -59,9 +59,11 @@ func (f *Frame) ReferenceLuma() *Node {
 // image. Its value for pixels in memory is that for the PNG written from them.
 func (f *Frame) Grey() *Node {
 	return f.once("grey", func() *Node {
-		// Whole numbers until the division, so that halves are exact and round up.
+		// Halves round up: whole numbers until the division, and half of one to spare,
+		// for XLA multiplies by 1/1000.
 		q := f.Levels()
-		return roundUp(DivScalar(Add(Add(MulScalar(channel(q, 0), 299), MulScalar(channel(q, 1), 587)), MulScalar(channel(q, 2), 114)), 1000))
+		sum := Add(Add(MulScalar(channel(q, 0), 299), MulScalar(channel(q, 1), 587)), MulScalar(channel(q, 2), 114))
+		return Floor(DivScalar(AddScalar(sum, 500.5), 1000))
 	})
 }
 

@@ -33,10 +33,7 @@ func PIQE() Metric {
 
 // piqeStats gives the sum of the blocks' distortions and how many are active.
 func piqeStats(f *Frame) *Node {
-	y := f.Grey()
-	top := MaxScalar(ReduceAndKeep(y, ReduceMax, 1, 2), 1)
-	y = roundUp(Div(MulScalar(y, 255), top)) // in this order halves are exact
-	y = mscn(pad16(pad16(y, 1), 2), replicate)
+	y := mscn(pad16(pad16(scaled(f.Grey()), 1), 2), replicate)
 
 	d := y.Shape().Dimensions
 	b, rows, cols := d[0], d[1]/piqeBlock, d[2]/piqeBlock
@@ -75,6 +72,14 @@ func piqeStats(f *Frame) *Node {
 
 	score := Add(Where(impaired, OneMinus(v), zero), Where(noisy, v, zero))
 	return columns(ReduceSum(Where(active, score, zero), 1), ReduceSum(Where(active, one, zero), 1))
+}
+
+// scaled is 255·y/(the image's largest y), rounded, halves up: whole numbers above and
+// below the bar, and half of one to spare, so that it is exact where a backend's
+// division is not.
+func scaled(y *Node) *Node {
+	top := MaxScalar(ReduceAndKeep(y, ReduceMax, 1, 2), 1)
+	return Floor(Div(AddScalar(Add(MulScalar(y, 510), top), 0.5), MulScalar(top, 2)))
 }
 
 // pad16 mirrors an axis at its end up to the next multiple of 16.

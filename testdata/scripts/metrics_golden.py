@@ -104,9 +104,9 @@ def images():
         x = x[..., :3].astype(np.int64)
         save(name, x)
         out[name] = (x, name)
-        for level in (8, 25):
+        for level in (8, 25, 45):
             out[f"{name}-noise{level}"] = (noisy(x, level), name)
-        for times in (1, 5):
+        for times in (1, 2, 5):
             out[f"{name}-blur{times}"] = (blurred(x, times), name)
         if name in ("astronaut", "coffee"):
             for quality in (30, 10):
