@@ -46,13 +46,14 @@ func (f *Figure) PNG(dpi int) ([]byte, error) {
 // viewer (matplotlib's default too) and has no text to select.
 func (f *Figure) SVG() ([]byte, error) {
 	c := vgsvg.NewWith(vgsvg.UseWH(f.Width, f.Height))
-	return f.render(c, draw.NewCanvas(outlined{c}, f.Width, f.Height))
+	data, err := f.render(c, draw.NewCanvas(outlined{c}, f.Width, f.Height))
+	return rightKind(data), err
 }
 
 // PDF renders the figure as a page of its own size, its text as outlines.
 func (f *Figure) PDF() ([]byte, error) {
 	c := vgpdf.New(f.Width, f.Height)
-	return f.render(c, draw.NewCanvas(outlined{c}, f.Width, f.Height))
+	return f.render(c, draw.NewCanvas(outlined{upright{c}}, f.Width, f.Height))
 }
 
 // render draws and encodes. What a drawing library panics with comes back as an

@@ -2,13 +2,10 @@ package figures
 
 import (
 	"fmt"
-	"image"
 
 	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
-
-	xdraw "golang.org/x/image/draw"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
@@ -154,19 +151,6 @@ func (g *gallery) draw(c draw.Canvas) {
 		verdict(c, vg.Point{X: x + 4, Y: y}, false)
 		c.FillText(note, vg.Point{X: x + 11, Y: y}, legendFail)
 	}
-}
-
-// picture draws [size,size,3] pixels with sides of w. Small images are enlarged
-// without smoothing first: viewers would blur them.
-func picture(c draw.Canvas, pixels []float32, size int, at vg.Point, w vg.Length) {
-	src := images.ToImage(pixels, size)
-	side := size
-	for side < 256 {
-		side += size
-	}
-	big := image.NewNRGBA(image.Rect(0, 0, side, side))
-	xdraw.NearestNeighbor.Scale(big, big.Bounds(), src, src.Bounds(), xdraw.Src, nil)
-	c.DrawImage(vg.Rectangle{Min: at, Max: vg.Point{X: at.X + w, Y: at.Y + w}}, big)
 }
 
 // verdict draws a disc (pass) or a ring on white.
