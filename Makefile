@@ -11,6 +11,7 @@ SCALE ?= quick
 SIMD := $(shell [ "$$(go env GOARCH)" != amd64 ] || ! GOEXPERIMENT=simd go version >/dev/null 2>&1 || echo simd)
 # Packages with goroutines or locks.
 RACE_PKGS ?= ./metamerkit/desk ./metamerkit/remote ./metamerkit/sweep ./metamerkit/stage ./metamerkit/runs ./metamerkit/weights ./metamerkit/evaluate ./metamerkit/fetch ./metamerkit/display/... ./kernel/...
+COMMIT := $(shell git describe --always --dirty --abbrev=12 2>/dev/null)
 GO_SOURCES := $(shell find cmd metamerkit models testdata/photos -name '*.go' -o -name '*.json' -o -name 'labels.tsv') go.mod go.sum
 
 # Targets run one after the other whatever -j says: each uses all cores itself.
@@ -31,7 +32,7 @@ cuda-libraries: ## bring CUDA 13, cuDNN and NCCL from PyPI (2 GB), where no Pyth
 	@scripts/setup.sh --cuda-libraries
 
 bin/metamers: $(GO_SOURCES)
-	GOEXPERIMENT=$(SIMD) go build -trimpath -ldflags="-s -w" -o $@ ./cmd/metamers
+	GOEXPERIMENT=$(SIMD) go build -trimpath -ldflags="-s -w -X main.commit=$(COMMIT)" -o $@ ./cmd/metamers
 
 build: bin/metamers ## build bin/metamers
 

@@ -27,6 +27,8 @@ type globals struct {
 	Backend string `help:"auto, cuda, xla (on the CPU) or go (pure Go, needs nothing)." enum:"auto,cuda,xla,go" default:"auto" env:"METAMERS_BACKEND"`
 	JSON    bool   `help:"Print JSON for machines; no progress bar."`
 	Quiet   bool   `short:"q" help:"No progress bar."`
+
+	Version kong.VersionFlag `help:"Print what this program was built from."`
 }
 
 // cli are the commands; those with the tag computes start again with large pages.
@@ -65,7 +67,7 @@ Examples:
 
 func main() {
 	var c cli
-	parser := kong.Must(&c, kong.Name("metamers"), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Description(description))
+	parser := kong.Must(&c, kong.Name("metamers"), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Description(description), kong.Vars{"version": "metamers " + version()})
 	kongcompletion.Register(parser, predictors())
 	k, err := parser.Parse(os.Args[1:])
 	parser.FatalIfErrorf(err)

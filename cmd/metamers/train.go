@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -265,26 +263,6 @@ func head(s *images.Set, n int) *images.Set {
 
 // command is the command line as somebody else would type it.
 func command() string { return strings.Join(append([]string{"metamers"}, os.Args[1:]...), " ") }
-
-// version is that of the program, or the commit it was built from.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	if v := info.Main.Version; v != "" && v != "(devel)" {
-		return v
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
-			return s.Value[:12]
-		}
-	}
-	if out, err := exec.Command("git", "rev-parse", "--short=12", "HEAD").Output(); err == nil {
-		return strings.TrimSpace(string(out))
-	}
-	return "unknown"
-}
 
 func curves(name string, r *train.Result) figures.Training {
 	t := figures.Training{Name: name}
