@@ -2,6 +2,7 @@ package setup
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ensemble-metamers/metamers/kernel/shim"
+	"github.com/ensemble-metamers/metamers/metamerkit/place"
 )
 
 // say tells what set-up does.
@@ -72,11 +74,14 @@ func Build(checkout string, l Layout) error {
 	go func() {
 		plugin <- step("bringing the XLA plugin", func() error { return run(checkout, nil, filepath.Join(checkout, "scripts", "setup.sh")) })
 	}()
-	err := step("building the kernel and the engine", func() error { return buildPrograms(checkout, l) })
+	set, err := settings(checkout)
+	if err == nil {
+		err = step("building the kernel and the engine", func() error { return buildPrograms(checkout, l, set) })
+	}
 	if err = errors.Join(err, <-plugin); err != nil {
 		return err
 	}
-	return step("warming the build cache", func() error { return warm(checkout, l) })
+	return step("warming the build cache", func() error { return warm(checkout, l, set) })
 }
 
 // buildTools installs the tools of a tool module into the layout's folder.
@@ -108,8 +113,14 @@ func buildTools(checkout string, l Layout, module string) error {
 }
 
 // buildPrograms makes the kernel and the command metamers, which holds the engine, by
-// one go command: most of what it does when nothing has changed it does once.
-func buildPrograms(checkout string, l Layout) error {
+// one go command: most of what it does when nothing has changed it does once. Where the
+// stamp says that they are as they should be it does not even do that.
+func buildPrograms(checkout string, l Layout, set []byte) error {
+	path := filepath.Join(l.Root, "built")
+	s := readStamp(path)
+	if s.built(checkout, set, l.Kernel, l.Engine) {
+		return nil
+	}
 	next := filepath.Join(l.Root, "bin", "next")
 	if err := os.MkdirAll(next, 0o755); err != nil {
 		return err
@@ -120,10 +131,26 @@ func buildPrograms(checkout string, l Layout) error {
 	if runtime.GOARCH != "amd64" || exec.Command("env", "GOEXPERIMENT=simd", "go", "version").Run() != nil {
 		env = nil
 	}
-	if err := run(checkout, env, "go", "build", "-ldflags=-s -w", "-o", next+string(filepath.Separator), "./kernel", "./cmd/metamers"); err != nil {
+	programs := []string{"./kernel", "./cmd/metamers"}
+	var err error
+	if s.Folders, err = sourceFolders(checkout, set, programs...); err != nil {
 		return err
 	}
-	return errors.Join(put(filepath.Join(next, "kernel"), l.Kernel), put(filepath.Join(next, "metamers"), l.Engine))
+	if s.Sum, err = sum(checkout, set, s.Folders); err != nil { // before: what is edited meanwhile is built the next time
+		return err
+	}
+	if err := run(checkout, env, "go", append([]string{"build", "-ldflags=-s -w", "-o", next + string(filepath.Separator)}, programs...)...); err != nil {
+		return err
+	}
+	if err := errors.Join(put(filepath.Join(next, "kernel"), l.Kernel), put(filepath.Join(next, "metamers"), l.Engine)); err != nil {
+		return err
+	}
+	s.Made = made([]string{l.Kernel, l.Engine})
+	data, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	return place.WriteBytes(path, data)
 }
 
 // put renames a program that was made anew into place: the one there may be running.
@@ -178,16 +205,12 @@ func main() {}
 
 // warm builds once what cells link, so that the first cell need not; modules come
 // from the network here, and never later. It is done once for a go.sum.
-func warm(checkout string, l Layout) error {
+func warm(checkout string, l Layout, set []byte) error {
 	sum, err := os.ReadFile(filepath.Join(checkout, "go.sum"))
 	if err != nil {
 		return err
 	}
-	cache, err := exec.Command("go", "env", "GOCACHE", "GOVERSION").Output()
-	if err != nil {
-		return err
-	}
-	state := append(append(cache, sum...), strings.Join(shim.BuildFlags, " ")...)
+	state := append(append(slices.Clone(set), sum...), strings.Join(shim.BuildFlags, " ")...)
 	done := filepath.Join(l.Root, "warm")
 	if was, err := os.ReadFile(done); err == nil && bytes.Equal(was, state) {
 		return nil
