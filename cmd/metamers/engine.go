@@ -25,7 +25,7 @@ type engineCmd struct {
 
 type engineServeCmd struct {
 	Idle  time.Duration `default:"10m" env:"METAMERS_ENGINE_IDLE" help:"End after this long without a client; 0: never."`
-	TCP   string        `xor:"how" placeholder:"HOST:PORT" help:"Listen on TCP in place of the socket, for use through a tunnel; prints the token that clients need. Without a host: loopback."`
+	TCP   string        `xor:"how" placeholder:"HOST:PORT" help:"Listen on TCP in place of the socket, for use through a tunnel; prints the token that clients need (that of METAMERS_ENGINE_TOKEN, else a new one). Without a host: loopback. Runs are kept in METAMERS_RUNS here, and clients get copies."`
 	Relay bool          `xor:"how" hidden:"" help:"Pass on what programs here ask of the engine that METAMERS_ENGINE names."`
 }
 
@@ -48,9 +48,19 @@ func (c *engineServeCmd) Run(ctx context.Context, g *globals) error {
 		s.Engine, s.Backend, s.Loaded = e, string(e.Backend.Kind), e.Loaded
 	}
 	if c.TCP != "" {
+		var err error
+		if s.Store, err = openStore(os.Getenv("METAMERS_RUNS")); err != nil {
+			return err
+		}
 		l, token, err := remote.ListenTCP(c.TCP)
 		if err != nil {
 			return err
+		}
+		if given := os.Getenv("METAMERS_ENGINE_TOKEN"); given != "" {
+			if len(given) < 20 {
+				return errors.Join(fmt.Errorf("METAMERS_ENGINE_TOKEN has %d characters, expected 20 or more: openssl rand -hex 16 makes a good one", len(given)), l.Close())
+			}
+			token = given
 		}
 		s.Token, s.Idle = token, 0
 		fmt.Printf("METAMERS_ENGINE=tcp:%s\nMETAMERS_ENGINE_TOKEN=%s\n", l.Addr(), token)
@@ -76,10 +86,7 @@ func withDesk(ctx context.Context, s *remote.Server, dir string, l net.Listener)
 	if err != nil {
 		return err
 	}
-	d := &desk.Desk{Engine: s.Engine}
-	if s.Loaded != nil { // a relay's engine adds its own
-		d.Extra = extras
-	}
+	d := &desk.Desk{Engine: s.Engine, Extra: extras}
 	errands := &desk.Server{Desk: d, Busy: s.Busy, Hello: func() errand.Hello {
 		st := s.Status()
 		return errand.Hello{PID: st.PID, Stale: st.Stale, Working: st.Working}

@@ -57,7 +57,9 @@ func TestStamp(t *testing.T) {
 		{"a notebook", func() { write("notebooks/a.ipynb", "{ }") }, true},
 		{"a package that is not linked", func() { write("other/other.go", "package other // \n") }, true},
 		{"a test", func() { write("part/part_test.go", "package part\n") }, true},
-		{"a source", func() { write("part/part.go", "package part\n\nimport _ \"embed\"\n\n//go:embed texts/a.txt\nvar Text string // the text\n") }, false},
+		{"a source", func() {
+			write("part/part.go", "package part\n\nimport _ \"embed\"\n\n//go:embed texts/a.txt\nvar Text string // the text\n")
+		}, false},
 		{"a new source", func() { write("part/new.go", "package part\n") }, false},
 		{"a source less", func() { os.Remove(at("part/new.go")) }, false},
 		{"what is embedded", func() { write("part/texts/a.txt", "ab") }, false},

@@ -24,6 +24,7 @@ const unixHost = "metamers-engine"
 type Client struct {
 	address string // for errors
 	token   string
+	far     bool // on another machine, as far as can be told
 	http    *http.Client
 }
 
@@ -35,7 +36,7 @@ func Dial(address, token string) (*Client, error) {
 		return nil, fmt.Errorf("remote: address %q, expected unix:PATH or tcp:HOST:PORT", address)
 	}
 	d := &net.Dialer{Timeout: 5 * time.Second}
-	return &Client{address: address, token: token, http: &http.Client{Transport: &http.Transport{
+	return &Client{address: address, token: token, far: network == "tcp", http: &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return d.DialContext(ctx, network, place) },
 	}}}, nil
 }
@@ -54,9 +55,16 @@ func (e *UnreachableError) Error() string {
 func (e *UnreachableError) Unwrap() error { return e.Err }
 
 // VersionError says that the engine that runs is of another version.
-type VersionError struct{ Status Status }
+type VersionError struct {
+	Address string
+	Status  Status
+}
 
 func (e *VersionError) Error() string {
+	if strings.HasPrefix(e.Address, "tcp:") { // not ours to start again
+		return fmt.Sprintf("remote: the engine at %s (process %d, since %s) speaks protocol %d, this program %d: start it there from the version that is here",
+			e.Address, e.Status.PID, e.Status.Started.Format(time.DateTime), e.Status.Protocol, Protocol)
+	}
 	return fmt.Sprintf("remote: the engine that runs (process %d, since %s) speaks protocol %d, this program %d: stop it with \"metamers engine stop\"; the next request starts the right one",
 		e.Status.PID, e.Status.Started.Format(time.DateTime), e.Status.Protocol, Protocol)
 }
@@ -119,7 +127,7 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 		return Status{}, &UnreachableError{c.address, fmt.Errorf("what answers is no engine: %w", err)}
 	}
 	if st.Protocol != Protocol {
-		return st, &VersionError{st}
+		return st, &VersionError{c.address, st}
 	}
 	return st, nil
 }
@@ -161,8 +169,12 @@ func (c *Client) Stop(ctx context.Context) error {
 	}
 }
 
-// Synthesize implements ask.Engine. Extra is left to the engine.
+// Synthesize implements ask.Engine. Extra is left to the engine; it is asked for what is
+// kept here of the run of a far one.
 func (c *Client) Synthesize(ctx context.Context, q ask.Synthesis) (*metamer.Run, error) {
+	if c.far {
+		return c.synthesizeFar(ctx, q)
+	}
 	e, err := c.events(ctx, pathSynth, packSynthesis(q), q.Progress, q.Warn)
 	if err != nil {
 		return nil, err
@@ -175,7 +187,13 @@ func (c *Client) Synthesize(ctx context.Context, q ask.Synthesis) (*metamer.Run,
 
 // Evaluate implements ask.Engine.
 func (c *Client) Evaluate(ctx context.Context, q ask.Evaluation) (metamer.Rows, error) {
-	e, err := c.events(ctx, pathEval, packEvaluation(q), q.Progress, q.Warn)
+	w := packEvaluation(q)
+	if c.far {
+		if err := c.lighten(ctx, &w); err != nil {
+			return nil, err
+		}
+	}
+	e, err := c.events(ctx, pathEval, w, q.Progress, q.Warn)
 	if err != nil {
 		return nil, err
 	}
@@ -223,6 +241,9 @@ func (c *Client) events(ctx context.Context, path string, body any, show func(me
 			if show != nil {
 				p := e.Progress.Progress
 				p.Preview = e.Progress.Preview
+				if e.Progress.Small != nil {
+					p.Preview = large(e.Progress.Small)
+				}
 				show(p)
 			}
 		case e.Warning != "":

@@ -18,6 +18,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/ask"
 	"github.com/ensemble-metamers/metamers/metamerkit/errand"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/runs"
 )
 
 // Server serves an engine to clients.
@@ -26,6 +27,9 @@ type Server struct {
 	Backend string
 	// Token, if set, is asked of every request: for listeners that others can reach.
 	Token string
+	// Store, if set, is where runs of clients on other machines are kept, whose folders
+	// are not this machine's.
+	Store *runs.Store
 	// Extra returns further files to save with each run (see ask.Synthesis).
 	Extra func(q ask.Synthesis) func(*metamer.Run) map[string]func(path string) error
 	// Idle ends Serve when for this long nobody held the engine and nothing was under
@@ -43,6 +47,7 @@ type Server struct {
 	started  time.Time
 	binary   os.FileInfo
 	path     string
+	shelf    shelf
 }
 
 // Serve answers requests until ctx ends, a client asks it to stop, or it was idle
@@ -66,6 +71,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	mux.HandleFunc("POST "+pathEval, s.evaluate)
 	mux.HandleFunc("POST "+pathModels, s.models)
 	mux.HandleFunc("POST "+pathHold, s.hold)
+	mux.HandleFunc("POST "+pathHave, s.have)
+	mux.HandleFunc("POST "+pathRun, s.run)
 	mux.HandleFunc("POST "+pathStop, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 		s.stopOnce.Do(func() { close(s.stop) })
@@ -195,6 +202,7 @@ type answer struct {
 	mu  sync.Mutex
 	enc *gob.Encoder
 	out http.Flusher
+	far int // pixels a side of previews for a client on another machine, 0: it is on this one
 }
 
 func (a *answer) send(e event) error {
@@ -213,20 +221,31 @@ func (a *answer) warn(text string) { _ = a.send(event{Warning: text}) }
 func (a *answer) progress(p metamer.Progress) {
 	preview := p.Preview
 	p.Preview = nil
-	_ = a.send(event{Progress: &progress{p, preview}})
+	e := &progress{Progress: p, Preview: preview}
+	if a.far > 0 {
+		e.Preview, e.Small = nil, small(preview, a.far)
+	}
+	_ = a.send(event{Progress: e})
 }
 
 func (s *Server) synthesize(w http.ResponseWriter, r *http.Request) {
 	var q synthesis
 	s.work(w, r, &q, func(ctx context.Context, a *answer) (event, error) {
+		if err := s.nearby(&q.Store, q.Images, q.ImagesSum); err != nil {
+			return event{}, err
+		}
 		req, err := q.ask()
 		if err != nil {
 			return event{}, err
 		}
+		s.putAway(req.Images, req.Store)
 		if s.Extra != nil {
 			req.Extra = s.Extra(req)
 		}
 		req.Warn = a.warn
+		if s.Store != nil && req.Images != nil {
+			a.far = req.Images.Size
+		}
 		if q.Progress {
 			req.Progress = a.progress
 		}
@@ -234,15 +253,22 @@ func (s *Server) synthesize(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return event{}, err
 		}
-		return event{Run: errand.PackRun(run)}, nil
+		return event{Run: packRun(run, q.Brief)}, nil
 	})
 }
 
 func (s *Server) evaluate(w http.ResponseWriter, r *http.Request) {
 	var q evaluation
 	s.work(w, r, &q, func(ctx context.Context, a *answer) (event, error) {
+		if err := s.nearby(nil, q.Images, q.ImagesSum); err != nil {
+			return event{}, err
+		}
 		req, err := q.ask()
 		if err != nil {
+			return event{}, err
+		}
+		s.putAway(req.Images, nil)
+		if err := s.fill(ctx, req.Runs); err != nil {
 			return event{}, err
 		}
 		req.Warn = a.warn

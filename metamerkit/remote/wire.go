@@ -1,6 +1,9 @@
 // Package remote reaches an engine in a process of its own: HTTP over a unix socket
 // that only its user can open, or over TCP with a token. It links no GoMLX.
 //
+// Over TCP the two have no folders in common: runs are kept on both sides, and pixels
+// go over the wire where the other side has not got them (far.go).
+//
 // A request is one gob value, an answer a stream of gob events. When the client
 // goes away the request's context ends, and with it the work.
 package remote
@@ -16,7 +19,7 @@ import (
 )
 
 // Protocol is raised whenever what goes over the wire changes.
-const Protocol = 3
+const Protocol = 4
 
 const (
 	contentType = "application/x-metamers-gob"
@@ -27,6 +30,8 @@ const (
 	pathModels = "/v1/models"
 	pathHold   = "/v1/hold"
 	pathStop   = "/v1/stop"
+	pathHave   = "/v1/have"
+	pathRun    = "/v1/run"
 	maxRequest = 8 << 30 // bytes of one request: 13,000 images of 224²
 )
 
@@ -53,6 +58,9 @@ type synthesis struct {
 	CheckpointEvery time.Duration
 	PreviewEvery    time.Duration
 	Progress        bool
+
+	ImagesSum string // of Images sent without pixels: their SHA-256
+	Brief     bool   // the run may come without pixels: it is in the store
 }
 
 func packSynthesis(q ask.Synthesis) synthesis {
@@ -83,6 +91,7 @@ type evaluation struct {
 	Evaluation ask.Evaluation // settings only
 	Runs       []*errand.Run
 	Images     *errand.Images
+	ImagesSum  string // of Images sent without pixels: their SHA-256
 	Progress   bool
 }
 
@@ -115,6 +124,7 @@ func (w evaluation) ask() (q ask.Evaluation, err error) {
 type progress struct {
 	Progress metamer.Progress // without the preview
 	Preview  errand.Floats
+	Small    []byte // in place of Preview for a far client: of some images, 8 bits a value
 }
 
 // event is one message of an answer; exactly one field is set. Alive says that
@@ -126,6 +136,7 @@ type event struct {
 	Run      *errand.Run
 	Rows     *errand.Rows
 	Models   *modelList
+	Have     *have
 	Failed   *errand.Failure
 }
 
