@@ -39,7 +39,11 @@ func (j *job) study(q *errand.Study) (*errand.Reply, error) {
 		return nil, fmt.Errorf("study: plan %s: %w", p.Name, err)
 	}
 	l := j.live(nil)
-	r, err := study.Do(j.ctx, j.Engine, p, study.Options{Store: st, Images: refs, Progress: func(s study.Progress) { l.part(s.What, s.Done, s.Left) }, Warn: j.warn})
+	o := study.Options{Store: st, Images: refs, Progress: func(s study.Progress) { l.part(s.What, s.Done, s.Left) }, Warn: j.warn}
+	if j.Extra != nil {
+		o.Extra = j.Extra(refs)
+	}
+	r, err := study.Do(j.ctx, j.Engine, p, o)
 	l.end(err)
 	if err != nil {
 		return nil, err
