@@ -126,7 +126,8 @@ class Far(unittest.TestCase):
         reply, out = self.run_cell(kc, RUN % 5)
         self.assertEqual(reply["status"], "error")
         said = str(reply) + "".join(m.get("text", "") for m in out)
-        self.assertIn("the token is missing or wrong", said)
+        self.assertIn("the token is missing or wrong", reply["evalue"])
+        self.assertEqual([m for m in out if m["type"] == "stream"], [])  # said once
         self.assertNotIn(self.token, said)
 
     def test_lost_and_found(self):

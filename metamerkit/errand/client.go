@@ -170,14 +170,43 @@ func (c *Client) start(ctx context.Context) error {
 	if say == nil {
 		say = os.Stderr
 	}
-	var said bytes.Buffer
+	said := &words{say: say}
 	cmd := exec.CommandContext(ctx, program, "engine", "start", "--backend="+Backend())
-	cmd.Stdout, cmd.Stderr = io.Discard, io.MultiWriter(say, &said)
+	cmd.Stdout, cmd.Stderr = io.Discard, said
 	if err := cmd.Run(); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		return fmt.Errorf("starting the engine: %w: %s", err, strings.TrimSpace(said.String()))
+		if text := strings.TrimSpace(said.last.String()); text != "" {
+			return errors.New(text)
+		}
+		return fmt.Errorf("starting the engine: %w", err)
 	}
 	return nil
+}
+
+// words passes on what the command metamers says, but for why it failed, which it says
+// last: that becomes an error, and is not to be read twice.
+type words struct {
+	say  io.Writer
+	last bytes.Buffer // without "metamers: "
+}
+
+func (w *words) Write(p []byte) (int, error) {
+	if w.last.Len() == 0 {
+		text, found := bytes.CutPrefix(p, []byte("metamers: "))
+		if !found {
+			before, after, found := bytes.Cut(p, []byte("\nmetamers: "))
+			if !found {
+				return w.say.Write(p)
+			}
+			if _, err := w.say.Write(append(before, '\n')); err != nil {
+				return 0, err
+			}
+			text = after
+		}
+		w.last.Write(text)
+		return len(p), nil
+	}
+	return w.last.Write(p)
 }
