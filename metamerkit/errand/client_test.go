@@ -14,7 +14,7 @@ func TestStartFails(t *testing.T) {
 	for script, want := range map[string][2]string{
 		"echo one >&2; echo 'metamers: remote: no' >&2; echo log >&2; exit 1": {"one\n", "remote: no\nlog"},
 		"printf 'one\\nmetamers: no\\n' >&2; exit 1":                          {"one\n", "no"},
-		"echo odd >&2; exit 3":                                                {"odd\n", "starting the engine: exit status 3"},
+		"echo odd >&2; exit 3": {"odd\n", "starting the engine: exit status 3"},
 	} {
 		if err := os.WriteFile(program, []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
 			t.Fatal(err)
