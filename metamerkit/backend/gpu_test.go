@@ -32,6 +32,20 @@ func TestCompileFastKeepsTheUsersFlags(t *testing.T) {
 	}
 }
 
+func TestFuseByXLAKeepsTheUsersFlags(t *testing.T) {
+	const ours = "--xla_cpu_experimental_ynn_fusion_type=individual_dot,individual_convolution"
+	for given, want := range map[string]string{
+		"": ours, "--xla_dump_to=/x": "--xla_dump_to=/x " + ours, "--xla_cpu_experimental_ynn_fusion_type=": "--xla_cpu_experimental_ynn_fusion_type=",
+	} {
+		t.Setenv("XLA_FLAGS", given)
+		for range 2 {
+			if fuseByXLA(); os.Getenv("XLA_FLAGS") != want {
+				t.Errorf("with %q: %q, want %q", given, os.Getenv("XLA_FLAGS"), want)
+			}
+		}
+	}
+}
+
 func TestProductsAreExactUnlessAsked(t *testing.T) {
 	for _, c := range []struct{ asked, given, want string }{{"", "", "0"}, {"1", "", ""}, {"", "1", "1"}, {"0", "", "0"}} {
 		t.Setenv(TF32Var, c.asked)

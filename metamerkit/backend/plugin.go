@@ -60,12 +60,11 @@ func gpuModel(instead string) string {
 // have no plugin.
 func Places(k Kind) []string {
 	var files []string // the first is what `make setup` writes
-	var folder string
 	switch k {
 	case XLA:
-		files, folder = []string{"pjrt_c_api_cpu_plugin.so"}, "pjrt-cpu-"+PluginVersion
+		files = []string{"pjrt_c_api_cpu_plugin.so"}
 	case CUDA:
-		files, folder = []string{"xla_cuda_plugin.so", "pjrt_c_api_cuda_plugin.so"}, "pjrt-cuda13-"+CUDAPluginVersion
+		files = []string{"xla_cuda_plugin.so", "pjrt_c_api_cuda_plugin.so"}
 	default:
 		panic(fmt.Sprintf("backend: %q has no plugin", k))
 	}
@@ -78,7 +77,16 @@ func Places(k Kind) []string {
 			out = append(out, filepath.Join(d, f))
 		}
 	}
-	return append(out, filepath.Join(place.Cache(), "plugins", folder, files[0]))
+	return append(out, filepath.Join(place.Cache(), "plugins", pluginFolder(k), files[0]))
+}
+
+// pluginFolder is the name of the folder that `make setup` makes for a kind's plugin of
+// the version that is known to work.
+func pluginFolder(k Kind) string {
+	if k == CUDA {
+		return "pjrt-cuda13-" + CUDAPluginVersion
+	}
+	return "pjrt-cpu-" + PluginVersion
 }
 
 // FindPlugin returns the path of a kind's plugin, or an error that says where it

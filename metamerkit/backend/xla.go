@@ -37,6 +37,8 @@ func openXLA(k Kind) (*Backend, error) {
 	if k == CUDA {
 		config += ",tf32=" + strconv.FormatBool(roundProducts())
 		compileFast()
+	} else if filepath.Base(filepath.Dir(path)) == pluginFolder(k) {
+		fuseByXLA()
 	}
 	b, err := xla.NewWithOptions(config, options(k))
 	if err != nil {
@@ -68,22 +70,30 @@ func roundProducts() bool {
 	return false
 }
 
-// compileFast sets what keeps XLA's compilations for a GPU short, where the user's own
-// XLA_FLAGS say nothing of it: products of matrices by cuBLAS, for trying Triton's variants
-// took minutes (docs/gpu.md), and choices of kernels kept in the cache folder.
+// compileFast sets what keeps XLA's compilations for a GPU short: products of matrices by
+// cuBLAS, for trying Triton's variants took minutes (docs/gpu.md), and choices of kernels
+// kept in the cache folder.
 func compileFast() {
-	flags := strings.Fields(os.Getenv("XLA_FLAGS"))
-	set := func(about, flag string) {
-		if !strings.Contains(strings.Join(flags, " "), about) {
-			flags = append(flags, flag)
-		}
-	}
-	set("triton_gemm", "--xla_gpu_enable_triton_gemm=false")
+	setFlag("triton_gemm", "--xla_gpu_enable_triton_gemm=false")
 	dir := filepath.Join(place.Cache(), "autotune-"+CUDAPluginVersion)
 	if !strings.ContainsAny(dir, " \t") && os.MkdirAll(dir, 0o755) == nil {
-		set("autotune_cache", "--xla_gpu_per_fusion_autotune_cache_dir="+dir)
+		setFlag("autotune_cache", "--xla_gpu_per_fusion_autotune_cache_dir="+dir)
 	}
-	os.Setenv("XLA_FLAGS", strings.Join(flags, " "))
+}
+
+// fuseByXLA leaves elementwise operations to XLA on the CPU, whose plugin of our version
+// gives them to YNNPACK; that makes a step of ConvNeXt a fifth slower (docs/upstream.md).
+// A plugin that does not know a flag ends the process, so others are not told.
+func fuseByXLA() {
+	setFlag("ynn_fusion_type", "--xla_cpu_experimental_ynn_fusion_type=individual_dot,individual_convolution")
+}
+
+// setFlag adds a flag of XLA unless the user's own XLA_FLAGS say something of it.
+func setFlag(about, flag string) {
+	flags := strings.Fields(os.Getenv("XLA_FLAGS"))
+	if !strings.Contains(strings.Join(flags, " "), about) {
+		os.Setenv("XLA_FLAGS", strings.Join(append(flags, flag), " "))
+	}
 }
 
 // options are what the plugin's client is made with. The CPU plugin makes four
