@@ -48,7 +48,7 @@ def flags():
     a.add_argument("--model", default="resnet20", help="comma list of " + ", ".join([*CIFAR, *IMAGENET]))
     a.add_argument("--stages", default="late", help="comma list; at 224² late alone")
     a.add_argument("--batch", type=int, help="images; default 8, at 224² 4")
-    a.add_argument("--steps", type=int, help="of one run; default 40, at 224² 3")
+    a.add_argument("--steps", type=int, help="of one run; default 40, at 224² 8")
     a.add_argument("--rounds", type=int, default=15)
     a.add_argument("--warm", type=int, default=2, help="rounds before those")
     a.add_argument("--losses", type=int, default=0, help="steps of one more run each, whose losses are kept")
@@ -88,7 +88,7 @@ class Case:
     def __init__(self, a, python, model, scratch):
         self.a, self.python, self.model, self.small = a, python, model, model in CIFAR
         self.batch = a.batch or (8 if self.small else 4)
-        self.steps = a.steps or (40 if self.small else 3)
+        self.steps = a.steps or (40 if self.small else 8)
         self.weights, self.cache = scratch / f"{model}.npz", scratch / "cache"
         if self.small:
             source = Path(a.data, "weights", CIFAR[model])
