@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"syscall"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/place"
 )
 
 // Install is the command install.
@@ -64,6 +66,9 @@ func (c *Lab) Run() error {
 	if _, err := (Target{Prefix: l.Lab}).WriteSpec(checkout, l); err != nil {
 		return err
 	}
+	if err := quietLab(l); err != nil {
+		return err
+	}
 	if c.Only {
 		fmt.Println(filepath.Join(l.Lab, "bin"))
 		return nil
@@ -111,6 +116,22 @@ func buildLab(l Layout) error {
 		}
 		return os.WriteFile(filepath.Join(l.Lab, "complete"), nil, 0o644)
 	})
+}
+
+// labSettings are defaults of this JupyterLab, which is pinned: it asks nobody on the
+// network for news or updates, nor its user whether it may.
+const labSettings = `{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}
+`
+
+func quietLab(l Layout) error {
+	path := filepath.Join(l.Lab, "share", "jupyter", "lab", "settings", "overrides.json")
+	if old, err := os.ReadFile(path); err == nil && string(old) == labSettings {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return place.WriteBytes(path, []byte(labSettings))
 }
 
 // Uninstall is the command uninstall.

@@ -207,7 +207,7 @@ func ExampleNumbers() {
 	fmt.Print(figures.Numbers(s, figures.Metrics[9:]).HTML())
 	// Output:
 	// <table>
-	// <caption style="text-align:left">Recognizability by members and by other observers, and image metrics, with 95 % intervals over images. Arrows point in the better direction. Settings: pgd, 1000 steps, start from noise, relative L2 loss.</caption>
+	// <caption style="text-align:left"><div style="max-width:55em">Recognizability by members and by other observers, and image metrics, with 95 % intervals over images. Arrows point in the better direction. Settings: pgd, 1000 steps, start from noise, relative L2 loss.</div></caption>
 	// <thead><tr><th style="text-align:left">model set</th><th style="text-align:left">stage</th><th style="text-align:right">members ↑</th><th style="text-align:right">other observers ↑</th><th style="text-align:right">NIQE (photos) ↓</th></tr></thead>
 	// <tbody>
 	// <tr><td style="text-align:left">resnet20</td><td style="text-align:left">early</td><td style="text-align:right">0.920<br><span style="white-space:nowrap">(0.880–0.960)</span></td><td style="text-align:right">0.920<br><span style="white-space:nowrap">(0.880–0.960)</span></td><td style="text-align:right">0.155<br><span style="white-space:nowrap">(−0.345–0.655)</span></td></tr>

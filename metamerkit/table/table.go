@@ -85,7 +85,8 @@ func (t *Table) CSV() string {
 func (t *Table) HTML() string {
 	t.check()
 	var b strings.Builder
-	b.WriteString("<table>\n<caption style=\"text-align:left\">" + html.EscapeString(t.Caption) + "</caption>\n<thead><tr>")
+	// Where the table is wider than the cell, which scrolls it, the caption is not.
+	b.WriteString("<table>\n<caption style=\"text-align:left\"><div style=\"max-width:55em\">" + html.EscapeString(t.Caption) + "</div></caption>\n<thead><tr>")
 	cell := func(tag, s string, right bool) {
 		align, text := "left", html.EscapeString(minus(s)) // said too: notebooks set cells to the right
 		if right {
