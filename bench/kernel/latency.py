@@ -6,7 +6,8 @@
 
 Every edited cell is new, so that no cache knows its program. Plain GoNB gets the
 same binaries of gonb, goimports and gopls, the environment of this process, and
-cells with "%%"; where it lacks something the entry is a dash. The load average is
+cells with "%%", whose plots it is given as PNG (gonbui), and for them the module files of
+this checkout; where it lacks something the entry is a dash. The load average is
 printed: on a busy machine the numbers are those of a busy machine.
 
 Of the kit: a study of four single models at three stages is carried out first, in a
@@ -88,17 +89,30 @@ def progress(km, kc, code):
     return took
 
 
-def kit(km, kc, repeat):
+def plainly(code):
+    """The cell for plain GoNB, which shows no values."""
+    head, _, last = code.rpartition("\n")
+    return f"%%\n{head}\ngonbui.DisplayPng(mk.Must(mk.Must({last}).PNG(0)))"
+
+
+def kit(km, kc, repeat, plain):
     """Cells that use metamerkit."""
-    execute(kc, 'import mk "github.com/ensemble-metamers/metamers/metamerkit"')
-    execute(kc, cell([[m] for m in MODELS]))
-    orders = [p for n in (2, 3, 4) for p in itertools.permutations(MODELS, n)]
+    module, checkout = "github.com/ensemble-metamers/metamers", Path(__file__).resolve().parents[2]
+    written = plainly if plain else lambda code: code
+    if plain:
+        execute(kc, f"!*cp {checkout}/go.sum . && (echo module cells; tail -n +2 {checkout}/go.mod; echo 'require {module} v0.0.0'; echo 'replace {module} => {checkout}') >go.mod")
+        execute(kc, 'import "github.com/janpfeifer/gonb/gonbui"')
+    execute(kc, f'import mk "{module}/metamerkit"')
+    show = lambda sets: execute(kc, written(cell([[m] for m in sets])))
+    show(MODELS)
+    orders = [p for n in (2, 3, 4) for p in itertools.permutations(MODELS, n) if list(p) != MODELS]
     random.shuffle(orders)
-    execute(kc, cell([[m] for m in orders.pop()]))
-    repeat("edited cell, a plot from rows that are there", lambda: execute(kc, cell([[m] for m in orders.pop()])))
-    same = cell([[m] for m in MODELS])
-    execute(kc, same)
-    repeat("unchanged cell, a plot from rows that are there", lambda: execute(kc, same))
+    show(orders.pop())
+    repeat("edited cell, a plot from rows that are there", lambda: show(orders.pop()))
+    show(MODELS)
+    repeat("unchanged cell, a plot from rows that are there", lambda: show(MODELS))
+    if plain:
+        return
     pairs = [list(p) for p in itertools.permutations(MODELS, 2)]
     seeds = itertools.count(random.randrange(1 << 30))
     new = lambda: cell([random.choice(pairs)], f", Seed: {next(seeds)}", 'Stages: []string{"late"},')
@@ -143,7 +157,7 @@ def measure(name):
             picture = 'm := image.NewGray(image.Rect(0, 0, 200, 200))\nm.Pix[%d] = 255\nm'
             execute(kc, picture % 1)
             repeat("edited cell, a picture", lambda: execute(kc, picture % (draw() % 40000)))
-            kit(km, kc, repeat)
+        kit(km, kc, repeat, name != "metamers-go")
         code = 'import "strings"\nfunc main() {\n\tx := strings.Rep'
 
         def complete():
@@ -171,7 +185,9 @@ with tempfile.TemporaryDirectory() as folder:
     plain_gonb(folder)
     os.environ["JUPYTER_PATH"] = folder + os.pathsep + os.environ.get("JUPYTER_PATH", "")
     os.environ["METAMERS_KERNEL_HISTORY"] = "-"
-    os.environ |= {"METAMERS_RUNS": folder + "/runs", "METAMERS_ENGINE_DIR": folder + "/engine", "METAMERS_ENGINE_IDLE": "1s"}
+    os.environ |= {"METAMERS_RUNS": folder + "/runs", "METAMERS_ENGINE_DIR": folder + "/engine", "METAMERS_ENGINE_IDLE": "5s"}
+    if "METAMERS_PROGRAM" not in os.environ:  # which the kernel names for its cells
+        os.environ["METAMERS_PROGRAM"] = str(Path(os.environ.get("METAMERS_CACHE") or Path.home() / ".cache/metamers") / "kernel/bin/metamers")
     names = args.kernels.split(",")
     known = KernelSpecManager().find_kernel_specs()
     for name in names:
