@@ -45,7 +45,7 @@ lab: ## JupyterLab with the kernel "Go (metamers)"; sets up what is missing
 lab-setup: ## all that make lab needs, without opening it
 	@go run ./kernel lab --setup-only
 
-test: setup check test-xla test-go race fuzz test-kernel test-lab test-notebooks test-manifests ## everything that CI runs
+test: setup check test-xla test-go race fuzz test-kernel test-lab test-notebooks test-manifests test-slurm ## everything that CI runs
 
 check: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l cmd kernel metamerkit models)" || { gofmt -d cmd kernel metamerkit models; exit 1; }
@@ -71,7 +71,7 @@ test-kernel: ## the kernel in Jupyter: jupyter_kernel_test, orphans, load (METAM
 test-lab: ## JupyterLab in a headless Chromium; skipped without one
 	scripts/test-lab.sh
 
-test-slurm: ## metamers sweep on a real Slurm, with faults; minutes, so not in test; wants slurm-wlm, munge, root
+test-slurm: setup ## metamers sweep on a real Slurm, with faults; skipped without slurm-wlm, munge or root
 	scripts/test-slurm.sh
 
 test-manifests: ## the manifests for Kubernetes against its published schema

@@ -67,7 +67,7 @@ END
   run slurmctld
   run slurmd
   export SLURM_CONF=$dir/slurm.conf
-  for _ in $(seq 100); do
+  for _ in $(seq 600); do
     [ "$(sinfo -h -p low -o %T 2>/dev/null || true)" != idle ] || return 0
     sleep 0.2
   done

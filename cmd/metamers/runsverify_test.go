@@ -73,8 +73,8 @@ func TestStoreCommands(t *testing.T) {
 		t.Errorf("elsewhere the evaluation says\n%s\nhere\n%s", got, want)
 	}
 	for what, args := range map[string][]string{
-		"there is no store at":                         {"runs", "verify", "--store", filepath.Join(store, "nowhere")},
-		"expected a folder, file:// or gs:// or s3://": {"runs", "verify", "--store", "azblob://x/y"},
+		"there is no store at": {"runs", "verify", "--store", filepath.Join(store, "nowhere")},
+		"expected a folder, file:// or azblob:// or gs:// or s3://": {"runs", "verify", "--store", "ftp://x/y"},
 		"above 0":         {"runs", "gc", "--store", store, "--older", "0s"},
 		"no run":          {"runs", "export", "--store", t.TempDir(), "--to", zip},
 		"not a valid zip": {"runs", "import", trace, "--store", other},

@@ -1,6 +1,7 @@
 package bucket
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,21 +23,86 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/runs"
 )
 
-// server is an S3 server in this process with the bucket "lab".
+// server is an object store in this process with the bucket "lab".
 type server struct {
 	*httptest.Server
-	memory *s3mem.Backend
-	down   atomic.Bool  // connections are cut
-	cut    atomic.Int64 // answers are cut after this many bytes; 0: never
+	memory
+	where string       // what runs.Open takes
+	down  atomic.Bool  // connections are cut
+	cut   atomic.Int64 // answers are cut after this many bytes; 0: never
 }
 
-func serve(t *testing.T) *server {
+// memory is what a server holds.
+type memory interface {
+	list(t *testing.T) []string
+	get(t *testing.T, key string) []byte
+	put(t *testing.T, key string, data []byte)
+}
+
+// each has a test done with S3 and with Azure.
+func each(t *testing.T, do func(t *testing.T, srv *server)) {
+	t.Run("s3", func(t *testing.T) {
+		do(t, serveS3(t))
+	})
+	t.Run("azure", func(t *testing.T) {
+		m := newBlobs(t)
+		srv := serve(t, m, m)
+		srv.where = "azblob://lab/studies/one?account=" + account + "&endpoint=" + srv.URL + "/" + account
+		do(t, srv)
+	})
+}
+
+func serveS3(t *testing.T) *server {
 	t.Helper()
-	s := &server{memory: s3mem.New()}
-	if err := s.memory.CreateBucket("lab"); err != nil {
+	m := s3{s3mem.New()}
+	if err := m.CreateBucket("lab"); err != nil {
 		t.Fatal(err)
 	}
-	inner := gofakes3.New(s.memory).Server()
+	srv := serve(t, m, gofakes3.New(m.Backend).Server())
+	t.Setenv("AWS_ACCESS_KEY_ID", "key")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
+	t.Setenv("AWS_REGION", "us-east-1")
+	srv.where = "s3://lab/studies/one?endpoint=" + srv.URL
+	return srv
+}
+
+type s3 struct{ *s3mem.Backend }
+
+func (s s3) list(t *testing.T) (out []string) {
+	t.Helper()
+	list, err := s.ListBucket("lab", nil, gofakes3.ListBucketPage{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range list.Contents {
+		out = append(out, o.Key)
+	}
+	return out
+}
+
+func (s s3) get(t *testing.T, key string) []byte {
+	t.Helper()
+	o, err := s.GetObject("lab", key, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := io.ReadAll(o.Contents)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func (s s3) put(t *testing.T, key string, data []byte) {
+	t.Helper()
+	if _, err := s.PutObject("lab", key, map[string]string{}, bytes.NewReader(data), int64(len(data)), nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func serve(t *testing.T, m memory, inner http.Handler) *server {
+	t.Helper()
+	s := &server{memory: m}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.down.Load() {
 			panic(http.ErrAbortHandler)
@@ -47,9 +113,6 @@ func serve(t *testing.T) *server {
 		inner.ServeHTTP(w, r)
 	}))
 	t.Cleanup(s.Close)
-	t.Setenv("AWS_ACCESS_KEY_ID", "key")
-	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
-	t.Setenv("AWS_REGION", "us-east-1")
 	return s
 }
 
@@ -69,25 +132,14 @@ func (w *cutWriter) Write(b []byte) (int, error) {
 func (s *server) on(t *testing.T, machine string) *runs.Store {
 	t.Helper()
 	t.Setenv("METAMERS_CACHE", machine)
-	st, err := runs.Open("s3://lab/studies/one?endpoint=" + s.URL)
+	st, err := runs.Open(s.where)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return st
 }
 
-func (s *server) keys(t *testing.T) string {
-	t.Helper()
-	list, err := s.memory.ListBucket("lab", nil, gofakes3.ListBucketPage{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []string
-	for _, o := range list.Contents {
-		out = append(out, o.Key)
-	}
-	return strings.Join(out, " ")
-}
+func (s *server) keys(t *testing.T) string { return strings.Join(s.list(t), " ") }
 
 func sample(seed uint64) *metamer.Run {
 	r := metamer.Recipe{
@@ -114,8 +166,10 @@ func begin(t *testing.T, s *runs.Store, run *metamer.Run) *runs.Work {
 	return w
 }
 
-func TestTwoMachines(t *testing.T) {
-	srv, here, there := serve(t), t.TempDir(), t.TempDir()
+func TestTwoMachines(t *testing.T) { each(t, twoMachines) }
+
+func twoMachines(t *testing.T, srv *server) {
+	here, there := t.TempDir(), t.TempDir()
 	s := srv.on(t, here)
 	run := sample(1)
 	// A checkpoint of one machine is taken up on another.
@@ -183,8 +237,9 @@ func TestTwoMachines(t *testing.T) {
 }
 
 // Two machines that make the same run at once both end with the one in the bucket.
-func TestTwoMakers(t *testing.T) {
-	srv := serve(t)
+func TestTwoMakers(t *testing.T) { each(t, twoMakers) }
+
+func twoMakers(t *testing.T, srv *server) {
 	one, two := sample(1), sample(1)
 	two.Seconds = 5
 	a, b := begin(t, srv.on(t, t.TempDir()), one), begin(t, srv.on(t, t.TempDir()), two)
@@ -200,8 +255,9 @@ func TestTwoMakers(t *testing.T) {
 
 // A server that is away at the end costs nothing: the run stays here and is sent by
 // the next start.
-func TestServerAway(t *testing.T) {
-	srv := serve(t)
+func TestServerAway(t *testing.T) { each(t, serverAway) }
+
+func serverAway(t *testing.T, srv *server) {
 	s := srv.on(t, t.TempDir())
 	w := begin(t, s, sample(1))
 	ctx, cancel := context.WithCancel(t.Context())
@@ -230,28 +286,17 @@ func TestServerAway(t *testing.T) {
 }
 
 // Objects that are damaged or cut on their way never become runs.
-func TestDamagedObjects(t *testing.T) {
-	srv := serve(t)
+func TestDamagedObjects(t *testing.T) { each(t, damagedObjects) }
+
+func damagedObjects(t *testing.T, srv *server) {
 	run := sample(1)
 	w := begin(t, srv.on(t, t.TempDir()), run)
 	if err := w.Finish(run, nil); err != nil {
 		t.Fatal(err)
 	}
 	key := "studies/one/" + run.ID + ".zip"
-	object, err := srv.memory.GetObject("lab", key, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	whole, err := io.ReadAll(object.Contents)
-	if err != nil {
-		t.Fatal(err)
-	}
-	put := func(data []byte) {
-		t.Helper()
-		if _, err := srv.memory.PutObject("lab", key, map[string]string{}, strings.NewReader(string(data)), int64(len(data)), nil); err != nil {
-			t.Fatal(err)
-		}
-	}
+	whole := srv.get(t, key)
+	put := func(data []byte) { srv.put(t, key, data) }
 	var bad *runs.CorruptError
 	for at := 0; at < len(whole); at += 61 {
 		other := []byte(string(whole))
@@ -296,7 +341,7 @@ func TestDamagedObjects(t *testing.T) {
 }
 
 func TestURLs(t *testing.T) {
-	srv := serve(t)
+	srv := serveS3(t)
 	t.Setenv("METAMERS_CACHE", t.TempDir())
 	for where, want := range map[string]string{
 		"s3://nowhere/x?endpoint=" + srv.URL: `no bucket "nowhere"`,

@@ -1,0 +1,279 @@
+package bucket
+
+import (
+	"encoding/base64"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/runs"
+)
+
+const account = "lab1"
+
+// blobs is what a store uses of Azure's Blob service, as its reference describes it: the
+// container "lab" of an account whose name stands in the path. It fails the test where
+// a request is not one that the service takes.
+type blobs struct {
+	t      *testing.T
+	mu     sync.Mutex
+	of     map[string][]byte // objects
+	staged map[string][]byte // blocks, by object and ID
+	page   int               // entries of an answer to list
+}
+
+func newBlobs(t *testing.T) *blobs {
+	t.Setenv("AZURE_STORAGE_CONNECTION_STRING", "")
+	was := retry.RetryDelay
+	retry.RetryDelay = 5 * time.Millisecond
+	t.Cleanup(func() { retry.RetryDelay = was })
+	t.Setenv("AZURE_STORAGE_KEY", base64.StdEncoding.EncodeToString([]byte("a key")))
+	return &blobs{t: t, of: map[string][]byte{}, staged: map[string][]byte{}, page: 2}
+}
+
+func (b *blobs) list(*testing.T) []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Sorted(maps.Keys(b.of))
+}
+
+func (b *blobs) get(t *testing.T, key string) []byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.of[key] == nil {
+		t.Fatalf("no object %s", key)
+	}
+	return slices.Clone(b.of[key])
+}
+
+func (b *blobs) put(_ *testing.T, key string, data []byte) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.of[key] = slices.Clone(data)
+}
+
+func (b *blobs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return // cut
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	refuse := func(status int, code string) {
+		w.Header().Set("x-ms-error-code", code)
+		w.WriteHeader(status)
+		if r.Method != http.MethodHead {
+			fmt.Fprintf(w, "<Error><Code>%s</Code></Error>", code)
+		}
+	}
+	if r.Header.Get("x-ms-version") < "2019-12-12" { // from then on one request takes 5,000 MiB
+		b.t.Errorf("%s %s has the version %q", r.Method, r.URL, r.Header.Get("x-ms-version"))
+	}
+	if !strings.HasPrefix(r.Header.Get("Authorization"), "SharedKey "+account+":") {
+		refuse(http.StatusForbidden, "AuthenticationFailed")
+		return
+	}
+	where, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"+account+"/"), "/")
+	q := r.URL.Query()
+	old, there := b.of[key]
+	onlyNew := r.Header.Get("If-None-Match") == "*"
+	switch {
+	case where != "lab":
+		refuse(http.StatusNotFound, "ContainerNotFound")
+	case q.Get("restype") == "container" && q.Get("comp") == "list":
+		b.listed(w, q.Get("prefix"), q.Get("delimiter"), q.Get("marker"))
+	case q.Get("restype") == "container":
+		w.WriteHeader(http.StatusOK)
+	case r.Method == http.MethodPut && q.Get("comp") == "block":
+		if id, err := base64.StdEncoding.DecodeString(q.Get("blockid")); err != nil || len(id) > 64 {
+			b.t.Errorf("block ID %q", q.Get("blockid"))
+		}
+		b.staged[key+" "+q.Get("blockid")] = body
+		w.WriteHeader(http.StatusCreated)
+	case r.Method == http.MethodPut && onlyNew && there:
+		refuse(http.StatusConflict, "BlobAlreadyExists")
+	case r.Method == http.MethodPut && q.Get("comp") == "blocklist":
+		var l struct{ Latest []string }
+		if err := xml.Unmarshal(body, &l); err != nil {
+			b.t.Error(err)
+		}
+		whole := []byte{}
+		for _, id := range l.Latest {
+			whole = append(whole, b.staged[key+" "+id]...)
+		}
+		b.of[key] = whole
+		w.WriteHeader(http.StatusCreated)
+	case r.Method == http.MethodPut:
+		if r.Header.Get("x-ms-blob-type") != "BlockBlob" || r.Header.Get("x-ms-blob-content-type") == "" {
+			b.t.Errorf("PUT %s has the headers %v", r.URL, r.Header)
+		}
+		b.of[key] = body
+		w.WriteHeader(http.StatusCreated)
+	case !there:
+		refuse(http.StatusNotFound, "BlobNotFound")
+	case r.Method == http.MethodDelete:
+		delete(b.of, key)
+		w.WriteHeader(http.StatusAccepted)
+	default:
+		w.Header().Set("ETag", fmt.Sprintf(`"%d"`, len(old)))
+		w.Header().Set("Content-Type", "application/octet-stream")
+		if v := r.Header.Get("x-ms-range"); v != "" {
+			r.Header.Set("Range", v)
+		}
+		http.ServeContent(w, r, "", time.Unix(1e9, 0), strings.NewReader(string(old)))
+	}
+}
+
+// listed answers in pages, with a blob for each object and a prefix for each folder.
+func (b *blobs) listed(w io.Writer, prefix, delimiter, marker string) {
+	type properties struct {
+		Modified string `xml:"Last-Modified"`
+		Length   int    `xml:"Content-Length"`
+	}
+	type blob struct {
+		Name       string
+		Properties properties
+	}
+	var out struct {
+		XMLName xml.Name `xml:"EnumerationResults"`
+		Blobs   struct {
+			Blob       []blob
+			BlobPrefix []struct{ Name string }
+		}
+		NextMarker string
+	}
+	names := []string{}
+	for k := range b.of {
+		rest, ok := strings.CutPrefix(k, prefix)
+		if i := strings.Index(rest, delimiter); ok && delimiter != "" && i >= 0 {
+			k = prefix + rest[:i+1]
+		}
+		if ok && !slices.Contains(names, k) {
+			names = append(names, k)
+		}
+	}
+	slices.Sort(names)
+	from, _ := strconv.Atoi(marker) // "": the first
+	to := min(from+b.page, len(names))
+	for _, k := range names[from:to] {
+		if strings.HasSuffix(k, "/") {
+			out.Blobs.BlobPrefix = append(out.Blobs.BlobPrefix, struct{ Name string }{k})
+			continue
+		}
+		out.Blobs.Blob = append(out.Blobs.Blob, blob{k, properties{time.Unix(1e9, 0).UTC().Format(http.TimeFormat), len(b.of[k])}})
+	}
+	if to < len(names) {
+		out.NextMarker = strconv.Itoa(to)
+	}
+	data, err := xml.Marshal(out)
+	if err != nil {
+		b.t.Error(err)
+	}
+	fmt.Fprintf(w, "%s%s", xml.Header, data)
+}
+
+// Objects above one request go in blocks, and the condition holds for them too.
+func TestAzureBlocks(t *testing.T) {
+	m := newBlobs(t)
+	srv := serve(t, m, m)
+	opened, err := openAzure(t.Context(), "azblob://lab/p?account="+account+"&endpoint="+srv.URL+"/"+account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := opened.(*azure)
+	b.whole, b.piece = 10, 7
+	path := filepath.Join(t.TempDir(), "f")
+	put := func(key, text string, onlyNew bool) error {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		return b.Put(t.Context(), key, f, onlyNew)
+	}
+	const long = "twenty-three characters"
+	for key, text := range map[string]string{"short": "ten bytes.", "long": long, "empty": "", "d/x.csv": "1"} {
+		if err := put(key, text, true); err != nil {
+			t.Errorf("%s: %v", key, err)
+		}
+		if got := m.get(t, "p/"+key); string(got) != text {
+			t.Errorf("%s is %q", key, got)
+		}
+		if err := put(key, "other "+text, true); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("%s again: %v", key, err)
+		}
+	}
+	if len(m.staged) != 4 {
+		t.Errorf("%d blocks, expected 4 of 23 bytes", len(m.staged))
+	}
+	if err := put("long", "seventeen bytes..", false); err != nil || string(m.get(t, "p/long")) != "seventeen bytes.." {
+		t.Errorf("over it: %v", err)
+	}
+	list, err := b.List(t.Context(), "")
+	if err != nil || len(list) != 3 || list[1] != (runs.Object{Key: "long", Size: 17, Modified: list[1].Modified}) || list[1].Modified.Unix() != 1e9 {
+		t.Errorf("list: %v, %v", list, err)
+	}
+	if list, err := b.List(t.Context(), "d/"); err != nil || len(list) != 1 || list[0].Key != "d/x.csv" {
+		t.Errorf("list of d/: %v, %v", list, err)
+	}
+	// Another writer between the look and the list of blocks.
+	blocks := *b
+	m.put(t, "p/new", []byte("x"))
+	m.page = 1
+	delete(m.of, "p/new")
+	again := false
+	srv.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("comp") == "block" && !again {
+			again = true
+			m.put(t, "p/new", []byte("theirs"))
+		}
+		m.ServeHTTP(w, r)
+	})
+	if f, err := os.Open(path); err != nil {
+		t.Fatal(err)
+	} else if err := blocks.Put(t.Context(), "new", f, true); !errors.Is(err, fs.ErrExist) || string(m.get(t, "p/new")) != "theirs" {
+		t.Errorf("two writers: %v, %q is there", err, m.get(t, "p/new"))
+	}
+}
+
+// What is missing is said, and no token is.
+func TestAzureRefusals(t *testing.T) {
+	m := newBlobs(t)
+	srv := serve(t, m, m)
+	at := "?account=" + account + "&endpoint=" + srv.URL + "/" + account
+	refused := func(where, want string) {
+		t.Helper()
+		_, err := openAzure(t.Context(), where)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "sig=") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: %v, expected %q on one line, without a token", where, err, want)
+		}
+	}
+	refused("azblob://none/x"+at, `there is no container "none"`)
+	refused("azblob://lab/x"+at+"&region=x", `"region"`)
+	refused("azblob://lab/x?account=a&endpoint=nowhere", "no URL of a server")
+	t.Setenv("AZURE_STORAGE_KEY", "%")
+	refused("azblob://lab/x"+at, "AZURE_STORAGE_KEY is no key")
+	t.Setenv("AZURE_STORAGE_KEY", "")
+	t.Setenv("AZURE_STORAGE_SAS_TOKEN", "?sv=1&sig=secret")
+	refused("azblob://lab/x"+at, "403 AuthenticationFailed")
+	srv.down.Store(true)
+	refused("azblob://lab/x"+at, srv.URL)
+	t.Setenv("AZURE_STORAGE_ACCOUNT", "")
+	refused("azblob://lab/x", "no storage account is named")
+}
