@@ -81,7 +81,11 @@ func (r *Result) Runs() ([]*Run, error) {
 	}
 	var out []*Run
 	for _, run := range reply.Runs {
-		out = append(out, &Run{run.Unpack(), Images{refs}})
+		r, err := run.Unpack()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, &Run{r, Images{refs}})
 	}
 	return out, nil
 }

@@ -25,7 +25,11 @@ func SynthesizeContext(ctx context.Context, r Recipe, refs Images) (*Run, error)
 	if len(reply.Runs) != 1 {
 		return nil, errors.New("metamerkit: the engine's answer has no run")
 	}
-	return &Run{reply.Runs[0].Unpack(), refs}, nil
+	run, err := reply.Runs[0].Unpack()
+	if err != nil {
+		return nil, err
+	}
+	return &Run{run, refs}, nil
 }
 
 // Evaluate measures runs as observers see them: recognizability, similarity and its

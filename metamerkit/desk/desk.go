@@ -152,7 +152,12 @@ func (j *job) evaluate(q *errand.Evaluation) (*errand.Reply, error) {
 			l.end(nil)
 			return nil, fmt.Errorf("desk: run %d of the errand is empty", i)
 		}
-		a.Runs = append(a.Runs, r.Unpack())
+		run, err := r.Unpack()
+		if err != nil {
+			l.end(nil)
+			return nil, err
+		}
+		a.Runs = append(a.Runs, run)
 	}
 	rows, err := j.Engine.Evaluate(j.ctx, a)
 	l.end(err)

@@ -108,7 +108,10 @@ func TestErrands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run := r.Runs[0].Unpack()
+	run, err := r.Runs[0].Unpack()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if e := run.Evidence[len(run.Evidence)-1]; !math.IsInf(e.SNR, 1) || !math.IsNaN(e.Pearson) || len(run.Metamers) != 6*16*16*3 {
 		t.Errorf("%+v, %d values", e, len(run.Metamers))
 	}

@@ -10,15 +10,23 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/errand"
 	"github.com/ensemble-metamers/metamers/metamerkit/figures"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
 // draw draws what the program holds: image sets, and runs with their references.
 func (j *job) draw(q *errand.Drawing) (*errand.Reply, error) {
+	var run *metamer.Run
+	if q.Run != nil {
+		var err error
+		if run, err = q.Run.Unpack(); err != nil {
+			return nil, err
+		}
+	}
 	if q.Loss != nil {
-		if q.Run == nil {
+		if run == nil {
 			return nil, errors.New("desk: a plot of the loss, and no run")
 		}
-		f, err := figures.LossFigure(q.Run.Unpack())
+		f, err := figures.LossFigure(run)
 		if err != nil {
 			return nil, err
 		}
@@ -33,8 +41,8 @@ func (j *job) draw(q *errand.Drawing) (*errand.Reply, error) {
 		return nil, errors.New("desk: a contact sheet, and no images")
 	}
 	var m image.Image
-	if q.Run != nil {
-		m, err = figures.Contact(q.Sheet, refs, q.Run.Unpack())
+	if run != nil {
+		m, err = figures.Contact(q.Sheet, refs, run)
 	} else {
 		m, err = sheet(q.Sheet, refs, q.PerLine)
 	}

@@ -83,11 +83,27 @@ func PackRun(r *metamer.Run) *Run {
 	return w
 }
 
-// Unpack is the inverse of PackRun.
-func (w *Run) Unpack() *metamer.Run {
+// mostImages is more than a run ever has.
+const mostImages = 1 << 24
+
+// Unpack is the inverse of PackRun. It checks that what is read by number is there,
+// since the run may come from anyone; parts may be missing.
+func (w *Run) Unpack() (*metamer.Run, error) {
 	r := w.Run
 	r.Metamers, r.Start = w.Metamers, w.Start
-	return &r
+	n, t := r.Recipe.Images.Count, r.Trace
+	if n < 0 || n > mostImages {
+		return nil, fmt.Errorf("errand: run %q has %d images", r.ID, n)
+	}
+	for _, e := range r.Evidence {
+		if e.Image < 0 || e.Image >= n {
+			return nil, fmt.Errorf("errand: run %q of %d images has evidence of image %d", r.ID, n, e.Image)
+		}
+	}
+	if len(t.Member) != len(t.Step) || len(t.Image) != len(t.Step) || len(t.Loss) != len(t.Step) {
+		return nil, fmt.Errorf("errand: run %q has a trace of %d steps, %d members, %d images and %d losses", r.ID, len(t.Step), len(t.Member), len(t.Image), len(t.Loss))
+	}
+	return &r, nil
 }
 
 // Rows are metamer.Rows on the wire: how metamers were made stands there once, not in

@@ -182,7 +182,7 @@ func (c *Client) Synthesize(ctx context.Context, q ask.Synthesis) (*metamer.Run,
 	if e.Run == nil {
 		return nil, c.odd()
 	}
-	return e.Run.Unpack(), nil
+	return e.Run.Unpack()
 }
 
 // Evaluate implements ask.Engine.

@@ -63,7 +63,7 @@ func FuzzEvents(f *testing.F) {
 				break
 			}
 			if e.Run != nil {
-				e.Run.Unpack()
+				_, _ = e.Run.Unpack()
 			}
 			if e.Failed != nil {
 				_ = e.Failed.Error()

@@ -45,9 +45,11 @@ func (f *fake) Synthesize(ctx context.Context, q ask.Synthesis) (*metamer.Run, e
 	if q.Progress != nil {
 		q.Progress(metamer.Progress{Phase: "synthesis", Step: 3, Steps: 5, Loss: []float64{math.NaN(), 0.5}, Preview: []float32{0.25, 1}})
 	}
+	r := q.Recipe
+	r.Images.Count = 1
 	return &metamer.Run{
-		ID: "0123456789abcdef", Recipe: q.Recipe, Metamers: q.Images.Pixels, Start: []float32{0.5},
-		Evidence: []metamer.Evidence{{Member: "m", SNR: math.Inf(1), Verdict: "pass"}}, Trace: metamer.Trace{Step: []int{0}, Loss: [][]float32{{float32(math.NaN())}}},
+		ID: "0123456789abcdef", Recipe: r, Metamers: q.Images.Pixels, Start: []float32{0.5},
+		Evidence: []metamer.Evidence{{Member: "m", SNR: math.Inf(1), Verdict: "pass"}}, Trace: metamer.Trace{Step: []int{0}, Member: []int{0}, Image: []int{0}, Loss: [][]float32{{float32(math.NaN())}}},
 	}, nil
 }
 

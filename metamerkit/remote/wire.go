@@ -115,7 +115,11 @@ func (w evaluation) ask() (q ask.Evaluation, err error) {
 		if r == nil {
 			return q, fmt.Errorf("remote: run %d of the request is empty", i)
 		}
-		q.Runs = append(q.Runs, r.Unpack())
+		run, err := r.Unpack()
+		if err != nil {
+			return q, err
+		}
+		q.Runs = append(q.Runs, run)
 	}
 	return q, nil
 }
