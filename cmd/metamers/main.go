@@ -19,7 +19,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/engine"
 	"github.com/ensemble-metamers/metamers/metamerkit/place"
 	"github.com/ensemble-metamers/metamers/metamerkit/runs"
-	_ "github.com/ensemble-metamers/metamers/metamerkit/runs/bucket" // stores at s3:// and gs://
+	_ "github.com/ensemble-metamers/metamers/metamerkit/runs/bucket" // stores at s3://, gs:// and azblob://
 )
 
 // globals are the flags of every command.

@@ -1,6 +1,8 @@
 package bucket
 
 import (
+	"context"
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/xml"
 	"errors"
@@ -17,6 +19,10 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/runs"
 )
@@ -142,14 +148,14 @@ func (b *blobs) listed(w io.Writer, prefix, delimiter, marker string) {
 		Modified string `xml:"Last-Modified"`
 		Length   int    `xml:"Content-Length"`
 	}
-	type blob struct {
+	type entry struct {
 		Name       string
 		Properties properties
 	}
 	var out struct {
 		XMLName xml.Name `xml:"EnumerationResults"`
 		Blobs   struct {
-			Blob       []blob
+			Blob       []entry
 			BlobPrefix []struct{ Name string }
 		}
 		NextMarker string
@@ -172,7 +178,7 @@ func (b *blobs) listed(w io.Writer, prefix, delimiter, marker string) {
 			out.Blobs.BlobPrefix = append(out.Blobs.BlobPrefix, struct{ Name string }{k})
 			continue
 		}
-		out.Blobs.Blob = append(out.Blobs.Blob, blob{k, properties{time.Unix(1e9, 0).UTC().Format(http.TimeFormat), len(b.of[k])}})
+		out.Blobs.Blob = append(out.Blobs.Blob, entry{k, properties{time.Unix(1e9, 0).UTC().Format(http.TimeFormat), len(b.of[k])}})
 	}
 	if to < len(names) {
 		out.NextMarker = strconv.Itoa(to)
@@ -276,4 +282,108 @@ func TestAzureRefusals(t *testing.T) {
 	refused("azblob://lab/x"+at, srv.URL)
 	t.Setenv("AZURE_STORAGE_ACCOUNT", "")
 	refused("azblob://lab/x", "no storage account is named")
+}
+
+// The same against a server that somebody else wrote, such as Azurite:
+//
+//	METAMERS_TEST_AZURE=http://127.0.0.1:10000/devstoreaccount1 AZURE_STORAGE_ACCOUNT=devstoreaccount1 AZURE_STORAGE_KEY=… go test -run AzureServer
+func TestAzureServer(t *testing.T) {
+	endpoint := os.Getenv("METAMERS_TEST_AZURE")
+	if endpoint == "" {
+		t.Skip("no server for Azure's protocol: METAMERS_TEST_AZURE names one (docs/store.md)")
+	}
+	name := "metamers-" + strings.ToLower(rand.Text())
+	c, err := azureContainer(name, "", endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Create(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := c.Delete(context.Background(), nil); err != nil {
+			t.Error(err)
+		}
+	})
+	opened, err := openAzure(t.Context(), "azblob://"+name+"/p?endpoint="+endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := opened.(*azure)
+	b.whole, b.piece = 10, 7
+	put := func(key, text string, onlyNew bool) error {
+		path := filepath.Join(t.TempDir(), "f")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		return b.Put(t.Context(), key, f, onlyNew)
+	}
+	for key, text := range map[string]string{"short": "ten bytes.", "long": "twenty-three characters", "empty": "", "a b/ü.csv": "1"} {
+		if err := put(key, text, true); err != nil {
+			t.Errorf("%s: %v", key, err)
+		}
+		if err := put(key, "other", true); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("%s again: %v", key, err)
+		}
+		r, err := b.Get(t.Context(), key)
+		if err != nil {
+			t.Fatalf("%s: %v", key, err)
+		}
+		if got, err := io.ReadAll(r); err != nil || string(got) != text {
+			t.Errorf("%s is %q, %v", key, got, err)
+		}
+		r.Close()
+	}
+	if err := put("long", "seventeen bytes..", false); err != nil {
+		t.Errorf("over it: %v", err)
+	}
+	if list, err := b.List(t.Context(), ""); err != nil || len(list) != 3 || list[1].Key != "long" || list[1].Size != 17 || time.Since(list[1].Modified) > time.Hour {
+		t.Errorf("list: %v, %v", list, err)
+	}
+	if list, err := b.List(t.Context(), "a b/"); err != nil || len(list) != 1 || list[0].Key != "a b/ü.csv" {
+		t.Errorf("list: %v, %v", list, err)
+	}
+	// A block list with a condition that does not hold: no look before.
+	client, none, empty := c.NewBlockBlobClient("p/long"), azcore.ETagAny, []string{}
+	_, err = client.CommitBlockList(t.Context(), empty, &blockblob.CommitBlockListOptions{AccessConditions: &blob.AccessConditions{ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfNoneMatch: &none}}})
+	if err := azurePlain(err); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("a block list over an object: %v", err)
+	}
+	for range 2 {
+		if err := b.Delete(t.Context(), "long"); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := b.Stat(t.Context(), "long"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("deleted: %v", err)
+	}
+	if _, err := b.Get(t.Context(), "long"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("deleted: %v", err)
+	}
+	// A store.
+	srv := &server{where: "azblob://" + name + "/store?endpoint=" + endpoint}
+	run := sample(1)
+	w := begin(t, srv.on(t, t.TempDir()), run)
+	if err := errors.Join(w.Save(runs.Checkpoint{State: []byte("7")}), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	w = begin(t, srv.on(t, t.TempDir()), run)
+	if c, err := w.Restore(); err != nil || c == nil || string(c.State) != "7" {
+		t.Errorf("the checkpoint there: %v, %v", c, err)
+	}
+	if err := errors.Join(w.Finish(run, nil), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if got := srv.on(t, t.TempDir()).Verify(t.Context(), run.ID); got.State != runs.Whole {
+		t.Errorf("%+v", got)
+	}
+	t.Setenv("AZURE_STORAGE_KEY", base64.StdEncoding.EncodeToString([]byte("another key")))
+	if _, err := openAzure(t.Context(), "azblob://"+name+"/p?endpoint="+endpoint); err == nil || !strings.Contains(err.Error(), "403") {
+		t.Errorf("with another key: %v", err)
+	}
 }

@@ -1,15 +1,20 @@
-// Package bucket opens stores in object stores that speak Amazon S3's protocol:
-// s3://bucket/prefix at Amazon, MinIO, Ceph, R2 and others, gs://bucket/prefix at
-// Google Cloud Storage. Import it for that:
+// Package bucket opens stores in object stores: s3://bucket/prefix at Amazon, MinIO,
+// Ceph, R2 and others that speak Amazon's protocol, gs://bucket/prefix at Google Cloud
+// Storage by the same, azblob://container/prefix at Azure. Import it for that:
 //
 //	import _ "github.com/ensemble-metamers/metamers/metamerkit/runs/bucket"
 //
-// The server and region stand in the URL, ?endpoint=https://host:port&region=…, or in
+// Of s3 and gs the server and region stand in the URL, ?endpoint=https://host:port&region=…, or in
 // the environment: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, AWS_REGION,
 // AWS_DEFAULT_REGION. Keys are looked for as Amazon's tools do: AWS_ACCESS_KEY_ID and
 // AWS_SECRET_ACCESS_KEY, ~/.aws/credentials (AWS_PROFILE), a Kubernetes service
 // account's web identity, the machine's own role; without any the bucket is read as
 // anybody. Google's are HMAC keys in the same variables.
+//
+// Of azblob the account stands in the URL, ?account=name, or in AZURE_STORAGE_ACCOUNT,
+// another server in ?endpoint=https://host/path; the key in AZURE_STORAGE_KEY, or a
+// shared access signature in AZURE_STORAGE_SAS_TOKEN, or all of it in
+// AZURE_STORAGE_CONNECTION_STRING; without any the container is read as anybody.
 package bucket
 
 import (
