@@ -227,7 +227,10 @@ func (c *Client) synthesizeFar(ctx context.Context, q ask.Synthesis) (run *metam
 	if e.Run == nil {
 		return nil, c.odd()
 	}
-	made := e.Run.Unpack()
+	made, err := e.Run.Unpack()
+	if err != nil {
+		return nil, err
+	}
 	made.Dir = "" // is there, not here
 	if q.Store == nil {
 		return made, nil
@@ -246,7 +249,9 @@ func (c *Client) synthesizeFar(ctx context.Context, q ask.Synthesis) (run *metam
 			return nil, c.odd()
 		}
 		cached := made.Cached
-		made = e.Run.Unpack()
+		if made, err = e.Run.Unpack(); err != nil {
+			return nil, err
+		}
 		made.Dir, made.Cached = "", cached
 	}
 	return keep(ctx, q, made)
