@@ -140,13 +140,13 @@ func Context() context.Context {
 	return state.ctx
 }
 
-// Must returns v. If err is not nil it prints it and ends the program: for cells and
-// small programs, where that is what one would write every time. Of an interrupt there
-// is nothing to print.
+// Must returns v. If err is not nil it ends the program with it, which a cell shows as
+// its error: for cells and small programs, where that is what one would write every
+// time. Of an interrupt there is nothing to say.
 func Must[T any](v T, err error) T {
 	if err != nil {
 		if !errors.Is(err, context.Canceled) || Context().Err() == nil {
-			fmt.Fprintln(os.Stderr, "error:", err)
+			display.Result(err)
 		}
 		os.Exit(1)
 	}
