@@ -37,7 +37,7 @@ func expand(spec []string) (files []string, err error) {
 	for _, p := range spec {
 		st, err := os.Stat(p)
 		if err != nil {
-			return nil, fmt.Errorf("images: %w (expected cifar10[:N], a folder or image files)", err)
+			return nil, fmt.Errorf("images: %w (expected %s)", err, expected())
 		}
 		if !st.IsDir() {
 			files = append(files, p)

@@ -107,7 +107,7 @@ func open(spec []string, o Options) (*Set, int, error) {
 // default size.
 func named(spec []string, o *Options) (*Set, error) {
 	if len(spec) == 0 {
-		return nil, fmt.Errorf("images: no images given: expected cifar10[:N], a folder or files")
+		return nil, fmt.Errorf("images: no images given: expected %s", expected())
 	}
 	if name, rest, _ := strings.Cut(spec[0], ":"); len(spec) == 1 && name == "cifar10" {
 		if o.Size != 0 && o.Size != 32 {

@@ -34,6 +34,15 @@ func Registered() []string {
 	return slices.Sorted(maps.Keys(sources))
 }
 
+// expected says what an image set may be given as.
+func expected() string {
+	text := "cifar10[:N]"
+	for _, name := range Registered() {
+		text += ", " + name + "[:N]"
+	}
+	return text + ", a folder or image files"
+}
+
 func source(name string) Source {
 	sourcesMu.RLock()
 	defer sourcesMu.RUnlock()
