@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What a machine with Debian and Go lacks for `make` (as root):
 #   scripts/packages.sh            for building, JupyterLab and the kernel
-#   scripts/packages.sh --tests    for the tests in a browser and of drawings too
+#   scripts/packages.sh --tests    for the tests in a browser, of drawings and on Slurm too
 # Installs nothing where all is there.
 set -euo pipefail
 exec </dev/null
@@ -17,7 +17,14 @@ if [[ ${1-} = --tests ]]; then
   command -v rsvg-convert >/dev/null || missing+=(librsvg2-bin)
   command -v pdftocairo >/dev/null || missing+=(poppler-utils)
 fi
-((${#missing[@]})) || exit 0
-echo "packages: installing ${missing[*]}" >&2
-apt-get update -qq
-DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+install() {
+  echo "packages: installing $*" >&2
+  [[ -n ${updated-} ]] || apt-get update -qq
+  updated=1
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+((!${#missing[@]})) || install "${missing[@]}"
+# Not everywhere to be had; what needs it skips itself.
+if [[ ${1-} = --tests ]] && ! (command -v slurmctld && command -v slurmd && command -v munged) >/dev/null; then
+  install slurm-wlm munge || echo "packages: no Slurm: its test will be skipped" >&2
+fi
