@@ -5,6 +5,7 @@ import (
 	"image/color"
 	"math"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/plot"
@@ -40,6 +41,7 @@ func Descents(panels []Descent, columns int) (*Figure, error) {
 	rows := make([][]*plot.Plot, 0, len(panels))
 	for i, d := range panels {
 		p := themed(d.Title)
+		p.Title.Text = strings.Join(wrap(p.Title.TextStyle, d.Title, 200), "\n")
 		withGrid(p, false)
 		p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, decades{}
 		if i/columns == (len(panels)-1)/columns {
