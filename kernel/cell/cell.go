@@ -86,7 +86,7 @@ func (c *Cell) findSpecial() {
 		isSpecial := continues || len(text) > 1 && (text[0] == '%' || text[0] == '!')
 		if isSpecial {
 			word := ""
-			if f := strings.Fields(strings.TrimLeft(text[1:], " \t")); len(f) > 0 {
+			if f := strings.Fields(strings.TrimLeft(text[min(1, len(text)):], " \t")); len(f) > 0 {
 				word = f[0]
 			}
 			switch {
