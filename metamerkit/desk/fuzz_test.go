@@ -10,6 +10,7 @@ import (
 
 	"github.com/ensemble-metamers/metamers/metamerkit/ask"
 	"github.com/ensemble-metamers/metamers/metamerkit/errand"
+	"github.com/ensemble-metamers/metamers/metamerkit/errand/errandtest"
 	"github.com/ensemble-metamers/metamers/metamerkit/figures/figurestest"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/study"
@@ -65,11 +66,7 @@ func FuzzErrand(f *testing.F) {
 		{Draw: &errand.Drawing{Sheet: "t", Images: errand.PackImages(small), PerLine: 1}},
 		{Draw: &errand.Drawing{Loss: &errand.Format{Kind: "svg"}, Run: errand.PackRun(&run)}, Notebook: true},
 	} {
-		var b bytes.Buffer
-		if err := gob.NewEncoder(&b).Encode(q); err != nil {
-			f.Fatal(err)
-		}
-		f.Add(b.Bytes())
+		f.Add(errandtest.Encoded(f, q))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		d := &Desk{Engine: nobody{t}}

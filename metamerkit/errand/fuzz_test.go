@@ -6,21 +6,10 @@ import (
 	"testing"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
+	"github.com/ensemble-metamers/metamers/metamerkit/errand/errandtest"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/table"
 )
-
-func encoded(f *testing.F, values ...any) []byte {
-	f.Helper()
-	var b bytes.Buffer
-	e := gob.NewEncoder(&b)
-	for _, v := range values {
-		if err := e.Encode(v); err != nil {
-			f.Fatal(err)
-		}
-	}
-	return b.Bytes()
-}
 
 // FuzzEvent reads what a program is sent by a desk.
 func FuzzEvent(f *testing.F) {
@@ -28,9 +17,9 @@ func FuzzEvent(f *testing.F) {
 	set := PackImages(&metamer.ImageSet{Name: "x", Size: 1, Names: []string{"a"}, Labels: []int{1}, Pixels: []float32{0, .5, 1}})
 	run := PackRun(&metamer.Run{ID: "r", Metamers: []float32{1}, Evidence: []metamer.Evidence{{Member: "m"}}, Recipe: r})
 	rows := PackRows(metamer.Rows{{Run: "r", Measure: "x", Made: &metamer.Made{}}, {Run: "r"}})
-	f.Add(encoded(f, Event{Hello: &Hello{Protocol: Protocol, PID: 1}}, Event{Shown: &Shown{Text: "t", HTML: "<p>"}}, Event{Reply: &Reply{Images: set, Runs: []*Run{run}, Rows: rows}}))
-	f.Add(encoded(f, Event{Warning: "w"}, Event{Failed: &Failure{Text: "x", Unknown: &metamer.UnknownError{}}}))
-	f.Add(encoded(f, Event{Reply: &Reply{Study: &Result{ID: "s", Plan: []byte("{}"), Tables: []table.Table{{Title: "t"}}}, Models: []Model{{Card: &card.Card{Name: "m"}}}}}, Event{Reply: &Reply{Figure: &Figure{Data: []byte{1}}, Texts: []string{"a"}}}))
+	f.Add(errandtest.Encoded(f, Event{Hello: &Hello{Protocol: Protocol, PID: 1}}, Event{Shown: &Shown{Text: "t", HTML: "<p>"}}, Event{Reply: &Reply{Images: set, Runs: []*Run{run}, Rows: rows}}))
+	f.Add(errandtest.Encoded(f, Event{Warning: "w"}, Event{Failed: &Failure{Text: "x", Unknown: &metamer.UnknownError{}}}))
+	f.Add(errandtest.Encoded(f, Event{Reply: &Reply{Study: &Result{ID: "s", Plan: []byte("{}"), Tables: []table.Table{{Title: "t"}}}, Models: []Model{{Card: &card.Card{Name: "m"}}}}}, Event{Reply: &Reply{Figure: &Figure{Data: []byte{1}}, Texts: []string{"a"}}}))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		d := gob.NewDecoder(bytes.NewReader(data))
 		for range 100 {

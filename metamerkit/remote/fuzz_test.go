@@ -7,27 +7,16 @@ import (
 
 	"github.com/ensemble-metamers/metamers/metamerkit/ask"
 	"github.com/ensemble-metamers/metamers/metamerkit/errand"
+	"github.com/ensemble-metamers/metamers/metamerkit/errand/errandtest"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-func encoded(f *testing.F, values ...any) []byte {
-	f.Helper()
-	var b bytes.Buffer
-	e := gob.NewEncoder(&b)
-	for _, v := range values {
-		if err := e.Encode(v); err != nil {
-			f.Fatal(err)
-		}
-	}
-	return b.Bytes()
-}
-
 // FuzzRequest decodes what a server is sent.
 func FuzzRequest(f *testing.F) {
 	set := &images.Set{Name: "x", Size: 1, Names: []string{"a"}, Labels: []int{1}, Pixels: []float32{0, 0.5, 1}}
-	f.Add(encoded(f, packSynthesis(ask.Synthesis{Recipe: metamer.Recipe{Stage: "late", Steps: 3}.WithDefaults(), Images: set})))
-	f.Add(encoded(f, packEvaluation(ask.Evaluation{Images: set, Runs: []*metamer.Run{{ID: "r", Metamers: []float32{1}}}})))
+	f.Add(errandtest.Encoded(f, packSynthesis(ask.Synthesis{Recipe: metamer.Recipe{Stage: "late", Steps: 3}.WithDefaults(), Images: set})))
+	f.Add(errandtest.Encoded(f, packEvaluation(ask.Evaluation{Images: set, Runs: []*metamer.Run{{ID: "r", Metamers: []float32{1}}}})))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var s synthesis
 		if gob.NewDecoder(bytes.NewReader(data)).Decode(&s) == nil {
@@ -52,9 +41,9 @@ func FuzzRequest(f *testing.F) {
 // FuzzEvents decodes what a client is sent.
 func FuzzEvents(f *testing.F) {
 	run := &metamer.Run{ID: "r", Metamers: []float32{1}, Recipe: metamer.Recipe{Stage: "late"}.WithDefaults()}
-	f.Add(encoded(f, event{Alive: true}, event{Warning: "w"}, event{Progress: &progress{Progress: metamer.Progress{Phase: "x"}, Preview: errand.Floats{1}}}, event{Run: errand.PackRun(run)}))
-	f.Add(encoded(f, event{Failed: &errand.Failure{Text: "x", Unknown: &metamer.UnknownError{}}}, event{Rows: &errand.Rows{Rows: metamer.Rows{{Run: "a"}}}}, event{Models: &modelList{}}))
-	f.Add(encoded(f, Status{Protocol: Protocol, Models: []string{"a"}}))
+	f.Add(errandtest.Encoded(f, event{Alive: true}, event{Warning: "w"}, event{Progress: &progress{Progress: metamer.Progress{Phase: "x"}, Preview: errand.Floats{1}}}, event{Run: errand.PackRun(run)}))
+	f.Add(errandtest.Encoded(f, event{Failed: &errand.Failure{Text: "x", Unknown: &metamer.UnknownError{}}}, event{Rows: &errand.Rows{Rows: metamer.Rows{{Run: "a"}}}}, event{Models: &modelList{}}))
+	f.Add(errandtest.Encoded(f, Status{Protocol: Protocol, Models: []string{"a"}}))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		d := gob.NewDecoder(bytes.NewReader(data))
 		for range 100 {

@@ -36,24 +36,15 @@ type azure struct {
 }
 
 func openAzure(ctx context.Context, where string) (runs.Bucket, error) {
-	u, err := url.Parse(where)
+	u, prefix, err := address(where, "account", "endpoint")
 	if err != nil {
 		return nil, err
 	}
-	q := u.Query()
-	for k := range q {
-		if k != "account" && k != "endpoint" {
-			return nil, fmt.Errorf("the URL has the parameter %q, expected account or endpoint", k)
-		}
-	}
-	c, err := azureContainer(u.Host, q.Get("account"), q.Get("endpoint"))
+	c, err := azureContainer(u.Host, u.Query().Get("account"), u.Query().Get("endpoint"))
 	if err != nil {
 		return nil, err
 	}
-	b := &azure{client: c, whole: whole, piece: piece}
-	if p := strings.Trim(u.Path, "/"); p != "" {
-		b.prefix = p + "/"
-	}
+	b := &azure{client: c, prefix: prefix, whole: whole, piece: piece}
 	_, err = c.GetProperties(ctx, nil)
 	var answer *azcore.ResponseError
 	switch {
@@ -84,9 +75,8 @@ func azureContainer(name, account, endpoint string) (*container.Client, error) {
 		return nil, errors.New("no storage account is named: ?account= in the URL, AZURE_STORAGE_ACCOUNT or AZURE_STORAGE_CONNECTION_STRING")
 	}
 	endpoint = cmp.Or(endpoint, "https://"+account+".blob.core.windows.net")
-	e, err := url.Parse(endpoint)
-	if err != nil || e.Host == "" || e.Scheme != "http" && e.Scheme != "https" {
-		return nil, fmt.Errorf("the endpoint %q is no URL of a server, expected http(s)://host:port", endpoint)
+	if _, err := endpointURL(endpoint); err != nil {
+		return nil, err
 	}
 	where := strings.TrimSuffix(endpoint, "/") + "/" + name
 	if key := os.Getenv("AZURE_STORAGE_KEY"); key != "" {
@@ -148,10 +138,7 @@ func (b *azure) Put(ctx context.Context, key string, f *os.File, onlyNew bool) e
 	}
 	var when *blob.AccessConditions
 	if onlyNew {
-		switch _, err := b.Stat(ctx, key); { // spares the transfer
-		case err == nil:
-			return fmt.Errorf("%s: %w", key, fs.ErrExist)
-		case !errors.Is(err, fs.ErrNotExist):
+		if err := absent(ctx, b, key); err != nil { // spares the transfer
 			return err
 		}
 		none := azcore.ETagAny
@@ -215,8 +202,5 @@ func object(key string, size *int64, modified *time.Time) runs.Object {
 // Delete implements runs.Bucket.
 func (b *azure) Delete(ctx context.Context, key string) error {
 	_, err := b.client.NewBlobClient(b.prefix+key).Delete(ctx, nil)
-	if err = azurePlain(err); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
+	return deleted(azurePlain(err))
 }

@@ -200,19 +200,7 @@ func TestAzureBlocks(t *testing.T) {
 	}
 	b := opened.(*azure)
 	b.whole, b.piece = 10, 7
-	path := filepath.Join(t.TempDir(), "f")
-	put := func(key, text string, onlyNew bool) error {
-		t.Helper()
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		f, err := os.Open(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		return b.Put(t.Context(), key, f, onlyNew)
-	}
+	put := putter(t, b)
 	const long = "twenty-three characters"
 	for key, text := range map[string]string{"short": "ten bytes.", "long": long, "empty": "", "d/x.csv": "1"} {
 		if err := put(key, text, true); err != nil {
@@ -239,7 +227,6 @@ func TestAzureBlocks(t *testing.T) {
 		t.Errorf("list of d/: %v, %v", list, err)
 	}
 	// Another writer between the look and the list of blocks.
-	blocks := *b
 	m.put(t, "p/new", []byte("x"))
 	m.page = 1
 	delete(m.of, "p/new")
@@ -251,9 +238,7 @@ func TestAzureBlocks(t *testing.T) {
 		}
 		m.ServeHTTP(w, r)
 	})
-	if f, err := os.Open(path); err != nil {
-		t.Fatal(err)
-	} else if err := blocks.Put(t.Context(), "new", f, true); !errors.Is(err, fs.ErrExist) || string(m.get(t, "p/new")) != "theirs" {
+	if err := put("new", long, true); !errors.Is(err, fs.ErrExist) || string(m.get(t, "p/new")) != "theirs" {
 		t.Errorf("two writers: %v, %q is there", err, m.get(t, "p/new"))
 	}
 }
@@ -311,18 +296,7 @@ func TestAzureServer(t *testing.T) {
 	}
 	b := opened.(*azure)
 	b.whole, b.piece = 10, 7
-	put := func(key, text string, onlyNew bool) error {
-		path := filepath.Join(t.TempDir(), "f")
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		f, err := os.Open(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		return b.Put(t.Context(), key, f, onlyNew)
-	}
+	put := putter(t, b)
 	for key, text := range map[string]string{"short": "ten bytes.", "long": "twenty-three characters", "empty": "", "a b/ü.csv": "1"} {
 		if err := put(key, text, true); err != nil {
 			t.Errorf("%s: %v", key, err)
@@ -385,5 +359,22 @@ func TestAzureServer(t *testing.T) {
 	t.Setenv("AZURE_STORAGE_KEY", base64.StdEncoding.EncodeToString([]byte("another key")))
 	if _, err := openAzure(t.Context(), "azblob://"+name+"/p?endpoint="+endpoint); err == nil || !strings.Contains(err.Error(), "403") {
 		t.Errorf("with another key: %v", err)
+	}
+}
+
+// putter puts a text as an object.
+func putter(t *testing.T, b *azure) func(key, text string, onlyNew bool) error {
+	path := filepath.Join(t.TempDir(), "f")
+	return func(key, text string, onlyNew bool) error {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		return b.Put(t.Context(), key, f, onlyNew)
 	}
 }

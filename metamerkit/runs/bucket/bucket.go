@@ -20,14 +20,11 @@ package bucket
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"net/http"
-	"net/url"
 	"os"
-	"path"
 	"strings"
 	"time"
 
@@ -51,16 +48,11 @@ type bucket struct {
 }
 
 func open(ctx context.Context, where string) (runs.Bucket, error) {
-	u, err := url.Parse(where)
+	u, prefix, err := address(where, "endpoint", "region")
 	if err != nil {
 		return nil, err
 	}
 	q := u.Query()
-	for k := range q {
-		if k != "endpoint" && k != "region" {
-			return nil, fmt.Errorf("the URL has the parameter %q, expected endpoint or region", k)
-		}
-	}
 	preset := "https://s3.amazonaws.com"
 	if u.Scheme == "gs" {
 		preset = "https://storage.googleapis.com"
@@ -69,9 +61,9 @@ func open(ctx context.Context, where string) (runs.Bucket, error) {
 	if u.Scheme == "gs" {
 		endpoint = cmp.Or(q.Get("endpoint"), preset)
 	}
-	e, err := url.Parse(endpoint)
-	if err != nil || e.Host == "" || e.Scheme != "http" && e.Scheme != "https" {
-		return nil, fmt.Errorf("the endpoint %q is no URL of a server, expected http(s)://host:port", endpoint)
+	e, err := endpointURL(endpoint)
+	if err != nil {
+		return nil, err
 	}
 	c, err := minio.New(e.Host, &minio.Options{
 		Creds:      keys(),
@@ -82,10 +74,7 @@ func open(ctx context.Context, where string) (runs.Bucket, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bucket{client: c, name: u.Host, unconditional: u.Scheme == "gs"}
-	if p := strings.Trim(u.Path, "/"); p != "" {
-		b.prefix = p + "/"
-	}
+	b := &bucket{client: c, name: u.Host, prefix: prefix, unconditional: u.Scheme == "gs"}
 	there, err := c.BucketExists(ctx, b.name)
 	if err != nil && code(err) != "AccessDenied" { // who may read objects need not list buckets
 		return nil, err
@@ -133,18 +122,10 @@ func (b *bucket) Get(ctx context.Context, key string) (io.ReadCloser, error) {
 	return o, nil
 }
 
-const (
-	whole = 4 << 30  // bytes that go in one request, which alone can be conditional everywhere
-	piece = 64 << 20 // of larger files
-)
-
 // Put implements runs.Bucket.
 func (b *bucket) Put(ctx context.Context, key string, f *os.File, onlyNew bool) error {
 	if onlyNew { // spares the transfer, and is all there is where a server knows no conditions
-		switch _, err := b.Stat(ctx, key); {
-		case err == nil:
-			return fmt.Errorf("%s: %w", key, fs.ErrExist)
-		case !errors.Is(err, fs.ErrNotExist):
+		if err := absent(ctx, b, key); err != nil {
 			return err
 		}
 	}
@@ -165,16 +146,6 @@ func (b *bucket) Put(ctx context.Context, key string, f *os.File, onlyNew bool) 
 		return b.Put(ctx, key, f, onlyNew)
 	}
 	return plain(err)
-}
-
-func contentType(key string) string {
-	switch path.Ext(key) {
-	case ".zip":
-		return "application/zip"
-	case ".csv":
-		return "text/csv"
-	}
-	return "application/octet-stream"
 }
 
 // Stat implements runs.Bucket.
@@ -201,9 +172,5 @@ func (b *bucket) List(ctx context.Context, prefix string) (out []runs.Object, er
 
 // Delete implements runs.Bucket.
 func (b *bucket) Delete(ctx context.Context, key string) error {
-	err := plain(b.client.RemoveObject(ctx, b.name, b.prefix+key, minio.RemoveObjectOptions{}))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
+	return deleted(plain(b.client.RemoveObject(ctx, b.name, b.prefix+key, minio.RemoveObjectOptions{})))
 }
