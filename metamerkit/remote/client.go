@@ -179,6 +179,11 @@ func (c *Client) Synthesize(ctx context.Context, q ask.Synthesis) (*metamer.Run,
 	if err != nil {
 		return nil, err
 	}
+	return c.unpack(e)
+}
+
+// unpack returns the run of an answer that is to have one.
+func (c *Client) unpack(e event) (*metamer.Run, error) {
 	if e.Run == nil {
 		return nil, c.odd()
 	}
@@ -189,7 +194,7 @@ func (c *Client) Synthesize(ctx context.Context, q ask.Synthesis) (*metamer.Run,
 func (c *Client) Evaluate(ctx context.Context, q ask.Evaluation) (metamer.Rows, error) {
 	w := packEvaluation(q)
 	if c.far {
-		if err := c.lighten(ctx, &w); err != nil {
+		if err := c.lighten(ctx, q.Images, &w); err != nil {
 			return nil, err
 		}
 	}

@@ -238,7 +238,7 @@ func (s *Server) synthesize(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return event{}, err
 		}
-		s.putAway(req.Images, req.Store)
+		s.putAway(req.Images, q.ImagesSum, req.Store)
 		if s.Extra != nil {
 			req.Extra = s.Extra(req)
 		}
@@ -267,7 +267,7 @@ func (s *Server) evaluate(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return event{}, err
 		}
-		s.putAway(req.Images, nil)
+		s.putAway(req.Images, q.ImagesSum, nil)
 		if err := s.fill(ctx, req.Runs); err != nil {
 			return event{}, err
 		}
