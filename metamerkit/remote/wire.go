@@ -2,7 +2,7 @@
 // that only its user can open, or over TCP with a token. It links no GoMLX.
 //
 // Over TCP the two have no folders in common: runs are kept on both sides, and pixels
-// go over the wire where the other side has not got them (far.go).
+// go over the wire where the other side has not got them (far.go, shelf.go).
 //
 // A request is one gob value, an answer a stream of gob events. When the client
 // goes away the request's context ends, and with it the work.
