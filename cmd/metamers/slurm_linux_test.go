@@ -94,13 +94,22 @@ func (c cluster) crash() (killed int) {
 	return killed
 }
 
-// hurry does what an operator may: Slurm lets jobs that it queued again (preempted, their
-// node lost) wait for two minutes; they may begin now.
-func (c cluster) hurry() {
+// operate does what an operator may. Slurm lets jobs that it queued again (preempted, their
+// node lost) wait for two minutes: they may begin now. A slurmctld that was killed before
+// it wrote down that a job runs launches it once more; slurmd refuses, and Slurm takes
+// the node from service and holds the job: both go on.
+func (c cluster) operate() {
 	c.t.Helper()
-	for line := range strings.Lines(c.command("squeue", "-h", "-r", "-t", "PD", "-o", "%i %r")) {
-		if f := strings.Fields(line); len(f) == 2 && f[1] == "BeginTime" {
-			c.command("scontrol", "update", "JobId="+f[0], "StartTime=now")
+	for line := range strings.Lines(c.command("squeue", "-h", "-r", "-t", "PD", "-o", "%i|%r")) {
+		switch job, reason, _ := strings.Cut(strings.TrimSpace(line), "|"); reason {
+		case "BeginTime":
+			c.command("scontrol", "update", "JobId="+job, "StartTime=now")
+		case "launch failed requeued held":
+			if strings.Contains(c.command("sinfo", "-h", "-R", "-o", "%E"), "Duplicate jobid") {
+				c.command("scontrol", "update", "NodeName="+strings.TrimSpace(c.command("sinfo", "-h", "-p", "low", "-o", "%N")), "State=RESUME")
+			}
+			c.t.Logf("job %s was launched twice: released", job)
+			c.command("scontrol", "release", job)
 		}
 	}
 }
@@ -223,7 +232,7 @@ func TestSlurm(t *testing.T) {
 		if len(pending) == 0 {
 			break
 		}
-		c.hurry()
+		c.operate()
 		queue, err := s.SlurmQueue(t.Context())
 		switch {
 		case err != nil || slices.ContainsFunc(slices.Collect(maps.Values(queue)), func(k sweep.Known) bool { return k.State != sweep.Lost }):
