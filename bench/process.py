@@ -10,14 +10,14 @@ class Process:
     def line(self):
         line = self.p.stdout.readline()
         if not line:
-            raise SystemExit(f"compare.py: {self.name} ended with status {self.p.wait()} (its message is above)")
+            raise SystemExit(f"bench: {self.name} ended with status {self.p.wait()} (its message is above)")
         return line.strip()
 
     def ready(self):
         """What the program says of itself once it is ready."""
         line = self.line()
         if line.split()[:1] != ["ready"]:
-            raise SystemExit(f"compare.py: {self.name} said {line!r}, expected ready")
+            raise SystemExit(f"bench: {self.name} said {line!r}, expected ready")
         return line.removeprefix("ready").strip()
 
     def ask(self, command):

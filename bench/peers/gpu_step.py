@@ -256,6 +256,26 @@ def measure(a, program, name, precision, batch):
     return {"compile_s": round(compile_s, 3), "ms_per_step_median": round(ms, 4), "images_per_s": round(batch / ms * 1000, 2), "rounds_ms": [round(r, 4) for r in rounds], "first_loss": first_loss, "steps": a.steps} | peer.about
 
 
+def serve(a, program, name, precision, batch):
+    """Answers "run N" with the seconds of N steps, once it has said that it is ready (../process.py)."""
+    peer, x = prepare(a, program, name, precision, batch)
+    began = time.perf_counter()
+    for _ in range(WARM_UP):
+        x, d = peer.step(x)
+    peer.wait(x)
+    about = {"first_s": round(time.perf_counter() - began, 1), "device": device(a, program)} | versions(program) | peer.about
+    print("ready", json.dumps(about), flush=True)
+    for command in sys.stdin:
+        began = time.perf_counter()
+        for _ in range(int(command.removeprefix("run "))):
+            x, d = peer.step(x)
+        peer.wait(x)
+        took = time.perf_counter() - began
+        if not (np.isfinite(peer.numpy(x)).all() and np.isfinite(peer.numpy(d)).all()):
+            raise RuntimeError("a loss or a pixel is not finite")
+        print(took, flush=True)
+
+
 def check(a, name, batch):
     """Parameter counts, and loss and change of the image after one step in float32: JAX against timm.
 
@@ -341,10 +361,14 @@ def main():
     f.add_argument("--compile-mode", default="default", help="torch.compile's mode")
     f.add_argument("--no-cudnn-benchmark", action="store_true", help="PyTorch does not try cuDNN's algorithms (XLA always does)")
     f.add_argument("--check", action="store_true", help="hold JAX's networks against timm's and stop")
+    f.add_argument("--serve", action="store_true", help="answer \"run N\" for one combination, as bench/gpu.py asks")
     a = f.parse_args()
+    if a.serve:
+        return serve(a, a.program[0], a.model[0], a.precision[0], a.batch[0])
     programs, precisions = (["check"], ["float32"]) if a.check else (a.program, a.precision)
     results = [line(a, *c) for c in itertools.product(programs, a.model, precisions, a.batch)]
     sys.exit(not all(results))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -27,6 +27,7 @@ type benchStepCmd struct {
 	Size      int
 	Optimizer string `default:"pgd"`
 	StepSize  float64
+	Precision string
 }
 
 func (c *benchStepCmd) Run(ctx context.Context, g *globals) error {
@@ -51,7 +52,8 @@ func (c *benchStepCmd) Run(ctx context.Context, g *globals) error {
 			}
 			var began time.Time
 			var took float64
-			recipe := metamer.Recipe{Models: []metamer.ModelRef{{Name: c.Model}}, Stage: c.Stage, Steps: n, Batch: c.Batch, Optimizer: metamer.Optimizer{Name: c.Optimizer, StepSize: c.StepSize}}
+			recipe := metamer.Recipe{Models: []metamer.ModelRef{{Name: c.Model}}, Stage: c.Stage, Steps: n, Batch: c.Batch, Precision: c.Precision,
+				Optimizer: metamer.Optimizer{Name: c.Optimizer, StepSize: c.StepSize}}
 			r, err := e.Synthesize(ctx, engine.Request{Images: set, Recipe: recipe,
 				Progress: func(p metamer.Progress) {
 					switch p.Phase {

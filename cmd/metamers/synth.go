@@ -43,7 +43,7 @@ type recipeFlags struct {
 	StopLoss    float64  `help:"Stop an image when every member's loss is at most this."`
 	Patience    int      `help:"Stop an image after this many steps without progress."`
 	PlainRelu   bool     `help:"No gradient through dead units of the tapped ReLU."`
-	Precision   string   `help:"Of the members' matrices and kernels in memory: float32 or bfloat16, which halves them and rounds them to 8 bits of mantissa." enum:"float32,bfloat16" default:"float32"`
+	Precision   string   `help:"Of the members: float32; bfloat16, which halves the memory of matrices and kernels and rounds them to 8 bits of mantissa; or mixed, in which activations and their gradients are bfloat16 too (fast on a GPU) and float32 judges." enum:"float32,bfloat16,mixed" default:"float32"`
 	Batch       int      `help:"Images in one executable." default:"16"`
 	Seed        uint64   `help:"Of the start and of random orders."`
 }

@@ -103,8 +103,13 @@ func (e *Engine) model(name, precision string) (*card.Card, *zoo.Net, error) {
 		return c, net, nil
 	}
 	net, err := open(c)
-	if err == nil && precision == "bfloat16" {
-		net, err = net.BFloat16()
+	if err == nil {
+		switch precision {
+		case "bfloat16":
+			net, err = net.BFloat16()
+		case "mixed":
+			net, err = net.Mixed()
+		}
 	}
 	if err != nil {
 		return nil, nil, err

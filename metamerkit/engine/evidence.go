@@ -22,6 +22,13 @@ func (e *Engine) judge(ctx context.Context, run *metamer.Run, subjects []synth.S
 	r := run.Recipe
 	n, per := r.Images.Count, r.Images.Size*r.Images.Size*3
 	for _, s := range subjects {
+		if r.Precision == "mixed" { // what was made in low precision is judged by the model itself
+			exact, err := e.subject(s.Card.Name, s.Layer, "")
+			if err != nil {
+				return err
+			}
+			s = exact
+		}
 		p, err := e.probe(s, r.Batch, r.Images.Size, layersOf(s)...)
 		if err != nil {
 			return err

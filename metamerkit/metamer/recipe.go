@@ -24,7 +24,7 @@ var (
 	Metrics    = []string{"1/f", "pixels"}
 	Losses     = []string{"relative-l2", "squared-l2", "cosine", "correlation"}
 	Penalties  = []string{"tv", "grey"}
-	Precisions = []string{"float32", "bfloat16"}
+	Precisions = []string{"float32", "bfloat16", "mixed"}
 	Starts     = []string{"noise", "uniform", "reference", "image", "grey"}
 )
 
@@ -114,7 +114,7 @@ type Recipe struct {
 	Start     Start             `json:"start"`
 	Stop      Stop              `json:"stop"`
 	PlainReLU bool              `json:"plainReLU"`           // no gradient through dead units of the tapped ReLU
-	Precision string            `json:"precision,omitempty"` // of the members' matrices and kernels: "" (float32) | bfloat16
+	Precision string            `json:"precision,omitempty"` // of the members: "" (float32) | bfloat16 (their matrices and kernels) | mixed (their activations in synthesis too)
 	Batch     int               `json:"batch"`               // images in one executable; default 16
 	Seed      uint64            `json:"seed"`
 	NullPairs int               `json:"nullPairs"` // random pairs of the null distribution, default 1000 (fewer when the set has fewer)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
@@ -80,6 +81,15 @@ func MarkReLU(z *Node, name string) *Node {
 func Before(activation *Node) *Node {
 	before, _ := activation.Graph().State(beforeKey{}).(map[*Node]*Node)
 	return before[activation]
+}
+
+// As is a captured activation in another type of number; Before knows it too.
+func As(activation *Node, kind dtypes.DType) *Node {
+	x := ConvertDType(activation, kind)
+	if z := Before(activation); z != nil && x != activation {
+		activation.Graph().State(beforeKey{}).(map[*Node]*Node)[x] = ConvertDType(z, kind)
+	}
+	return x
 }
 
 // Wanted returns the layers that the capture under way in g asks for, none when it

@@ -41,7 +41,8 @@ func BenchmarkFamily(b *testing.B) {
 }
 
 // BenchmarkDevice times the late unit on a GPU with as many images as fill it, twenty
-// steps a call, in one executable and one after the other. TF32 where backend.TF32Var asks.
+// steps a call, in one executable; in float32 (TF32 where backend.TF32Var asks) and in mixed
+// precision.
 func BenchmarkDevice(b *testing.B) {
 	be := backendtest.Open(b, backend.CUDA)
 	for _, name := range []string{"resnet50.tv_in1k", "vit_base_patch16_224"} {
@@ -49,13 +50,19 @@ func BenchmarkDevice(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		subject := Subject{Card: c, Net: zootest.Open(b, c, 0.5), Layer: zoo.LayerOf(c, "late")}
-		for _, batch := range []int{64, 256} {
-			for _, loops := range []bool{false, true} {
-				b.Run(fmt.Sprintf("%s/batch=%d/loops=%v", name, batch, loops), func(b *testing.B) {
+		for _, precision := range []string{"float32", "mixed"} {
+			net := zootest.Open(b, c, 0.5)
+			if precision == "mixed" {
+				if net, err = net.Mixed(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			subject := Subject{Card: c, Net: net, Layer: zoo.LayerOf(c, "late")}
+			for _, batch := range []int{32, 64, 128} {
+				b.Run(fmt.Sprintf("%s/%s/batch=%d", name, precision, batch), func(b *testing.B) {
 					const steps = 20
 					began := time.Now()
-					u := pgdUnit(b, be, subject, batch, c.Input.Size, loops)
+					u := pgdUnit(b, be, subject, batch, c.Input.Size, true)
 					run := stepper(b, u, steps)
 					run()
 					compiled := time.Since(began)

@@ -9,6 +9,20 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
+// Mixed is BFloat16 with activations in bfloat16 as well, forward and on the way of the
+// gradient, which is several times as fast on a GPU whose matrix units take it.
+// Products are summed in float32 by the device; normalisations and softmax are computed
+// in float32 (as torch.autocast has them), and so is all outside Forward: pixels, the
+// layers that Tap returns, losses. n must not be used afterwards.
+func (n *Net) Mixed() (*Net, error) {
+	out, err := n.BFloat16()
+	if err != nil {
+		return nil, err
+	}
+	out.mixed = true
+	return out, nil
+}
+
 // BFloat16 returns the net with its matrices and kernels rounded to bfloat16, which
 // halves their memory; biases, gains and statistics stay float32. Each weight is
 // widened where it is used, so that pixels, activations, losses and gradients are

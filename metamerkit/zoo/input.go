@@ -70,10 +70,21 @@ func Bicubic(from, to int) []float32 {
 	return out
 }
 
-// Tap draws the net for raw images and returns the activations of the layers.
+// Tap draws the net for raw images and returns the activations of the layers, in the
+// type of the images.
 // "logits" is a layer like any other.
 func (n *Net) Tap(s *model.Scope, in card.Input, images *Node, o stage.Options, layers ...string) []*Node {
-	return stage.Capture(images.Graph(), o, func() { n.Forward(s, Prepare(in, images)) }, layers...)
+	acts := stage.Capture(images.Graph(), o, func() {
+		x := Prepare(in, images)
+		if n.mixed {
+			x = ConvertDType(x, dtypes.BFloat16)
+		}
+		n.Forward(s, x)
+	}, layers...)
+	for i, a := range acts {
+		acts[i] = stage.As(a, images.DType())
+	}
+	return acts
 }
 
 // Layers lists the names of all layers the net marks, in order.

@@ -41,7 +41,8 @@ type Net struct {
 	// Forward does not read them by package block.
 	Derived *Derived
 
-	half bool // Forward reads its variables by block.Weight
+	half  bool // Forward reads its variables by block.Weight
+	mixed bool // Forward computes in bfloat16, see Mixed
 }
 
 // Bytes is the memory that the weights take, and what is derived of them.

@@ -50,6 +50,8 @@ func Attend(q, k, v, bias *Node) *Node {
 
 // softmax over the last axis.
 func softmax(x *Node) *Node {
+	from := x
+	x = wide(x)
 	e := Exp(Sub(x, StopGradient(ReduceAndKeep(x, ReduceMax, -1))))
-	return Mul(e, Reciprocal(ReduceAndKeep(e, ReduceSum, -1)))
+	return narrow(Mul(e, Reciprocal(ReduceAndKeep(e, ReduceSum, -1))), from)
 }

@@ -25,20 +25,27 @@ func At(s *model.Scope, format string, args ...any) *model.Scope {
 	return s
 }
 
-// Weight reads the variable called name, of the given shape and of x's type. It is
-// trainable in a graph under training, else frozen. One that is held in bfloat16
-// (zoo.Net.BFloat16) is widened here.
+// Weight reads the variable called name, of the given shape, as x's type. It is
+// trainable in a graph under training, else frozen. One that is held in another type
+// (zoo.Net.BFloat16, zoo.Net.Mixed) is converted here.
 func Weight(s *model.Scope, x *Node, name string, dims ...int) *Node {
 	if s.IsTraining(x.Graph()) {
 		return variable(s, x, name, true, dims...)
 	}
 	shape := shapes.Make(x.DType(), dims...)
-	if v := s.GetVariable(name); v != nil && v.DType() == dtypes.BFloat16 {
+	if v := s.GetVariable(name); v != nil && (v.DType() == dtypes.BFloat16 || x.DType() == dtypes.BFloat16) {
 		shape.DType = v.DType()
 	}
 	w := s.VariableWithShape(name, shape).SetTrainable(false).NodeValue(x.Graph())
 	return ConvertDType(w, x.DType())
 }
+
+// wide is x in float32, for sums over many elements and for statistics, which 8 bits of
+// mantissa are too few for. It is x itself unless activations are in bfloat16.
+func wide(x *Node) *Node { return ConvertDType(x, dtypes.Float32) }
+
+// narrow is y in the type of x.
+func narrow(y, x *Node) *Node { return ConvertDType(y, x.DType()) }
 
 func channels(x *Node) int { return x.Shape().Dim(-1) }
 

@@ -9,11 +9,13 @@ import (
 // and shifts it (Ba et al. 2016). eps is added to the variance; timm's models say
 // 1e-6 where PyTorch's default is 1e-5.
 func LayerNorm(s *model.Scope, x *Node, eps float64) *Node {
+	from := x
+	x = wide(x)
 	gain, bias := Weight(s, x, "weight", channels(x)), Weight(s, x, "bias", channels(x))
 	x = Sub(x, ReduceAndKeep(x, ReduceMean, -1))
 	variance := ReduceAndKeep(Square(x), ReduceMean, -1)
 	x = Div(x, Sqrt(AddScalar(variance, eps)))
-	return Add(Mul(x, ExpandLeftToRank(gain, x.Rank())), ExpandLeftToRank(bias, x.Rank()))
+	return narrow(Add(Mul(x, ExpandLeftToRank(gain, x.Rank())), ExpandLeftToRank(bias, x.Rank())), from)
 }
 
 // LayerScale multiplies the channels of x by learned factors, the variable called
@@ -26,11 +28,13 @@ func LayerScale(s *model.Scope, x *Node, name string) *Node {
 // 2023, arXiv:2301.00808): each channel of x [B,H,W,C] in proportion to its L2 norm
 // over the image, against the mean norm of the channels.
 func ResponseNorm(s *model.Scope, x *Node) *Node {
+	from := x
+	x = wide(x)
 	gain, bias := Weight(s, x, "weight", channels(x)), Weight(s, x, "bias", channels(x))
 	// A channel that is zero everywhere has the gradient 0 in PyTorch too: the
 	// smallest normal number keeps the root's slope finite there.
 	norm := Sqrt(MaxScalar(ReduceAndKeep(Square(x), ReduceSum, 1, 2), 1.2e-38)) // [B,1,1,C]
 	norm = Div(norm, AddScalar(ReduceAndKeep(norm, ReduceMean, -1), 1e-6))
 	scaled := Mul(Mul(x, norm), ExpandLeftToRank(gain, 4))
-	return Add(x, Add(scaled, ExpandLeftToRank(bias, 4)))
+	return narrow(Add(x, Add(scaled, ExpandLeftToRank(bias, 4))), from)
 }

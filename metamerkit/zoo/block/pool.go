@@ -15,7 +15,7 @@ func PoolMax(x *graph.Node, k, stride, pad int) *graph.Node {
 func PoolMean(x *graph.Node, k int) *graph.Node {
 	b, h, w, c := x.Shape().Dim(0), x.Shape().Dim(1)/k, x.Shape().Dim(2)/k, channels(x)
 	x = graph.Slice(x, graph.AxisRange(), graph.AxisRange(0, h*k), graph.AxisRange(0, w*k))
-	return graph.ReduceMean(graph.Reshape(x, b, h, k, w, k, c), 2, 4)
+	return narrow(graph.ReduceMean(wide(graph.Reshape(x, b, h, k, w, k, c)), 2, 4), x)
 }
 
 // PoolTo is the mean of size×size windows that cover x [B,H,W,C] as PyTorch's adaptive

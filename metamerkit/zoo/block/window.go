@@ -39,8 +39,8 @@ func (w Window) ConvNorm(conv, norm *model.Scope, x *Node, out int, eps float64)
 		return batchNorm(norm, w.convolve(x, w.kernel(conv, x, out), true), eps)
 	}
 	scale, shift := affine(norm, x, out, eps)
-	y := w.frozen(conv, x, out, true, func() *Node { return Mul(w.kernel(conv, x, out), ExpandLeftToRank(scale, 4)) })
-	return Add(y, ExpandLeftToRank(shift, 4))
+	y := w.frozen(conv, x, out, true, func() *Node { return narrow(Mul(w.kernel(conv, wide(x), out), ExpandLeftToRank(scale, 4)), x) })
+	return Add(y, ExpandLeftToRank(narrow(shift, x), 4))
 }
 
 // Norm is the batch normalisation (ε = eps) of the last axis of x, frozen; in
@@ -50,11 +50,13 @@ func Norm(s *model.Scope, x *Node, eps float64) *Node {
 		return batchNorm(s, x, eps)
 	}
 	scale, shift := affine(s, x, channels(x), eps)
-	return Add(Mul(x, ExpandLeftToRank(scale, x.Rank())), ExpandLeftToRank(shift, x.Rank()))
+	return narrow(Add(Mul(wide(x), ExpandLeftToRank(scale, x.Rank())), ExpandLeftToRank(shift, x.Rank())), x)
 }
 
-// affine is a frozen batch normalisation as a factor and a term for each channel.
+// affine is a frozen batch normalisation as a factor and a term for each channel, in
+// float32.
 func affine(s *model.Scope, x *Node, c int, eps float64) (scale, shift *Node) {
+	x = wide(x)
 	gain, bias := Weight(s, x, "weight", c), Weight(s, x, "bias", c)
 	mean, variance := Weight(s, x, "running_mean", c), Weight(s, x, "running_var", c)
 	scale = Div(gain, Sqrt(AddScalar(variance, eps)))

@@ -28,7 +28,7 @@ func (c config) attention(s *model.Scope, x *Node, heads int, shifted bool) *Nod
 
 	bias := positionBias(s, x, win, heads) // [1,heads,N,N]
 	if shift != [2]int{} {
-		mask := ConstTensor(x.Graph(), shiftMask(rows, cols, win, shift)) // [windows,1,N,N]
+		mask := ConvertDType(ConstTensor(x.Graph(), shiftMask(rows, cols, win, shift)), x.DType()) // [windows,1,N,N]
 		bias = InsertAxes(Add(BroadcastToDims(bias, rows*cols, heads, n, n), BroadcastToDims(mask, rows*cols, heads, n, n)), 0)
 		bias = Reshape(BroadcastToDims(bias, b, rows*cols, heads, n, n), b*rows*cols, heads, n, n)
 	} else {

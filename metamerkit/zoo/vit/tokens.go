@@ -66,7 +66,7 @@ func (c config) positions(s *model.Scope, x *Node, prefix int) *Node {
 	if from == grid {
 		return p
 	}
-	m := ConstTensor(x.Graph(), tensors.FromFlatDataAndDimensions(zoo.Bicubic(from, grid), grid, from))
+	m := ConvertDType(ConstTensor(x.Graph(), tensors.FromFlatDataAndDimensions(zoo.Bicubic(from, grid), grid, from)), x.DType())
 	y := Reshape(Slice(p, AxisRange(), AxisRange(prefix)), from, from, c.Width)
 	y = DotGeneral(m, []int{1}, nil, y, []int{0}, nil) // [G,from,C]
 	y = DotGeneral(m, []int{1}, nil, y, []int{1}, nil) // [G(columns),G(rows),C]
