@@ -95,7 +95,7 @@ func do(ctx context.Context, q errand.Request) (*errand.Reply, error) {
 		q.Store = filepath.Join(q.Folder, q.Store)
 	}
 	var s shower
-	return d.Do(ctx, q, s.show)
+	return errand.Until(ctx, d, q, s.show)
 }
 
 // shower shows the progress of an errand: in a cell as one output, elsewhere as lines.

@@ -38,5 +38,9 @@ for _ in $(seq 300); do
   (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break
   sleep 0.2
 done
-CHROMIUM=$chromium "$work/wheel/playwright/driver/node" "$work/lab.mjs" "http://127.0.0.1:$port" test.ipynb "$shots" plain7_48.mm_c10 plain7_48.mm_c10_linf8 || { tail -30 "$home/log" >&2; exit 1; }
+CHROMIUM=$chromium "$work/wheel/playwright/driver/node" "$work/lab.mjs" "http://127.0.0.1:$port" test.ipynb "$shots" plain7_48.mm_c10 plain7_48.mm_c10_linf8 2>"$home/said" || {
+  tail -20 "$home/log" >&2
+  cat "$home/said" >&2 # last: what failed, and what the cells show
+  exit 1
+}
 echo "test-lab: screenshots in $shots" >&2

@@ -2,6 +2,7 @@ package gonb
 
 import (
 	"bytes"
+	"context"
 	_ "embed"
 	"fmt"
 	"os"
@@ -20,20 +21,20 @@ var help string
 var moduleVersion = regexp.MustCompile(`^[^\s@]+@[^\s@]+$`)
 
 // command carries out a line that the kernel understands itself.
-func (in *Interpreter) command(line string, out session.Output) *session.Failure {
+func (in *Interpreter) command(ctx context.Context, line string, out session.Output) *session.Failure {
 	words := strings.Fields(strings.TrimLeft(line, "% \t"))
 	switch words[0] {
 	case "help":
 		out.Page(map[string]string{"text/plain": help, "text/markdown": help})
 		return nil
 	case "require":
-		return in.require(words[1:], out)
+		return in.require(ctx, words[1:], out)
 	}
 	return &session.Failure{Name: "UnknownCommand", Value: line}
 }
 
 // require adds modules to those that cells can import: "%require path@version".
-func (in *Interpreter) require(modules []string, out session.Output) *session.Failure {
+func (in *Interpreter) require(ctx context.Context, modules []string, out session.Output) *session.Failure {
 	usage := func(why string) *session.Failure {
 		return &session.Failure{Name: "UsageError", Value: why + ` (usage: %require example.com/module@v1.2.3)`}
 	}
@@ -45,8 +46,8 @@ func (in *Interpreter) require(modules []string, out session.Output) *session.Fa
 			return usage(fmt.Sprintf("%q is not a module with a version", m))
 		}
 	}
-	if _, err := in.ensure(); err != nil {
-		return &session.Failure{Name: "KernelError", Value: err.Error()}
+	if _, f := in.ready(ctx); f != nil {
+		return f
 	}
 	dirs, _ := filepath.Glob(filepath.Join(in.tmp(), "gonb_*", "go.mod"))
 	if len(dirs) != 1 {
@@ -56,14 +57,18 @@ func (in *Interpreter) require(modules []string, out session.Output) *session.Fa
 	if err != nil {
 		return &session.Failure{Name: "KernelError", Value: err.Error()}
 	}
-	cmd := exec.Command(in.o.Go, append([]string{"get"}, modules...)...)
+	cmd := exec.CommandContext(ctx, in.o.Go, append([]string{"get"}, modules...)...)
 	cmd.Dir = filepath.Dir(dirs[0])
 	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off", "TMPDIR="+in.tmp())
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	said, err := cmd.CombinedOutput()
 	text := cleanPaths(string(bytes.TrimSpace(said)))
 	if err != nil {
 		os.WriteFile(dirs[0], before, 0o600)
+		if ctx.Err() != nil {
+			return interrupted()
+		}
 		return &session.Failure{Name: "RequireError", Value: firstLine(text), Traceback: strings.Split(text, "\n")}
 	}
 	for _, name := range []string{"go.mod", "go.sum"} {

@@ -1,6 +1,7 @@
 package gonb
 
 import (
+	"context"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -37,8 +38,10 @@ type execution struct {
 	mu          sync.Mutex
 	msgID       string
 	idle        chan struct{} // GoNB has published all of this execution
+	over        chan struct{} // it is another's turn
 	idleOnce    sync.Once
 	interrupted bool
+	refused     bool        // the program came to start after the interrupt
 	building    *buildError // the last build failed
 	program     *program    // the cell's program, once started
 	failed      *session.Failure
@@ -51,15 +54,14 @@ func (e *execution) id() string {
 	return e.msgID
 }
 
-// Execute runs a cell.
-func (in *Interpreter) Execute(req session.Request, out session.Output) *session.Failure {
+// Execute runs a cell, until ctx ends: programs get SIGINT then, and SIGKILL soon after.
+func (in *Interpreter) Execute(ctx context.Context, req session.Request, out session.Output) *session.Failure {
 	c := cell.Parse(req.Code)
 	if err := c.Check(); err != nil {
 		return syntaxFailure(err)
 	}
-	<-in.started
 	for _, line := range c.Own {
-		if f := in.command(line, out); f != nil {
+		if f := in.command(ctx, line, out); f != nil {
 			return f
 		}
 	}
@@ -67,9 +69,9 @@ func (in *Interpreter) Execute(req session.Request, out session.Output) *session
 		return nil
 	}
 	code, _ := c.Render()
-	b, err := in.ensure()
-	if err != nil {
-		return &session.Failure{Name: "KernelError", Value: err.Error()}
+	b, f := in.ready(ctx)
+	if f != nil {
+		return f
 	}
 	e := in.begin(req, out)
 	defer in.end(e)
@@ -82,6 +84,7 @@ func (in *Interpreter) Execute(req session.Request, out session.Output) *session
 		return &session.Failure{Name: "KernelError", Value: err.Error()}
 	}
 	defer b.forget(id)
+	defer context.AfterFunc(ctx, func() { in.interrupt(e, b) })()
 	var answer *wire.Message
 	select {
 	case answer = <-reply:
@@ -102,7 +105,7 @@ func (in *Interpreter) begin(req session.Request, out session.Output) *execution
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.seq++
-	e := &execution{in: in, out: out, cell: cell.ID(req.Code), seq: strconv.Itoa(in.seq), stdin: req.AllowStdin, idle: make(chan struct{})}
+	e := &execution{in: in, out: out, cell: cell.ID(req.Code), seq: strconv.Itoa(in.seq), stdin: req.AllowStdin, idle: make(chan struct{}), over: make(chan struct{})}
 	in.run = e
 	in.recent = append(in.recent, e)
 	if len(in.recent) > keptRuns {
@@ -124,9 +127,8 @@ func (in *Interpreter) begin(req session.Request, out session.Output) *execution
 func (in *Interpreter) end(e *execution) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	if in.run == e {
-		in.run = nil
-	}
+	in.run = nil
+	close(e.over)
 }
 
 // execution finds the execution of a program by the number it was given.
@@ -144,26 +146,23 @@ func (in *Interpreter) execution(seq string) *execution {
 	return nil
 }
 
-// Interrupt stops what runs: programs get SIGINT, and SIGKILL soon after.
-func (in *Interpreter) Interrupt() {
-	in.mu.Lock()
-	e, b := in.run, in.back
-	in.mu.Unlock()
-	if e == nil || b == nil {
-		return
-	}
+// interrupt stops what runs of an execution and what GoNB would still start of it.
+// GoNB itself looks for interrupts only before it has a cell compiled, and forgets one
+// that comes before the cell does; between two processes of a cell it knows of none.
+func (in *Interpreter) interrupt(e *execution, b *backend) {
 	e.mu.Lock()
-	e.interrupted = true
+	e.interrupted = true // no program is started any more
 	e.mu.Unlock()
-	syscall.Kill(b.pid, syscall.SIGINT) // GoNB begins nothing further of this cell
-	go lifeline.Stop(func() []int {
+	syscall.Kill(b.pid, syscall.SIGINT)
+	lifeline.Stop(func() []int {
+		pids := lifeline.Descendants(b.pid, nil)
 		in.mu.Lock()
 		defer in.mu.Unlock()
-		if in.run != e {
+		if in.run != e { // they may be the next one's
 			return nil
 		}
-		return lifeline.Descendants(b.pid, nil)
-	}, interruptGrace)
+		return pids
+	}, interruptGrace, e.over)
 }
 
 // published takes GoNB's messages about this execution. Errors are told in another
@@ -181,7 +180,8 @@ func (e *execution) published(m *wire.Message) {
 		return
 	}
 	e.mu.Lock()
-	over := e.program != nil || e.building != nil
+	over := e.program != nil || e.building != nil || e.refused
+	over = over || e.interrupted && c.Name == "stderr" && strings.HasPrefix(c.Text, "^C\n") // how the shell's process ended
 	e.mu.Unlock()
 	switch m.Header.Type {
 	case "status":

@@ -22,6 +22,7 @@ import (
 	"github.com/ensemble-metamers/metamers/kernel/cell"
 	"github.com/ensemble-metamers/metamers/kernel/gopls"
 	"github.com/ensemble-metamers/metamers/kernel/lifeline"
+	"github.com/ensemble-metamers/metamers/kernel/session"
 	"github.com/ensemble-metamers/metamers/kernel/shim"
 	"github.com/ensemble-metamers/metamers/kernel/wire"
 	"github.com/ensemble-metamers/metamers/metamerkit/display/channel"
@@ -56,7 +57,6 @@ type Interpreter struct {
 	gopls   *gopls.Server
 	tried   time.Time // when gopls was started last
 	hovers  map[hovered]string
-	started chan struct{}
 }
 
 // A backend is a GoNB process.
@@ -73,7 +73,7 @@ type backend struct {
 
 // New prepares the private folder and starts GoNB in the background.
 func New(o Options) (*Interpreter, error) {
-	in := &Interpreter{o: o, sources: map[string]source{}, hovers: map[hovered]string{}, started: make(chan struct{})}
+	in := &Interpreter{o: o, sources: map[string]source{}, hovers: map[hovered]string{}}
 	bin := filepath.Join(o.Life.Dir, "bin")
 	for _, d := range []string{bin, in.tmp(), o.Programs} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
@@ -92,8 +92,7 @@ func New(o Options) (*Interpreter, error) {
 	os.Chmod(in.socketPath(), 0o600)
 	go in.accept()
 	go func() {
-		in.ensure()
-		close(in.started)
+		in.ensure() // an error is told by the first cell, which tries again
 		in.mu.Lock()
 		in.server()
 		in.mu.Unlock()
@@ -119,6 +118,23 @@ func (in *Interpreter) ensure() (*backend, error) {
 		return nil, fmt.Errorf("starting GoNB: %w", err)
 	}
 	in.back = b
+	return b, nil
+}
+
+// ready is ensure, but does not wait longer than ctx.
+func (in *Interpreter) ready(ctx context.Context) (*backend, *session.Failure) {
+	var b *backend
+	var err error
+	done := make(chan struct{})
+	go func() { b, err = in.ensure(); close(done) }()
+	select {
+	case <-ctx.Done():
+		return nil, interrupted()
+	case <-done:
+	}
+	if err != nil {
+		return nil, &session.Failure{Name: "KernelError", Value: err.Error()}
+	}
 	return b, nil
 }
 

@@ -1,6 +1,7 @@
 package gonb
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -105,6 +106,13 @@ func (e *execution) asked(m channel.Message) (text string, err error) {
 
 // startProgram gives the starter of a cell's program its streams.
 func (e *execution) startProgram(c *net.UnixConn, m channel.Message) error {
+	e.mu.Lock()
+	e.refused = e.interrupted
+	refused := e.refused
+	e.mu.Unlock()
+	if refused { // one that starts right before the interrupt gets the signal
+		return errors.New("the cell was interrupted")
+	}
 	p := &program{pid: m.PID, panics: &panicHold{out: e.out}}
 	p.emit = func(name, text string) {
 		if name == "stderr" {

@@ -98,13 +98,43 @@ func TestStop(t *testing.T) {
 		t.Fatal(err)
 	}
 	time.Sleep(200 * time.Millisecond)
-	Stop(func() []int {
-		if cmd.Process.Signal(syscall.Signal(0)) != nil {
-			return nil
-		}
-		return append(Descendants(cmd.Process.Pid, nil), cmd.Process.Pid)
-	}, 100*time.Millisecond)
+	over := make(chan struct{})
+	defer close(over)
+	go Stop(func() []int { return append(Descendants(cmd.Process.Pid, nil), cmd.Process.Pid) }, 100*time.Millisecond, over)
 	if !ended(cmd) {
 		t.Error("a process that ignores SIGINT lives")
+	}
+}
+
+// A process that starts after there was none is stopped too, and none is told twice.
+func TestStopNext(t *testing.T) {
+	over, looked := make(chan struct{}), make(chan int)
+	defer close(over)
+	next := 0
+	go Stop(func() []int {
+		select {
+		case next = <-looked:
+		default:
+		}
+		if next == 0 {
+			return nil
+		}
+		return []int{next}
+	}, time.Hour, over)
+	cmd := exec.Command("sh", "-c", "n=0; trap 'n=$((n+1))' INT; echo; while [ $n = 0 ]; do sleep .01; done; sleep .2; exit $n")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	out.Read(make([]byte, 1)) // the trap is set
+	looked <- cmd.Process.Pid
+	if !ended(cmd) {
+		t.Fatal("a process that came later was not interrupted")
+	}
+	if n := cmd.ProcessState.ExitCode(); n != 1 {
+		t.Errorf("interrupted %d times", n)
 	}
 }

@@ -50,20 +50,31 @@ func Descendants(pid int, skip func(program string) bool) (pids []int) {
 	return pids
 }
 
-// Stop interrupts the processes that list returns, and kills those that are still
-// there after grace.
-func Stop(list func() []int, grace time.Duration) {
-	for _, pid := range list() {
-		syscall.Kill(pid, syscall.SIGINT)
-	}
-	until := time.Now().Add(grace)
-	for time.Now().Before(until) {
-		time.Sleep(10 * time.Millisecond)
-		if len(list()) == 0 {
-			return
+// Stop interrupts the processes that list returns, each once, and those that it comes
+// to return until over is closed; after grace it kills them. That there is none at some
+// moment says nothing: the next may be about to start.
+func Stop(list func() []int, grace time.Duration, over <-chan struct{}) {
+	const look = 10 * time.Millisecond
+	began, told := time.Now(), map[int]bool{}
+	for {
+		late := time.Since(began) > grace
+		for _, pid := range list() {
+			switch {
+			case late:
+				syscall.Kill(pid, syscall.SIGKILL)
+			case !told[pid]:
+				syscall.Kill(pid, syscall.SIGINT)
+				told[pid] = true
+			}
 		}
-	}
-	for _, pid := range list() {
-		syscall.Kill(pid, syscall.SIGKILL)
+		wait := look
+		if time.Since(began) > 4*grace { // what keeps the execution is no process of its own
+			wait *= 20
+		}
+		select {
+		case <-over:
+			return
+		case <-time.After(wait):
+		}
 	}
 }

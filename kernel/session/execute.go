@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -14,7 +15,7 @@ func (s *Session) work() {
 	for {
 		s.mu.Lock()
 		for len(s.queue) == 0 && !s.stopped {
-			s.running = nil
+			s.running, s.cancel = nil, nil
 			s.wake.Wait()
 		}
 		if s.stopped {
@@ -23,9 +24,12 @@ func (s *Session) work() {
 		}
 		m := s.queue[0]
 		s.queue = s.queue[1:]
-		s.running = m
+		ctx, cancel := context.WithCancel(context.Background())
+		s.running, s.cancel = m, cancel
 		s.mu.Unlock()
-		if failed, stop := s.execute(m); failed && stop {
+		failed, stop := s.execute(ctx, m)
+		cancel()
+		if failed && stop {
 			s.abort()
 		}
 	}
@@ -44,7 +48,7 @@ func (s *Session) abort() {
 	}
 }
 
-func (s *Session) execute(m *wire.Message) (failed, stop bool) {
+func (s *Session) execute(ctx context.Context, m *wire.Message) (failed, stop bool) {
 	in := struct {
 		Code         string            `json:"code"`
 		Silent       bool              `json:"silent"`
@@ -70,11 +74,11 @@ func (s *Session) execute(m *wire.Message) (failed, stop bool) {
 		s.publish(m, "execute_input", map[string]any{"code": in.Code, "execution_count": s.count})
 	}
 	allow := in.AllowStdin == nil || *in.AllowStdin
-	out := &output{s: s, m: m, number: s.count, silent: in.Silent, stdin: allow}
-	fail := s.interp.Execute(Request{Code: in.Code, Number: s.count, AllowStdin: allow}, out)
+	out := &output{s: s, ctx: ctx, m: m, number: s.count, silent: in.Silent, stdin: allow}
+	fail := s.interp.Execute(ctx, Request{Code: in.Code, Number: s.count, AllowStdin: allow}, out)
 	var content map[string]any
 	if fail == nil {
-		content = map[string]any{"status": "ok", "execution_count": s.count, "payload": out.pages(), "user_expressions": s.expressions(in.Expressions)}
+		content = map[string]any{"status": "ok", "execution_count": s.count, "payload": out.pages(), "user_expressions": s.expressions(ctx, in.Expressions)}
 		if text, ok := out.value(); ok && store {
 			s.history.AddOutput(s.count, text)
 		}
@@ -99,11 +103,11 @@ func failure(f *Failure, count int) map[string]any {
 }
 
 // expressions evaluates a request's user_expressions.
-func (s *Session) expressions(list map[string]string) map[string]any {
+func (s *Session) expressions(ctx context.Context, list map[string]string) map[string]any {
 	out := map[string]any{}
 	for name, code := range list {
-		o := &output{s: s, silent: true}
-		if f := s.interp.Execute(Request{Code: code, Number: s.count}, o); f != nil {
+		o := &output{s: s, ctx: ctx, silent: true}
+		if f := s.interp.Execute(ctx, Request{Code: code, Number: s.count}, o); f != nil {
 			out[name] = map[string]any{"status": "error", "ename": f.Name, "evalue": f.Value, "traceback": f.Traceback}
 			continue
 		}
@@ -126,6 +130,7 @@ func notNil(m map[string]any) map[string]any {
 // output is what an execution shows, sent to the clients.
 type output struct {
 	s      *Session
+	ctx    context.Context // of the execution
 	m      *wire.Message
 	number int
 	silent bool
@@ -175,7 +180,7 @@ func (o *output) Input(prompt string, password bool) (string, error) {
 	if !o.stdin {
 		return "", errNoInput
 	}
-	return o.s.ask(o.m, prompt, password)
+	return o.s.ask(o.ctx, o.m, prompt, password)
 }
 
 func (o *output) pages() []any {

@@ -3,7 +3,10 @@
 // asks an Interpreter for the rest.
 package session
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // A Bundle is something shown: contents by media type, and what goes with them.
 type Bundle struct {
@@ -45,10 +48,10 @@ type Completion struct {
 }
 
 // An Interpreter knows the language. Execute is called by one goroutine, the
-// others by any, also during an execution.
+// others by any, also during an execution. When its context ends, which it may have
+// done already, the execution is interrupted.
 type Interpreter interface {
-	Execute(Request, Output) *Failure
-	Interrupt()
+	Execute(context.Context, Request, Output) *Failure
 	IsComplete(code string) (status, indent string)
 	// Complete and Inspect take the cursor as an offset in characters; they answer
 	// within the given time, with less if need be.

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,6 +31,7 @@ type Session struct {
 	wake    *sync.Cond
 	queue   []*wire.Message // execute requests
 	running *wire.Message
+	cancel  context.CancelFunc // interrupts the running one
 	count   int
 	stopped bool
 
@@ -83,15 +85,14 @@ func (s *Session) Close() {
 	s.server.Close(time.Second)
 }
 
-// Interrupt stops the running execution.
+// Interrupt stops the running execution, from the moment on that clients hear of it.
 func (s *Session) Interrupt() {
-	s.answersMu.Lock()
-	if s.answers != nil {
-		close(s.answers)
-		s.answers = nil
+	s.mu.Lock()
+	cancel := s.cancel
+	s.mu.Unlock()
+	if cancel != nil {
+		cancel()
 	}
-	s.answersMu.Unlock()
-	s.interp.Interrupt()
 }
 
 func (s *Session) publish(parent *wire.Message, kind string, content any) {
@@ -274,8 +275,8 @@ func (s *Session) historyReply(m *wire.Message) map[string]any {
 var errInterrupted = errors.New("interrupted")
 var errNoInput = errors.New("this front end does not ask for input")
 
-// ask puts a question to the client of an execution.
-func (s *Session) ask(parent *wire.Message, prompt string, password bool) (string, error) {
+// ask puts a question to the client of an execution, which ends with ctx.
+func (s *Session) ask(ctx context.Context, parent *wire.Message, prompt string, password bool) (string, error) {
 	s.stdin.Lock()
 	defer s.stdin.Unlock()
 	answers := make(chan string, 1)
@@ -284,11 +285,12 @@ func (s *Session) ask(parent *wire.Message, prompt string, password bool) (strin
 	s.answersMu.Unlock()
 	s.server.Flush("iopub", flushTime)
 	s.reply("stdin", parent, "input_request", map[string]any{"prompt": prompt, "password": password})
-	text, ok := <-answers
-	if !ok {
+	select {
+	case text := <-answers:
+		return text, nil
+	case <-ctx.Done():
 		return "", errInterrupted
 	}
-	return text, nil
 }
 
 func (s *Session) answer(m *wire.Message) {

@@ -13,6 +13,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/figures"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/study"
 )
 
 // live is the progress of one errand: what a cell shows in one output, which is replaced
@@ -32,6 +33,7 @@ type live struct {
 	last  time.Time // something was shown
 	since time.Time // the phase began
 	phase string    // what is under way when there is nothing to count
+	done  float64   // how far all of it was then
 	shown bool
 	stop  chan struct{}
 	over  chan struct{}
@@ -52,7 +54,11 @@ func newLive(refs *images.Set, notebook bool, say func(errand.Event)) *live {
 	return l
 }
 
-// watch shows the phase under way when nothing else was shown for a second.
+// phases are what is under way when there is nothing to count, by metamer.Progress's.
+var phases = map[string]string{"compile": "loading and compiling", "start": "compiling", "evidence": "judging"}
+
+// watch shows the phase under way when it is new, and when nothing else was shown for a
+// second.
 func (l *live) watch() {
 	defer close(l.over)
 	tick := time.NewTicker(quiet)
@@ -64,12 +70,16 @@ func (l *live) watch() {
 		case <-tick.C:
 		}
 		l.mu.Lock()
-		if l.phase != "" && time.Since(l.last) > time.Second && l.due() {
+		if l.phase != "" && (l.since.After(l.last) || time.Since(l.last) > time.Second) && l.due() {
 			text := l.phase
 			if d := time.Since(l.since).Round(time.Second); d > 0 {
 				text += ", " + d.String()
 			}
-			l.show(text, `<div style="font:13px sans-serif"><progress style="width:18em"></progress> `+html.EscapeString(text)+`</div>`)
+			page := `<div style="font:13px sans-serif"><progress style="width:18em"></progress> ` + html.EscapeString(text) + `</div>`
+			if l.done > 0 {
+				page = bar(text, l.done)
+			}
+			l.show(text, page)
 		}
 		l.mu.Unlock()
 	}
@@ -114,6 +124,19 @@ func remaining(d time.Duration) string {
 	return d.Round(time.Second).String() + " left"
 }
 
+// plan shows how far a plan is.
+func (l *live) plan(s study.Progress) {
+	phase, found := phases[s.Phase]
+	if !found {
+		l.part(s.What, s.Done, s.Left)
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.done = s.Done
+	l.enter(s.What + ": " + phase)
+}
+
 // part shows how far something is.
 func (l *live) part(what string, done float64, left time.Duration) {
 	l.mu.Lock()
@@ -138,7 +161,7 @@ func (l *live) synthesis(r metamer.Recipe) func(metamer.Progress) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if p.Phase != "synthesis" {
-			l.enter(map[string]string{"compile": "loading and compiling", "start": "compiling", "evidence": "judging"}[p.Phase])
+			l.enter(phases[p.Phase])
 			return
 		}
 		l.enter("")
@@ -235,11 +258,7 @@ func (l *live) end(err error) {
 	if !l.shown {
 		return
 	}
-	text := fmt.Sprintf("done in %s", time.Since(l.began).Round(100*time.Millisecond))
-	if err != nil {
-		text = "stopped after " + time.Since(l.began).Round(100*time.Millisecond).String()
-	}
-	l.show(text, `<div style="font:13px sans-serif;color:#666">`+text+`</div>`)
+	l.say(errand.Event{Shown: errand.Last(err, time.Since(l.began))})
 }
 
 // perLine is how many images stand side by side in a cell.

@@ -39,7 +39,7 @@ func (j *job) study(q *errand.Study) (*errand.Reply, error) {
 		return nil, fmt.Errorf("study: plan %s: %w", p.Name, err)
 	}
 	l := j.live(nil)
-	o := study.Options{Store: st, Images: refs, Progress: func(s study.Progress) { l.part(s.What, s.Done, s.Left) }, Warn: j.warn}
+	o := study.Options{Store: st, Images: refs, Progress: l.plan, Warn: j.warn}
 	if j.Extra != nil {
 		o.Extra = j.Extra(refs)
 	}

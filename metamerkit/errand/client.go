@@ -15,10 +15,6 @@ import (
 	"time"
 )
 
-// lastWords is how long a cancelled errand waits for what the desk still says: less than
-// a kernel waits for the program of an interrupted cell.
-const lastWords = 200 * time.Millisecond
-
 // Client is a desk in another process. It is safe for use by several goroutines.
 type Client struct {
 	// Program has the desk started where there is none: the command metamers (default:
@@ -39,7 +35,7 @@ type link struct {
 }
 
 // Do implements Desk. The engine is started where none runs, and again where its
-// program was replaced since.
+// program was replaced since. When ctx ends Do returns without the desk's last word.
 func (c *Client) Do(ctx context.Context, q Request, show func(Event)) (*Reply, error) {
 	l, kept, err := c.take(ctx)
 	if err != nil {
@@ -68,18 +64,9 @@ func (c *Client) Do(ctx context.Context, q Request, show func(Event)) (*Reply, e
 	return nil, err
 }
 
-// until asks, and has the desk end the work when ctx ends.
+// until asks, and closes the connection when ctx ends: then the desk ends the work.
 func (l *link) until(ctx context.Context, q Request, show func(Event)) (*Reply, error) {
-	over := make(chan struct{})
-	defer close(over)
-	go func() {
-		select {
-		case <-over:
-		case <-ctx.Done():
-			_ = l.conn.CloseWrite() // the desk ends the work
-			_ = l.conn.SetReadDeadline(time.Now().Add(lastWords))
-		}
-	}()
+	defer context.AfterFunc(ctx, func() { l.conn.Close() })()
 	return l.ask(q, show)
 }
 
@@ -173,6 +160,7 @@ func (c *Client) start(ctx context.Context) error {
 	said := &words{say: say}
 	cmd := exec.CommandContext(ctx, program, "engine", "start", "--backend="+Backend())
 	cmd.Stdout, cmd.Stderr = io.Discard, said
+	cmd.WaitDelay = 100 * time.Millisecond // what it started may hold its streams open
 	if err := cmd.Run(); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()

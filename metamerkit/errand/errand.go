@@ -147,3 +147,14 @@ type Hello struct {
 
 // Shown is progress as HTML, with a text for where there is none.
 type Shown struct{ Text, HTML string }
+
+// Last is what stands in the place of the progress of work that is over, however it
+// ended, and when it took so long.
+func Last(err error, took time.Duration) *Shown {
+	text := "done in "
+	if err != nil {
+		text = "stopped after "
+	}
+	text += took.Round(100 * time.Millisecond).String()
+	return &Shown{Text: text, HTML: `<div style="font:13px sans-serif;color:#666">` + text + `</div>`}
+}

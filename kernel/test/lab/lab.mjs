@@ -28,13 +28,21 @@ const run = async (n, code) => {
   }
   await page.keyboard.press('Control+Enter');
 };
-const says = async (n, text) => {
-  try {
-    await page.waitForFunction(([n, text]) => document.querySelectorAll('.jp-Notebook .jp-Cell')[n]?.querySelector('.jp-OutputArea')?.textContent.includes(text), [n, text]);
-  } catch (e) {
-    await look('failed');
-    throw new Error(`cell ${n}: no ${JSON.stringify(text)} in ${JSON.stringify(await output(n).textContent())}`);
-  }
+const says = async (n, text) => page.waitForFunction(([n, text]) => document.querySelectorAll('.jp-Notebook .jp-Cell')[n]?.querySelector('.jp-OutputArea')?.textContent.includes(text), [n, text])
+  .catch(() => { throw new Error(`cell ${n} does not say ${JSON.stringify(text)}`); });
+// What a failed step leaves to look at: the kernel's state and what every cell shows.
+const tell = async () => {
+  await look('failed').catch(e => console.error(String(e)));
+  const now = await page.evaluate(() => ({
+    status: document.querySelector('.jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook-ExecutionIndicator')?.getAttribute('data-status'),
+    dialog: document.querySelector('.jp-Dialog')?.textContent,
+    cells: [...document.querySelectorAll('.jp-Notebook .jp-CodeCell')].map(c => ({
+      prompt: c.querySelector('.jp-InputPrompt')?.textContent,
+      outputs: [...c.querySelectorAll('.jp-OutputArea-output')].map(o => o.textContent.trim().slice(0, 500) || o.innerHTML.slice(0, 80)),
+    })),
+  }));
+  console.error(`kernel: ${now.status}${now.dialog ? `, dialog: ${now.dialog}` : ''}`);
+  for (const c of now.cells) console.error(`${c.prompt} ${JSON.stringify(c.outputs)}`);
 };
 const open = async notebook => {
   await page.goto(`${url}/lab/tree/${notebook}?reset`);
@@ -47,7 +55,17 @@ const restart = async () => {
   await status('idle');
 };
 const idle = () => page.waitForFunction(() => document.body.textContent.includes('Go (metamers) | Idle'));
-const step = async (name, f) => { const t = Date.now(); await f(); console.log(`ok ${name} (${Date.now() - t} ms)`); };
+const step = async (name, f) => {
+  const t = Date.now();
+  try {
+    await f();
+  } catch (e) {
+    console.error(`FAILED ${name} (${Date.now() - t} ms): ${e.message}`);
+    await tell().catch(e => console.error(String(e)));
+    throw e;
+  }
+  console.log(`ok ${name} (${Date.now() - t} ms)`);
+};
 
 // The model sets of fig3 changed in their cell: progress, interrupt, curves, and the
 // same curves at once after a restart.
