@@ -1,6 +1,7 @@
 package gonb
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -45,6 +46,9 @@ func (a *asker) run() {
 		}
 		a.p.drain()
 		text, err := a.out.Input("", false) // what the program asks is on standard output
+		if errors.Is(err, session.ErrInterrupted) {
+			return // the program gets a signal; stop closes its input
+		}
 		if err != nil {
 			a.w.Close() // the program sees the end of its input
 			return

@@ -272,7 +272,9 @@ func (s *Session) historyReply(m *wire.Message) map[string]any {
 	return map[string]any{"status": "ok", "history": list}
 }
 
-var errInterrupted = errors.New("interrupted")
+// ErrInterrupted is what Input returns when the execution ends without an answer.
+var ErrInterrupted = errors.New("interrupted")
+
 var errNoInput = errors.New("this front end does not ask for input")
 
 // ask puts a question to the client of an execution, which ends with ctx.
@@ -289,7 +291,7 @@ func (s *Session) ask(ctx context.Context, parent *wire.Message, prompt string, 
 	case text := <-answers:
 		return text, nil
 	case <-ctx.Done():
-		return "", errInterrupted
+		return "", ErrInterrupted
 	}
 }
 

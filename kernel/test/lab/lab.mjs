@@ -18,7 +18,8 @@ let shot = 0;
 const look = async name => page.screenshot({ path: `${shots}/${++shot}-${name}.png` });
 const command = (id, args = {}) => page.evaluate(([id, args]) => { window.jupyterapp.commands.execute(id, args); }, [id, args]);
 const status = text => page.waitForFunction(text => document.querySelector('.jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook-ExecutionIndicator')?.getAttribute('data-status') === text, text);
-const cell = n => page.locator('.jp-Notebook .jp-Cell').nth(n);
+// Code cells are counted, from 0.
+const cell = n => page.locator('.jp-Notebook .jp-CodeCell').nth(n);
 const output = n => cell(n).locator('.jp-OutputArea');
 const run = async (n, code) => {
   await cell(n).locator('.cm-content').click();
@@ -28,7 +29,7 @@ const run = async (n, code) => {
   }
   await page.keyboard.press('Control+Enter');
 };
-const says = async (n, text) => page.waitForFunction(([n, text]) => document.querySelectorAll('.jp-Notebook .jp-Cell')[n]?.querySelector('.jp-OutputArea')?.textContent.includes(text), [n, text])
+const says = async (n, text) => page.waitForFunction(([n, text]) => document.querySelectorAll('.jp-Notebook .jp-CodeCell')[n]?.querySelector('.jp-OutputArea')?.textContent.includes(text), [n, text])
   .catch(() => { throw new Error(`cell ${n} does not say ${JSON.stringify(text)}`); });
 // What a failed step leaves to look at: the kernel's state and what every cell shows.
 const tell = async () => {
@@ -80,32 +81,32 @@ var plan = mk.Plan{
 }`;
   const picture = n => cell(n).locator('.jp-OutputArea img[src^="data:image/png"]').first();
   const draw = async (sets, steps, before) => {
-    await run(1, plan(sets, steps));
-    await run(2);
+    await run(0, plan(sets, steps));
+    await run(1);
     await page.waitForFunction(([n, before]) => {
-      const img = document.querySelectorAll('.jp-Notebook .jp-Cell')[n].querySelector('.jp-OutputArea-executeResult img');
+      const img = document.querySelectorAll('.jp-Notebook .jp-CodeCell')[n].querySelector('.jp-OutputArea-executeResult img');
       return img && img.src !== before;
-    }, [2, before], { timeout: 180_000 });
+    }, [1, before], { timeout: 180_000 });
     await status('idle');
-    return picture(2).getAttribute('src');
+    return picture(1).getAttribute('src');
   };
   let committed, one, two;
   await step('fig3: opens with its curves', async () => {
     await open('fig3.ipynb');
     await idle();
-    committed = await picture(2).getAttribute('src');
+    committed = await picture(1).getAttribute('src');
     await look('fig3');
   });
   await step('fig3: live progress', async () => {
-    await run(1, plan([a], 1_000_000));
-    await run(2);
-    await cell(2).locator('.jp-OutputArea progress').waitFor({ timeout: 90_000 });
-    await says(2, a + ', early');
+    await run(0, plan([a], 1_000_000));
+    await run(1);
+    await cell(1).locator('.jp-OutputArea progress').waitFor({ timeout: 90_000 });
+    await says(1, a + ', early');
     await look('fig3-progress');
   });
   await step('fig3: interrupt', async () => {
     await command('notebook:interrupt-kernel');
-    await says(2, 'stopped after');
+    await says(1, 'stopped after');
     await status('idle');
     await look('fig3-interrupt');
   });
