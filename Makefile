@@ -77,8 +77,9 @@ test-slurm: setup ## metamers sweep on a real Slurm, with faults; skipped withou
 test-manifests: ## the manifests for Kubernetes against its published schema
 	scripts/test-manifests.sh
 
-test-notebooks: ## every notebook, headless, from a clean state
+test-notebooks: ## every notebook, headless, from a clean state; with models of ImageNet where their weights are
 	scripts/notebooks.sh
+	scripts/notebooks.sh --imagenet
 
 test-image: ## lint the Dockerfile and carry out its steps in a clean root
 	scripts/test-image.sh

@@ -5,12 +5,16 @@ import sys
 import time
 from pathlib import Path
 
+import imagenet
 import nbformat
+from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 a = argparse.ArgumentParser(description=__doc__)
 a.add_argument("--write", action="store_true", help="keep the outputs of this run")
+a.add_argument("--imagenet", action="store_true", help="with models of ImageNet, where their weights are")
+a.add_argument("--out", type=Path, help="folder to write what came into, to look at")
 a.add_argument("notebooks", nargs="*", type=Path)
 a = a.parse_args()
 FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
@@ -55,11 +59,27 @@ def committed(path, book):
                 yield f"cell {i} needs JavaScript"
 
 
+paths = a.notebooks or sorted(FOLDER.glob("*.ipynb"))
+use = {}
+if a.imagenet:
+    a.write = False
+    with_cell = [p for p in paths if imagenet.proposed(nbformat.read(p, as_version=4))]
+    if not with_cell:
+        sys.exit("no notebook proposes models of ImageNet")
+    paths = with_cell
+    program = Path(KernelSpecManager().get_kernel_spec("metamers-go").argv[0]).parent / "metamers"
+    use = imagenet.models(program, {n for p in paths for n in imagenet.NAME.findall(imagenet.proposed(nbformat.read(p, as_version=4)))})
+    if missing := [n for n, m in use.items() if m is None]:
+        print(f"notebooks with models of ImageNet: SKIPPED: no weights of {', '.join(missing)} (metamers models pull, or METAMERS_DATA)", file=sys.stderr)
+        sys.exit(0)
+    print("models of ImageNet: " + ", ".join(m if m == n else f"{m} for {n}" for n, m in use.items()), flush=True)
 bad = 0
-for path in a.notebooks or sorted(FOLDER.glob("*.ipynb")):
+for path in paths:
     book = nbformat.read(path, as_version=4)
     before = [kinds(c) for c in book.cells]
     problems = [] if a.write else list(committed(path, book))
+    if a.imagenet:
+        imagenet.swap(book, use)
     start = time.monotonic()
     try:
         NotebookClient(book, timeout=1500, kernel_name=book.metadata.kernelspec.name, resources={"metadata": {"path": str(FOLDER)}}).execute()
@@ -68,7 +88,12 @@ for path in a.notebooks or sorted(FOLDER.glob("*.ipynb")):
     after = [kinds(c) for c in book.cells]
     if not a.write and not problems:
         problems += [f"cell {i} shows {n}, committed is {b}: stale" for i, (b, n) in enumerate(zip(before, after)) if b != n]
+    if a.imagenet and not problems:
+        problems += imagenet.wrong(book)
     tidy(book)
+    if a.out:
+        a.out.mkdir(parents=True, exist_ok=True)
+        nbformat.write(book, a.out / path.name)
     problems += [] if not a.write else [p for p in committed(path, book)]
     for p in problems:
         print(f"{path.name}: {p}", file=sys.stderr)

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Runs every notebook headless from a clean state, in the order of their names, and
 # holds the committed outputs against what comes. With --write the new outputs are
-# kept. Further arguments name single notebooks.
+# kept. With --imagenet each has the cell that it proposes for models of ImageNet, on
+# few photographs and with few steps unless METAMERS_LONG=1, or is skipped, visibly,
+# where their weights are missing. Further arguments name single notebooks.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bin=$(go run ./kernel lab --setup-only)

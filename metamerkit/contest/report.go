@@ -20,8 +20,8 @@ func (r *Result) Table() *figures.Table {
 		Caption: fmt.Sprintf("%d images of %s, seeds %v; the baseline is %s. Relative L2 loss at the end, mean over members; recognizability by models outside the set; with 95 %% bootstrap intervals over images. Seconds of wall time, on a machine that may have been busy.",
 			r.Images.Len(), r.Images.Name, r.Plan.Seeds, r.Plan.Methods[0].Name)}
 	var b evaluate.Bootstrap
-	value := func(v []float64, format string) string {
-		m, low, high, _, err := b.Mean(v)
+	value := func(v []float64, format string, mean func([]float64) (float64, float64, float64, int, error)) string {
+		m, low, high, _, err := mean(v)
 		if math.IsNaN(m) {
 			return "–"
 		}
@@ -48,14 +48,14 @@ func (r *Result) Table() *figures.Table {
 			for i := range d {
 				d[i] = c.Recognized[i] - base.Recognized[i]
 			}
-			difference = value(d, "%+.2f")
+			difference = value(d, "%+.2f", b.Mean)
 		}
 		most := 0
 		for _, run := range c.Runs {
 			most = max(most, run.Recipe.Evaluations(run.StepsRun))
 		}
-		t.Rows = append(t.Rows, []string{label(c.Set), c.Stage, c.Method.Name, fmt.Sprint(most), value(c.Final, "%.2g"), reached,
-			fmt.Sprintf("%.2f", mean(c.Passed)), value(c.Recognized, "%.2f"), difference, fmt.Sprintf("%.0f", c.Seconds)})
+		t.Rows = append(t.Rows, []string{label(c.Set), c.Stage, c.Method.Name, fmt.Sprint(most), value(c.Final, "%.2g", b.Mean), reached,
+			fmt.Sprintf("%.2f", mean(c.Passed)), value(c.Recognized, "%.2f", b.Share), difference, fmt.Sprintf("%.0f", c.Seconds)})
 	}
 	return t
 }

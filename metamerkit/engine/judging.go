@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
@@ -128,7 +129,7 @@ func (p *page) each(measure string, values []float64, why func(i int) string) er
 		}
 		p.rows = append(p.rows, r)
 	}
-	mean, low, high, count, err := p.q.Bootstrap.Mean(values)
+	mean, low, high, count, err := meanOf(p.q.Bootstrap, measure)(values)
 	reason, err := reasonOf(err)
 	if err != nil {
 		return err
@@ -138,6 +139,14 @@ func (p *page) each(measure string, values []float64, why func(i int) string) er
 	}
 	p.add(measure, mean, low, high, count, reason)
 	return nil
+}
+
+// meanOf is the mean of a measure over images with its interval: of an outcome a share.
+func meanOf(b evaluate.Bootstrap, measure string) func([]float64) (mean, low, high float64, count int, err error) {
+	if measure == "success" || strings.HasPrefix(measure, "recognizability") {
+		return b.Share
+	}
+	return b.Mean
 }
 
 // reasonOf turns what is undefined into a reason.

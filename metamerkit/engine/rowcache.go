@@ -16,7 +16,7 @@ import (
 // rowFormat changes when a measure's definition, the model of a carried image metric or
 // the form of rows does, so that rows kept by an older version are not taken for the
 // new ones.
-const rowFormat = 3
+const rowFormat = 4
 
 // rowKey is everything that rows depend on: its hash is the key that runs.KeepRows
 // keeps them under.

@@ -168,9 +168,8 @@ func quantile(sorted []float64, share float64) float64 {
 }
 
 // Mean returns the mean of one value an image, over the images that have one (NaN:
-// none), with its interval. Without any value it is Undefined. A share of which all
-// images agree (values all 0 or all 1) has no spread to resample: its interval is
-// Wilson's (1927).
+// none), with its interval. Without any value it is Undefined. Where all values are the
+// same so are the limits.
 func (b Bootstrap) Mean(values []float64) (mean, low, high float64, count int, err error) {
 	mean, low, high = math.NaN(), math.NaN(), math.NaN()
 	kept := make([]float64, 0, len(values))
@@ -194,11 +193,18 @@ func (b Bootstrap) Mean(values []float64) (mean, low, high float64, count int, e
 		ones[i] = 1
 	}
 	mean = stat(ones)
-	if mean == 0 && slices.Max(kept) == 0 && slices.Min(kept) == 0 || slices.Min(kept) == 1 && slices.Max(kept) == 1 {
-		low, high = Wilson(int(mean)*count, count, b.withDefaults().Level)
-		return mean, low, high, count, b.Validate()
-	}
 	low, high, err = b.Interval(count, stat)
+	return mean, low, high, count, err
+}
+
+// Share is Mean for outcomes: 1 for an image that has it, 0 for one that has not, between
+// them a mean over observers. An outcome in which all images agree (all 0 or all 1) has
+// no spread to resample, though the next image may differ: its interval is Wilson's
+// (1927).
+func (b Bootstrap) Share(values []float64) (mean, low, high float64, count int, err error) {
+	if mean, low, high, count, err = b.Mean(values); err == nil && low == high && (mean == 0 || mean == 1) {
+		low, high = Wilson(int(mean)*count, count, b.withDefaults().Level)
+	}
 	return mean, low, high, count, err
 }
 

@@ -8,6 +8,7 @@ import (
 	"image/draw"
 	"image/png"
 	"os"
+	"strings"
 
 	"codeberg.org/go-fonts/liberation/liberationsansbold"
 	"codeberg.org/go-fonts/liberation/liberationsansregular"
@@ -32,7 +33,7 @@ const (
 
 // Row is one row of a contact sheet.
 type Row struct {
-	Label, Sub string    // Sub stands smaller under Label
+	Label, Sub string    // Sub stands smaller under Label, which is broken where it is long
 	Pixels     []float32 // [n,Size,Size,3] in [0,1]
 	Marks      []Mark    // one an image, or none
 }
@@ -44,7 +45,7 @@ type Sheet struct {
 	Columns []string // above each image
 	Size    int      // pixels a side of the images
 	Rows    []Row
-	PerLine int // images side by side before a new block begins; 0: 16
+	PerLine int // images side by side before a new block begins; 0: 16 small ones, 6 of 160 pixels
 }
 
 const (
@@ -55,6 +56,10 @@ const (
 	gap     = 4
 	textPx  = 14
 	smallPx = 11
+
+	lineHeight = 17
+	widest     = 16 * (64 + gap) // pixels that images take side by side
+	labelWidth = 210             // pixels that a row's label takes on a line, if it can be broken
 )
 
 // Render draws the sheet. Small images are enlarged without smoothing, so that
@@ -71,20 +76,25 @@ func (s Sheet) Render() (image.Image, error) {
 		return nil, fmt.Errorf("figures: a contact sheet of %d rows and %d columns of %d² pixels, %d a line", len(s.Rows), n, s.Size, s.PerLine)
 	}
 	regular, small, bold := face(liberationsansregular.TTF, textPx), face(liberationsansregular.TTF, smallPx), face(liberationsansbold.TTF, textPx+3)
-	line := s.PerLine
-	if line == 0 {
-		line = 16
-	}
-	line = min(line, n)
 	cell := s.Size
 	for cell < 64 {
 		cell += s.Size
 	}
 	cell = min(cell, 160)
+	line := s.PerLine
+	if line == 0 {
+		line = max(widest/(cell+gap), 1)
+	}
+	line = min(line, n)
+	labels := make([][]string, len(s.Rows))
 	left := margin
 	marked := false
-	for _, r := range s.Rows {
-		left = max(left, margin+width(regular, r.Label)+12, margin+width(small, r.Sub)+12)
+	for k, r := range s.Rows {
+		labels[k] = broken(regular, r.Label, cell/lineHeight-1)
+		left = max(left, margin+width(small, r.Sub)+12)
+		for _, part := range labels[k] {
+			left = max(left, margin+width(regular, part)+12)
+		}
 		marked = marked || len(r.Marks) > 0
 	}
 	blocks := (n + line - 1) / line
@@ -119,9 +129,12 @@ func (s Sheet) Render() (image.Image, error) {
 			}
 		}
 		for k, r := range s.Rows {
-			y := top + head + k*(cell+gap) + cell/2
-			label(m, regular, margin, y, r.Label, ink)
-			label(m, small, margin, y+15, r.Sub, grey)
+			y := top + head + k*(cell+gap) + cell/2 - (len(labels[k])-1)*lineHeight/2
+			for _, part := range labels[k] {
+				label(m, regular, margin, y, part, ink)
+				y += lineHeight
+			}
+			label(m, small, margin, y-lineHeight+15, r.Sub, grey)
 		}
 	}
 	if marked {
@@ -132,6 +145,20 @@ func (s Sheet) Render() (image.Image, error) {
 		label(m, small, x+34, y, legendFail, grey)
 	}
 	return m, nil
+}
+
+// broken breaks a label into lines of labelWidth, at spaces and behind dots, but into at
+// most so many.
+func broken(f font.Face, text string, most int) (lines []string) {
+	const may = "\x00" // a line may end here
+	line := ""
+	for piece := range strings.SplitSeq(strings.NewReplacer(" ", " "+may, ".", "."+may).Replace(text), may) {
+		if line != "" && width(f, strings.TrimSpace(line+piece)) > labelWidth && len(lines) < most-1 {
+			lines, line = append(lines, strings.TrimSpace(line)), ""
+		}
+		line += piece
+	}
+	return append(lines, strings.TrimSpace(line))
 }
 
 var (
