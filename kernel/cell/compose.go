@@ -97,11 +97,16 @@ func funcName(d *ast.FuncDecl) string {
 }
 
 // Compose returns a Go file of what earlier cells declared and of the cell, as it is
-// being written, and the offset in it that belongs to an offset of the cell.
+// being written, its open brackets closed, and the offset in it that belongs to an offset of the cell.
 func (m *Memory) Compose(source string, offset int) (text string, at int) {
 	c := Parse(source)
 	if c.foreign {
 		return header, len(header)
+	}
+	if len(c.go_) == len(source) && offset <= len(source) {
+		if text := closed(c.go_, offset); len(text) > len(source) {
+			c = Parse(text)
+		}
 	}
 	var b strings.Builder
 	b.WriteString(header)

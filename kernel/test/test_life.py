@@ -306,6 +306,24 @@ class Load(unittest.TestCase):
         self.kc.input("21")
         self.assertEqual(self.kc.get_shell_msg(timeout=60)["content"]["status"], "ok")
 
+    def test_complete_in_an_open_literal(self):
+        """A cell that does not parse yet; gopls may still be loading, and is asked again."""
+        head = 'import mk "github.com/ensemble-metamers/metamers/metamerkit"\n\n'
+        for text, behind, want in (("var p = mk.Plan{Si", "\nmk.Must(mk.Study(p))", "Size"), ("var p = mk.Plan{\n\tSize: 32,\n\tSettings: mk.Settings{St", "", "Steps"),
+                                   ("mk.Must(mk.OpenIm", "", "OpenImages")):
+            found = []
+
+            def offered():
+                nonlocal found
+                self.kc.complete(head + text + behind, cursor_pos=len(head + text))
+                found = self.kc.get_shell_msg(timeout=20)["content"]["matches"]
+                return want in found
+
+            try:
+                within(30, f"{want} in {text}", offered)
+            except AssertionError as e:
+                raise AssertionError(f"{e}; offered: {found}") from None
+
     def test_input(self):
         self.kc.execute('var a int\nfmt.Print("number: ")\nfmt.Scanln(&a)\na * 2', allow_stdin=True)
         m = self.kc.get_stdin_msg(timeout=60)
