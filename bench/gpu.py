@@ -150,4 +150,5 @@ def main():
     sys.exit(not results)
 
 
-main()
+if __name__ == "__main__":
+    main()

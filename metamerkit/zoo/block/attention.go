@@ -9,7 +9,7 @@ import (
 
 // LinearNoBias applies y = xW on the last axis.
 func LinearNoBias(s *model.Scope, x *Node, out int) *Node {
-	return DotGeneral(x, []int{x.Rank() - 1}, nil, Weight(s, x, "weight", channels(x), out), []int{0}, nil)
+	return product(x, []int{x.Rank() - 1}, nil, Weight(s, x, "weight", channels(x), out), []int{0}, nil)
 }
 
 // MLP is fc1, act, fc2, back to the width of x.
@@ -39,11 +39,11 @@ func Attention(s *model.Scope, x *Node, heads int, qkvBias bool, bias *Node) *No
 func Attend(q, k, v, bias *Node) *Node {
 	d := channels(q)
 	q = MulScalar(q, 1/math.Sqrt(float64(d)))
-	scores := DotGeneral(q, []int{3}, []int{0, 2}, k, []int{3}, []int{0, 2}) // [B,H,Q,T]
+	scores := product(q, []int{3}, []int{0, 2}, k, []int{3}, []int{0, 2}) // [B,H,Q,T]
 	if bias != nil {
 		scores = Add(scores, bias)
 	}
-	y := DotGeneral(softmax(scores), []int{3}, []int{0, 1}, v, []int{1}, []int{0, 2}) // [B,H,Q,D]
+	y := product(softmax(scores), []int{3}, []int{0, 1}, v, []int{1}, []int{0, 2}) // [B,H,Q,D]
 	y = TransposeAllAxes(y, 0, 2, 1, 3)
 	return Reshape(y, y.Shape().Dim(0), y.Shape().Dim(1), -1)
 }

@@ -40,17 +40,17 @@ func (w Window) convolve(x, kernel *Node, training bool) *Node {
 	pads, n := w.frame(x)
 	if n == [2]int{1, 1} && pads == [2][2]int{} && w.K == x.Shape().Dim(1) && w.K == x.Shape().Dim(2) { // one window that is the image
 		o := kernel.Shape().Dim(3)
-		y := DotGeneral(Reshape(x, x.Shape().Dim(0), -1), []int{1}, nil, Reshape(kernel, -1, o), []int{0}, nil)
+		y := product(Reshape(x, x.Shape().Dim(0), -1), []int{1}, nil, Reshape(kernel, -1, o), []int{0}, nil)
 		return Reshape(y, -1, 1, 1, o)
 	}
 	if w.K == 1 && pads == [2][2]int{} {
 		x = every(x, w.stride())
-		return DotGeneral(x, []int{3}, nil, Reshape(kernel, kernel.Shape().Dim(2), kernel.Shape().Dim(3)), []int{0}, nil)
+		return product(x, []int{3}, nil, Reshape(kernel, kernel.Shape().Dim(2), kernel.Shape().Dim(3)), []int{0}, nil)
 	}
 	if onGo(x) {
 		p := w.patches(x)
 		k := kernel.Shape()
-		return DotGeneral(Concatenate(p, 3), []int{3}, nil, Reshape(kernel, -1, k.Dim(3)), []int{0}, nil)
+		return product(Concatenate(p, 3), []int{3}, nil, Reshape(kernel, -1, k.Dim(3)), []int{0}, nil)
 	}
 	if w.minimal(x, kernel.Shape().Dim(3), training) {
 		return w.tiled(x, kernel)

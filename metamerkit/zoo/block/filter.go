@@ -34,7 +34,7 @@ func both3to4() *tensors.Tensor {
 // transformed are the 16 matrices [16,C,O] of a kernel [3,3,C,O].
 func transformed(kernel *Node) *Node {
 	c, o := kernel.Shape().Dim(2), kernel.Shape().Dim(3)
-	u := DotGeneral(ConstTensor(kernel.Graph(), both3to4()), []int{1}, nil, Reshape(kernel, 9, c*o), []int{0}, nil)
+	u := product(ConstTensor(kernel.Graph(), both3to4()), []int{1}, nil, Reshape(kernel, 9, c*o), []int{0}, nil)
 	return Reshape(u, 16, c, o)
 }
 
@@ -53,7 +53,7 @@ func filter16(x, u *Node) *Node {
 	c, o := u.Shape().Dim(1), u.Shape().Dim(2)
 	rows := Stack(pixels4(everySecond(x, 1, h)), 0) // [4,B,h,2w+2,C]
 	p := Stack(pixels4(everySecond(rows, 3, w)), 1) // [4,4,B,h,w,C]
-	m := DotGeneral(Reshape(p, 16, b*h*w, c), []int{2}, []int{0}, u, []int{1}, []int{0})
+	m := product(Reshape(p, 16, b*h*w, c), []int{2}, []int{0}, u, []int{1}, []int{0})
 	m = Reshape(m, 4, 4, b, h, w, o)
 	m = Stack(results2(elements(m, 0)), 0)  // [2,4,B,h,w,O]
 	y := Stack(results2(elements(m, 1)), 4) // [2,B,h,w,2,O]

@@ -15,7 +15,7 @@ func (w Window) grouped(x, kernel *Node, training bool) *Node {
 		}
 		d := views[0].Shape().Dim(0)
 		p := Concatenate(views, 2) // [B·H'·W',G,K·K·C/G]
-		y := DotGeneral(p, []int{2}, []int{1}, Reshape(kernel, k*k*c, g, out/g), []int{0}, []int{1})
+		y := product(p, []int{2}, []int{1}, Reshape(kernel, k*k*c, g, out/g), []int{0}, []int{1})
 		_, n := w.frame(x)
 		return Reshape(TransposeAllAxes(y, 1, 0, 2), d/n[0]/n[1], n[0], n[1], out)
 	}

@@ -11,7 +11,7 @@ import (
 // Rows and columns that fill no patch are left out, as PyTorch does.
 func Patchify(s *model.Scope, x *Node, out, k int, bias bool) *Node {
 	w := Weight(s, x, "weight", k, k, channels(x), out)
-	y := DotGeneral(Patches(x, k), []int{3}, nil, Reshape(w, -1, out), []int{0}, nil)
+	y := product(Patches(x, k), []int{3}, nil, Reshape(w, -1, out), []int{0}, nil)
 	if bias {
 		y = Add(y, ExpandLeftToRank(Weight(s, x, "bias", out), 4))
 	}

@@ -158,7 +158,7 @@ func convolve16(x *Node, u [][]*Node) *Node {
 	p, m := pixels(x), make([][]*Node, 4)
 	for i := range 4 {
 		for j := range 4 {
-			m[i] = append(m[i], DotGeneral(p[i][j], []int{1}, nil, u[i][j], []int{0}, nil))
+			m[i] = append(m[i], product(p[i][j], []int{1}, nil, u[i][j], []int{0}, nil))
 		}
 	}
 	b, h, w, o := x.Shape().Dim(0), x.Shape().Dim(1)/2-1, x.Shape().Dim(2)/2-1, channels(u[0][0])
@@ -186,7 +186,7 @@ func (t tiles) slope(x, v *Node) *Node {
 	p, m, u := pixels(t.frame(x)), both(results4, y), make([][]*Node, 4)
 	for i := range 4 {
 		for j := range 4 {
-			u[i] = append(u[i], DotGeneral(p[i][j], []int{0}, nil, m[i][j], []int{0}, nil))
+			u[i] = append(u[i], product(p[i][j], []int{0}, nil, m[i][j], []int{0}, nil))
 		}
 	}
 	var rows []*Node
