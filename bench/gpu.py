@@ -7,6 +7,7 @@ they are timed one after the other, each for --steps steps a round, in an order 
 are taken within a round. Weights are random and the same in all programs (peers/random_weights.py).
 
 Programs: metamers; metamers-triton (XLA may use Triton for products); jax; torch-compile; torch-eager.
+Of this project's runs one of 10 steps is taken off: what is timed are steps, as in the peers.
 Precisions: tf32; bfloat16 (here --precision mixed); float32, exact.
 
     bench/gpu.py --metamers bin/metamers --json FILE
@@ -32,6 +33,9 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE / "peers")]
 from process import Process  # noqa: E402
 
+SETTLE = 10  # steps whose run is taken off a run of this project
+# Variants of this project are programs with more in their environment.
+VARIANTS = {"metamers": {}, "metamers-triton": {"XLA_FLAGS": "--xla_gpu_enable_triton_gemm=true"}}
 ARCHITECTURES = {"resnet50": "resnet50.tv_in1k", "vit_base_patch16_224": "vit_base_patch16_224"}
 
 
@@ -59,10 +63,9 @@ class Program:
     def __init__(self, a, name, model, precision, scratch):
         self.name, self.model, self.precision, self.ready, self.error = name, model, precision, None, None
         env = dict(os.environ, PYTHONDONTWRITEBYTECODE="1")
-        if name.startswith("metamers"):
+        if self.ours():
             env |= {"METAMERS_TF32": str(int(precision != "float32")), "METAMERS_CACHE": str(scratch / "cache"), "METAMERS_BACKEND": {"gpu": "cuda", "cpu": "xla"}[a.device]}
-            if name == "metamers-triton":
-                env["XLA_FLAGS"] = "--xla_gpu_enable_triton_gemm=true " + os.environ.get("XLA_FLAGS", "")
+            env |= {k: v.format(model=model, precision=precision) for k, v in VARIANTS[name].items()}
             command = [a.metamers, "bench-step", "--model", "random_" + model, "--batch", a.batch, "--images", scratch / "images", "--size", 224,
                        "--precision", "mixed" if precision == "bfloat16" else "float32"]
         else:
@@ -73,6 +76,15 @@ class Program:
 
     def __str__(self):
         return f"{self.name} {self.model} {self.precision}"
+
+    def ours(self):
+        return self.name in VARIANTS
+
+    def steps(self, n):
+        """Seconds of n steps. A run of this project begins with noise and targets and ends with images fetched; the peers' do not."""
+        if not self.ours():
+            return float(self.process.ask(f"run {n}"))
+        return float(self.process.ask(f"run {n + SETTLE}")) - float(self.process.ask(f"run {SETTLE}"))
 
     def wait(self, steps):
         """Until it is ready and has taken a run's steps: so long are a first run's compilation and choices."""
@@ -101,6 +113,10 @@ def prepare(a, scratch):
         Image.fromarray(np.uint8(x * 255)).save(scratch / f"images/{i:03d}.png")
 
 
+def combinations(a):
+    return [(name, m, p) for m in a.models for p in a.precisions for name in a.programs]
+
+
 def busy(out):
     """Notes the GPU's utilisation, in percent."""
     if shutil.which("nvidia-smi") is None:
@@ -115,7 +131,7 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         scratch = Path(scratch)
         prepare(a, scratch)
-        programs = [Program(a, *c, scratch) for c in itertools.chain.from_iterable(itertools.product(a.programs, [m], [p]) for m in a.models for p in a.precisions)]
+        programs = [Program(a, *c, scratch) for c in combinations(a)]
         while any(p.ready is None and p.error is None for p in programs) and time.perf_counter() - began < a.deadline:
             time.sleep(.2)
         for p in programs:
@@ -131,7 +147,7 @@ def main():
                     p = here[(i + r) % len(here)]
                     sampler = threading.Timer(.3, busy, (used[p.name],))
                     sampler.start()
-                    ms[p.name].append(float(p.process.ask(f"run {a.steps}")) / a.steps * 1000)
+                    ms[p.name].append(p.steps(a.steps) / a.steps * 1000)
                     sampler.join()
             for p in here:
                 if not ms[p.name]:
