@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/nn"
 
@@ -31,4 +32,32 @@ func TestLayerNormBFloat16(t *testing.T) {
 		}
 		expect(t, err, "FusedLayerNorm: dtype", "")
 	})
+}
+
+// TestProductGradientWidens: the gradient of a product of bfloat16 matrices is computed
+// by a product of float32 ones, on every backend.
+func TestProductGradientWidens(t *testing.T) {
+	b := backendtest.Open(t, backend.Go)
+	wide := func(product func(x, w *Node) *Node) bool {
+		g := NewGraph(b.Compute, "product")
+		defer g.Finalize()
+		x := Parameter(g, "x", shapes.Make(dtypes.BFloat16, 4, 8))
+		w := Parameter(g, "w", shapes.Make(dtypes.BFloat16, 8, 16))
+		Gradient(ReduceAllSum(product(x, w)), x)
+		for _, n := range g.Nodes() {
+			if n.Type() == NodeTypeConvertDType && n.Shape().Size() > 1 && n.DType() == dtypes.Float32 {
+				return true
+			}
+		}
+		return false
+	}
+	if wide(func(x, w *Node) *Node {
+		return Dot(x, w).WithAccumulatorDType(dtypes.InvalidDType).General([]int{1}, nil, []int{0}, nil)
+	}) {
+		t.Error("block.product's gradient widens as well")
+	}
+	if wide(func(x, w *Node) *Node { return DotGeneral(x, []int{1}, nil, w, []int{0}, nil) }) {
+		return
+	}
+	fixed(t, "metamerkit/zoo/block/block.go")
 }

@@ -3,6 +3,7 @@ package block
 import (
 	"math"
 
+	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 )
@@ -50,8 +51,25 @@ func Attend(q, k, v, bias *Node) *Node {
 
 // softmax over the last axis.
 func softmax(x *Node) *Node {
-	from := x
-	x = wide(x)
+	if x.DType() != dtypes.Float32 {
+		return softmaxWide(x)
+	}
 	e := Exp(Sub(x, StopGradient(ReduceAndKeep(x, ReduceMax, -1))))
-	return narrow(Mul(e, Reciprocal(ReduceAndKeep(e, ReduceSum, -1))), from)
+	return Mul(e, Reciprocal(ReduceAndKeep(e, ReduceSum, -1)))
+}
+
+// softmaxWide is softmax computed in float32 for an x of less. Its gradient is written by
+// the result p alone, p·(v − Σ p·v), so that nothing in float32 is kept for the way back.
+func softmaxWide(x *Node) *Node {
+	from := StopGradient(x)
+	z := wide(from)
+	e := Exp(Sub(z, ReduceAndKeep(z, ReduceMax, -1)))
+	p := narrow(Mul(e, Reciprocal(ReduceAndKeep(e, ReduceSum, -1))), x)
+	// The way of the gradient is a zero beside the result (see adjoint).
+	way := IdentityWithCustomGradient(Sub(x, from), func(_, v *Node) *Node {
+		q, v := wide(p), wide(v)
+		v = Mul(q, v)
+		return narrow(Sub(v, Mul(q, ReduceAndKeep(v, ReduceSum, -1))), x)
+	})
+	return Add(p, way)
 }
