@@ -82,7 +82,7 @@ func (c runsShowCmd) Run(g *globals) error {
 		return err
 	}
 	run.Cached = true
-	return report(g, run)
+	return report(g, run, nil)
 }
 
 type runsRmCmd struct {

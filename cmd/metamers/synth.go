@@ -127,7 +127,11 @@ func (c *synthCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	q := engine.Request{Images: set, Extra: extras(set), CheckpointEvery: c.Checkpoint}
+	took := parts{Names: []string{"start"}, Seconds: []float64{0}, since: launched}
+	q := engine.Request{Images: set, CheckpointEvery: c.Checkpoint, Extra: func(run *metamer.Run) map[string]func(string) error {
+		took.enter("pictures and files")
+		return extras(set)(run)
+	}}
 	if q.Recipe, q.Given, err = c.request(c.Models, c.Stage, set, c.Filter); err != nil {
 		return err
 	}
@@ -138,11 +142,13 @@ func (c *synthCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	run, err := synthesize(ctx, g, e, q)
+	took.enter("models")
+	run, err := synthesize(ctx, g, e, q, &took)
 	if err != nil {
 		return err
 	}
-	return report(g, run)
+	took.enter("")
+	return report(g, run, &took)
 }
 
 // extras are the pictures that go with every run.
@@ -174,9 +180,9 @@ func savePNG(path string, draw func() (image.Image, error)) error {
 }
 
 // synthesize runs a request with a progress bar.
-func synthesize(ctx context.Context, g *globals, e *engine.Engine, q engine.Request) (*metamer.Run, error) {
+func synthesize(ctx context.Context, g *globals, e *engine.Engine, q engine.Request, took *parts) (*metamer.Run, error) {
 	bar := newBar(g, strings.Join(names(q.Recipe), "+")+" "+q.Recipe.Stage, names(q.Recipe))
-	q.Progress = bar.show
+	q.Progress = took.progress(bar.show)
 	q.Warn = func(s string) { bar.clear(); fmt.Fprintln(os.Stderr, "warning:", s) }
 	run, err := e.Synthesize(ctx, q)
 	bar.clear()
@@ -185,8 +191,8 @@ func synthesize(ctx context.Context, g *globals, e *engine.Engine, q engine.Requ
 
 func names(r metamer.Recipe) []string { return r.ModelNames() }
 
-// report prints what a run gave.
-func report(g *globals, run *metamer.Run) error {
+// report prints what a run gave, and where the time went if took is not nil.
+func report(g *globals, run *metamer.Run, took *parts) error {
 	if g.JSON {
 		return json.NewEncoder(os.Stdout).Encode(struct {
 			ID, Dir  string
@@ -200,7 +206,8 @@ func report(g *globals, run *metamer.Run) error {
 			Evaluations int
 			Seconds     float64
 			Stopped     string
-		}{run.ID, run.Dir, run.Recipe, run.Evidence, run.Nulls, run.PassCount(), run.Cached, run.StepsRun, run.Recipe.Evaluations(run.StepsRun), run.Seconds, run.Stopped})
+			Parts       *parts `json:",omitempty"` // of the command's wall time
+		}{run.ID, run.Dir, run.Recipe, run.Evidence, run.Nulls, run.PassCount(), run.Cached, run.StepsRun, run.Recipe.Evaluations(run.StepsRun), run.Seconds, run.Stopped, took})
 	}
 	n := run.Recipe.Images.Count
 	state := fmt.Sprintf("%s, %d steps, %d gradient evaluations, in %.1f s", run.Recipe.Optimizer.Name, run.StepsRun, run.Recipe.Evaluations(run.StepsRun), run.Seconds)
@@ -227,6 +234,9 @@ func report(g *globals, run *metamer.Run) error {
 	}
 	if run.Stopped != "" {
 		fmt.Println("  stopped:", run.Stopped)
+	}
+	if took != nil && !run.Cached {
+		fmt.Println("  in " + took.String())
 	}
 	if run.Dir != "" {
 		fmt.Println("  " + run.Dir + "/contact.png")
