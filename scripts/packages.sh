@@ -16,6 +16,7 @@ if [[ ${1-} = --tests ]]; then
   command -v chromium >/dev/null || missing+=(chromium)
   command -v rsvg-convert >/dev/null || missing+=(librsvg2-bin)
   command -v pdftocairo >/dev/null || missing+=(poppler-utils)
+  [[ -x /usr/sbin/sshd ]] || missing+=(openssh-server openssh-client)
 fi
 install() {
   echo "packages: installing $*" >&2

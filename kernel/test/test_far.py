@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -121,6 +122,60 @@ class Far(unittest.TestCase):
             time.sleep(0.1)
         else:
             self.fail(said.stdout + said.stderr)
+
+    @unittest.skipUnless(os.path.exists("/usr/sbin/sshd") and shutil.which("ssh"), "needs sshd and ssh (apt-get install openssh-server)")
+    def test_ssh(self):
+        """Through a real tunnel, which breaks in the middle of a cell and comes back."""
+        d = Path(tempfile.mkdtemp(prefix="far-ssh-"))
+        self.addCleanup(shutil.rmtree, d, ignore_errors=True)
+        for key in ("host", "user"):
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(d / key)], check=True)
+        shutil.copy(d / "user.pub", d / "authorized")
+        ports = []
+        for _ in range(2):
+            with socket.socket() as s:
+                s.bind(("127.0.0.1", 0))
+                ports.append(s.getsockname()[1])
+        door, near = ports
+        if os.getuid() == 0:
+            os.makedirs("/run/sshd", exist_ok=True)
+        said = open(d / "log", "w")
+        self.addCleanup(said.close)
+        sshd = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", "/dev/null", "-p", str(door), "-o", "ListenAddress=127.0.0.1", "-o", f"HostKey={d}/host", "-o", "PidFile=none",
+                                 "-o", f"AuthorizedKeysFile={d}/authorized", "-o", "StrictModes=no", "-o", "PasswordAuthentication=no", "-o", "UsePAM=no"], stderr=said)
+        self.addCleanup(lambda: (sshd.kill(), sshd.wait()))
+
+        def tunnel():
+            """ssh -N -L, as docs/kernel.md has it; returns when it carries."""
+            for _ in range(50):
+                p = subprocess.Popen(["ssh", "-N", "-L", f"{near}:{self.address.removeprefix('tcp:')}", "-p", str(door), "-i", str(d / "user"), "-F", "none", "-o", "BatchMode=yes", "-o", "ExitOnForwardFailure=yes",
+                                      "-o", "StrictHostKeyChecking=accept-new", "-o", f"UserKnownHostsFile={d}/known", "127.0.0.1"], stderr=subprocess.DEVNULL)
+                while p.poll() is None:
+                    with socket.socket() as s:
+                        if s.connect_ex(("127.0.0.1", near)) == 0:
+                            self.addCleanup(lambda: (p.kill(), p.wait()))
+                            return p
+                    time.sleep(0.05)
+                time.sleep(0.1)  # sshd does not answer yet
+            self.fail("no tunnel: " + (d / "log").read_text())
+
+        way = tunnel()
+        _, kc = self.kernel(METAMERS_ENGINE=f"tcp:127.0.0.1:{near}")
+        data, _ = self.result(kc, STUDY)
+        self.assertIn("image/png", data)
+        broken = []
+
+        def hook(m):
+            if m["msg_type"] in ("display_data", "update_display_data") and not broken and re.search("<progress value.*step", m["content"]["data"]["text/html"]):
+                broken.append(True)
+                way.kill()
+
+        reply, out = self.run_cell(kc, RUN % 1000, hook)
+        self.assertEqual([reply["status"], broken], ["error", [True]], out)
+        self.assertIn("ended while it worked", str(out))
+        tunnel()
+        data, _ = self.result(kc, RUN % 1000)
+        self.assertIn("of 4 images are metamers", data["text/plain"])
 
     def test_wrong_token(self):
         _, kc = self.kernel(METAMERS_ENGINE_TOKEN="wrong")

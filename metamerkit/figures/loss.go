@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"gonum.org/v1/gonum/stat"
@@ -43,7 +44,7 @@ func Loss(run *metamer.Run) (*plot.Plot, error) {
 	for _, st := range []*text.Style{&p.Title.TextStyle, &p.X.Label.TextStyle, &p.Y.Label.TextStyle, &p.X.Tick.Label, &p.Y.Tick.Label, &p.Legend.TextStyle} {
 		st.Font.Variant = "Sans"
 	}
-	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
+	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, fewDecades{}
 	p.Legend.Top, p.Legend.YOffs = true, 0
 	p.Legend.Padding = vg.Points(3)
 	grid := plotter.NewGrid()
@@ -131,6 +132,35 @@ func SaveLoss(path string, run *metamer.Run) error {
 	}
 	_, err = c.WriteTo(f)
 	return errors.Join(err, f.Close())
+}
+
+// fewDecades are ticks of a logarithmic axis that may be short: named are powers of ten,
+// where there are less than three of them also twice and five times those, or else all.
+type fewDecades struct{}
+
+func (fewDecades) Ticks(low, high float64) (ticks []plot.Tick) {
+	from, to := int(math.Floor(math.Log10(low))), int(math.Ceil(math.Log10(high)))
+	for _, digits := range [][]int{{1}, {1, 2, 5}, {1, 2, 3, 4, 5, 6, 7, 8, 9}} {
+		named := 0
+		ticks = ticks[:0]
+		for k := from; k <= to; k++ {
+			for d := 1; d < 10; d++ {
+				t := plot.Tick{Value: float64(d) * math.Pow(10, float64(k))}
+				if t.Value < low || t.Value > high {
+					continue
+				}
+				if slices.Contains(digits, d) {
+					t.Label = strconv.FormatFloat(t.Value, 'g', 3, 64)
+					named++
+				}
+				ticks = append(ticks, t)
+			}
+		}
+		if named >= 3 {
+			break
+		}
+	}
+	return ticks
 }
 
 // stretches cuts the steps where a member paused, so that no line joins its last
