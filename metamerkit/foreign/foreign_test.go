@@ -116,10 +116,15 @@ func TestRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	long := filepath.Join(dir, "long.npy")
+	if err := os.WriteFile(long, []byte("\x93NUMPY\x02\x00v\x00{'descr': '<f4'"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		s    Source
 		want string
 	}{
+		"long header":  {Source{Metamers: long, References: d("references.npy")}, "header declares 662372470 bytes, 25 are there"},
 		"nothing":      {Source{}, "no metamers"},
 		"missing":      {Source{Metamers: "/nowhere.npy"}, "nowhere"},
 		"alone":        {Source{Metamers: d("metamers.npy")}, "no references"},

@@ -2,7 +2,9 @@ package weights
 
 import (
 	"archive/zip"
+	"bufio"
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"math"
@@ -76,6 +78,19 @@ func readNPZ(data []byte) (map[string]*Tensor, error) {
 	return out, nil
 }
 
+// fits looks at the length of an array's header, for which npyio v0.9.0 takes memory before
+// it reads: up to 4 GiB that a file of a few bytes asks for.
+func fits(b *bufio.Reader, size int64) error {
+	start, err := b.Peek(12) // magic, version 2.0, length
+	if err != nil || start[6] < 2 {
+		return nil // npyio says what is wrong; lengths of version 1 have 16 bits
+	}
+	if n := int64(binary.LittleEndian.Uint32(start[8:])); n > size {
+		return fmt.Errorf("its header declares %d bytes, %d are there", n, size)
+	}
+	return nil
+}
+
 // readNPY reads one array of at most size bytes.
 func readNPY(r io.Reader, size int64) (t *Tensor, err error) {
 	defer func() {
@@ -83,7 +98,11 @@ func readNPY(r io.Reader, size int64) (t *Tensor, err error) {
 			err = fmt.Errorf("the array is malformed: %v", r)
 		}
 	}()
-	n, err := npyio.NewReader(r)
+	b := bufio.NewReader(r)
+	if err := fits(b, size); err != nil {
+		return nil, err
+	}
+	n, err := npyio.NewReader(b)
 	if err != nil {
 		return nil, err
 	}
