@@ -11,6 +11,7 @@ counted=(./... encoding/... archive/zip compress/flate image/... strconv google.
 flags=()
 for p in "${counted[@]}"; do flags+=("-gcflags=$p=-d=libfuzzer"); done
 module=$(go list -m) cache=$(go env GOCACHE)/fuzz
+[[ -w /dev/shm ]] && export TMPDIR=${TMPDIR:-/dev/shm} # folders that are read a thousand times a second
 bin=$(mktemp)
 trap 'rm -f "$bin"' EXIT
 for dir in $(grep -rl --include='*_test.go' "^func ${2:-Fuzz}.*testing\.F)" metamerkit cmd kernel models | xargs -n 1 dirname | sort -u); do
