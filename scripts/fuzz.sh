@@ -11,13 +11,14 @@ counted=(./... encoding/... archive/zip compress/flate image/... strconv google.
 flags=()
 for p in "${counted[@]}"; do flags+=("-gcflags=$p=-d=libfuzzer"); done
 module=$(go list -m) cache=$(go env GOCACHE)/fuzz
-[[ -w /dev/shm ]] && export TMPDIR=${TMPDIR:-/dev/shm} # folders that are read a thousand times a second
+fast=${TMPDIR:-/tmp} # for folders that are read a thousand times a second
+[[ -w /dev/shm ]] && fast=${TMPDIR:-/dev/shm}
 bin=$(mktemp)
 trap 'rm -f "$bin"' EXIT
 for dir in $(grep -rl --include='*_test.go' "^func ${2:-Fuzz}.*testing\.F)" metamerkit cmd kernel models | xargs -n 1 dirname | sort -u); do
   go test -c "${flags[@]}" -o "$bin" "./$dir"
   for target in $(cat "$dir"/*_test.go | sed -n "s/^func \(${2:-Fuzz}[A-Za-z0-9_]*\)(f \*testing\.F).*/\1/p"); do
     echo "fuzz $target in $dir"
-    (cd "$dir" && "$bin" -test.run '^$' -test.fuzz "^$target\$" -test.fuzztime "${1:-3000x}" -test.fuzzminimizetime 10x -test.fuzzcachedir "$cache/$module/$dir")
+    (cd "$dir" && TMPDIR=$fast "$bin" -test.run '^$' -test.fuzz "^$target\$" -test.fuzztime "${1:-3000x}" -test.fuzzminimizetime 10x -test.fuzzcachedir "$cache/$module/$dir")
   done
 done
