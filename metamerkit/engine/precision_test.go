@@ -9,8 +9,29 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
 	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
+
+// moves is by how much of their norm a precision moves the activations of a model at a
+// stage (relative L2, mean of four images).
+func moves(t *testing.T, e *Engine, set *images.Set, model, stage, precision string) (moved float64) {
+	t.Helper()
+	var acts [2][]evaluate.Vector
+	for i, precision := range []string{"", precision} {
+		s, err := e.subject(model, stage, precision)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if acts[i], _, err = e.read(s, 4, 32, set.Pixels); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range acts[0] {
+		moved += evaluate.Judge(i, metamer.Null{}, acts[0][i], acts[1][i], 0, 0).Loss / float64(len(acts[0]))
+	}
+	return moved
+}
 
 // Weights in bfloat16 move the activations of a network by less than 2 % (L2, mean
 // of four images), and not by nothing; the run is another run.
@@ -19,21 +40,7 @@ func TestBFloat16(t *testing.T) {
 	backendtest.Each(t, func(t *testing.T, b *backend.Backend) {
 		e := New(b)
 		for _, stage := range metamer.Stages {
-			var acts [2][]evaluate.Vector
-			for i, precision := range []string{"", "bfloat16"} {
-				s, err := e.subject("resnet20", stage, precision)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if acts[i], _, err = e.read(s, 4, 32, set.Pixels); err != nil {
-					t.Fatal(err)
-				}
-			}
-			var moved float64
-			for i := range acts[0] {
-				j := evaluate.Judge(i, metamer.Null{}, acts[0][i], acts[1][i], 0, 0)
-				moved += j.Loss / float64(len(acts[0]))
-			}
+			moved := moves(t, e, set, "resnet20", stage, "bfloat16")
 			t.Logf("%s: the activations moved by %.4f", stage, moved)
 			if !(moved > 1e-5 && moved < 0.02) {
 				t.Errorf("%s: the activations moved by %g of their norm, expected 1e-5 to .02", stage, moved)
@@ -84,21 +91,7 @@ func TestMixed(t *testing.T) {
 		}
 		for _, name := range names {
 			for _, stage := range stages {
-				var acts [2][]evaluate.Vector
-				for i, precision := range []string{"", "mixed"} {
-					s, err := e.subject(name, stage, precision)
-					if err != nil {
-						t.Fatal(err)
-					}
-					if acts[i], _, err = e.read(s, 4, 32, set.Pixels); err != nil {
-						t.Fatal(err)
-					}
-				}
-				var moved float64
-				for i := range acts[0] {
-					j := evaluate.Judge(i, metamer.Null{}, acts[0][i], acts[1][i], 0, 0)
-					moved += j.Loss / float64(len(acts[0]))
-				}
+				moved := moves(t, e, set, name, stage, "mixed")
 				t.Logf("%s, %s: the activations moved by %.4f", name, stage, moved)
 				if !(moved > 1e-4 && moved < 0.05) {
 					t.Errorf("%s, %s: the activations moved by %g of their norm, expected 1e-4 to .05", name, stage, moved)
