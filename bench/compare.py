@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 
 import report
-from process import Process
+from process import Process, own_cache
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -112,11 +112,7 @@ class Case:
     def env(self):
         env = dict(os.environ, METAMERS_DATA=self.a.data, JAX_PLATFORMS="cpu", CUDA_VISIBLE_DEVICES="", PYTHONDONTWRITEBYTECODE="1")
         if not self.small:  # cards of models added here stay here; the plugins are those of the user
-            plugins = Path(os.environ.get("METAMERS_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "metamers"), "plugins")
-            self.cache.mkdir(exist_ok=True)
-            if plugins.is_dir() and not (self.cache / "plugins").exists():
-                (self.cache / "plugins").symlink_to(plugins)
-            env["METAMERS_CACHE"] = str(self.cache)
+            env["METAMERS_CACHE"] = own_cache(self.cache)
         return env
 
     def start(self, name, stage, *more):

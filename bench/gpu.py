@@ -31,7 +31,7 @@ from safetensors.numpy import save_file
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE / "peers")]
-from process import Process  # noqa: E402
+from process import Process, own_cache  # noqa: E402
 
 SETTLE = 10  # steps whose run is taken off a run of this project
 # Variants of this project are programs with more in their environment.
@@ -99,14 +99,10 @@ class Program:
 def prepare(a, scratch):
     """Weights of every model for this project, and reference images."""
     import gpu_step
-    user = Path(os.environ.get("METAMERS_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "metamers"), "plugins")
-    (scratch / "cache").mkdir()
-    if user.is_dir():
-        (scratch / "cache/plugins").symlink_to(user.resolve())
+    env = dict(os.environ, METAMERS_CACHE=own_cache(scratch / "cache"))
     for model in a.models:
         file = scratch / f"{model}.safetensors"
         save_file(gpu_step.weights(model), file)
-        env = dict(os.environ, METAMERS_CACHE=str(scratch / "cache"))
         subprocess.run([a.metamers, "models", "add", "--arch", ARCHITECTURES[model], "--weights", str(file), "--name", "random_" + model], check=True, env=env, stdout=subprocess.DEVNULL)
     (scratch / "images").mkdir()
     for i, x in enumerate(np.random.default_rng(2).random((a.batch, 224, 224, 3), np.float32)):

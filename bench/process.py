@@ -1,5 +1,16 @@
-"""A program that answers one line of standard input with one line of standard output."""
+"""A program that answers one line of standard input with one line of standard output, and its cache."""
+import os
 import subprocess
+from pathlib import Path
+
+
+def own_cache(folder):
+    """Makes a cache folder of this project in which models can be added; the plugins in it are the user's."""
+    user = Path(os.environ.get("METAMERS_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "metamers"), "plugins")
+    folder.mkdir(exist_ok=True)
+    if user.is_dir() and not (folder / "plugins").exists():
+        (folder / "plugins").symlink_to(user.resolve())
+    return str(folder)
 
 
 class Process:
