@@ -26,7 +26,7 @@ func PoolTo(x *graph.Node, size int) *graph.Node {
 	}
 	for axis := 1; axis <= 2; axis++ {
 		w := graph.ConstTensor(x.Graph(), windows(x.Shape().Dim(axis), size))
-		x = product(x, []int{axis}, nil, graph.ConvertDType(w, x.DType()), []int{0}, nil) // the pooled axis comes last
+		x = product(x, []int{axis}, nil, narrow(w, x), []int{0}, nil) // the pooled axis comes last
 		order := []int{0, 1, 2, 3}
 		copy(order[axis+1:], order[axis:3])
 		order[axis] = 3

@@ -39,8 +39,8 @@ func variable(s *model.Scope, x *Node, name string, trainable bool, dims ...int)
 // arXiv:1502.03167).
 func batchNorm(s *model.Scope, y *Node, eps float64) *Node {
 	const momentum = 0.1
-	kind, g, c := y.DType(), y.Graph(), channels(y)
-	y = ConvertDType(y, dtypes.Float32)
+	from, g, c := y, y.Graph(), channels(y)
+	y = wide(y)
 	axes := make([]int, y.Rank()-1)
 	for i := range axes {
 		axes[i] = i
@@ -61,5 +61,5 @@ func batchNorm(s *model.Scope, y *Node, eps float64) *Node {
 	}
 	gain := Div(variable(s, y, "weight", true, c), Sqrt(AddScalar(variance, eps)))
 	y = Add(Mul(centred, ExpandLeftToRank(gain, y.Rank())), ExpandLeftToRank(variable(s, y, "bias", true, c), y.Rank()))
-	return ConvertDType(y, kind)
+	return narrow(y, from)
 }
