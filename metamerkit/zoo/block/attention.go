@@ -3,6 +3,7 @@ package block
 import (
 	"math"
 
+	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
@@ -38,6 +39,34 @@ func Attention(s *model.Scope, x *Node, heads int, qkvBias bool, bias *Node) *No
 // Attend is softmax(q·kᵀ/√D + bias)·v for each head: q [B,Q,H,D], k and v [B,T,H,D]
 // → [B,Q,H·D].
 func Attend(q, k, v, bias *Node) *Node {
+	y := attend(q, k, v, bias)
+	return Reshape(y, y.Shape().Dim(0), y.Shape().Dim(1), -1)
+}
+
+// attend is Attend with the heads' outputs apart, [B,Q,H,D]: in one kernel where the
+// backend has one, whose scores are never written out, else in products.
+func attend(q, k, v, bias *Node) *Node {
+	products := func() *Node { return attendByProducts(q, k, v, bias) }
+	if bias != nil || !hasFusedAttention(q, k) {
+		return products()
+	}
+	y, _ := InternalFusedOpCaller(func() *Node { // unless GOMLX_FUSION=0
+		y, _ := BackendFusedScaledDotProductAttention(q, k, v, compute.AttentionAxesLayoutBSHD, &compute.ScaledDotProductAttentionConfig{})
+		return y
+	}, products, false)
+	return y
+}
+
+// hasFusedAttention says whether the backend has attention and its gradient in one
+// kernel each for these: cuDNN's, of bfloat16, for as many queries as keys and at most
+// 128 channels a head.
+func hasFusedAttention(q, k *Node) bool {
+	has := q.Graph().Backend().Capabilities().Operations
+	return has[compute.OpTypeFusedScaledDotProductAttention] && has[compute.OpTypeFusedScaledDotProductAttentionVJP] &&
+		q.DType() == dtypes.BFloat16 && q.Shape().Equal(k.Shape()) && channels(q)%8 == 0 && channels(q) <= 128
+}
+
+func attendByProducts(q, k, v, bias *Node) *Node {
 	d := channels(q)
 	q = MulScalar(q, 1/math.Sqrt(float64(d)))
 	scores := product(q, []int{3}, []int{0, 2}, k, []int{3}, []int{0, 2}) // [B,H,Q,T]
@@ -45,8 +74,7 @@ func Attend(q, k, v, bias *Node) *Node {
 		scores = Add(scores, bias)
 	}
 	y := product(softmax(scores), []int{3}, []int{0, 1}, v, []int{1}, []int{0, 2}) // [B,H,Q,D]
-	y = TransposeAllAxes(y, 0, 2, 1, 3)
-	return Reshape(y, y.Shape().Dim(0), y.Shape().Dim(1), -1)
+	return TransposeAllAxes(y, 0, 2, 1, 3)
 }
 
 // softmax over the last axis.
