@@ -33,4 +33,5 @@ type Settings struct {
 	Batch     int
 	Seed      uint64
 	PlainReLU bool
+	Precision string // float32 (default), bfloat16 or mixed
 }

@@ -154,6 +154,9 @@ func (c *reproduceCmd) Run(ctx context.Context, g *globals) error {
 	if line := spentLine(r.Spent); line != "" {
 		fmt.Fprintln(os.Stderr, line)
 	}
+	for _, line := range usageLines(r.Spent) {
+		fmt.Fprintln(os.Stderr, line)
+	}
 	judged, err := r.Claims()
 	if err != nil {
 		return err

@@ -116,6 +116,12 @@ func (f *Findings) advise(line string) {
 	f.Advice = append(f.Advice, line)
 }
 
+// SIMD reports whether this program was built with GOEXPERIMENT=simd.
+func SIMD() bool {
+	_, experiments := compiler(runtime.Version())
+	return slices.Contains(experiments, "simd")
+}
+
 // compiler parses what runtime.Version returns, such as go1.26.8-X:simd.
 func compiler(s string) (version string, experiments []string) {
 	version, rest, found := strings.Cut(s, "X:")

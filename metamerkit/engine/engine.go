@@ -113,6 +113,9 @@ func (e *Engine) model(name, precision string) (*card.Card, *zoo.Net, error) {
 		case "mixed":
 			net, err = net.Mixed()
 		}
+		if err != nil {
+			err = fmt.Errorf("engine: model %s with precision %s: %w", c.Name, precision, err)
+		}
 	}
 	if err != nil {
 		return nil, nil, err

@@ -3,14 +3,18 @@ package engine
 import (
 	"context"
 	"math"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
+	"github.com/ensemble-metamers/metamers/metamerkit/card"
 	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/weights"
+	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
 // moves is by how much of their norm a precision moves the activations of a model at a
@@ -124,4 +128,26 @@ func TestMixed(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A model that cannot be had in bfloat16 is named.
+func TestBFloat16OfONNX(t *testing.T) {
+	t.Setenv("METAMERS_CACHE", t.TempDir())
+	path, err := filepath.Abs("../zoo/onnx/testdata/small.onnx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	layers := map[string]card.Layer{"early": {Layer: "conv1"}, "middle": {Layer: "conv1"}, "late": {Layer: "conv1"}}
+	c := &card.Card{Name: "tiny", Title: "tiny", Family: "onnx", Kind: "cnn", Training: "standard", Stages: layers, Input: card.Input{Size: 9, Std: [3]float64{1, 1, 1}}}
+	c.Weights.File, c.Weights.Path = "small.onnx", path
+	if c.Weights.SHA256, err = weights.Sum(path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := zoo.AddCard(c); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = New(backendtest.Open(t, backend.Go)).model("tiny", "bfloat16")
+	if err == nil || !strings.Contains(err.Error(), "model tiny with precision bfloat16") || !strings.Contains(err.Error(), "expected float32") {
+		t.Error(err)
+	}
 }

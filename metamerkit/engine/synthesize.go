@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/runs"
 	"github.com/ensemble-metamers/metamers/metamerkit/synth"
@@ -105,12 +106,11 @@ func (e *Engine) synthesize(ctx context.Context, q Request) (run *metamer.Run, e
 			return run, err
 		}
 	}
+	q.Progress = stamped(q.Progress)
+	q.Progress(metamer.Progress{Phase: "models"})
 	r, subjects, err := e.resolve(q)
 	if err != nil {
 		return nil, err
-	}
-	if q.Progress == nil {
-		q.Progress = func(metamer.Progress) {}
 	}
 	if q.Warn == nil {
 		q.Warn = func(string) {}
@@ -144,11 +144,23 @@ func (e *Engine) synthesize(ctx context.Context, q Request) (run *metamer.Run, e
 	if work == nil {
 		return run, nil
 	}
+	q.Progress(metamer.Progress{Phase: "files", Step: r.Steps, Steps: r.Steps, Image: r.Images.Count, Images: r.Images.Count})
 	var extra map[string]func(string) error
 	if q.Extra != nil {
 		extra = q.Extra(run)
 	}
 	return run, work.Finish(run, extra)
+}
+
+// stamped adds to what is reported what this process has used until then.
+func stamped(show func(metamer.Progress)) func(metamer.Progress) {
+	if show == nil {
+		return func(metamer.Progress) {}
+	}
+	return func(p metamer.Progress) {
+		p.Usage = backend.Used()
+		show(p)
+	}
 }
 
 // loop compiles what the recipe needs.

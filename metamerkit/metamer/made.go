@@ -105,8 +105,12 @@ func (r Recipe) Describe() string {
 	if r.Optimizer.Name == "elsewhere" {
 		return "made elsewhere"
 	}
-	if r.Optimizer.Name == "fast" {
-		return fmt.Sprintf("fast (lbfgs or fourier), metric %s, %d gradient evaluations, start from %s, %s loss", r.Optimizer.Metric, r.Steps, r.Start.Kind, r.Loss)
+	in := ""
+	if r.Precision != "" {
+		in = ", precision " + r.Precision
 	}
-	return fmt.Sprintf("%s, step size %g, %d steps, %s schedule, start from %s, %s loss", r.Optimizer.Name, r.Optimizer.StepSize, r.Steps, r.Schedule.Kind, r.Start.Kind, r.Loss)
+	if r.Optimizer.Name == "fast" {
+		return fmt.Sprintf("fast (lbfgs or fourier), metric %s, %d gradient evaluations, start from %s, %s loss%s", r.Optimizer.Metric, r.Steps, r.Start.Kind, r.Loss, in)
+	}
+	return fmt.Sprintf("%s, step size %g, %d steps, %s schedule, start from %s, %s loss%s", r.Optimizer.Name, r.Optimizer.StepSize, r.Steps, r.Schedule.Kind, r.Start.Kind, r.Loss, in)
 }

@@ -3,6 +3,7 @@ package metamer
 import (
 	"encoding/json"
 	"strings"
+	"time"
 )
 
 // Evidence says, for one image and one member, whether the metamer matches.
@@ -98,7 +99,7 @@ func (r *Run) PassCount() int {
 // Progress is what a running synthesis or evaluation reports. In an evaluation steps
 // are pairs of a run and an observer, and What names the one under way.
 type Progress struct {
-	Phase string // compile | start | synthesis | evidence | evaluation
+	Phase string // models | compile | start | synthesis | evidence | files | evaluation
 	What  string
 	Step  int // steps done by the batch
 	Steps int // steps of the batch
@@ -110,4 +111,13 @@ type Progress struct {
 	// Preview holds the batch's images so far, [n,Size,Size,3], where a preview was
 	// asked for and is due. It is valid during the call only.
 	Preview []float32
+	Usage   Usage
+}
+
+// Usage is what the process that computes has used until now. Fields that cannot be told
+// are 0.
+type Usage struct {
+	Processor time.Duration // of all cores together
+	Cores     int
+	Memory    uint64 // the most bytes of host memory that it has held at once
 }

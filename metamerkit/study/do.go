@@ -36,6 +36,10 @@ type Result struct {
 type Spent struct {
 	Runs, Evaluation                 time.Duration // runs that were there count nothing
 	ExpectedRuns, ExpectedEvaluation time.Duration // 0: there was no forecast
+
+	Shares []Share // parts, in the order in which they began
+	Cores  int     // of the engine's machine, 0: not known
+	Memory uint64  // the most bytes that the engine held, 0: not known
 }
 
 // Options of Do.
@@ -111,6 +115,7 @@ func Do(ctx context.Context, e ask.Engine, p Plan, o Options) (*Result, error) {
 		}
 	}
 	r.Took = time.Since(began)
+	r.Spent.Shares, r.Spent.Cores, r.Spent.Memory = d.tally.shares, d.tally.last.Cores, d.tally.last.Memory
 	if o.Speeds != nil {
 		if err := o.Speeds.save(); err != nil {
 			o.Warn(err.Error())
@@ -205,6 +210,7 @@ type doing struct {
 	o     Options
 	r     *Result
 	clock *clock
+	tally tally
 	f     *Forecast // nil where no speeds are known
 }
 
@@ -245,6 +251,7 @@ func (d *doing) synthesize(ctx context.Context, part int, set []string, stage st
 		Recipe: d.r.Plan.Recipe(set, stage), Images: d.r.Images, Store: d.o.Store, Blocks: d.o.Blocks, CheckpointEvery: d.o.CheckpointEvery, PreviewEvery: d.o.PreviewEvery, Warn: d.o.Warn, Extra: d.o.Extra,
 		Progress: func(p metamer.Progress) {
 			w.see(p)
+			d.tally.see(p)
 			if p.Phase == "synthesis" && p.Images > 0 && p.Steps > 0 {
 				batch := float64(p.Images - p.Image)
 				if r := d.r.Plan.Recipe(set, stage); r.Batch < p.Images-p.Image {
@@ -279,6 +286,7 @@ func (d *doing) evaluate(ctx context.Context) (err error) {
 	q := ask.Evaluation{Runs: d.r.Runs, Images: d.r.Images, Observers: d.r.Plan.Observers, Measures: d.r.Plan.Measures, Warn: d.o.Warn}
 	q.Bootstrap.Resamples = d.r.Plan.Bootstrap
 	q.Progress = func(p metamer.Progress) {
+		d.tally.see(p)
 		if p.Steps > 0 {
 			d.clock.share = float64(p.Step) / float64(p.Steps)
 		}

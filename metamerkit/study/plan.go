@@ -49,6 +49,7 @@ type Settings struct {
 	Batch     int              `yaml:"batch"`
 	Seed      uint64           `yaml:"seed"`
 	PlainReLU bool             `yaml:"plain relu"`
+	Precision string           `yaml:"precision,omitempty"` // float32 (default), bfloat16 or mixed
 }
 
 // optimizer is metamer.Optimizer with the names of a plan.
@@ -173,7 +174,7 @@ func (p Plan) Validate() error {
 func (p Plan) Recipe(set []string, stage string) metamer.Recipe {
 	s := p.Settings
 	r := metamer.Recipe{
-		Stage: stage, Steps: s.Steps, Schedule: s.Schedule, Loss: s.Loss, Batch: s.Batch, Seed: s.Seed, PlainReLU: s.PlainReLU,
+		Stage: stage, Steps: s.Steps, Schedule: s.Schedule, Loss: s.Loss, Batch: s.Batch, Seed: s.Seed, PlainReLU: s.PlainReLU, Precision: s.Precision,
 		Optimizer: metamer.Optimizer{Name: s.Optimizer.Name, StepSize: s.Optimizer.StepSize, Halvings: s.Optimizer.Halvings, Momentum: s.Optimizer.Momentum, Beta2: s.Optimizer.Beta2, Metric: s.Optimizer.Metric, Memory: s.Optimizer.Memory},
 		Start:     metamer.Start{Kind: s.Start},
 	}

@@ -99,7 +99,11 @@ func (s *Speeds) files(size int) float64 {
 // key names what a speed depends on.
 func (s *Speeds) key(p Plan, model, stage string, batch, size int) string {
 	r := p.Recipe([]string{model}, stage)
-	return fmt.Sprintf("%s: %s %s, %s, %s, batch %d of %d²", s.Machine, model, stage, r.Optimizer.Name, r.Loss, batch, size)
+	precision := ""
+	if r.Precision != "" {
+		precision = ", " + r.Precision
+	}
+	return fmt.Sprintf("%s: %s %s, %s, %s%s, batch %d of %d²", s.Machine, model, stage, r.Optimizer.Name, r.Loss, precision, batch, size)
 }
 
 // judgeKey is the key of Judging for an observer at a stage; of image metrics, where

@@ -199,6 +199,7 @@ func TestPlans(t *testing.T) {
 		"twice":       {"sets: [[a], [a]]", "twice"},
 		"optimiser":   {"sets: [[a]]\nsettings: {optimizer: {name: pdg}}", "pgd"},
 		"steps":       {"sets: [[a]]\nsettings: {steps: -1}", "steps"},
+		"precision":   {"sets: [[a]]\nsettings: {precision: half}", "mixed"},
 		"type":        {"sets: resnet20", "sets"},
 		"binary":      {"\x00\xff", ""},
 	} {
@@ -207,6 +208,15 @@ func TestPlans(t *testing.T) {
 		} else {
 			t.Logf("%s: %v", name, err)
 		}
+	}
+	p, err := Parse([]byte("sets: [[a]]\nsettings: {precision: mixed}"))
+	if err != nil || p.Recipe([]string{"a"}, "late").Precision != "mixed" || !strings.Contains(p.Describe(), "mixed") {
+		t.Errorf("%+v: %s, %v", p.Settings, p.Describe(), err)
+	}
+	one, two := &Speeds{Machine: "test"}, p
+	two.Settings.Precision = ""
+	if one.key(p, "a", "late", 16, 32) == one.key(two, "a", "late", 16, 32) {
+		t.Error("a step in mixed precision has the speed of one in float32")
 	}
 	if _, err := Load("frist"); err == nil || !strings.Contains(err.Error(), "first") {
 		t.Error(err)

@@ -143,6 +143,11 @@ func TestOptionsAreChecked(t *testing.T) {
 		}
 	}
 	q := everything(b, "")
+	q.Options.Precision = "bf16"
+	if _, err := newJob(q); backend.SIMD() != (err != nil && strings.Contains(err.Error(), "precision bf16")) {
+		t.Errorf("bfloat16 on the pure-Go backend, SIMD %v: %v", backend.SIMD(), err)
+	}
+	q = everything(b, "")
 	q.Train.Labels[7] = 4
 	if _, err := newJob(q); err == nil || !strings.Contains(err.Error(), "label 4") {
 		t.Errorf("label 4 of 4 classes: %v", err)

@@ -30,7 +30,7 @@ func (n *Net) Mixed() (*Net, error) {
 // not be used afterwards: its tensors are released one by one.
 func (n *Net) BFloat16() (*Net, error) {
 	if !n.half {
-		return nil, fmt.Errorf("zoo: weights in bfloat16 are for PyTorch and safetensors files; the graph of an ONNX file has its own types")
+		return nil, fmt.Errorf("zoo: weights in bfloat16 are for PyTorch and safetensors files; the graph of an ONNX file has its own types: expected float32")
 	}
 	out := *n
 	out.Weights, out.Derived = map[string]*tensors.Tensor{}, nil
