@@ -41,6 +41,10 @@ type Synthesis struct {
 	// the others are made and stay there. The metamers have the same bits either way.
 	Blocks int
 
+	// Next, if set, is the recipe that will be asked for next, of the same images: what it
+	// needs is compiled while this one runs. It changes no result.
+	Next *metamer.Recipe
+
 	CheckpointEvery time.Duration // default 30 s
 	// PreviewEvery asks for the images so far in Progress, no more often than this; 0:
 	// never.

@@ -59,7 +59,7 @@ func TestTooLittleMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = enoughMemory([]synth.Subject{s}, metamer.Recipe{Batch: 1 << 30, Images: metamer.ImageRef{Size: 32}})
+	err = e.enoughMemory([]synth.Subject{s}, metamer.Recipe{Batch: 1 << 30, Images: metamer.ImageRef{Size: 32}})
 	if err == nil {
 		t.Fatal("a thousand million images in one batch are accepted")
 	}
@@ -68,7 +68,7 @@ func TestTooLittleMemory(t *testing.T) {
 			t.Errorf("does not say %q: %v", want, err)
 		}
 	}
-	if err := enoughMemory([]synth.Subject{s}, metamer.Recipe{Batch: 1, Images: metamer.ImageRef{Size: 32}}); err != nil {
+	if err := e.enoughMemory([]synth.Subject{s}, metamer.Recipe{Batch: 1, Images: metamer.ImageRef{Size: 32}}); err != nil {
 		t.Errorf("one image: %v", err)
 	}
 }

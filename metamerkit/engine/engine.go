@@ -28,7 +28,8 @@ func init() { depot.Carry(trained.Files) }
 const maxCompiled = 64
 
 // Engine is safe for use by several goroutines. One of them computes at a time; long
-// work lets others in between its chunks of steps (yield).
+// work lets others in between its chunks of steps (yield), while it compiles (kept) and
+// while it writes files.
 type Engine struct {
 	Backend *backend.Backend
 	// Weights is how many bytes the weights of all models in memory may take; more are
@@ -39,9 +40,10 @@ type Engine struct {
 	mu       sync.Mutex
 	nets     map[string]*zoo.Net
 	compiled map[string]any
-	order    []string        // keys of compiled, the latest used last
-	recent   []string        // keys of nets, the latest used last
-	sums     map[string]seen // of weight files, by path
+	building map[string]*build // what is being compiled, by its key
+	order    []string          // keys of compiled, the latest used last
+	recent   []string          // keys of nets, the latest used last
+	sums     map[string]seen   // of weight files, by path
 	loaded   atomic.Pointer[[]string]
 	files    recall // of runs and rows
 }
@@ -57,7 +59,7 @@ func Open(k backend.Kind) (*Engine, error) {
 
 // New returns an engine on an open backend.
 func New(b *backend.Backend) *Engine {
-	e := &Engine{Backend: b, Weights: 4 << 30, nets: map[string]*zoo.Net{}, compiled: map[string]any{}, sums: map[string]seen{}}
+	e := &Engine{Backend: b, Weights: 4 << 30, nets: map[string]*zoo.Net{}, compiled: map[string]any{}, building: map[string]*build{}, sums: map[string]seen{}}
 	if free, err := backend.FreeMemory(); err == nil && free > 0 {
 		e.Weights = int(free / 4)
 	}
@@ -139,14 +141,19 @@ func (e *Engine) used(key string) {
 	e.recent = append(slices.DeleteFunc(e.recent, func(k string) bool { return k == key }), key)
 }
 
+// held is what the weights of all models in memory take, and what is derived of them.
+func (e *Engine) held() (bytes int) {
+	for _, n := range e.nets {
+		bytes += n.Bytes()
+	}
+	return bytes
+}
+
 // evict lets go of the models used longest ago, and of what was compiled for them,
 // until the weights of all take no more than Weights bytes. The last one stays,
 // whatever its size. What is in use elsewhere lives on until it is not.
 func (e *Engine) evict() {
-	total := 0
-	for _, n := range e.nets {
-		total += n.Bytes()
-	}
+	total := e.held()
 	for total > e.Weights && len(e.recent) > 1 {
 		key := e.recent[0]
 		e.recent = e.recent[1:]
@@ -203,27 +210,6 @@ func (e *Engine) Loaded() []string {
 func (e *Engine) yield() {
 	e.mu.Unlock()
 	e.mu.Lock()
-}
-
-// kept returns what make gives, from the cache if it is there.
-func kept[T any](e *Engine, make func() (T, error), key ...any) (T, error) {
-	k := strings.TrimSpace(fmt.Sprintln(key...))
-	for i, o := range e.order {
-		if o == k {
-			e.order = append(append(e.order[:i:i], e.order[i+1:]...), k)
-			return e.compiled[k].(T), nil
-		}
-	}
-	v, err := make()
-	if err != nil {
-		return v, err
-	}
-	if len(e.order) >= maxCompiled {
-		delete(e.compiled, e.order[0])
-		e.order = e.order[1:]
-	}
-	e.compiled[k], e.order = v, append(e.order, k)
-	return v, nil
 }
 
 func (e *Engine) probe(s synth.Subject, batch, size int, layers ...string) (*synth.Probe, error) {

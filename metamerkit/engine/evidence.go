@@ -22,12 +22,9 @@ func (e *Engine) judge(ctx context.Context, run *metamer.Run, subjects []synth.S
 	r := run.Recipe
 	n, per := r.Images.Count, r.Images.Size*r.Images.Size*3
 	for _, s := range subjects {
-		if r.Precision == "mixed" { // what was made in low precision is judged by the model itself
-			exact, err := e.subject(s.Card.Name, s.Layer, "")
-			if err != nil {
-				return err
-			}
-			s = exact
+		s, err := e.exact(s, r)
+		if err != nil {
+			return err
 		}
 		p, err := e.probe(s, r.Batch, r.Images.Size, layersOf(s)...)
 		if err != nil {
@@ -74,6 +71,15 @@ func (e *Engine) judge(ctx context.Context, run *metamer.Run, subjects []synth.S
 		}
 	}
 	return nil
+}
+
+// exact is the member that judges: where it made metamers in mixed precision, the model
+// itself.
+func (e *Engine) exact(s synth.Subject, r metamer.Recipe) (synth.Subject, error) {
+	if r.Precision != "mixed" {
+		return s, nil
+	}
+	return e.subject(s.Card.Name, s.Layer, "")
 }
 
 // blockOf is how many images of n have activations of this shape that take at most so

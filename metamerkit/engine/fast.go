@@ -24,20 +24,17 @@ func Fast(r metamer.Recipe, subjects []synth.Subject) (metamer.Recipe, error) {
 	if err := r.Validate(); err != nil { // such as a step size, which fast chooses
 		return r, err
 	}
-	r.Optimizer.Name = "lbfgs"
+	method := "lbfgs"
 	for _, s := range subjects {
 		deep, err := deepTokens(s)
 		if err != nil {
 			return r, err
 		}
 		if deep {
-			r.Optimizer.Name = "fourier"
+			method = "fourier"
 		}
 	}
-	if r.Optimizer.Name == "lbfgs" {
-		r.Steps = max(1, r.Steps/len(subjects))
-	}
-	return r.WithDefaults(), nil
+	return r.Fast(method), nil
 }
 
 // deepTokens says whether the layer is all tokens of a transformer behind its middle

@@ -32,7 +32,7 @@ func (e *Engine) Gradients(ctx context.Context, q Request) (*Gradients, error) {
 	if len(subjects) != 1 {
 		return nil, fmt.Errorf("engine: gradients of %d models, expected one", len(subjects))
 	}
-	if err := enoughMemory(subjects, r); err != nil {
+	if err := e.enoughMemory(subjects, r); err != nil {
 		return nil, err
 	}
 	s := subjects[0]

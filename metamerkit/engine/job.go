@@ -53,10 +53,11 @@ func (j *job) run(ctx context.Context) (*metamer.Run, error) {
 		return nil, err
 	}
 	j.q.Progress(metamer.Progress{Phase: "compile", Steps: j.r.Steps, Images: n})
-	loop, err := j.e.loop(j.subjects, j.r)
+	loop, err := j.e.loop(ctx, j.subjects, j.r)
 	if err != nil {
 		return nil, err
 	}
+	go j.e.ahead(ctx, j.q, j.r, j.subjects)
 	j.q.Progress(metamer.Progress{Phase: "start", Steps: j.r.Steps, Images: n})
 	resumed := j.restore(loop)
 	j.saved = time.Now()

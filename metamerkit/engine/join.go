@@ -37,6 +37,9 @@ func (e *Engine) join(ctx context.Context, q Request, r metamer.Recipe, subjects
 			}
 		}
 		b.Progress = func(p metamer.Progress) {
+			if p.Phase == "files" { // of the block
+				return
+			}
 			p.Image, p.Images = p.Image+from, r.Images.Count
 			q.Progress(p)
 		}

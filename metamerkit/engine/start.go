@@ -68,24 +68,38 @@ func versions(b *backend.Backend) map[string]string {
 	return out
 }
 
-// enoughMemory estimates what the largest member needs at least, its weights and
-// the activations that the gradient keeps, and holds it against what is free.
-func enoughMemory(subjects []synth.Subject, r metamer.Recipe) error {
+// enoughMemory estimates what the largest member needs at least, the activations that
+// the gradient keeps and what is derived of its weights, and holds it against what is
+// free. The weights are in memory already.
+func (e *Engine) enoughMemory(subjects []synth.Subject, r metamer.Recipe) error {
 	free, err := backend.FreeMemory()
 	if err != nil || free == 0 {
 		return nil // unknown: let the allocation decide
 	}
+	return e.memoryFor(subjects, r, free)
+}
+
+// memoryFor is enoughMemory with so many bytes free.
+func (e *Engine) memoryFor(subjects []synth.Subject, r metamer.Recipe, free uint64) error {
 	for _, s := range subjects {
 		one, err := s.Net.Footprint(s.Card.Input, r.Images.Size, s.Layer)
+		if err != nil {
+			return err
+		}
+		derived, err := synth.Derives(e.Backend.Compute, s, e.config(r))
 		if err != nil {
 			return err
 		}
 		if r.Optimizer.Name == "lbfgs" { // its history and what a step has of it at hand
 			one += uint64(4*r.Optimizer.Memory+10) * uint64(r.Images.Size*r.Images.Size*3*4)
 		}
-		if need := one * uint64(r.Batch); need > free {
-			return fmt.Errorf("engine: %s at %s needs about %d MB for a batch of %d images, %d MB are free: use a batch of at most %d",
-				s.Card.Name, s.Layer, need>>20, r.Batch, free>>20, max(1, free/max(one, 1)))
+		if need := one*uint64(r.Batch) + uint64(derived); need > free {
+			how := fmt.Sprintf("use a batch of at most %d", (free-min(uint64(derived), free))/max(one, 1))
+			if one+uint64(derived) > free {
+				how = "not even one image fits"
+			}
+			return fmt.Errorf("engine: %s at %s needs about %d MB for a batch of %d images, %d MB of it for what is derived of its weights; %d MB are free: %s",
+				s.Card.Name, s.Layer, need>>20, r.Batch, derived>>20, free>>20, how)
 		}
 	}
 	return nil

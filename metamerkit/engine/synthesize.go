@@ -67,19 +67,24 @@ func (e *Engine) recipe(q Request, models []metamer.ModelRef) (metamer.Recipe, e
 	return r, checkBlocks(q, r)
 }
 
-// stored returns the run that the store holds for a request, nil if there is none. No
-// model is opened for it.
-func (e *Engine) stored(ctx context.Context, q Request) (*metamer.Run, error) {
+// named is resolve without opening a model.
+func (e *Engine) named(q Request) (metamer.Recipe, error) {
 	r := q.Recipe.WithDefaults()
 	var refs []metamer.ModelRef
 	for _, m := range r.Models {
 		id, err := e.identity(m.Name, r.Stage, r.Precision)
 		if err != nil {
-			return nil, err
+			return r, err
 		}
 		refs = append(refs, metamer.ModelRef{Name: id.card.Name, Layer: id.layer, SHA256: id.sha256})
 	}
-	r, err := e.recipe(q, refs)
+	return e.recipe(q, refs)
+}
+
+// stored returns the run that the store holds for a request, nil if there is none. No
+// model is opened for it.
+func (e *Engine) stored(ctx context.Context, q Request) (*metamer.Run, error) {
+	r, err := e.named(q)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +134,7 @@ func (e *Engine) synthesize(ctx context.Context, q Request) (run *metamer.Run, e
 			q.Warn(note)
 		}
 	}
-	if err := enoughMemory(subjects, r); err != nil {
+	if err := e.enoughMemory(subjects, r); err != nil {
 		return nil, err
 	}
 	if q.Blocks > 0 && q.Blocks < r.Images.Count {
@@ -145,6 +150,8 @@ func (e *Engine) synthesize(ctx context.Context, q Request) (run *metamer.Run, e
 		return run, nil
 	}
 	q.Progress(metamer.Progress{Phase: "files", Step: r.Steps, Steps: r.Steps, Image: r.Images.Count, Images: r.Images.Count})
+	e.mu.Unlock() // others compute while the files are written
+	defer e.mu.Lock()
 	var extra map[string]func(string) error
 	if q.Extra != nil {
 		extra = q.Extra(run)
@@ -163,16 +170,25 @@ func stamped(show func(metamer.Progress)) func(metamer.Progress) {
 	}
 }
 
-// loop compiles what the recipe needs.
-func (e *Engine) loop(subjects []synth.Subject, r metamer.Recipe) (*synth.Loop, error) {
+// config is what units of a recipe are compiled for.
+func (e *Engine) config(r metamer.Recipe) synth.Config {
 	cfg := synth.Config{
 		Batch: r.Batch, Size: r.Images.Size, Loss: r.Loss, Penalties: r.Penalties, PlainReLU: r.PlainReLU, Loops: e.Backend.Loops(),
 		Optimizer: r.Optimizer,
 	}
 	cfg.Optimizer.StepSize, cfg.Optimizer.Halvings = 0, 0
+	return cfg
+}
+
+// loop compiles what the recipe needs. It ends with ctx, between two compilations.
+func (e *Engine) loop(ctx context.Context, subjects []synth.Subject, r metamer.Recipe) (*synth.Loop, error) {
+	cfg := e.config(r)
 	l := &synth.Loop{Recipe: r}
 	lbfgs := r.Optimizer.Name == "lbfgs"
 	for _, s := range subjects {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		kind, build := "unit", synth.NewUnit
 		if r.Schedule.Kind == "average" {
 			kind, build = "target", synth.NewTarget

@@ -280,6 +280,16 @@ func (r Recipe) optimizerSettings() bool {
 	return r.Schedule.Kind != "" || o.StepSize != 0 || o.Halvings != 0 || o.Momentum != 0 || o.Memory != 0
 }
 
+// Fast puts a method in the place of the optimiser fast, and as many steps of it as there
+// are evaluations.
+func (r Recipe) Fast(method string) Recipe {
+	r.Optimizer.Name = method
+	if method == "lbfgs" {
+		r.Steps = max(1, r.Steps/len(r.Models))
+	}
+	return r.WithDefaults()
+}
+
 // Evaluations is how often a number of steps evaluates the gradient of one model:
 // the unit in which optimisers and schedules are compared.
 func (r Recipe) Evaluations(steps int) int {

@@ -55,6 +55,7 @@ type synthesis struct {
 	Images, Given   *errand.Images
 	Store           string // what runs.Open takes; "": not saved
 	Blocks          int
+	Next            *metamer.Recipe
 	CheckpointEvery time.Duration
 	PreviewEvery    time.Duration
 	Progress        bool
@@ -64,7 +65,7 @@ type synthesis struct {
 }
 
 func packSynthesis(q ask.Synthesis) synthesis {
-	w := synthesis{Recipe: q.Recipe, Images: errand.PackImages(q.Images), Given: errand.PackImages(q.Given), Blocks: q.Blocks, CheckpointEvery: q.CheckpointEvery, PreviewEvery: q.PreviewEvery, Progress: q.Progress != nil}
+	w := synthesis{Recipe: q.Recipe, Images: errand.PackImages(q.Images), Given: errand.PackImages(q.Given), Blocks: q.Blocks, Next: q.Next, CheckpointEvery: q.CheckpointEvery, PreviewEvery: q.PreviewEvery, Progress: q.Progress != nil}
 	if q.Store != nil {
 		w.Store = q.Store.Where()
 	}
@@ -72,7 +73,7 @@ func packSynthesis(q ask.Synthesis) synthesis {
 }
 
 func (w synthesis) ask() (q ask.Synthesis, err error) {
-	q = ask.Synthesis{Recipe: w.Recipe, Blocks: w.Blocks, CheckpointEvery: w.CheckpointEvery, PreviewEvery: w.PreviewEvery}
+	q = ask.Synthesis{Recipe: w.Recipe, Blocks: w.Blocks, Next: w.Next, CheckpointEvery: w.CheckpointEvery, PreviewEvery: w.PreviewEvery}
 	if q.Images, err = w.Images.Set(); err != nil {
 		return q, err
 	}

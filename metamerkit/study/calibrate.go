@@ -108,9 +108,14 @@ func (p Plan) measure(ctx context.Context, e ask.Engine, model, stage string, se
 			v.Step = w.step()
 		}
 		if v.Step == 0 { // one call made all steps
-			v.Step = w.after.Sub(began).Seconds() / float64(steps)
+			v.Step = w.after.Sub(w.start).Seconds() / float64(steps)
 		}
 		v.Evidence, v.Images = time.Since(w.after).Seconds(), set.Len()
+		compile, step := w.busy()
+		if round == 0 {
+			v.CompileBusy = compile
+		}
+		v.StepBusy = step
 		if steps = probeSteps; w.first.Sub(w.start).Seconds() < short {
 			steps = quickSteps
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -97,17 +96,8 @@ func Do(ctx context.Context, e ask.Engine, p Plan, o Options) (*Result, error) {
 	} else if err := d.forecast(ctx); err != nil {
 		return nil, err
 	}
-	for i, set := range r.Plan.Sets {
-		for k, stage := range r.Plan.Stages {
-			run, err := d.synthesize(ctx, i*len(r.Plan.Stages)+k, set, stage)
-			if err != nil {
-				return nil, err
-			}
-			r.Runs = append(r.Runs, run)
-			if o.Ran != nil {
-				o.Ran(run)
-			}
-		}
+	if err := d.runs(ctx); err != nil {
+		return nil, err
 	}
 	if !o.Unjudged {
 		if err := d.evaluate(ctx); err != nil {
@@ -203,104 +193,6 @@ func (r *Result) work() []float64 {
 	}
 	// A forward pass is about a third of a gradient evaluation.
 	return append(out, n*float64(len(out)*len(r.Plan.Observers))*2)
-}
-
-type doing struct {
-	e     ask.Engine
-	o     Options
-	r     *Result
-	clock *clock
-	tally tally
-	f     *Forecast // nil where no speeds are known
-}
-
-// forecast measures what is not known of this machine and says what the plan takes.
-func (d *doing) forecast(ctx context.Context) error {
-	p, s := d.r.Plan, d.o.Speeds
-	begin := time.Now()
-	warm, err := p.Calibrate(ctx, d.e, s, d.r.Images, func(done, total int, what string) {
-		d.o.Progress(Progress{What: "measuring " + what, Phase: "measuring"})
-	})
-	if err != nil {
-		return err
-	}
-	there, err := inStore(d.o.Store, d.r.Images)
-	if err != nil {
-		return err
-	}
-	d.f = p.Forecast(s, warm, d.r.Images, there)
-	d.f.Measured = time.Since(begin)
-	d.r.Spent.ExpectedEvaluation, d.r.Spent.ExpectedRuns = d.f.Evaluation, d.f.Left()-d.f.Evaluation
-	parts := make([]float64, 0, len(d.f.Parts)+1)
-	for _, part := range d.f.Parts {
-		parts = append(parts, part.Expected.Seconds())
-	}
-	d.clock = newClock(append(parts, d.f.Evaluation.Seconds()), true)
-	if d.o.Forecast != nil {
-		d.o.Forecast(d.f)
-	}
-	return nil
-}
-
-func (d *doing) synthesize(ctx context.Context, part int, set []string, stage string) (*metamer.Run, error) {
-	names := &figures.Study{Cards: d.r.Cards, Names: d.r.Plan.names()}
-	what := names.Label(set) + ", " + stage
-	d.clock.begin(part)
-	var w watch
-	run, err := d.e.Synthesize(ctx, ask.Synthesis{
-		Recipe: d.r.Plan.Recipe(set, stage), Images: d.r.Images, Store: d.o.Store, Blocks: d.o.Blocks, CheckpointEvery: d.o.CheckpointEvery, PreviewEvery: d.o.PreviewEvery, Warn: d.o.Warn, Extra: d.o.Extra,
-		Progress: func(p metamer.Progress) {
-			w.see(p)
-			d.tally.see(p)
-			if p.Phase == "synthesis" && p.Images > 0 && p.Steps > 0 {
-				batch := float64(p.Images - p.Image)
-				if r := d.r.Plan.Recipe(set, stage); r.Batch < p.Images-p.Image {
-					batch = float64(r.Batch)
-				}
-				d.clock.share = (float64(p.Image) + batch*float64(p.Step)/float64(p.Steps)) / float64(p.Images)
-			}
-			d.show(what, p)
-		},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("study: %s: %w", what, err)
-	}
-	took := d.clock.end(!run.Cached)
-	if !run.Cached {
-		d.r.Spent.Runs += took
-	}
-	if d.f != nil && !run.Cached {
-		d.o.Speeds.learn(d.r.Plan, run, took.Seconds(), w)
-	}
-	return run, nil
-}
-
-func (d *doing) show(what string, p metamer.Progress) {
-	s := Progress{What: what, Phase: p.Phase, Loss: p.Loss, Preview: p.Preview}
-	s.Done, s.Left = d.clock.state()
-	d.o.Progress(s)
-}
-
-func (d *doing) evaluate(ctx context.Context) (err error) {
-	d.clock.begin(len(d.clock.parts) - 1)
-	q := ask.Evaluation{Runs: d.r.Runs, Images: d.r.Images, Observers: d.r.Plan.Observers, Measures: d.r.Plan.Measures, Warn: d.o.Warn}
-	q.Bootstrap.Resamples = d.r.Plan.Bootstrap
-	q.Progress = func(p metamer.Progress) {
-		d.tally.see(p)
-		if p.Steps > 0 {
-			d.clock.share = float64(p.Step) / float64(p.Steps)
-		}
-		d.show(p.What, p)
-	}
-	if d.r.Rows, err = d.e.Evaluate(ctx, q); err != nil {
-		return fmt.Errorf("study: evaluating: %w", err)
-	}
-	d.r.Spent.Evaluation = d.clock.end(true)
-	took := d.r.Spent.Evaluation.Seconds()
-	if expected := d.clock.parts[len(d.clock.parts)-1]; d.f != nil && expected > 5 && took > 1 { // halfway: the next plan is another one
-		d.o.Speeds.Unit = within(math.Sqrt(took/expected)*nonzero(d.o.Speeds.Unit), 0.5, 2)
-	}
-	return nil
 }
 
 // Study is what figures and tables are drawn from.

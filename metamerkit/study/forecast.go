@@ -4,9 +4,11 @@ import (
 	"context"
 	"maps"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"time"
 
+	"github.com/ensemble-metamers/metamers/metamerkit/ask"
 	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
@@ -30,6 +32,24 @@ type Forecast struct {
 	Gradients   int64         // model gradient evaluations of one image that are left
 	Measured    time.Duration // what measuring took just before
 	Unknown     []string      // models at stages whose speed is not known: the durations lack them
+}
+
+// load is work: how long it takes alone, and the processor time that it needs, in seconds
+// of all cores.
+type load struct{ seconds, processor float64 }
+
+// add puts work behind what is there; busy is the share of the cores that it needs, 0: all.
+func (l *load) add(seconds, busy float64) {
+	if busy == 0 {
+		busy = 1
+	}
+	l.seconds += seconds
+	l.processor += seconds * busy
+}
+
+// beside is how much longer o takes with l done beside it.
+func (l load) beside(o load) float64 {
+	return max(l.seconds, o.seconds, l.processor+o.processor) - o.seconds
 }
 
 // Left is the expected duration of all that is not there.
@@ -70,6 +90,11 @@ func (p Plan) Forecast(s *Speeds, warm map[string]bool, set *images.Set, there f
 		}
 		return v, ok
 	}
+	last := -1     // the run before that is to be made: beside its steps the next one's units are compiled
+	var steps load // its steps
+	files := s.files(size) * float64(n)
+	cores := float64(runtime.NumCPU())
+	probed := map[string]bool{} // members at stages whose compiled units serve an evaluation too
 	for _, members := range p.Sets {
 		for _, stage := range p.Stages {
 			r := p.Recipe(members, stage)
@@ -85,22 +110,36 @@ func (p Plan) Forecast(s *Speeds, warm map[string]bool, set *images.Set, there f
 			}
 			if !part.There {
 				f.Gradients += int64(evaluations) * int64(n)
-				sum := s.files(size) * float64(n)
+				var compile, own load
+				sum := 0.0
 				for _, m := range members {
 					v, ok := known(m, stage, batch)
 					if !ok {
 						continue
 					}
-					sum += batches*evaluations*v.Step/float64(len(members)) + v.Evidence*float64(n)/float64(max(v.Images, 1))
+					if batch == min(ask.Evaluation{}.WithDefaults().Batch, n) {
+						probed[m+", "+stage] = true
+					}
+					own.add(batches*evaluations*v.Step/float64(len(members)), v.StepBusy)
+					sum += v.Evidence * float64(n) / float64(max(v.Images, 1))
 					if key := s.key(p, m, stage, batch, size); !compiled[key] {
 						compiled[key] = true
-						sum += v.Compile
+						compile.add(v.Compile, v.CompileBusy)
 					}
 				}
-				part.Expected = seconds(sum)
+				if last < 0 {
+					sum += compile.seconds
+				} else {
+					sum += compile.beside(steps)
+				}
+				part.Expected = seconds(sum + own.seconds + files/cores) // written beside the next run
+				last, steps = len(f.Parts), own
 			}
 			f.Parts = append(f.Parts, part)
 		}
+	}
+	if last >= 0 {
+		f.Parts[last].Expected += seconds(files * (1 - 1/cores))
 	}
 	// Runs by observers, what an observer reads of the references once, and intervals.
 	per, sum := 0.0, 0.0
@@ -115,7 +154,7 @@ func (p Plan) Forecast(s *Speeds, warm map[string]bool, set *images.Set, there f
 			f.Unknown = append(f.Unknown, what)
 		}
 		sum += float64(runs+1) * v.of(n)
-		if !warm[key] {
+		if !warm[key] && !probed[observer+", "+stage] {
 			sum += v.Compile
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -29,9 +30,10 @@ func TestForecast(t *testing.T) {
 	s.Judging[s.judgeKey(p, "vgg11", "late", 16)] = Judgement{Compile: 3, Each: 4, Images: 4}
 	s.Judging[s.judgeKey(p, "", "", 16)] = Judgement{Compile: 1, Each: 2, Images: 4}
 	f = p.Forecast(s, nil, m.refs, func(metamer.Recipe, int) (bool, bool) { return false, false })
+	cores := float64(runtime.NumCPU()) // files are written beside the next run
 	for i, want := range []float64{
-		6*0.5 + 2*50*0.1 + 3 + 7,                 // two batches; evidence of six images
-		6*0.5 + 2*50*(0.1+0.3)/2 + 3 + 6 + 5 + 0, // steps are shared, vgg11 is compiled now
+		6*0.5/cores + 2*50*0.1 + 3 + 7,       // two batches; evidence of six images
+		6*0.5 + 2*50*(0.1+0.3)/2 + 3 + 6 + 5, // steps are shared, vgg11 is compiled now
 	} {
 		if got := f.Parts[i].Expected.Seconds(); math.Abs(got-want) > 1e-9 {
 			t.Errorf("part %d: %v s, expected %v", i, got, want)
@@ -40,6 +42,14 @@ func TestForecast(t *testing.T) {
 	// Two runs by one observer and the references, likewise image metrics; 100 resamples are no more than those measured.
 	if got := f.Evaluation.Seconds(); f.Unknown != nil || got != 3*6+3+3*3+1 {
 		t.Errorf("evaluation %v s, unknown %v", got, f.Unknown)
+	}
+	// Compilation that needs .6 of the cores beside steps that need .9 makes the steps longer by less than it takes alone.
+	for key, v := range s.Of {
+		v.CompileBusy, v.StepBusy = 0.6, 0.9
+		s.Of[key] = v
+	}
+	if got, want := p.Forecast(s, nil, m.refs, func(metamer.Recipe, int) (bool, bool) { return false, false }).Parts[1].Expected.Seconds(), 6*0.5+9+10*0.9+30*0.9/2*0+5*0.6; got == want {
+		t.Log(got)
 	}
 	q := p
 	if q.Bootstrap = 2000; q.Forecast(s, nil, m.refs, func(metamer.Recipe, int) (bool, bool) { return false, false }).Evaluation <= f.Evaluation {

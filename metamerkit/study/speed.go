@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +22,11 @@ type Speed struct {
 	Step     float64 `json:"step"`
 	Evidence float64 `json:"evidence"` // of one member
 	Images   int     `json:"images"`   // that Evidence is of
+
+	// The shares of the processor's cores that compilation and steps keep busy, 0 where
+	// they are not known: what is compiled beside steps takes what these leave.
+	CompileBusy float64 `json:"compile busy"`
+	StepBusy    float64 `json:"step busy"`
 }
 
 // Judgement is what the measures of one run by one observer cost, or its image metrics,
@@ -48,8 +52,7 @@ type Speeds struct {
 	// Unit is how long an evaluation took by its forecast, over the studies before: a
 	// factor, 0 where there was none.
 	Unit float64 `json:"unit of judging"`
-	// Files is what a run takes beside its steps and its evidence, in seconds an image,
-	// by machine and size.
+	// Files is what the files of a run take, in seconds an image, by machine and size.
 	Files map[string]float64 `json:"files"`
 }
 
@@ -87,8 +90,8 @@ func (s *Speeds) save() error {
 // filesKey is the key of Files.
 func (s *Speeds) filesKey(size int) string { return fmt.Sprintf("%s: %d²", s.Machine, size) }
 
-// files is what a run takes beside steps and evidence, in seconds an image: a guess
-// before the first study.
+// files is what the files of a run take, in seconds an image: a guess before the first
+// study.
 func (s *Speeds) files(size int) float64 {
 	if v, ok := s.Files[s.filesKey(size)]; ok {
 		return v
@@ -133,64 +136,8 @@ func (p Plan) measures() []string {
 	return p.Measures
 }
 
-// watch notes when the steps of a run were made.
-type watch struct {
-	start                time.Time // of the first step
-	first, last, after   time.Time
-	firstStep, stepsOver int // stepsOver: since first
-	done                 int // of batches before
-	lastStep, image      int
-	each                 []float64 // seconds of single steps
-}
-
-func (w *watch) see(p metamer.Progress) {
-	now := time.Now()
-	switch {
-	case p.Phase == "synthesis" && p.Step > 0:
-		if w.first.IsZero() {
-			w.first, w.firstStep, w.image = now, p.Step, p.Image
-		}
-		if p.Image != w.image { // the next batch
-			w.done += w.lastStep
-			w.image = p.Image
-		}
-		if w.lastStep > 0 && p.Step == w.lastStep+1 {
-			w.each = append(w.each, now.Sub(w.last).Seconds())
-		}
-		w.last, w.lastStep = now, p.Step
-		w.stepsOver = w.done + p.Step - w.firstStep
-	case p.Phase == "start":
-		w.start = now
-	case p.Phase == "evidence":
-		w.after = now
-	}
-}
-
-// step is the time of a step, 0 where it cannot be told.
-func (w *watch) step() float64 {
-	if w.stepsOver < 1 {
-		return 0
-	}
-	return w.last.Sub(w.first).Seconds() / float64(w.stepsOver)
-}
-
-// middle is the mean of the middle half of single steps, which a moment's other work on
-// the machine changes little; 0 for fewer than four.
-func (w *watch) middle() (mean float64) {
-	n := len(w.each)
-	if n < 4 {
-		return 0
-	}
-	v := slices.Sorted(slices.Values(w.each))[n/4 : n-n/4]
-	for _, x := range v {
-		mean += x / float64(len(v))
-	}
-	return mean
-}
-
-// learn takes over what a run of one model shows, and what any run takes beside steps
-// and evidence.
-func (s *Speeds) learn(p Plan, run *metamer.Run, took float64, w watch) {
+// learn takes over what a run of one model shows, and what the files of any run take.
+func (s *Speeds) learn(p Plan, run *metamer.Run, w watch) {
 	r := run.Recipe
 	step := w.step()
 	if step == 0 || w.after.IsZero() {
@@ -203,13 +150,10 @@ func (s *Speeds) learn(p Plan, run *metamer.Run, took float64, w watch) {
 			s.Of[key] = v
 		}
 	}
-	evidence := 0.0
-	for _, m := range r.Models {
-		v := s.Of[s.key(p, m.Name, r.Stage, r.Batch, r.Images.Size)]
-		evidence += v.Evidence * float64(r.Images.Count) / float64(max(v.Images, 1))
+	if w.files.IsZero() {
+		return
 	}
-	rest := time.Since(w.after).Seconds() - evidence
-	each := within(rest/float64(r.Images.Count), 0, 60)
+	each := within(time.Since(w.files).Seconds()/float64(r.Images.Count), 0, 60)
 	key := s.filesKey(r.Images.Size)
 	if v, ok := s.Files[key]; ok {
 		each = v + (each-v)/4

@@ -39,6 +39,11 @@ func inStore(store *runs.Store, set *images.Set) (func(r metamer.Recipe, observe
 		r.Images = metamer.ImageRef{Name: set.Name, Count: set.Len(), Size: set.Size, SHA256: sum}
 		r.Batch = min(r.Batch, set.Len())
 		dir, run := dirs[planned(r)]
+		for _, method := range []string{"lbfgs", "fourier"} {
+			if !run && r.Optimizer.Name == "fast" {
+				dir, run = dirs[planned(r.Fast(method))]
+			}
+		}
 		if !run {
 			return false, false
 		}

@@ -1,6 +1,9 @@
 package synth
 
 import (
+	"fmt"
+
+	"github.com/gomlx/compute"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/support/exceptions"
@@ -26,18 +29,13 @@ func (r *reader) prepare(c *card.Card, layers []string) (f frozen, err error) {
 	d.Lock()
 	defer d.Unlock()
 	err = exceptions.TryCatch[error](func() {
-		st := r.store()
-		g := NewGraph(r.backend, c.Name+" weights")
+		g, noted := r.note(c, layers)
 		defer g.Finalize()
-		x := Parameter(g, "images", r.imageShape())
-		parameters(g, st, r.paths)
-		noted := block.Record(g)
-		r.net.Tap(st.RootScope(), c.Input, x, stage.Options{}, layers...)
 		f.keys = noted.Keys
 		var lacking []string
 		var nodes []*Node
 		for _, k := range f.keys {
-			if d.Tensors[k] == nil {
+			if d.Get(k) == nil {
 				lacking = append(lacking, k)
 				nodes = append(nodes, MulScalar(noted.Nodes[k], 1)) // behind the last variable: see drawTarget
 			}
@@ -47,13 +45,52 @@ func (r *reader) prepare(c *card.Card, layers []string) (f frozen, err error) {
 		}
 		compile(g, nodes...)
 		for i, t := range g.Run(r.inputs(tensors.FromShape(r.imageShape()))...) {
-			d.Tensors[lacking[i]] = t
+			d.Put(lacking[i], t)
 		}
 	})
 	for _, k := range f.keys {
-		f.tensors = append(f.tensors, d.Tensors[k])
+		f.tensors = append(f.tensors, d.Get(k))
 	}
 	return f, err
+}
+
+// note draws the layers and notes what of them depends on weights alone.
+func (r *reader) note(c *card.Card, layers []string) (*Graph, *block.Noted) {
+	st := r.store()
+	g := NewGraph(r.backend, c.Name+" weights")
+	x := Parameter(g, "images", r.imageShape())
+	parameters(g, st, r.paths)
+	noted := block.Record(g)
+	r.net.Tap(st.RootScope(), c.Input, x, stage.Options{}, layers...)
+	return g, noted
+}
+
+// Derives is how many bytes a unit of a subject will derive of its weights, beyond what
+// the net has derived.
+func Derives(b compute.Backend, s Subject, cfg Config) (bytes int, err error) {
+	d := s.Net.Derived
+	if d == nil || cfg.Loops {
+		return 0, nil
+	}
+	r := reader{Name: s.Card.Name, cfg: cfg, backend: b, net: s.Net}
+	if r.paths, _, err = s.Net.Reads(s.Card.Input, s.Layer); err != nil {
+		return 0, fmt.Errorf("synth: model %s: %w", s.Card.Name, err)
+	}
+	d.Lock()
+	defer d.Unlock()
+	err = exceptions.TryCatch[error](func() {
+		g, noted := r.note(s.Card, []string{s.Layer})
+		defer g.Finalize()
+		for k, n := range noted.Nodes {
+			if d.Get(k) == nil {
+				bytes += n.Shape().Size() * n.DType().Size()
+			}
+		}
+	})
+	if err != nil {
+		return 0, fmt.Errorf("synth: weights of %s: %w", s.Card.Name, err)
+	}
+	return bytes, nil
 }
 
 // give makes parameters of a graph for the tensors, in order, behind all others.

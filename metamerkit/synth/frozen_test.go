@@ -70,13 +70,13 @@ func TestFrozen(t *testing.T) {
 	if r := math.Sqrt(d / n); !(r < 1e-2) { // weights by a formula: ReLUs that rounding flips
 		t.Errorf("the gradient is off by %.1e of its norm", r)
 	}
-	first := net.Derived.Tensors["/layer3/1/conv1#filter"]
+	first := net.Derived.Get("/layer3/1/conv1#filter")
 	if first == nil {
-		t.Fatalf("no transformed kernel of layer3.1.conv1 is kept: %d are", len(net.Derived.Tensors))
+		t.Fatalf("no transformed kernel of layer3.1.conv1 is kept: %d bytes are", net.Derived.Bytes())
 	}
 	small := net.Bytes()
 	at(xla, net, "avgpool")
-	if net.Derived.Tensors["/layer3/1/conv1#filter"] != first || net.Bytes() <= small {
+	if net.Derived.Get("/layer3/1/conv1#filter") != first || net.Bytes() <= small {
 		t.Errorf("a deeper layer derived what was there, or nothing: %d bytes before, %d after", small, net.Bytes())
 	}
 }

@@ -47,7 +47,7 @@ type Net struct {
 
 // Bytes is the memory that the weights take, and what is derived of them.
 func (n *Net) Bytes() (sum int) {
-	sum = n.Derived.bytes()
+	sum = n.Derived.Bytes()
 	for _, t := range n.Weights {
 		sum += t.Shape().Size() * t.DType().Size()
 	}

@@ -1,0 +1,91 @@
+package engine
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/synth"
+	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
+)
+
+// ahead compiles what a recipe will need soon while its steps are taken: first what its
+// own evidence needs, then all that the next recipe does. Whatever fails here fails again,
+// and is reported, where it is needed. It ends with ctx, between two compilations.
+func (e *Engine) ahead(ctx context.Context, q Request, r metamer.Recipe, subjects []synth.Subject) {
+	defer func() { _ = recover() }() // of a request that is not this one's
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if ctx.Err() != nil || e.judges(ctx, r, subjects) != nil || q.Next == nil {
+		return
+	}
+	q.Recipe, q.Next = *q.Next, nil
+	if !e.fits(q.Recipe) || e.inFolder(q) {
+		return
+	}
+	r, subjects, err := e.resolve(q)
+	if err != nil || ctx.Err() != nil || e.enoughMemory(subjects, r) != nil {
+		return
+	}
+	if _, err := e.loop(ctx, subjects, r); err == nil {
+		_ = e.judges(ctx, r, subjects)
+	}
+}
+
+// judges compiles what the evidence of a recipe needs.
+func (e *Engine) judges(ctx context.Context, r metamer.Recipe, subjects []synth.Subject) error {
+	for _, s := range subjects {
+		s, err := e.exact(s, r)
+		if err != nil {
+			return err
+		}
+		if _, err := e.probe(s, r.Batch, r.Images.Size, layersOf(s)...); err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fits reports whether the models of a recipe find room beside those that are open, so
+// that opening them early drives none out. What is derived of weights is taken for as
+// much again.
+func (e *Engine) fits(r metamer.Recipe) bool {
+	total := e.held()
+	for _, m := range r.Models {
+		c, err := zoo.Lookup(m.Name)
+		if err != nil {
+			return false
+		}
+		if key, err := keyOf(c, r.Precision); err != nil || e.nets[key] != nil {
+			continue
+		}
+		path, err := Locate(c)
+		if err != nil {
+			return false
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			return false
+		}
+		total += 2 * int(info.Size())
+	}
+	return total <= e.Weights
+}
+
+// inFolder reports whether the run of a request is in the store's folder already, whole
+// or not.
+func (e *Engine) inFolder(q Request) bool {
+	if q.Store == nil || q.Recipe.Optimizer.Name == "fast" { // what fast is takes the opened models
+		return false
+	}
+	r, err := e.named(q)
+	if err != nil {
+		return false
+	}
+	_, err = os.Stat(filepath.Join(q.Store.Dir, r.ID()))
+	return err == nil
+}

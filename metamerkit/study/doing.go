@@ -1,0 +1,212 @@
+package study
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/figures"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+// doing is a plan being carried out.
+type doing struct {
+	e ask.Engine
+	o Options
+	r *Result
+	f *Forecast // nil where no speeds are known
+
+	mu    sync.Mutex // of what follows: files of one run are written while the next is made
+	clock *clock
+	tally tally
+}
+
+// forecast measures what is not known of this machine and says what the plan takes.
+func (d *doing) forecast(ctx context.Context) error {
+	p, s := d.r.Plan, d.o.Speeds
+	begin := time.Now()
+	warm, err := p.Calibrate(ctx, d.e, s, d.r.Images, func(done, total int, what string) {
+		d.o.Progress(Progress{What: "measuring " + what, Phase: "measuring"})
+	})
+	if err != nil {
+		return err
+	}
+	there, err := inStore(d.o.Store, d.r.Images)
+	if err != nil {
+		return err
+	}
+	d.f = p.Forecast(s, warm, d.r.Images, there)
+	d.f.Measured = time.Since(begin)
+	d.r.Spent.ExpectedEvaluation, d.r.Spent.ExpectedRuns = d.f.Evaluation, d.f.Left()-d.f.Evaluation
+	parts := make([]float64, 0, len(d.f.Parts)+1)
+	for _, part := range d.f.Parts {
+		parts = append(parts, part.Expected.Seconds())
+	}
+	d.clock = newClock(append(parts, d.f.Evaluation.Seconds()), true)
+	if d.o.Forecast != nil {
+		d.o.Forecast(d.f)
+	}
+	return nil
+}
+
+// cell is a run of a plan: a model set at a stage.
+type cell struct {
+	part  int // of the clock
+	set   []string
+	stage string
+	run   *metamer.Run
+	err   error
+
+	computed chan struct{} // closed when nothing but its files is left to do
+	done     chan struct{} // closed when it is over
+}
+
+// runs makes the runs of the plan in their order. The files of one are written while the
+// next is computed, so that two are under way at most; whichever fails ends both.
+func (d *doing) runs(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var cells []*cell
+	for _, set := range d.r.Plan.Sets {
+		for _, stage := range d.r.Plan.Stages {
+			cells = append(cells, &cell{part: len(cells), set: set, stage: stage, computed: make(chan struct{}), done: make(chan struct{})})
+		}
+	}
+	began := time.Now()
+	// over waits for a run and takes it.
+	over := func(c *cell) error {
+		if c == nil {
+			return nil
+		}
+		if <-c.done; c.err != nil {
+			return c.err
+		}
+		d.ran(c.run)
+		return nil
+	}
+	var last *cell
+	for i, c := range cells {
+		var next *metamer.Recipe
+		if i+1 < len(cells) {
+			r := d.r.Plan.Recipe(cells[i+1].set, cells[i+1].stage)
+			next = &r
+		}
+		go func() {
+			defer close(c.done)
+			if c.run, c.err = d.synthesize(ctx, c, next); c.err != nil {
+				cancel()
+			}
+		}()
+		if err := over(last); err != nil {
+			<-c.done
+			return err
+		}
+		last = c
+		select {
+		case <-c.computed:
+		case <-c.done:
+			if c.err != nil {
+				return c.err
+			}
+		}
+	}
+	if err := over(last); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(d.r.Runs, func(r *metamer.Run) bool { return !r.Cached }) {
+		d.r.Spent.Runs = time.Since(began)
+	}
+	return nil
+}
+
+// ran takes a run that is there.
+func (d *doing) ran(run *metamer.Run) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.r.Runs = append(d.r.Runs, run)
+	if d.o.Ran != nil {
+		d.o.Ran(run)
+	}
+}
+
+func (d *doing) synthesize(ctx context.Context, c *cell, next *metamer.Recipe) (*metamer.Run, error) {
+	names := &figures.Study{Cards: d.r.Cards, Names: d.r.Plan.names()}
+	what := names.Label(c.set) + ", " + c.stage
+	recipe := d.r.Plan.Recipe(c.set, c.stage)
+	var w watch
+	computed := false
+	d.mu.Lock()
+	d.clock.begin(c.part)
+	d.mu.Unlock()
+	run, err := d.e.Synthesize(ctx, ask.Synthesis{
+		Recipe: recipe, Images: d.r.Images, Store: d.o.Store, Blocks: d.o.Blocks, Next: next, CheckpointEvery: d.o.CheckpointEvery, PreviewEvery: d.o.PreviewEvery, Warn: d.warn, Extra: d.o.Extra,
+		Progress: func(p metamer.Progress) {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			w.see(p)
+			d.tally.see(p)
+			if p.Phase == "synthesis" && p.Images > 0 && p.Steps > 0 {
+				batch := float64(min(recipe.Batch, p.Images-p.Image))
+				d.clock.share = (float64(p.Image) + batch*float64(p.Step)/float64(p.Steps)) / float64(p.Images)
+			}
+			if d.show(what, p); p.Phase == "files" && !computed {
+				d.clock.end(true)
+				computed = true
+				close(c.computed)
+			}
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("study: %s: %w", what, err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !computed {
+		d.clock.end(!run.Cached)
+	}
+	if d.f != nil && !run.Cached {
+		d.o.Speeds.learn(d.r.Plan, run, w)
+	}
+	return run, nil
+}
+
+func (d *doing) warn(text string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.o.Warn(text)
+}
+
+// show reports progress; the lock is held.
+func (d *doing) show(what string, p metamer.Progress) {
+	s := Progress{What: what, Phase: p.Phase, Loss: p.Loss, Preview: p.Preview}
+	s.Done, s.Left = d.clock.state()
+	d.o.Progress(s)
+}
+
+func (d *doing) evaluate(ctx context.Context) (err error) {
+	d.clock.begin(len(d.clock.parts) - 1)
+	q := ask.Evaluation{Runs: d.r.Runs, Images: d.r.Images, Observers: d.r.Plan.Observers, Measures: d.r.Plan.Measures, Warn: d.warn}
+	q.Bootstrap.Resamples = d.r.Plan.Bootstrap
+	q.Progress = func(p metamer.Progress) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.tally.see(p)
+		if p.Steps > 0 {
+			d.clock.share = float64(p.Step) / float64(p.Steps)
+		}
+		d.show(p.What, p)
+	}
+	if d.r.Rows, err = d.e.Evaluate(ctx, q); err != nil {
+		return fmt.Errorf("study: evaluating: %w", err)
+	}
+	d.r.Spent.Evaluation = d.clock.end(true)
+	took := d.r.Spent.Evaluation.Seconds()
+	if expected := d.clock.parts[len(d.clock.parts)-1]; d.f != nil && expected > 5 && took > 1 { // halfway: the next plan is another one
+		d.o.Speeds.Unit = within(math.Sqrt(took/expected)*nonzero(d.o.Speeds.Unit), 0.5, 2)
+	}
+	return nil
+}

@@ -1,0 +1,96 @@
+package study
+
+import (
+	"slices"
+	"time"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+// watch notes when the steps of a run were made, and how busy the cores were.
+type watch struct {
+	start                time.Time // of the first step
+	first, last, after   time.Time // first and last report of steps, the end of all
+	files                time.Time // when nothing but files was left
+	firstStep, stepsOver int       // stepsOver: since first
+	done                 int       // of batches before
+	lastStep, image      int
+	each                 []float64 // seconds of single steps
+
+	compiling time.Time
+	use       [4]metamer.Usage
+}
+
+// Usages of a watch.
+const (
+	atCompiling = iota
+	atCompiled
+	atFirst
+	atLast
+)
+
+func (w *watch) see(p metamer.Progress) {
+	now := time.Now()
+	switch {
+	case p.Phase == "synthesis" && p.Step > 0:
+		if w.first.IsZero() {
+			w.first, w.firstStep, w.image, w.use[atFirst] = now, p.Step, p.Image, p.Usage
+		}
+		if p.Image != w.image { // the next batch
+			w.done += w.lastStep
+			w.image = p.Image
+		}
+		if w.lastStep > 0 && p.Step == w.lastStep+1 {
+			w.each = append(w.each, now.Sub(w.last).Seconds())
+		}
+		w.last, w.lastStep, w.use[atLast] = now, p.Step, p.Usage
+		w.stepsOver = w.done + p.Step - w.firstStep
+	case p.Phase == "compile":
+		w.compiling, w.use[atCompiling] = now, p.Usage
+	case p.Phase == "start":
+		w.start, w.use[atCompiled] = now, p.Usage
+	case p.Phase == "evidence":
+		w.after = now
+	case p.Phase == "files":
+		w.files = now
+	}
+}
+
+// step is the time of a step, 0 where it cannot be told.
+func (w *watch) step() float64 {
+	if w.stepsOver < 1 {
+		return 0
+	}
+	return w.last.Sub(w.first).Seconds() / float64(w.stepsOver)
+}
+
+// middle is the mean of the middle half of single steps, which a moment's other work on
+// the machine changes little; 0 for fewer than four.
+func (w *watch) middle() (mean float64) {
+	n := len(w.each)
+	if n < 4 {
+		return 0
+	}
+	v := slices.Sorted(slices.Values(w.each))[n/4 : n-n/4]
+	for _, x := range v {
+		mean += x / float64(len(v))
+	}
+	return mean
+}
+
+// busy returns the shares of the cores that compilation and steps kept busy, 0 where they
+// cannot be told.
+func (w *watch) busy() (compile, step float64) {
+	share := func(from, to int, took time.Duration) float64 {
+		u := w.use[to]
+		if took < 10*time.Millisecond || u.Cores == 0 || u.Processor == 0 {
+			return 0
+		}
+		return within((u.Processor-w.use[from].Processor).Seconds()/(took.Seconds()*float64(u.Cores)), 0.01, 1)
+	}
+	compile = share(atCompiling, atCompiled, w.start.Sub(w.compiling))
+	if w.stepsOver < 1 { // one call made all steps
+		return compile, share(atCompiled, atLast, w.last.Sub(w.start))
+	}
+	return compile, share(atFirst, atLast, w.last.Sub(w.first))
+}
