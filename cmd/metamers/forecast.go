@@ -68,14 +68,6 @@ func spentLine(s study.Spent) string {
 	return fmt.Sprintf("took %s, expected %s: runs %s (%s), evaluations %s (%s)", about(took), about(expected), about(s.Runs), about(s.ExpectedRuns), about(s.Evaluation), about(s.ExpectedEvaluation))
 }
 
-// usageLines say where a study's time went and how busy the cores were.
-func usageLines(s study.Spent) (out []string) {
-	for _, p := range s.Shares {
-		out = append(out, fmt.Sprintf("%-12s %8s  processor %3.0f %%", p.Name, about(p.Wall), 100*p.Busy(s.Cores)))
-	}
-	return append(out, fmt.Sprintf("most memory: %s", humanize.IBytes(s.Memory)))
-}
-
 // about is a duration to two digits or so.
 func about(d time.Duration) string {
 	switch {

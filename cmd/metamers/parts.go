@@ -5,38 +5,51 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
 var launched = time.Now() // the program
 
+// partNames are the phases of metamer.Progress for people.
+var partNames = map[string]string{"models": "models", "compile": "compilation", "start": "synthesis", "synthesis": "synthesis",
+	"evidence": "evidence", "files": "pictures and files", "evaluation": "evaluation"}
+
 // parts is where the time of a command goes, by the phases of a synthesis.
 type parts struct {
 	Names   []string
 	Seconds []float64
+	Busy    []float64 // the share of the processor's cores that worked
+	Memory  uint64    // the most bytes held at once, 0: not known
 	since   time.Time
+	used    time.Duration // processor time at since
 }
 
 // enter begins a part; one that was under way ends. "" ends it alone.
 func (p *parts) enter(name string) {
-	now := time.Now()
+	now, u := time.Now(), backend.Used()
+	p.Memory = u.Memory
 	if n := len(p.Names); n > 0 {
 		if p.Names[n-1] == name {
 			return
 		}
-		p.Seconds[n-1] = now.Sub(p.since).Seconds()
+		s := now.Sub(p.since).Seconds()
+		p.Seconds[n-1] = s
+		p.Busy[n-1] = (u.Processor - p.used).Seconds() / max(s*float64(u.Cores), 1e-9)
 	}
 	if name == "" {
 		return
 	}
-	p.Names, p.Seconds, p.since = append(p.Names, name), append(p.Seconds, 0), now
+	p.Names, p.Seconds, p.Busy = append(p.Names, name), append(p.Seconds, 0), append(p.Busy, 0)
+	p.since, p.used = now, u.Processor
 }
 
 // progress names the phases that it hears of and tells next.
 func (p *parts) progress(next func(metamer.Progress)) func(metamer.Progress) {
-	names := map[string]string{"compile": "compilation", "start": "synthesis", "synthesis": "synthesis", "evidence": "evidence"}
 	return func(pr metamer.Progress) {
-		if n := names[pr.Phase]; n != "" {
+		if n := partNames[pr.Phase]; n != "" {
 			p.enter(n)
 		}
 		next(pr)
@@ -46,10 +59,15 @@ func (p *parts) progress(next func(metamer.Progress)) func(metamer.Progress) {
 // String is the line for people.
 func (p *parts) String() string {
 	var out []string
-	sum := 0.0
+	sum, busy := 0.0, 0.0
 	for i, n := range p.Names {
 		out = append(out, fmt.Sprintf("%s %.1f s", n, p.Seconds[i]))
 		sum += p.Seconds[i]
+		busy += p.Seconds[i] * p.Busy[i]
 	}
-	return fmt.Sprintf("%.1f s: %s", sum, strings.Join(out, ", "))
+	s := fmt.Sprintf("%.1f s: %s; %.0f %% of the processor busy", sum, strings.Join(out, ", "), 100*busy/max(sum, 1e-9))
+	if p.Memory > 0 {
+		s += ", at most " + humanize.IBytes(p.Memory) + " held"
+	}
+	return s
 }

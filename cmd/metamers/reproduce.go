@@ -154,7 +154,7 @@ func (c *reproduceCmd) Run(ctx context.Context, g *globals) error {
 	if line := spentLine(r.Spent); line != "" {
 		fmt.Fprintln(os.Stderr, line)
 	}
-	for _, line := range usageLines(r.Spent) {
+	for _, line := range r.Spent.Lines() {
 		fmt.Fprintln(os.Stderr, line)
 	}
 	judged, err := r.Claims()

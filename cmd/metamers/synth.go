@@ -127,11 +127,8 @@ func (c *synthCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	took := parts{Names: []string{"start"}, Seconds: []float64{0}, since: launched}
-	q := engine.Request{Images: set, CheckpointEvery: c.Checkpoint, Extra: func(run *metamer.Run) map[string]func(string) error {
-		took.enter("pictures and files")
-		return extras(set)(run)
-	}}
+	took := parts{Names: []string{"start"}, Seconds: []float64{0}, Busy: []float64{0}, since: launched}
+	q := engine.Request{Images: set, CheckpointEvery: c.Checkpoint, Extra: extras(set)}
 	if q.Recipe, q.Given, err = c.request(c.Models, c.Stage, set, c.Filter); err != nil {
 		return err
 	}

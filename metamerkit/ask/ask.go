@@ -27,6 +27,9 @@ type Model struct {
 	Card *card.Card
 	// Missing says what to do to have its weights, "" if they are there.
 	Missing string
+	// Held is how many bytes its weights, and what is derived of them, take in memory now,
+	// in all precisions together; 0: it is not in memory.
+	Held int
 }
 
 // Synthesis is a recipe with the images it speaks of, and where its run goes.

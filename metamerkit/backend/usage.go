@@ -12,12 +12,22 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// Used is what this process has used until now.
+// Used is what this process has used until now, but for a GPU.
 func Used() metamer.Usage {
 	u := metamer.Usage{Cores: runtime.NumCPU(), Memory: peak()}
 	var r syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &r) == nil {
 		u.Processor = time.Duration(r.Utime.Nano() + r.Stime.Nano())
+	}
+	return u
+}
+
+// Used is what this process has used until now; of a GPU, what was sampled while somebody
+// asked every few seconds.
+func (b *Backend) Used() metamer.Usage {
+	u := Used()
+	if b.Kind == CUDA {
+		u.Device = gpuLoad.look()
 	}
 	return u
 }

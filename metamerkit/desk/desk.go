@@ -111,7 +111,7 @@ func (j *job) models() (*errand.Reply, error) {
 	}
 	r := &errand.Reply{}
 	for _, m := range list {
-		r.Models = append(r.Models, errand.Model(m))
+		r.Models = append(r.Models, errand.Model{Card: m.Card, Missing: m.Missing})
 	}
 	return r, nil
 }

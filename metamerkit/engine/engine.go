@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -40,12 +41,12 @@ type Engine struct {
 	mu       sync.Mutex
 	nets     map[string]*zoo.Net
 	compiled map[string]any
-	building map[string]*build // what is being compiled, by its key
-	order    []string          // keys of compiled, the latest used last
-	recent   []string          // keys of nets, the latest used last
-	sums     map[string]seen   // of weight files, by path
-	loaded   atomic.Pointer[[]string]
-	files    recall // of runs and rows
+	building map[string]*build                   // what is being compiled, by its key
+	order    []string                            // keys of compiled, the latest used last
+	recent   []string                            // keys of nets, the latest used last
+	sums     map[string]seen                     // of weight files, by path
+	loaded   atomic.Pointer[map[string]*zoo.Net] // a copy of nets, for those who do not wait
+	files    recall                              // of runs and rows
 }
 
 // Open opens a backend (see backend.Open) and returns an engine on it.
@@ -126,13 +127,6 @@ func (e *Engine) model(name, precision string) (*card.Card, *zoo.Net, error) {
 	e.nets[key] = net
 	e.used(key)
 	e.evict()
-	var names []string
-	for k := range e.nets {
-		names = append(names, strings.Fields(k)[0])
-	}
-	slices.Sort(names)
-	names = slices.Compact(names)
-	e.loaded.Store(&names)
 	return c, net, nil
 }
 
@@ -167,6 +161,8 @@ func (e *Engine) evict() {
 			return gone
 		})
 	}
+	nets := maps.Clone(e.nets)
+	e.loaded.Store(&nets)
 }
 
 // keyOf tells models apart by all that their cards say, since cards of users may
@@ -197,11 +193,17 @@ func (e *Engine) subject(model, stage, precision string) (synth.Subject, error) 
 }
 
 // Loaded lists the models in memory, by name. It does not wait for work under way.
-func (e *Engine) Loaded() []string {
-	if names := e.loaded.Load(); names != nil {
-		return *names
+func (e *Engine) Loaded() []string { return slices.Sorted(maps.Keys(e.heldBy())) }
+
+// heldBy is what the models in memory take there, by name (see held).
+func (e *Engine) heldBy() map[string]int {
+	out := map[string]int{}
+	if nets := e.loaded.Load(); nets != nil {
+		for k, n := range *nets {
+			out[strings.Fields(k)[0]] += n.Bytes()
+		}
 	}
-	return nil
+	return out
 }
 
 // yield lets another goroutine that waits for the engine have it, and takes it

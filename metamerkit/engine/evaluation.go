@@ -60,7 +60,7 @@ type unit struct {
 // the work within a batch; what was finished is kept.
 func (e *Engine) Evaluate(ctx context.Context, q Evaluation) (metamer.Rows, error) {
 	q = q.WithDefaults()
-	q.Progress = stamped(q.Progress)
+	q.Progress = e.stamped(q.Progress)
 	if err := q.Validate(); err != nil {
 		return nil, err
 	}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/ask"
-	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/runs"
 	"github.com/ensemble-metamers/metamers/metamerkit/synth"
@@ -111,7 +110,7 @@ func (e *Engine) synthesize(ctx context.Context, q Request) (run *metamer.Run, e
 			return run, err
 		}
 	}
-	q.Progress = stamped(q.Progress)
+	q.Progress = e.stamped(q.Progress)
 	q.Progress(metamer.Progress{Phase: "models"})
 	r, subjects, err := e.resolve(q)
 	if err != nil {
@@ -160,12 +159,12 @@ func (e *Engine) synthesize(ctx context.Context, q Request) (run *metamer.Run, e
 }
 
 // stamped adds to what is reported what this process has used until then.
-func stamped(show func(metamer.Progress)) func(metamer.Progress) {
+func (e *Engine) stamped(show func(metamer.Progress)) func(metamer.Progress) {
 	if show == nil {
 		return func(metamer.Progress) {}
 	}
 	return func(p metamer.Progress) {
-		p.Usage = backend.Used()
+		p.Usage = e.Backend.Used()
 		show(p)
 	}
 }

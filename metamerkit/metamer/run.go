@@ -120,4 +120,7 @@ type Usage struct {
 	Processor time.Duration // of all cores together
 	Cores     int
 	Memory    uint64 // the most bytes of host memory that it has held at once
+	// Device is the time in which kernels ran on the GPU, whoever's, as its driver's
+	// samples say; that a kernel runs does not mean that it fills the GPU.
+	Device time.Duration
 }

@@ -39,6 +39,10 @@ type Spent struct {
 	Shares []Share // parts, in the order in which they began
 	Cores  int     // of the engine's machine, 0: not known
 	Memory uint64  // the most bytes that the engine held, 0: not known
+	// Held is what the weights of each model of the plan take in memory at the end, with
+	// what is derived of them. Models that were let go are not in it.
+	Held map[string]int
+	GPU  time.Duration // in which kernels ran on it, 0: none, or not known
 }
 
 // Options of Do.
@@ -105,7 +109,9 @@ func Do(ctx context.Context, e ask.Engine, p Plan, o Options) (*Result, error) {
 		}
 	}
 	r.Took = time.Since(began)
-	r.Spent.Shares, r.Spent.Cores, r.Spent.Memory = d.tally.shares, d.tally.last.Cores, d.tally.last.Memory
+	if err := d.account(ctx); err != nil {
+		return nil, err
+	}
 	if o.Speeds != nil {
 		if err := o.Speeds.save(); err != nil {
 			o.Warn(err.Error())

@@ -187,6 +187,23 @@ func (d *doing) show(what string, p metamer.Progress) {
 	d.o.Progress(s)
 }
 
+// account says what was used.
+func (d *doing) account(ctx context.Context) error {
+	s, t := &d.r.Spent, &d.tally
+	s.Shares, s.Cores, s.Memory, s.GPU = t.shares, t.last.Cores, t.last.Memory, t.last.Device-t.first.Device
+	models, err := d.e.Models(ctx)
+	if err != nil {
+		return err
+	}
+	s.Held = map[string]int{}
+	for _, m := range models {
+		if d.r.Cards[m.Card.Name] != nil && m.Held > 0 {
+			s.Held[m.Card.Name] = m.Held
+		}
+	}
+	return nil
+}
+
 func (d *doing) evaluate(ctx context.Context) (err error) {
 	d.clock.begin(len(d.clock.parts) - 1)
 	q := ask.Evaluation{Runs: d.r.Runs, Images: d.r.Images, Observers: d.r.Plan.Observers, Measures: d.r.Plan.Measures, Warn: d.warn}

@@ -43,13 +43,20 @@ func TestForecast(t *testing.T) {
 	if got := f.Evaluation.Seconds(); f.Unknown != nil || got != 3*6+3+3*3+1 {
 		t.Errorf("evaluation %v s, unknown %v", got, f.Unknown)
 	}
-	// Compilation that needs .6 of the cores beside steps that need .9 makes the steps longer by less than it takes alone.
+	// Ten seconds of steps that need .9 of the cores, beside them five of compilation that need .6: two seconds longer.
+	alone := f.Parts[1].Expected
 	for key, v := range s.Of {
 		v.CompileBusy, v.StepBusy = 0.6, 0.9
 		s.Of[key] = v
 	}
-	if got, want := p.Forecast(s, nil, m.refs, func(metamer.Recipe, int) (bool, bool) { return false, false }).Parts[1].Expected.Seconds(), 6*0.5+9+10*0.9+30*0.9/2*0+5*0.6; got == want {
-		t.Log(got)
+	if got := p.Forecast(s, nil, m.refs, func(metamer.Recipe, int) (bool, bool) { return false, false }).Parts[1].Expected; (alone - got).Round(time.Millisecond) != 3*time.Second {
+		t.Errorf("%v with compilation beside steps, %v with both of them on all cores", got, alone)
+	}
+	// Steps of a GPU leave the cores to compilation, which costs nothing while it is shorter.
+	for c, want := range map[float64]time.Duration{5: 0, 13: 3 * time.Second} {
+		if got := (load{c, c * 0.6}).beside(load{10, 10 * 0.05}); seconds(got).Round(time.Millisecond) != want {
+			t.Errorf("%v s of compilation cost %v s", c, got)
+		}
 	}
 	q := p
 	if q.Bootstrap = 2000; q.Forecast(s, nil, m.refs, func(metamer.Recipe, int) (bool, bool) { return false, false }).Evaluation <= f.Evaluation {

@@ -1,7 +1,14 @@
 package study
 
 import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
@@ -10,45 +17,96 @@ import (
 type Share struct {
 	Name      string        // as metamer.Progress has its phases
 	Wall      time.Duration // until the next part began
-	Processor time.Duration // of the engine, whatever it did meanwhile
+	Processor time.Duration // that the engine used meanwhile, for whatever it did
 }
 
-// Busy is the share of the processor's cores that worked.
+// Busy is the share of so many processor cores that worked.
 func (s Share) Busy(cores int) float64 {
-	return s.Processor.Seconds() / max(s.Wall.Seconds()*float64(cores), 1e-9)
+	if s.Wall <= 0 || cores == 0 {
+		return 0
+	}
+	return s.Processor.Seconds() / (s.Wall.Seconds() * float64(cores))
+}
+
+// Whole is all parts together.
+func (s Spent) Whole() Share {
+	all := Share{Name: "all"}
+	for _, p := range s.Shares {
+		all.Wall, all.Processor = all.Wall+p.Wall, all.Processor+p.Processor
+	}
+	return all
+}
+
+// Lines say how busy a study kept the machine, and what it held in memory; nil where all
+// was there.
+func (s Spent) Lines() (out []string) {
+	all := s.Whole()
+	if all.Processor == 0 || s.Cores == 0 {
+		return nil
+	}
+	var parts []string
+	for _, p := range s.Shares {
+		if p.Wall >= all.Wall/100 {
+			parts = append(parts, fmt.Sprintf("%s %.1f s, %.0f %%", shareNames[p.Name], p.Wall.Seconds(), 100*p.Busy(s.Cores)))
+		}
+	}
+	out = append(out, fmt.Sprintf("%s busy: %.0f %% (%s)", english.Plural(s.Cores, "processor core", ""), 100*all.Busy(s.Cores), strings.Join(parts, "; ")))
+	if s.GPU > 0 {
+		out = append(out, fmt.Sprintf("the GPU ran kernels for %.0f %% of the time, by its driver's samples", 100*min(s.GPU.Seconds()/all.Wall.Seconds(), 1)))
+	}
+	var memory []string
+	if s.Memory > 0 {
+		memory = append(memory, "most memory held: "+humanize.IBytes(s.Memory))
+	}
+	var held []string
+	for _, m := range slices.Sorted(maps.Keys(s.Held)) {
+		held = append(held, m+" "+humanize.IBytes(uint64(s.Held[m])))
+	}
+	if held != nil {
+		memory = append(memory, "weights and what is derived of them: "+strings.Join(held, ", "))
+	}
+	if memory != nil {
+		out = append(out, strings.Join(memory, "; "))
+	}
+	return out
+}
+
+// shareNames are the parts for people.
+var shareNames = map[string]string{"models": "models", "compile": "compilation", "synthesis": "synthesis", "evidence": "evidence", "files": "files", "evaluation": "evaluation"}
+
+// Usage is Lines in sentences, for the page.
+func (r *Result) Usage() string {
+	lines := r.Spent.Lines()
+	for i, l := range lines {
+		lines[i] = strings.ToUpper(l[:1]) + l[1:] + "."
+	}
+	return strings.Join(lines, " ")
 }
 
 // tally adds up parts by what an engine reports.
 type tally struct {
-	shares []Share
-	last   metamer.Usage
-	at     time.Time
-	part   int // index of the part under way, -1: none
+	shares      []Share
+	first, last metamer.Usage
+	at          time.Time // of the last report
+	part        int       // index of the part under way
 }
 
 // see takes a report, with which a part begins or goes on.
 func (t *tally) see(p metamer.Progress) {
-	now := time.Now()
-	t.close(now, p.Usage)
-	name := p.Phase
-	if name == "start" {
+	now, name := time.Now(), p.Phase
+	if name == "start" { // targets, first steps
 		name = "synthesis"
 	}
-	t.part = 0
-	for t.part < len(t.shares) && t.shares[t.part].Name != name {
-		t.part++
-	}
-	if t.part == len(t.shares) {
-		t.shares = append(t.shares, Share{Name: name})
-	}
-	t.at = now
-}
-
-func (t *tally) close(now time.Time, u metamer.Usage) {
-	if !t.at.IsZero() && t.part < len(t.shares) {
+	if t.at.IsZero() {
+		t.first = p.Usage
+	} else {
 		s := &t.shares[t.part]
 		s.Wall += now.Sub(t.at)
-		s.Processor += max(u.Processor-t.last.Processor, 0)
+		s.Processor += max(p.Usage.Processor-t.last.Processor, 0)
 	}
-	t.last = u
+	t.part = slices.IndexFunc(t.shares, func(s Share) bool { return s.Name == name })
+	if t.part < 0 {
+		t.part, t.shares = len(t.shares), append(t.shares, Share{Name: name})
+	}
+	t.at, t.last = now, p.Usage
 }

@@ -1,0 +1,63 @@
+package backend
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// What the driver's program says is added up over the time between two answers; where it
+// is missing or says something else there is nothing.
+func TestLoad(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	t.Setenv("CUDA_VISIBLE_DEVICES", "3,1")
+	answer := func(text string) {
+		t.Helper()
+		script := "#!/bin/sh\n[ \"$3\" = --id=3 ] && echo '" + text + "'\n"
+		if err := os.WriteFile(filepath.Join(dir, "nvidia-smi"), []byte(script), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	answer("75")
+	l := load{last: time.Now().Add(-2 * time.Second)}
+	l.ask()
+	if l.busy < 1500*time.Millisecond || l.busy > 8*time.Second || l.asking {
+		t.Errorf("%v of 2 s and a little", l.busy)
+	}
+	l = load{last: time.Now().Add(-time.Minute)}
+	if l.ask(); l.busy != 0 {
+		t.Errorf("a pause of a minute counts as %v", l.busy)
+	}
+	for _, text := range []string{"[N/A]", "175", ""} {
+		answer(text)
+		l = load{last: time.Now().Add(-2 * time.Second)}
+		if l.ask(); l.busy != 0 {
+			t.Errorf("%q counts as %v", text, l.busy)
+		}
+	}
+}
+
+// The processor time of this process grows with its work, and its peak of memory with
+// what it holds.
+func TestUsed(t *testing.T) {
+	b := &Backend{Kind: Go}
+	before := b.Used()
+	held := make([]byte, 64<<20)
+	for i := range held {
+		held[i] = byte(i)
+	}
+	for at := time.Now(); time.Since(at) < 50*time.Millisecond; {
+	}
+	after := b.Used()
+	if after.Processor <= before.Processor || after.Cores < 1 || after.Device != 0 {
+		t.Errorf("%+v, then %+v", before, after)
+	}
+	if before.Memory == 0 {
+		t.Skip("the system does not say how much memory a process has held")
+	}
+	if after.Memory < 64<<20 {
+		t.Errorf("%d bytes held, of which %d were here", after.Memory, len(held))
+	}
+}
