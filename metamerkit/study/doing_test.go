@@ -19,7 +19,6 @@ type writer struct {
 	*made
 	mu       sync.Mutex
 	began    map[string]chan struct{} // by set and stage
-	last     string
 	failing  string // whose files cannot be written
 	stopped  int    // runs that ctx ended
 	under    int    // way
