@@ -19,10 +19,10 @@ type writer struct {
 	*made
 	mu       sync.Mutex
 	began    map[string]chan struct{} // by set and stage
-	failing  string // whose files cannot be written
-	stopped  int    // runs that ctx ended
-	under    int    // way
-	most     int    // at once
+	failing  string                   // whose files cannot be written
+	stopped  int                      // runs that ctx ended
+	under    int                      // way
+	most     int                      // at once
 	foretold []string
 }
 
