@@ -29,10 +29,10 @@ func (f imageFlags) open() (*images.Set, error) {
 
 // recipeFlags are the settings of a recipe; zero values are its defaults.
 type recipeFlags struct {
-	Steps       int      `help:"Optimisation steps (default 1000); with fast, evaluations."`
+	Steps       int      `help:"Optimisation steps (default 1000); with fast, evaluations (default 400)."`
 	Evaluations int      `help:"Model gradient evaluations an image, in place of --steps: with all members at every step (average, lbfgs) as many fewer steps."`
 	Schedule    string   `help:"switch, switch:EVERY, switch:EVERY:random or average (default: switch:10; switch:1 for fourier, average for lbfgs)." predictor:"schedule"`
-	Optimizer   string   `help:"pgd (the paper's), momentum, adam, lbfgs, fourier, or fast, which chooses one of the last two." default:"pgd" predictor:"optimizer"`
+	Optimizer   string   `help:"fast, which chooses lbfgs or fourier; pgd (the paper's), momentum, adam, lbfgs or fourier." default:"fast" predictor:"optimizer"`
 	Metric      string   `help:"Of lbfgs and fourier: 1/f (default) or pixels." predictor:"metric"`
 	StepSize    float64  `help:"Step size: for pgd and momentum the L2 norm of a step (default 1), for adam its learning rate (default .01), for lbfgs the largest norm of a step (default 5) and for fourier that of the first (default 2), at 32²."`
 	Halvings    int      `help:"Equal intervals after each of which pgd's and momentum's step size is halved (default 8)."`
@@ -114,9 +114,9 @@ type synthCmd struct {
 func (c *synthCmd) Help() string {
 	return `Examples:
   metamers synth --models resnet20 --stage late --images cifar10:16
-  metamers synth --models resnet2b,resnet4b --stage middle --images photos/ --size 32 --steps 5000
+  metamers synth --models resnet2b,resnet4b --stage middle --images photos/ --size 32 --optimizer pgd --steps 5000
   metamers synth --models resnet20,vit --stage late --images cifar10:8 --optimizer adam --schedule average
-  metamers synth --models resnet20,resnet4b --stage late --images cifar10:16 --optimizer fast --evaluations 200
+  metamers synth --models resnet20,resnet4b --stage late --images cifar10:16 --evaluations 200
 
 Ctrl-C keeps what was done; the same command goes on from there. A run that is
 there already is shown at once.`

@@ -105,7 +105,7 @@ type Recipe struct {
 	Images ImageRef   `json:"images"`
 	// Steps: default 1000. With the schedule average each is an evaluation of every
 	// member's gradient (see Evaluations); with the optimiser fast it is the number of
-	// evaluations.
+	// evaluations, default 400.
 	Steps     int               `json:"steps"`
 	Schedule  Schedule          `json:"schedule"`
 	Optimizer Optimizer         `json:"optimizer"`
@@ -124,8 +124,11 @@ type Recipe struct {
 
 // WithDefaults returns r with every zero setting replaced by its default.
 func (r Recipe) WithDefaults() Recipe {
-	def(&r.Steps, 1000)
 	def(&r.Optimizer.Name, "pgd")
+	if r.Optimizer.Name == "fast" {
+		def(&r.Steps, 400)
+	}
+	def(&r.Steps, 1000)
 	switch r.Optimizer.Name {
 	case "fast": // chooses the schedule
 	case "lbfgs":
@@ -203,7 +206,7 @@ func (r Recipe) Validate() error {
 	o := r.Optimizer
 	switch {
 	case o.Name == "fast" && r.optimizerSettings():
-		return fmt.Errorf("recipe: the optimiser fast chooses schedule, step size and the like itself: give none (or name lbfgs or fourier)")
+		return fmt.Errorf("recipe: the optimiser fast chooses schedule, step size and the like itself: give none (or name pgd, lbfgs or fourier)")
 	case o.Name == "lbfgs" && r.Schedule.Kind == "switch":
 		return fmt.Errorf("recipe: the optimiser lbfgs evaluates all members at every step, expected the schedule average")
 	case o.Memory < 0 || o.Memory > 100:
