@@ -91,7 +91,7 @@ func TestSynth(t *testing.T) {
 func TestInterrupt(t *testing.T) {
 	needsData(t)
 	args := func(out string) []string {
-		return []string{"synth", "--models", "resnet2b,resnet4b", "--stage", "middle", "--images", "cifar10:2", "--steps", "200", "--json", "--store", out}
+		return []string{"synth", "--models", "resnet2b,resnet4b", "--stage", "middle", "--images", "cifar10:2", "--optimizer", "pgd", "--steps", "200", "--json", "--store", out}
 	}
 	whole, _ := synthesized(t, args(t.TempDir())...)
 	for range 5 {

@@ -105,7 +105,7 @@ func TestNaN(t *testing.T) {
 	if _, stderr, status := try(t, cache, "models", "add", "--arch", "resnet2b", "--weights", path, "--name", "broken"); status != 0 {
 		t.Fatal(stderr)
 	}
-	r, stderr := synthesized(t, cache, "--backend", "go", "synth", "--models", "resnet4b,broken", "--stage", "late", "--images", "cifar10:2", "--steps", "20", "--schedule", "switch:4", "--out", t.TempDir(), "--json")
+	r, stderr := synthesized(t, cache, "--backend", "go", "synth", "--models", "resnet4b,broken", "--stage", "late", "--images", "cifar10:2", "--optimizer", "pgd", "--steps", "20", "--schedule", "switch:4", "--out", t.TempDir(), "--json")
 	for _, want := range []string{"NaN", "step 4", "image 0", "broken"} {
 		if !strings.Contains(stderr, want) || !strings.Contains(r.Stopped, want) {
 			t.Errorf("does not say %q: %q, %q", want, stderr, r.Stopped)
