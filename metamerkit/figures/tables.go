@@ -75,9 +75,12 @@ func Settings(r metamer.Recipe) *Table {
 	}
 	o := r.Optimizer
 	add("optimiser", "%s", o.Name)
-	metric := "pixels"
-	if o.Metric == "1/f" {
-		metric = "spatial frequencies weighted by 1/f"
+	metric := map[string]string{
+		"natural": "spatial frequencies weighted by 1/f, colour differences by 1/2",
+		"1/f":     "spatial frequencies weighted by 1/f",
+	}[o.Metric]
+	if metric == "" {
+		metric = "pixels"
 	}
 	switch o.Name {
 	case "adam":

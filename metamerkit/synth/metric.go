@@ -30,10 +30,16 @@ func fourier(n int) (basis, periods []float64) {
 	return basis, periods
 }
 
+// chroma is how much differences between colour channels are moved, in the metric
+// natural, beside what channels have in common.
+const chroma = 0.5
+
 // smooth applies the inverse of an optimiser's metric to g [B,S,S,C]. For 1/f it
 // multiplies the 2-D spectrum of every channel by 1/max(k,1), with k periods across
 // the image: of two changes that lower the loss alike, the one of few periods is
-// made. Image spectra fall like that. For pixels it returns g.
+// made. Image spectra fall like that. For natural it halves the differences of the
+// channels to their mean as well, for images vary in lightness more than in colour.
+// For pixels it returns g.
 //
 // A multiplier that is even in both frequencies is diagonal in products of the real
 // Fourier basis, so the transforms are products with constant matrices: what every
@@ -41,6 +47,10 @@ func fourier(n int) (basis, periods []float64) {
 func smooth(g *Node, metric string) *Node {
 	if metric == "pixels" {
 		return g
+	}
+	if metric == "natural" {
+		mean := BroadcastToShape(ReduceAndKeep(g, ReduceMean, 3), g.Shape())
+		g = Add(mean, MulScalar(Sub(g, mean), chroma))
 	}
 	n, d := g.Shape().Dim(1), g.Shape().Dimensions
 	basis, periods := fourier(n)
