@@ -10,6 +10,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/runs"
 	"github.com/ensemble-metamers/metamers/metamerkit/synth"
+	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
 // Request is what Synthesize is asked.
@@ -54,6 +55,15 @@ func (e *Engine) recipe(q Request, models []metamer.ModelRef) (metamer.Recipe, e
 	// A part is carried out in batches of the whole's size: other sizes give other last bits.
 	r.Batch = min(r.Batch, max(q.Images.Of, q.Images.Len()))
 	r.Models, r.Backend, r.Versions = models, string(e.Backend.Kind), versions(e.Backend)
+	if r.Warm != nil {
+		for i, m := range models {
+			c, err := zoo.Lookup(m.Name)
+			if err != nil {
+				return r, fmt.Errorf("engine: %w", err)
+			}
+			r.Models[i].Warm = zoo.LayerOf(c, r.Warm.Stage)
+		}
+	}
 	if r.Start.Kind == "image" {
 		if q.Given == nil || q.Given.Size != q.Images.Size || q.Given.Len() != 1 && q.Given.Len() != q.Images.Len() {
 			return r, fmt.Errorf("engine: start \"image\" needs one initial image, or one for each of the %d references, of %d² pixels", q.Images.Len(), q.Images.Size)
@@ -214,6 +224,17 @@ func (e *Engine) loop(ctx context.Context, subjects []synth.Subject, r metamer.R
 		}
 		l.Slopes = append(l.Slopes, sl)
 	}
+	if r.Warm != nil {
+		early := &synth.Loop{}
+		for i, s := range subjects {
+			if s, err := e.subject(s.Card.Name, r.Models[i].Warm, r.Precision); err != nil {
+				return nil, err
+			} else if err := e.objective(early, s, cfg); err != nil {
+				return nil, err
+			}
+		}
+		l.EarlyUnits, l.Early = early.Units, early.Objectives
+	}
 	if lbfgs {
 		cfg.Members = len(subjects)
 		d, err := kept(e, func() (*synth.Descent, error) { return synth.NewDescent(e.Backend.Compute, cfg) }, "descent", cfg)
@@ -229,4 +250,18 @@ func (e *Engine) loop(ctx context.Context, subjects []synth.Subject, r metamer.R
 		l.Mover = m
 	}
 	return l, nil
+}
+
+// objective adds to a loop what lbfgs wants of a member.
+func (e *Engine) objective(l *synth.Loop, s synth.Subject, cfg synth.Config) error {
+	u, err := kept(e, func() (*synth.Unit, error) { return synth.NewTarget(e.Backend.Compute, s, cfg) }, "target", s.Net.Key, s.Layer, cfg)
+	if err != nil {
+		return err
+	}
+	o, err := kept(e, func() (*synth.Objective, error) { return synth.NewObjective(e.Backend.Compute, s, cfg) }, "objective", s.Net.Key, s.Layer, cfg)
+	if err != nil {
+		return err
+	}
+	l.Units, l.Objectives = append(l.Units, u), append(l.Objectives, o)
+	return nil
 }

@@ -126,6 +126,9 @@ func Settings(r metamer.Recipe) *Table {
 	} else {
 		add("initial image", "%s", r.Start.Kind)
 	}
+	if r.Warm != nil {
+		add("begun at another stage", "%d evaluations at %s", r.Warm.Evaluations, r.Warm.Stage)
+	}
 	add("last ReLU of the stage", "%s", lastReLU(r))
 	add("seed", "%d", r.Seed)
 	add("images", "%s: %d of %d² pixels", r.Images.Name, r.Images.Count, r.Images.Size)

@@ -110,7 +110,15 @@ func (r Recipe) Describe() string {
 		in = ", precision " + r.Precision
 	}
 	if r.Optimizer.Name == "fast" {
-		return fmt.Sprintf("fast (lbfgs or fourier), metric %s, %d gradient evaluations, start from %s, %s loss%s", r.Optimizer.Metric, r.Steps, r.Start.Kind, r.Loss, in)
+		return fmt.Sprintf("fast (lbfgs or fourier), metric %s, %d gradient evaluations, start from %s, %s loss%s", r.Optimizer.Metric, r.Steps, r.starts(), r.Loss, in)
 	}
-	return fmt.Sprintf("%s, step size %g, %d steps, %s schedule, start from %s, %s loss%s", r.Optimizer.Name, r.Optimizer.StepSize, r.Steps, r.Schedule.Kind, r.Start.Kind, r.Loss, in)
+	return fmt.Sprintf("%s, step size %g, %d steps, %s schedule, start from %s, %s loss%s", r.Optimizer.Name, r.Optimizer.StepSize, r.Steps, r.Schedule.Kind, r.starts(), r.Loss, in)
+}
+
+// starts names the start and the stage that the synthesis began at.
+func (r Recipe) starts() string {
+	if r.Warm == nil {
+		return r.Start.Kind
+	}
+	return fmt.Sprintf("%s and %d evaluations at %s", r.Start.Kind, r.Warm.Evaluations, r.Warm.Stage)
 }

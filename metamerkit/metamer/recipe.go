@@ -30,9 +30,10 @@ var (
 
 // ModelRef names a model and pins its weights.
 type ModelRef struct {
-	Name   string `json:"name"`   // as on its card, such as resnet20_cifar10
-	Layer  string `json:"layer"`  // the named layer that the stage stands for
-	SHA256 string `json:"sha256"` // of the weight file
+	Name   string `json:"name"`           // as on its card, such as resnet20_cifar10
+	Layer  string `json:"layer"`          // the named layer that the stage stands for
+	SHA256 string `json:"sha256"`         // of the weight file
+	Warm   string `json:"warm,omitempty"` // its layer at the stage of Warm
 }
 
 // ImageRef names an image set and pins its pixels.
@@ -91,6 +92,14 @@ type Start struct {
 	SHA256 string  `json:"sha256,omitempty"` // of its pixels
 }
 
+// Warm is a synthesis that begins at another stage: the first evaluations lower the
+// loss there, the others go on from those images. What they learn of the references is
+// more than the recipe's stage asks for, as with a start near the reference.
+type Warm struct {
+	Stage       string `json:"stage"`       // or a layer
+	Evaluations int    `json:"evaluations"` // of the recipe's
+}
+
 // Stop holds the criteria beside the number of steps. An image that meets one
 // keeps its pixels from then on; its batch-mates go on.
 type Stop struct {
@@ -113,6 +122,7 @@ type Recipe struct {
 	Loss      string            `json:"loss"` // default relative-l2
 	Penalties []Penalty         `json:"penalties,omitempty"`
 	Start     Start             `json:"start"`
+	Warm      *Warm             `json:"warm,omitempty"` // lbfgs only
 	Stop      Stop              `json:"stop"`
 	PlainReLU bool              `json:"plainReLU"`           // no gradient through dead units of the tapped ReLU
 	Precision string            `json:"precision,omitempty"` // of the members: "" (float32) | bfloat16 (their matrices and kernels) | mixed (their activations in synthesis too)
@@ -250,6 +260,16 @@ func (r Recipe) Validate() error {
 			return fmt.Errorf("recipe: penalty %s has weight %v, expected a finite number above 0", p.Name, p.Weight)
 		}
 	}
+	if w := r.Warm; w != nil {
+		switch {
+		case o.Name != "fast" && o.Name != "lbfgs":
+			return fmt.Errorf("recipe: the optimiser %s cannot begin at another stage, expected lbfgs (fast is fourier where transformers are matched at all tokens)", o.Name)
+		case w.Stage == "" || w.Stage == r.Stage:
+			return fmt.Errorf("recipe: the synthesis begins at the stage %q, expected another than its own, %q", w.Stage, r.Stage)
+		case w.Evaluations < r.Evaluations(1) || w.Evaluations > r.Evaluations(r.Steps-1):
+			return fmt.Errorf("recipe: %d evaluations at the stage %s, expected %d to %d of %d", w.Evaluations, w.Stage, r.Evaluations(1), r.Evaluations(r.Steps-1), r.Evaluations(r.Steps))
+		}
+	}
 	for _, n := range []struct {
 		what      string
 		got, from float64
@@ -301,6 +321,14 @@ func (r Recipe) Evaluations(steps int) int {
 		return steps * len(r.Models)
 	}
 	return steps
+}
+
+// WarmSteps is the number of steps at the stage of Warm.
+func (r Recipe) WarmSteps() int {
+	if r.Warm == nil {
+		return 0
+	}
+	return r.Warm.Evaluations / r.Evaluations(1)
 }
 
 // ID names the run: the first 16 hexadecimal digits of the SHA-256 of the

@@ -46,6 +46,7 @@ type Settings struct {
 	Optimizer optimizer        `yaml:"optimizer"`
 	Loss      string           `yaml:"loss"`
 	Start     string           `yaml:"start"`
+	Warm      *metamer.Warm    `yaml:"warm"` // stage, evaluations
 	Batch     int              `yaml:"batch"`
 	Seed      uint64           `yaml:"seed"`
 	PlainReLU bool             `yaml:"plain relu"`
@@ -176,7 +177,7 @@ func (p Plan) Recipe(set []string, stage string) metamer.Recipe {
 	r := metamer.Recipe{
 		Stage: stage, Steps: s.Steps, Schedule: s.Schedule, Loss: s.Loss, Batch: s.Batch, Seed: s.Seed, PlainReLU: s.PlainReLU, Precision: s.Precision,
 		Optimizer: metamer.Optimizer{Name: s.Optimizer.Name, StepSize: s.Optimizer.StepSize, Halvings: s.Optimizer.Halvings, Momentum: s.Optimizer.Momentum, Beta2: s.Optimizer.Beta2, Metric: s.Optimizer.Metric, Memory: s.Optimizer.Memory},
-		Start:     metamer.Start{Kind: s.Start},
+		Start:     metamer.Start{Kind: s.Start}, Warm: s.Warm,
 	}
 	for _, m := range set {
 		r.Models = append(r.Models, metamer.ModelRef{Name: m})

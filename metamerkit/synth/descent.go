@@ -85,3 +85,13 @@ func (d *Descent) step(ctx context.Context, objectives []*Objective, st *State, 
 	}
 	return losses, nil
 }
+
+// anew forgets all but the best images: another objective begins there.
+func (d *Descent) anew(st *State) error {
+	images, err := tensors.CopyFlatData[float32](st.Images)
+	if err != nil {
+		return fmt.Errorf("synth: images between two stages: %w", err)
+	}
+	*st = *d.NewState(images)
+	return nil
+}

@@ -18,7 +18,9 @@ type Loop struct {
 	Mover  *Mover         // average only
 
 	Objectives []*Objective // lbfgs only, one a member
-	Descent    *Descent     // lbfgs only
+	EarlyUnits []*Unit      // likewise at the stage of Recipe.Warm
+	Early      []*Objective
+	Descent    *Descent // lbfgs only
 
 	// Each, if set, is called between chunks with the state so far. An error ends
 	// the loop with that error.
@@ -66,7 +68,7 @@ func (l *Loop) Run(ctx context.Context, refs []float32, c *Cursor) (err error) {
 	u := l.Units[0]
 	ref := tensors.FromFlatDataAndDimensions(refs, u.imageShape().Dimensions...)
 	var targets []*tensors.Tensor
-	for _, u := range l.Units {
+	for _, u := range append(append([]*Unit{}, l.Units...), l.EarlyUnits...) {
 		t, err := u.Target(ref)
 		if err != nil {
 			return err
@@ -126,6 +128,17 @@ func (l *Loop) chunk(ctx context.Context, st *State, targets []*tensors.Tensor, 
 	if r.Schedule.Kind == "average" {
 		var losses [][]float32
 		var err error
+		if warm := r.WarmSteps(); c.Step < warm {
+			// Losses at another stage are none of the recipe's: the trace begins behind them.
+			if _, err = l.Descent.step(ctx, l.Early, st, moving, coef(c.Step), targets[len(l.Units):]); err == nil {
+				c.Step++
+			}
+			return err
+		} else if warm > 0 && c.Step == warm {
+			if err = l.Descent.anew(st); err != nil {
+				return err
+			}
+		}
 		if l.Descent != nil {
 			losses, err = l.Descent.step(ctx, l.Objectives, st, moving, coef(c.Step), targets)
 		} else {

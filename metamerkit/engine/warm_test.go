@@ -1,0 +1,56 @@
+package engine
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/backend"
+	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+// A run that begins at another stage is, to the bit, a run there and one that starts
+// from its images; the trace has the losses of the recipe's stage alone.
+func TestWarm(t *testing.T) {
+	set := cifar(t, "cifar10:2")
+	e := New(backendtest.Open(t, backend.Go))
+	r := metamer.Recipe{Models: members("resnet2b", "resnet4b"), Stage: "late", Steps: 9, Optimizer: metamer.Optimizer{Name: "lbfgs"}, Warm: &metamer.Warm{Stage: "middle", Evaluations: 8}}
+	run, err := e.Synthesize(context.Background(), Request{Recipe: r, Images: set})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := r
+	first.Stage, first.Steps, first.Warm = "middle", 4, nil
+	given := *set
+	given.Name, given.Pixels = "middle", pixels(t, e, Request{Recipe: first, Images: set})
+	second := r
+	second.Steps, second.Warm, second.Start.Kind = 5, nil, "image"
+	other, err := e.Synthesize(context.Background(), Request{Recipe: second, Images: set, Given: &given})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := worst(run.Metamers, other.Metamers); d != 0 {
+		t.Errorf("the two halves one after the other give images that differ by %g", d)
+	}
+	if n := len(run.Trace.Step); n != len(other.Trace.Step) || run.Trace.Step[0] != 4 || run.Trace.Loss[n-1][1] != other.Trace.Loss[n-1][1] {
+		t.Errorf("the trace begins at step %d and has %d rows, expected 4 and %d, and the same losses", run.Trace.Step[0], n, len(other.Trace.Step))
+	}
+	if l := run.Recipe.Models[0].Warm; l == "" || l == run.Recipe.Models[0].Layer || !strings.Contains(run.Recipe.Describe(), "8 evaluations at middle") {
+		t.Errorf("the recipe names the layer %q: %s", l, run.Recipe.Describe())
+	}
+	for name, bad := range map[string]metamer.Recipe{
+		"pgd":           {Optimizer: metamer.Optimizer{Name: "pgd"}, Warm: r.Warm},
+		"its own stage": {Optimizer: r.Optimizer, Warm: &metamer.Warm{Stage: "late", Evaluations: 8}},
+		"no stage":      {Optimizer: r.Optimizer, Warm: &metamer.Warm{Evaluations: 8}},
+		"all of it":     {Optimizer: r.Optimizer, Warm: &metamer.Warm{Stage: "middle", Evaluations: 18}},
+		"no layer":      {Optimizer: r.Optimizer, Warm: &metamer.Warm{Stage: "midle", Evaluations: 8}},
+	} {
+		bad.Models, bad.Stage, bad.Steps = r.Models, r.Stage, r.Steps
+		if _, err := e.Synthesize(context.Background(), Request{Recipe: bad, Images: set}); err == nil {
+			t.Errorf("%s is accepted", name)
+		} else {
+			t.Log(err)
+		}
+	}
+}
