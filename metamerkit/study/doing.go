@@ -169,7 +169,7 @@ func (d *doing) synthesize(ctx context.Context, c *cell, next *metamer.Recipe) (
 		d.clock.end(!run.Cached)
 	}
 	if d.f != nil && !run.Cached {
-		d.o.Speeds.learn(d.r.Plan, run, w)
+		d.o.Speeds.learn(d.r.Plan, run, w, next == nil)
 	}
 	return run, nil
 }

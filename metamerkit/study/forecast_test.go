@@ -165,3 +165,29 @@ func TestMiddle(t *testing.T) {
 		t.Errorf("%v, expected 2", w.middle())
 	}
 }
+
+// A run teaches the time of a step by its last batch, or whole where nothing followed it,
+// and the time of its files only then.
+func TestLearn(t *testing.T) {
+	p := Plan{Sets: [][]string{{"a"}}, Settings: Settings{Steps: 10, Batch: 2}}.WithDefaults()
+	run := &metamer.Run{Recipe: p.Recipe([]string{"a"}, "late")}
+	run.Recipe.Images = metamer.ImageRef{Count: 4, Size: 8}
+	at := time.Now().Add(-time.Minute)
+	w := watch{first: at, firstStep: 1, batch: at.Add(30 * time.Second), last: at.Add(40 * time.Second), lastStep: 10, stepsOver: 20, files: time.Now().Add(-8 * time.Second)}
+	for _, c := range []struct {
+		alone       bool
+		step, files float64
+	}{{false, 1.5, -1}, {true, 2, 2}} { // from 2 halfway to 1, and to 2
+		s := &Speeds{Machine: "test", Of: map[string]Speed{}}
+		key := s.key(p, "a", "late", 2, 8)
+		s.Of[key] = Speed{Step: 2}
+		s.learn(p, run, w, c.alone)
+		files, there := s.Files[s.filesKey(8)]
+		if !there {
+			files = -1
+		}
+		if got := s.Of[key].Step; got != c.step || math.Abs(files-c.files) > 0.1 {
+			t.Errorf("alone %v: a step of %v s, files of %v s, expected %v and %v", c.alone, got, files, c.step, c.files)
+		}
+	}
+}

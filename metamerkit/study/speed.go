@@ -136,21 +136,22 @@ func (p Plan) measures() []string {
 	return p.Measures
 }
 
-// learn takes over what a run of one model shows, and what the files of any run take.
-func (s *Speeds) learn(p Plan, run *metamer.Run, w watch) {
+// learn takes over what a run of one model shows of its steps, and what the files of a run
+// take; alone says that no other run followed, for which something was done beside.
+func (s *Speeds) learn(p Plan, run *metamer.Run, w watch, alone bool) {
 	r := run.Recipe
-	step := w.step()
-	if step == 0 || w.after.IsZero() {
-		return
+	step := w.late()
+	if alone {
+		step = w.step()
 	}
-	if len(r.Models) == 1 {
+	if len(r.Models) == 1 && step > 0 {
 		key := s.key(p, r.Models[0].Name, r.Stage, r.Batch, r.Images.Size)
 		if v, ok := s.Of[key]; ok {
 			v.Step = (v.Step + step) / 2
 			s.Of[key] = v
 		}
 	}
-	if w.files.IsZero() {
+	if w.files.IsZero() || !alone {
 		return
 	}
 	each := within(time.Since(w.files).Seconds()/float64(r.Images.Count), 0, 60)

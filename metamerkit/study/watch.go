@@ -11,6 +11,7 @@ import (
 type watch struct {
 	start                time.Time // of the first step
 	first, last, after   time.Time // first and last report of steps, the end of all
+	batch                time.Time // the end of the last batch but one
 	files                time.Time // when nothing but files was left
 	firstStep, stepsOver int       // stepsOver: since first
 	done                 int       // of batches before
@@ -38,7 +39,7 @@ func (w *watch) see(p metamer.Progress) {
 		}
 		if p.Image != w.image { // the next batch
 			w.done += w.lastStep
-			w.image = p.Image
+			w.image, w.batch = p.Image, w.last
 		}
 		if w.lastStep > 0 && p.Step == w.lastStep+1 {
 			w.each = append(w.each, now.Sub(w.last).Seconds())
@@ -62,6 +63,15 @@ func (w *watch) step() float64 {
 		return 0
 	}
 	return w.last.Sub(w.first).Seconds() / float64(w.stepsOver)
+}
+
+// late is the time of a step of the last batch, 0 where there is one batch: what was
+// compiled beside the first steps is done by then.
+func (w *watch) late() float64 {
+	if w.batch.IsZero() || w.lastStep < 1 {
+		return 0
+	}
+	return w.last.Sub(w.batch).Seconds() / float64(w.lastStep)
 }
 
 // middle is the mean of the middle half of single steps, which a moment's other work on
