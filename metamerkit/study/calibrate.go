@@ -128,7 +128,7 @@ func (p Plan) measure(ctx context.Context, e ask.Engine, model, stage string, se
 // compiles.
 func (p Plan) judge(ctx context.Context, e ask.Engine, observer, stage string, set *images.Set) (j Judgement, err error) {
 	q := ask.Evaluation{Images: set, Observers: []string{observer}, Measures: p.observed()}
-	q.Bootstrap.Resamples = 100 // the rest is resampling's
+	q.Bootstrap.Resamples = probeResamples // the rest is resampling's
 	if observer == "" {
 		stage, q.Observers, q.Measures, q.Bootstrap.Resamples = p.Stages[0], p.Sets[0][:1], []string{"metrics"}, p.Bootstrap
 	}

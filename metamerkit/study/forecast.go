@@ -34,6 +34,27 @@ type Forecast struct {
 	Unknown     []string      // models at stages whose speed is not known: the durations lack them
 }
 
+// turns is how many of a recipe's evaluations are those of member i.
+func turns(r metamer.Recipe, i int) float64 {
+	members, all := len(r.Models), r.Evaluations(r.Steps)
+	if r.Schedule.Kind != "switch" || r.Schedule.Order == "random" {
+		return float64(all) / float64(members)
+	}
+	period := r.Schedule.Every * members // whole periods, and what of the last one is its turn
+	return float64(all/period*r.Schedule.Every + min(max(all%period-i*r.Schedule.Every, 0), r.Schedule.Every))
+}
+
+// ofPairs is the share of the evidence of 16 images that their pairs take, for the null
+// distribution: seen on two networks, whose evidence of 400 images took 17 times as long.
+const ofPairs = 0.4
+
+// evidence is that of n images, of which so many pairs at most are compared.
+func (v Speed) evidence(n, pairs int) float64 {
+	of := func(n int) float64 { return float64(max(min(n*(n-1), pairs), 1)) }
+	k := max(v.Images, 1)
+	return v.Evidence * ((1-ofPairs)*float64(n)/float64(k) + ofPairs*of(n)/of(k))
+}
+
 // load is work: how long it takes alone, and the processor time that it needs, in seconds
 // of all cores.
 type load struct{ seconds, processor float64 }
@@ -112,7 +133,7 @@ func (p Plan) Forecast(s *Speeds, warm map[string]bool, set *images.Set, there f
 				f.Gradients += int64(evaluations) * int64(n)
 				var compile, own load
 				sum := 0.0
-				for _, m := range members {
+				for i, m := range members {
 					v, ok := known(m, stage, batch)
 					if !ok {
 						continue
@@ -120,8 +141,8 @@ func (p Plan) Forecast(s *Speeds, warm map[string]bool, set *images.Set, there f
 					if batch == min(ask.Evaluation{}.WithDefaults().Batch, n) {
 						probed[m+", "+stage] = true
 					}
-					own.add(batches*evaluations*v.Step/float64(len(members)), v.StepBusy)
-					sum += v.Evidence * float64(n) / float64(max(v.Images, 1))
+					own.add(batches*turns(r, i)*v.Step, v.StepBusy)
+					sum += v.evidence(n, r.NullPairs)
 					if key := s.key(p, m, stage, batch, size); !compiled[key] {
 						compiled[key] = true
 						compile.add(v.Compile, v.CompileBusy)
@@ -179,8 +200,11 @@ func (p Plan) Forecast(s *Speeds, warm map[string]bool, set *images.Set, there f
 	return f
 }
 
-// resampling measures what the intervals of one run by one observer take, in seconds:
-// with few images at once, of more from a part of the resamples.
+// probeResamples are the resamples of an evaluation that is measured.
+const probeResamples = 100
+
+// resampling measures what the intervals of one run by one observer take, in seconds, from
+// a part of the resamples: beyond those of an evaluation that was measured.
 func resampling(n, resamples int, measures []string) float64 {
 	if n < 4 || !meet(measures, []string{"jsd", "rsa", "cka"}) {
 		return 0
@@ -199,7 +223,7 @@ func resampling(n, resamples int, measures []string) float64 {
 		}
 		return out
 	}
-	few := 100
+	few, many := 10, 60
 	ctx := context.Background()
 	a, errA := evaluate.NewGram(ctx, acts(), 0)
 	b, errB := evaluate.NewGram(ctx, acts(), 0)
@@ -211,17 +235,22 @@ func resampling(n, resamples int, measures []string) float64 {
 	if errA != nil || errB != nil {
 		return 0
 	}
-	boot := evaluate.Bootstrap{Resamples: few}
-	began := time.Now()
-	for _, m := range measures { // of random numbers: only the time counts
-		switch m {
-		case "jsd":
-			_, _ = evaluate.NewJSD(pa, pb, 0, boot)
-		case "rsa":
-			_, _, _, _ = evaluate.RSA(pa, pb, boot)
-		case "cka":
-			_, _, _ = evaluate.CKA(a, b, boot)
+	took := func(resamples int) float64 {
+		boot := evaluate.Bootstrap{Resamples: resamples}
+		began := time.Now()
+		for _, m := range measures { // of random numbers: only the time counts
+			switch m {
+			case "jsd":
+				_, _ = evaluate.NewJSD(pa, pb, 0, boot)
+			case "rsa":
+				_, _, _, _ = evaluate.RSA(pa, pb, boot)
+			case "cka":
+				_, _, _ = evaluate.CKA(a, b, boot)
+			}
 		}
+		return time.Since(began).Seconds()
 	}
-	return time.Since(began).Seconds() * float64(resamples-few) / float64(few)
+	first := took(few)
+	each := max(took(many)-first, 0) / float64(many-few) // some of the time does not depend on resamples
+	return each * float64(max(resamples-probeResamples, 0))
 }

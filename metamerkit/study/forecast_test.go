@@ -32,8 +32,8 @@ func TestForecast(t *testing.T) {
 	f = p.Forecast(s, nil, m.refs, func(metamer.Recipe, int) (bool, bool) { return false, false })
 	cores := float64(runtime.NumCPU()) // files are written beside the next run
 	for i, want := range []float64{
-		6*0.5/cores + 2*50*0.1 + 3 + 7,       // two batches; evidence of six images
-		6*0.5 + 2*50*(0.1+0.3)/2 + 3 + 6 + 5, // steps are shared, vgg11 is compiled now
+		6*0.5/cores + 2*50*0.1 + 3.8 + 7,          // two batches; evidence of six images: 1.5 times the images, 2.5 times the pairs
+		6*0.5 + 2*(30*0.1+20*0.3) + 3.8 + 7.6 + 5, // every ten steps the other member; vgg11 is compiled now
 	} {
 		if got := f.Parts[i].Expected.Seconds(); math.Abs(got-want) > 1e-9 {
 			t.Errorf("part %d: %v s, expected %v", i, got, want)
@@ -67,7 +67,7 @@ func TestForecast(t *testing.T) {
 		t.Errorf("other measures cost something else: %+v", f)
 	}
 	f = p.Forecast(s, map[string]bool{s.key(p, "resnet20", "late", 4, 16): true}, m.refs, func(r metamer.Recipe, _ int) (bool, bool) { return len(r.Models) == 2, true })
-	if f.Parts[0].Expected != 16*time.Second || f.Parts[1].Expected != 0 || f.Evaluation != 0 || f.Left() != 16*time.Second {
+	if f.Parts[0].Expected != 16800*time.Millisecond || f.Parts[1].Expected != 0 || f.Evaluation != 0 || f.Left() != 16800*time.Millisecond {
 		t.Errorf("%+v", f)
 	}
 }
