@@ -33,7 +33,7 @@ type recipeFlags struct {
 	Evaluations int      `help:"Model gradient evaluations an image, in place of --steps: with all members at every step (average, lbfgs) as many fewer steps."`
 	Schedule    string   `help:"switch, switch:EVERY, switch:EVERY:random or average (default: switch:10; switch:1 for fourier, average for lbfgs)." predictor:"schedule"`
 	Optimizer   string   `help:"fast, which chooses lbfgs or fourier; pgd (the paper's), momentum, adam, lbfgs or fourier." default:"fast" predictor:"optimizer"`
-	Metric      string   `help:"Of lbfgs and fourier: natural (default), 1/f or pixels." predictor:"metric"`
+	Metric      string   `help:"Of lbfgs and fourier: 1/f (default), natural or pixels." predictor:"metric"`
 	StepSize    float64  `help:"Step size: for pgd and momentum the L2 norm of a step (default 1), for adam its learning rate (default .01), for lbfgs the largest norm of a step (default 5) and for fourier that of the first (default 2), at 32²."`
 	Halvings    int      `help:"Equal intervals after each of which pgd's and momentum's step size is halved (default 8)."`
 	Momentum    float64  `help:"Of momentum, and adam's beta1 (default .9)."`

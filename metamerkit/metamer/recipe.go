@@ -21,7 +21,7 @@ var (
 	Schedules  = []string{"switch", "average"}
 	Orders     = []string{"given", "random"}
 	Optimizers = []string{"pgd", "momentum", "adam", "fast", "lbfgs", "fourier"}
-	Metrics    = []string{"natural", "1/f", "pixels"}
+	Metrics    = []string{"1/f", "natural", "pixels"}
 	Losses     = []string{"relative-l2", "squared-l2", "cosine", "correlation"}
 	Penalties  = []string{"tv", "grey"}
 	Precisions = []string{"float32", "bfloat16", "mixed"}
@@ -70,11 +70,11 @@ type Optimizer struct {
 	Halvings int     `json:"halvings"` // pgd, momentum: the step size is halved at this many equal intervals; default 8
 	Momentum float64 `json:"momentum"` // momentum: default .9; adam: β1, default .9
 	Beta2    float64 `json:"beta2"`    // adam: default .999
-	// Metric is that of lbfgs and fourier: 1/f (amplitudes of spatial frequency f are
-	// moved as if they weighed f) | natural (default; the same, and differences between
+	// Metric is that of lbfgs and fourier: 1/f (default; amplitudes of spatial frequency f are
+	// moved as if they weighed f) | natural (the same, and differences between
 	// colour channels weigh twice) | pixels (all alike).
 	Metric string `json:"metric,omitempty"`
-	Memory int    `json:"memory,omitempty"` // lbfgs: pairs of steps and gradients kept per image, default 20
+	Memory int    `json:"memory,omitempty"` // lbfgs: pairs of steps and gradients kept per image, default 10
 }
 
 // Penalty is an image regulariser added to the inversion loss.
@@ -156,15 +156,15 @@ func (r Recipe) WithDefaults() Recipe {
 	}
 	switch r.Optimizer.Name {
 	case "fast":
-		def(&r.Optimizer.Metric, "natural")
+		def(&r.Optimizer.Metric, "1/f")
 	case "lbfgs":
 		def(&r.Optimizer.StepSize, 5)
-		def(&r.Optimizer.Metric, "natural")
-		def(&r.Optimizer.Memory, 20)
+		def(&r.Optimizer.Metric, "1/f")
+		def(&r.Optimizer.Memory, 10)
 	case "fourier":
 		def(&r.Optimizer.StepSize, 2)
 		def(&r.Optimizer.Momentum, 0.9)
-		def(&r.Optimizer.Metric, "natural")
+		def(&r.Optimizer.Metric, "1/f")
 	case "adam":
 		def(&r.Optimizer.StepSize, 0.01)
 		def(&r.Optimizer.Momentum, 0.9)

@@ -26,9 +26,7 @@ torch.set_num_threads(1)
 
 
 def smooth(g):
-    """Divides the 2-D spectrum of [H,W,C] by max(periods across the image, 1), and what
-    differs between channels by 2 (the metric natural)."""
-    g = g @ (np.eye(3) / 2 + np.ones((3, 3)) / 6)
+    """Divides the 2-D spectrum of [H,W,C] by max(periods across the image, 1)."""
     n = g.shape[0]
     f = np.fft.fftfreq(n) * n
     k = np.maximum(np.hypot(f[:, None], f[None, :]), 1)
@@ -39,7 +37,7 @@ def bends(s, y):
     return (s * y).sum() > 1e-8 * np.linalg.norm(s) * np.linalg.norm(y)
 
 
-def lbfgs(f, x, evaluations, cap=5.0, memory=20):
+def lbfgs(f, x, evaluations, cap=5.0, memory=10):
     """Minimises f: x → (value, gradient, anything) in [0,1] and yields x and the last
     of f at the best x so far, after each evaluation."""
     pairs, begun, trial, fails, share, way = [], False, x, 0, 1.0, None
