@@ -21,6 +21,8 @@ import (
 // stage (relative L2, mean of four images).
 func moves(t *testing.T, e *Engine, set *images.Set, model, stage, precision string) (moved float64) {
 	t.Helper()
+	e.mu.Lock() // as whoever reads activations does
+	defer e.mu.Unlock()
 	var acts [2][]evaluate.Vector
 	for i, precision := range []string{"", precision} {
 		s, err := e.subject(model, stage, precision)
