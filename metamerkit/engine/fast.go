@@ -9,11 +9,16 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
+// lbfgsUpTo is a side in pixels between those that fast was measured at: 32, where lbfgs
+// has the lower losses, and 224, where fourier has.
+const lbfgsUpTo = 96
+
 // Fast replaces the optimiser fast in a recipe by the method that serves the members
 // at their layers, and its number of evaluations by as many steps (docs/fast.md):
 //
-//   - fourier where a transformer is matched at all tokens of a layer behind its middle
-//     stage, which is where lbfgs stays near the start in tiny steps;
+//   - fourier for images larger than lbfgsUpTo pixels a side, and where a transformer is
+//     matched at all tokens of a layer behind its middle stage: there lbfgs stays near the
+//     start in tiny steps;
 //   - lbfgs everywhere else.
 //
 // One such member decides for the set. Other recipes are returned as they are.
@@ -25,6 +30,9 @@ func Fast(r metamer.Recipe, subjects []synth.Subject) (metamer.Recipe, error) {
 		return r, err
 	}
 	method := "lbfgs"
+	if r.Images.Size > lbfgsUpTo {
+		method = "fourier"
+	}
 	for _, s := range subjects {
 		deep, err := deepTokens(s)
 		if err != nil {

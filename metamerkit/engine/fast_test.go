@@ -6,6 +6,7 @@ import (
 
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
@@ -13,17 +14,25 @@ import (
 // names the method, so that asking for that method is the same run.
 func TestFastChooses(t *testing.T) {
 	set := cifar(t, "cifar10:2")
+	large, err := images.Open([]string{"photos:2"}, images.Options{Size: 224})
+	if err != nil {
+		t.Fatal(err)
+	}
 	e := New(backendtest.Open(t, backend.Go))
 	for _, c := range []struct {
 		models, stage, want string
 		steps               int
 	}{
+		{"squeezenet vit_tiny_patch16_224", "late", "fourier", 100}, // images of 224²
 		{"resnet20", "late", "lbfgs", 100}, {"resnet2b resnet4b", "middle", "lbfgs", 50},
 		{"vit_tiny_patch16_224", "middle", "lbfgs", 100}, {"vit_tiny_patch16_224", "late", "lbfgs", 100},
 		{"vit_tiny_patch16_224", "blocks.11", "fourier", 100}, {"vit_tiny_patch16_224", "norm", "fourier", 100},
 		{"vit_tiny_patch16_224", "pre_logits", "lbfgs", 100},
 	} {
 		q := Request{Images: set, Recipe: metamer.Recipe{Models: members(strings.Fields(c.models)...), Stage: c.stage, Steps: 100, Optimizer: metamer.Optimizer{Name: "fast"}}}
+		if strings.HasPrefix(c.models, "squeezenet") {
+			q.Images = large
+		}
 		r, err := e.Resolve(q)
 		if err != nil {
 			t.Fatal(err)
