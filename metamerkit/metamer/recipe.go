@@ -263,7 +263,7 @@ func (r Recipe) Validate() error {
 	if w := r.Warm; w != nil {
 		switch {
 		case o.Name != "fast" && o.Name != "lbfgs":
-			return fmt.Errorf("recipe: the optimiser %s cannot begin at another stage, expected lbfgs (fast is fourier where transformers are matched at all tokens)", o.Name)
+			return fmt.Errorf("recipe: the optimiser %s cannot begin at another stage, expected lbfgs (fast is fourier for large images and where transformers are matched at all tokens)", o.Name)
 		case w.Stage == "" || w.Stage == r.Stage:
 			return fmt.Errorf("recipe: the synthesis begins at the stage %q, expected another than its own, %q", w.Stage, r.Stage)
 		case w.Evaluations < r.Evaluations(1) || w.Evaluations > r.Evaluations(r.Steps-1):
