@@ -198,6 +198,12 @@ func (e *Engine) loop(ctx context.Context, subjects []synth.Subject, r metamer.R
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
+		if lbfgs {
+			if err := e.objective(l, s, cfg); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		kind, build := "unit", synth.NewUnit
 		if r.Schedule.Kind == "average" {
 			kind, build = "target", synth.NewTarget
@@ -208,14 +214,6 @@ func (e *Engine) loop(ctx context.Context, subjects []synth.Subject, r metamer.R
 		}
 		l.Units = append(l.Units, u)
 		if r.Schedule.Kind != "average" {
-			continue
-		}
-		if lbfgs {
-			o, err := kept(e, func() (*synth.Objective, error) { return synth.NewObjective(e.Backend.Compute, s, cfg) }, "objective", s.Net.Key, s.Layer, cfg)
-			if err != nil {
-				return nil, err
-			}
-			l.Objectives = append(l.Objectives, o)
 			continue
 		}
 		sl, err := kept(e, func() (*synth.Slope, error) { return synth.NewSlope(e.Backend.Compute, s, cfg, true) }, "slope", s.Net.Key, s.Layer, cfg)
