@@ -29,8 +29,8 @@ func init() { depot.Carry(trained.Files) }
 const maxCompiled = 64
 
 // Engine is safe for use by several goroutines. One of them computes at a time; long
-// work lets others in between its chunks of steps (yield), while it compiles (kept) and
-// while it writes files.
+// work lets others in between its chunks of steps (yield), while it compiles (kept),
+// while it compares what was computed and while it writes files.
 type Engine struct {
 	Backend *backend.Backend
 	// Weights is how many bytes the weights of all models in memory may take; more are
@@ -47,6 +47,7 @@ type Engine struct {
 	sums     map[string]seen                     // of weight files, by path
 	loaded   atomic.Pointer[map[string]*zoo.Net] // a copy of nets, for those who do not wait
 	files    recall                              // of runs and rows
+	shelf    shelf                               // of references that observers read
 }
 
 // Open opens a backend (see backend.Open) and returns an engine on it.
@@ -153,6 +154,7 @@ func (e *Engine) evict() {
 		e.recent = e.recent[1:]
 		total -= e.nets[key].Bytes()
 		delete(e.nets, key)
+		e.shelf.without(key)
 		e.order = slices.DeleteFunc(e.order, func(k string) bool {
 			gone := strings.Contains(k, key)
 			if gone {
@@ -212,6 +214,13 @@ func (e *Engine) heldBy() map[string]int {
 func (e *Engine) yield() {
 	e.mu.Unlock()
 	e.mu.Lock()
+}
+
+// turn takes the engine for f, which somebody calls who does not have it.
+func (e *Engine) turn(f func() error) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return f()
 }
 
 func (e *Engine) probe(s synth.Subject, batch, size int, layers ...string) (*synth.Probe, error) {

@@ -91,16 +91,15 @@ func (e *Engine) Evaluate(ctx context.Context, q Evaluation) (metamer.Rows, erro
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return strings.Compare(units[a].key(), units[b].key()) })
 	results := make([]metamer.Rows, len(units))
-	var refs *reading
+	defer e.shelf.shrink(e.shelved(q))
 	for done, i := range order {
 		u := &units[i]
 		q.Progress(metamer.Progress{Phase: "evaluation", What: setName(u.run.Recipe) + " " + u.run.Recipe.Stage + " by " + u.judge.Card.Name, Step: done, Steps: total})
-		if results[i], err = e.evaluateUnit(ctx, q, u, &refs); err != nil {
+		if results[i], err = e.evaluateUnit(ctx, q, u); err != nil {
 			return nil, stopped(err, done)
 		}
 	}
 	var rows metamer.Rows
-	measured := map[string]metamer.Rows{} // image metrics of references
 	for k, p := range runs {
 		var by []metamer.Rows
 		var keys []string // of by
@@ -118,7 +117,7 @@ func (e *Engine) Evaluate(ctx context.Context, q Evaluation) (metamer.Rows, erro
 			continue
 		}
 		q.Progress(metamer.Progress{Phase: "evaluation", What: setName(p.run.Recipe) + " " + p.run.Recipe.Stage + ", image metrics", Step: len(units) + k, Steps: total})
-		mets, own, err := e.imageMetrics(ctx, q, p, measured)
+		mets, own, err := e.imageMetrics(ctx, q, p)
 		if err != nil {
 			return nil, stopped(err, len(units)+k)
 		}

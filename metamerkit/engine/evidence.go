@@ -17,27 +17,40 @@ import (
 var evidenceBytes int64 = 1 << 30 // tests make it small
 
 // judge adds the evidence of every image and member to a run. Activations that are too
-// many for memory are computed again, block by block.
+// many for memory are computed again, block by block. The lock is held, and given back
+// while they are compared.
 func (e *Engine) judge(ctx context.Context, run *metamer.Run, subjects []synth.Subject, refs *images.Set) error {
 	r := run.Recipe
 	n, per := r.Images.Count, r.Images.Size*r.Images.Size*3
+	e.mu.Unlock()
+	defer e.mu.Lock()
 	for _, s := range subjects {
-		s, err := e.exact(s, r)
-		if err != nil {
+		var p *synth.Probe
+		err := e.turn(func() (err error) {
+			if s, err = e.exact(s, r); err == nil {
+				p, err = e.probe(s, r.Batch, r.Images.Size, layersOf(s)...)
+			}
 			return err
-		}
-		p, err := e.probe(s, r.Batch, r.Images.Size, layersOf(s)...)
+		})
 		if err != nil {
 			return err
 		}
 		size := blockOf(p.Shapes[0], r.Batch, n, evidenceBytes)
 		var held []evaluate.Vector // the references, where they are one block
 		var heldClass []int
-		read := func(pixels []float32, from, to int) ([]evaluate.Vector, []int, error) {
-			if err := ctx.Err(); err != nil {
-				return nil, nil, err
+		read := func(pixels []float32, from, to int) (v []evaluate.Vector, classes []int, err error) {
+			for at := from; at < to; at += r.Batch {
+				if err := ctx.Err(); err != nil {
+					return nil, nil, err
+				}
+				var part []evaluate.Vector
+				var class []int
+				if part, class, err = e.read(s, p, pixels[at*per:min(at+r.Batch, to)*per]); err != nil {
+					return nil, nil, err
+				}
+				v, classes = append(v, part...), append(classes, class...)
 			}
-			return e.read(s, r.Batch, r.Images.Size, pixels[from*per:to*per])
+			return v, classes, nil
 		}
 		null, err := evaluate.NullOver(s.Card.Name, n, size, r.NullPairs, r.Seed, func(from, to int) (v []evaluate.Vector, err error) {
 			v, class, err := read(refs.Pixels, from, to)
@@ -63,10 +76,8 @@ func (e *Engine) judge(ctx context.Context, run *metamer.Run, subjects []synth.S
 				if err != nil {
 					return err
 				}
-				for i := range met {
-					k := at - from + i
-					run.Evidence = append(run.Evidence, evaluate.Judge(at+i, null, ref[k], met[i], refClass[k], class[i]))
-				}
+				k := at - from
+				run.Evidence = append(run.Evidence, evaluate.JudgeEach(at, null, ref[k:k+len(met)], met, refClass[k:k+len(met)], class)...)
 			}
 		}
 	}
@@ -100,24 +111,25 @@ func layersOf(s synth.Subject) []string {
 	return []string{s.Layer}
 }
 
-// read returns activations and classes (-1 for a model without a classifier).
-func (e *Engine) read(s synth.Subject, batch, size int, pixels []float32) ([]evaluate.Vector, []int, error) {
-	p, err := e.probe(s, batch, size, layersOf(s)...)
+// read returns activations and classes (-1 for a model without a classifier), read by a
+// probe of layersOf. The engine is taken while the device is at it.
+func (e *Engine) read(s synth.Subject, p *synth.Probe, pixels []float32) ([]evaluate.Vector, []int, error) {
+	var acts [][][]float32
+	err := e.turn(func() (err error) {
+		acts, err = p.Read(pixels)
+		return err
+	})
 	if err != nil {
 		return nil, nil, err
 	}
-	acts, err := p.Read(pixels)
-	if err != nil {
-		return nil, nil, err
-	}
-	vectors, classes := make([]evaluate.Vector, len(acts[0])), make([]int, len(acts[0]))
-	for i, a := range acts[0] {
-		vectors[i], classes[i] = evaluate.NewVector(a), -1
+	classes := make([]int, len(acts[0]))
+	for i := range classes {
+		classes[i] = -1
 		if s.Card.Classes > 0 {
 			classes[i] = argmax(acts[1][i])
 		}
 	}
-	return vectors, classes, nil
+	return evaluate.NewVectors(acts[0]), classes, nil
 }
 
 func argmax(v []float32) (at int) {

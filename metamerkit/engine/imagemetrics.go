@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
 	"github.com/ensemble-metamers/metamers/metamerkit/imgmetrics"
@@ -25,28 +24,27 @@ func (e *Engine) runner(names []string) (*imgmetrics.Runner, error) {
 }
 
 // imageMetrics returns the image metrics of a run's metamers, and those of its
-// references, which are rows without run, set and stage. measured are those of
-// references by their SHA-256, so that runs of the same images measure them once.
-func (e *Engine) imageMetrics(ctx context.Context, q Evaluation, p portrait, measured map[string]metamer.Rows) (mets, refs metamer.Rows, err error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+// references, which are rows without run, set and stage, and measured once for runs of the
+// same images.
+func (e *Engine) imageMetrics(ctx context.Context, q Evaluation, p portrait) (mets, refs metamer.Rows, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
 	at := e.metricsPlace(q, p)
 	rows := e.keptRows(at, q)
 	if rows == nil {
-		r, err := e.runner(q.Metrics)
-		if err != nil {
+		var r *imgmetrics.Runner
+		if err := e.turn(func() (err error) { r, err = e.runner(q.Metrics); return err }); err != nil {
 			return nil, nil, err
 		}
-		if measured[p.sum] == nil {
-			if measured[p.sum], err = measureImages(ctx, r, q.Bootstrap, p.references(), p.refs.Pixels, nil, p.refs.Size); err != nil {
+		of := fmt.Sprint(p.sum, p.refs.Size, q.Metrics, q.Bootstrap)
+		if rows = e.shelf.measured(of); rows == nil {
+			if rows, err = e.measureImages(ctx, r, q.Bootstrap, p.references(), p.refs.Pixels, nil, p.refs.Size); err != nil {
 				return nil, nil, err
 			}
+			e.shelf.note(of, rows)
 		}
-		rows = slices.Clone(measured[p.sum])
-		more, err := measureImages(ctx, r, q.Bootstrap, p.row(), p.run.Metamers, p.refs.Pixels, p.refs.Size)
+		more, err := e.measureImages(ctx, r, q.Bootstrap, p.row(), p.run.Metamers, p.refs.Pixels, p.refs.Size)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -77,7 +75,7 @@ func (e *Engine) metricsPlace(q Evaluation, p portrait) rowPlace {
 
 // measureImages returns a row an image and metric, and one of each metric's mean.
 // Without references, metrics that need one are left out.
-func measureImages(ctx context.Context, r *imgmetrics.Runner, b evaluate.Bootstrap, base metamer.Row, pixels, references []float32, size int) (metamer.Rows, error) {
+func (e *Engine) measureImages(ctx context.Context, r *imgmetrics.Runner, b evaluate.Bootstrap, base metamer.Row, pixels, references []float32, size int) (metamer.Rows, error) {
 	given := references
 	if given == nil {
 		given = pixels // of metrics that are left out
@@ -91,7 +89,11 @@ func measureImages(ctx context.Context, r *imgmetrics.Runner, b evaluate.Bootstr
 			return nil, err
 		}
 		to := min(from+chunk, n)
-		part, err := r.Measure(pixels[from*per:to*per], given[from*per:to*per], size, size)
+		var part [][]imgmetrics.Value
+		err := e.turn(func() (err error) {
+			part, err = r.Measure(pixels[from*per:to*per], given[from*per:to*per], size, size)
+			return err
+		})
 		if err != nil {
 			return nil, err
 		}

@@ -10,11 +10,9 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// evaluateUnit returns all rows of one run by one observer. refs is what the
-// observer read of the references last; it is replaced when it is of others.
-func (e *Engine) evaluateUnit(ctx context.Context, q Evaluation, u *unit, refs **reading) (rows metamer.Rows, err error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
+// evaluateUnit returns all rows of one run by one observer. The engine is taken while the
+// device computes, not while what it gave is compared.
+func (e *Engine) evaluateUnit(ctx context.Context, q Evaluation, u *unit) (rows metamer.Rows, err error) {
 	done := map[string]metamer.Rows{}
 	lacking := func() (missing []string) {
 		for _, m := range observed(q.Measures) {
@@ -25,29 +23,27 @@ func (e *Engine) evaluateUnit(ctx context.Context, q Evaluation, u *unit, refs *
 		return missing
 	}
 	missing := lacking()
+	var p *page
 	if missing != nil {
-		other, err := e.load(u)
+		err := e.turn(func() error {
+			other, err := e.load(u)
+			if err != nil {
+				return err
+			}
+			if other { // rows of what has no layer have names of their own
+				missing = lacking()
+			}
+			if missing != nil {
+				p, err = e.newPage(q, u, missing)
+			}
+			return err
+		})
 		if err != nil {
 			return nil, err
 		}
-		if other { // rows of what has no layer have names of their own
-			missing = lacking()
-		}
 	}
-	if missing != nil {
-		p := &page{q: q, u: *u, base: u.row()}
-		p.base.Observer, p.base.Member = u.judge.Card.Name, u.member
-		acts := u.noLayer == "" && slices.ContainsFunc(missing, func(m string) bool { return m != "recognizability" })
-		if *refs == nil || (*refs).key != u.key() || acts && (*refs).layer < 0 {
-			*refs = nil // before the next one takes memory
-			if *refs, err = e.newReading(*u, u.refs.Pixels, q, acts); err != nil {
-				return nil, err
-			}
-		}
-		p.ref = *refs
-		if p.met, err = e.newReading(*u, u.run.Metamers, q, acts); err != nil {
-			return nil, err
-		}
+	if p != nil {
+		defer e.shelf.put(p.ref, e.shelved(q))
 		for _, m := range missing {
 			p.rows = nil
 			if m != "recognizability" && u.noLayer != "" {
@@ -66,6 +62,20 @@ func (e *Engine) evaluateUnit(ctx context.Context, q Evaluation, u *unit, refs *
 		rows[i].Made = u.made
 	}
 	return rows, nil
+}
+
+// newPage begins what is missing of a run by an observer, which is open.
+func (e *Engine) newPage(q Evaluation, u *unit, missing []string) (p *page, err error) {
+	p = &page{q: q, u: *u, base: u.row()}
+	p.base.Observer, p.base.Member = u.judge.Card.Name, u.member
+	acts := u.noLayer == "" && slices.ContainsFunc(missing, func(m string) bool { return m != "recognizability" })
+	if p.ref = e.shelf.take(u.readingName(q), acts); p.ref == nil {
+		if p.ref, err = e.newReading(*u, u.refs.Pixels, q, acts); err != nil {
+			return nil, err
+		}
+	}
+	p.met, err = e.newReading(*u, u.run.Metamers, q, acts)
+	return p, err
 }
 
 // page collects the rows of one run by one observer.

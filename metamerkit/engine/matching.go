@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"math"
+	"slices"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
 )
@@ -36,8 +37,7 @@ func (p *page) success(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for i := range a {
-			ev := evaluate.Judge(from+i, null, evaluate.NewVector(a[i]), evaluate.NewVector(b[i]), p.ref.class(from+i), p.met.class(from+i))
+		for i, ev := range evaluate.JudgeEach(from, null, evaluate.NewVectors(a), evaluate.NewVectors(b), p.ref.classesOf(from, to), p.met.classesOf(from, to)) {
 			pass := map[string]float64{"pass": 1, "fail": 0, "none": math.NaN()}[ev.Verdict]
 			one := []float64{pass, ev.Loss, ev.Pearson, ev.Spearman, ev.SNR}
 			if reasons[from+i] = "a single image has no null distribution"; ev.Loss == math.MaxFloat64 {
@@ -59,10 +59,10 @@ func (p *page) success(ctx context.Context) error {
 	return nil
 }
 
-// class of image i, -1 for an observer without a classifier.
-func (r *reading) class(i int) int {
+// classesOf are the classes of images, -1 for an observer without a classifier.
+func (r *reading) classesOf(from, to int) []int {
 	if r.logits < 0 {
-		return -1
+		return slices.Repeat([]int{-1}, to-from)
 	}
-	return r.classes[i]
+	return r.classes[from:to]
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/synth"
 	"github.com/ensemble-metamers/metamers/metamerkit/weights"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
@@ -21,15 +22,20 @@ import (
 // stage (relative L2, mean of four images).
 func moves(t *testing.T, e *Engine, set *images.Set, model, stage, precision string) (moved float64) {
 	t.Helper()
-	e.mu.Lock() // as whoever reads activations does
-	defer e.mu.Unlock()
 	var acts [2][]evaluate.Vector
 	for i, precision := range []string{"", precision} {
-		s, err := e.subject(model, stage, precision)
+		var s synth.Subject
+		var p *synth.Probe
+		err := e.turn(func() (err error) {
+			if s, err = e.subject(model, stage, precision); err == nil {
+				p, err = e.probe(s, 4, 32, layersOf(s)...)
+			}
+			return err
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if acts[i], _, err = e.read(s, 4, 32, set.Pixels); err != nil {
+		if acts[i], _, err = e.read(s, p, set.Pixels); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
@@ -33,7 +34,7 @@ func (e *Engine) products(n, dim int) (evaluate.Products, error) {
 	if e.Backend.Kind == backend.Go || int64(n)*int64(n)*int64(dim) < worthwhile {
 		return nil, nil
 	}
-	m, err := kept(e, func() (*multiplier, error) { return newMultiplier(e.Backend, tileRows, tileCols) }, "products")
+	m, err := kept(e, func() (*multiplier, error) { return newMultiplier(e.Backend, &e.mu, tileRows, tileCols) }, "products")
 	if err != nil {
 		return nil, err
 	}
@@ -44,10 +45,11 @@ func (e *Engine) products(n, dim int) (evaluate.Products, error) {
 type multiplier struct {
 	g          *Graph
 	rows, cols int // of a tile
+	device     sync.Locker
 }
 
-func newMultiplier(b *backend.Backend, rows, cols int) (m *multiplier, err error) {
-	m = &multiplier{rows: rows, cols: cols}
+func newMultiplier(b *backend.Backend, device sync.Locker, rows, cols int) (m *multiplier, err error) {
+	m = &multiplier{rows: rows, cols: cols, device: device}
 	err = exceptions.TryCatch[error](func() {
 		g := NewGraph(b.Compute, "inner products")
 		var side [2]*Node
@@ -71,7 +73,8 @@ func newMultiplier(b *backend.Backend, rows, cols int) (m *multiplier, err error
 	return m, nil
 }
 
-// products returns Σₖ (leftᵢₖ − meanᵢ)(rightⱼₖ − meanⱼ) for all i, j.
+// products returns Σₖ (leftᵢₖ − meanᵢ)(rightⱼₖ − meanⱼ) for all i, j. The device is
+// taken for each pair of tiles.
 func (m *multiplier) products(ctx context.Context, left, right [][]float32, meanLeft, meanRight []float64) ([]float64, error) {
 	out := make([]float64, len(left)*len(right))
 	same := &left[0] == &right[0] && len(left) == len(right)
@@ -101,6 +104,8 @@ func (m *multiplier) products(ctx context.Context, left, right [][]float32, mean
 				others := right[b:min(b+m.rows, len(right))]
 				m.fill(flat[1], others, k, to)
 				err := exceptions.TryCatch[error](func() {
+					m.device.Lock()
+					defer m.device.Unlock()
 					second := tensors.FromFlatDataAndDimensions(flat[1], m.rows, m.cols)
 					got := m.g.Run(tensors.FromValue(int32(to-k)), first, means, second, m.column(meanRight[b:min(b+m.rows, len(right))]))[0]
 					values := tensors.MustCopyFlatData[float64](got)

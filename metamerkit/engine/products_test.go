@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -22,7 +23,7 @@ import (
 // device multiplies tiles of a size on XLA, or skips.
 func device(t testing.TB, rows, cols int) *multiplier {
 	t.Helper()
-	m, err := newMultiplier(backendtest.Open(t, backend.XLA), rows, cols)
+	m, err := newMultiplier(backendtest.Open(t, backend.XLA), &sync.Mutex{}, rows, cols)
 	if err != nil {
 		t.Fatal(err)
 	}

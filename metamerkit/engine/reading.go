@@ -9,10 +9,13 @@ import (
 )
 
 // reading is what an observer makes of a set of images: activations at one layer,
-// read from the device block by block and kept only if they fit, and the classes,
-// which every pass leaves behind. It is an evaluate.Source.
+// read from the device block by block, for which the engine is taken, and kept only if
+// they fit, and the classes, which every pass leaves behind. It is an evaluate.Source.
 type reading struct {
+	e      *Engine
 	key    string // of the unit's references
+	name   string // of the reading, and the key of its model
+	net    string
 	probe  *synth.Probe
 	pixels []float32
 	n, per int
@@ -34,7 +37,7 @@ type reading struct {
 // newReading sets a pass up; nothing is read yet. acts says whether activations are
 // wanted.
 func (e *Engine) newReading(u unit, pixels []float32, q Evaluation, acts bool) (*reading, error) {
-	r := &reading{key: u.key(), pixels: pixels, n: u.refs.Len(), per: u.refs.Size * u.refs.Size * 3, batch: min(q.Batch, u.refs.Len()), memory: q.Memory, layer: -1, logits: -1}
+	r := &reading{e: e, key: u.key(), name: u.readingName(q), net: u.judge.Net.Key, pixels: pixels, n: u.refs.Len(), per: u.refs.Size * u.refs.Size * 3, batch: min(q.Batch, u.refs.Len()), memory: q.Memory, layer: -1, logits: -1}
 	var layers []string
 	if acts {
 		layers, r.layer = append(layers, u.judge.Layer), 0
@@ -68,6 +71,15 @@ func (e *Engine) newReading(u unit, pixels []float32, q Evaluation, acts bool) (
 	return r, nil
 }
 
+// readingName tells apart what an observer, which is open, reads of the references.
+func (u unit) readingName(q Evaluation) string {
+	return fmt.Sprint(u.key(), " ", u.judge.Net.Key, " ", q.Batch, " ", q.Memory)
+}
+
+// shelved is how many bytes readings of references may take that wait for the next
+// evaluation.
+func (e *Engine) shelved(q Evaluation) int64 { return min(q.Memory, int64(e.Weights)) / 2 }
+
 // Len is the number of images.
 func (r *reading) Len() int { return r.n }
 
@@ -100,7 +112,11 @@ func (r *reading) load(ctx context.Context, from, to int) (acts [][]float32, err
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		read, err := r.probe.Read(r.pixels[at*r.per : min(at+r.batch, to)*r.per])
+		var read [][][]float32
+		err := r.e.turn(func() (err error) {
+			read, err = r.probe.Read(r.pixels[at*r.per : min(at+r.batch, to)*r.per])
+			return err
+		})
 		if err != nil {
 			return nil, err
 		}

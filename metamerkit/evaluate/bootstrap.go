@@ -61,7 +61,7 @@ func (b Bootstrap) Validate() error {
 }
 
 // Statistic computes a value from images of which image i was drawn weight[i] times.
-// It must not keep weight.
+// It must not keep weight, and is called by several goroutines at the same time.
 type Statistic func(weight []int) float64
 
 // Interval resamples n images with replacement. Where the statistic cannot be
@@ -85,21 +85,24 @@ func (b Bootstrap) interval(n int, stat Statistic, draw func(r int, weight []int
 	if n < 2 {
 		return low, high, undefined("%d image has no interval", n)
 	}
-	weight := make([]int, n)
-	all := func(v int) []int {
-		for i := range weight {
-			weight[i] = v
-		}
-		return weight
+	// weighed fills in the statistic of each of the weights that set makes of v.
+	weighed := func(v int, out []float64, set func(k int, weight []int)) {
+		split(len(out), func(from, to int) {
+			weight := make([]int, n)
+			for k := from; k < to; k++ {
+				for i := range weight {
+					weight[i] = v
+				}
+				set(k, weight)
+				out[k] = stat(weight)
+			}
+		})
 	}
-	estimate := stat(all(1))
-	replicates := make([]float64, 0, b.Resamples)
-	for r := range b.Resamples {
-		draw(r, all(0))
-		if v := stat(weight); !math.IsNaN(v) {
-			replicates = append(replicates, v)
-		}
-	}
+	replicates, whole := make([]float64, b.Resamples), make([]float64, 1)
+	weighed(1, whole, func(int, []int) {})
+	weighed(0, replicates, draw)
+	estimate := whole[0]
+	replicates = slices.DeleteFunc(replicates, math.IsNaN)
 	if math.IsNaN(estimate) || len(replicates) < b.Resamples-b.Resamples/20 {
 		return low, high, undefined("the value is not defined for %d of %d resamples", b.Resamples-len(replicates), b.Resamples)
 	}
@@ -112,10 +115,7 @@ func (b Bootstrap) interval(n int, stat Statistic, draw func(r int, weight []int
 		return 2*estimate - quantile(replicates, 1-tail), 2*estimate - quantile(replicates, tail), nil
 	}
 	jack := make([]float64, n)
-	for i := range jack {
-		all(1)[i] = 0
-		jack[i] = stat(weight)
-	}
+	weighed(1, jack, func(k int, weight []int) { weight[k] = 0 })
 	lo, hi := bca(estimate, replicates, jack, tail)
 	return quantile(replicates, lo), quantile(replicates, hi), nil
 }

@@ -30,6 +30,17 @@ func NewVector(act []float32) Vector {
 	return v
 }
 
+// NewVectors prepares activations.
+func NewVectors(acts [][]float32) []Vector {
+	out := make([]Vector, len(acts))
+	split(len(acts), func(from, to int) {
+		for i := from; i < to; i++ {
+			out[i] = NewVector(acts[i])
+		}
+	})
+	return out
+}
+
 // ranks are 1-based, ties averaged, as scipy.stats.rankdata has them; all 0 when v
 // holds a NaN.
 func ranks(v []float64) []float64 {
@@ -175,11 +186,15 @@ func NullOver(member string, n, size, pairs int, seed uint64, read func(from, to
 				}
 				return right[i-b*size]
 			}
-			for _, p := range list {
-				x, y := in(p[0]), in(p[1])
-				null.Pearson = max(null.Pearson, Pearson(x, y))
-				null.Spearman = max(null.Spearman, Spearman(x, y))
-				null.SNR = max(null.SNR, SNR(x, y))
+			got := make([][3]float64, len(list))
+			split(len(list), func(from, to int) {
+				for k := from; k < to; k++ {
+					x, y := in(list[k][0]), in(list[k][1])
+					got[k] = [3]float64{Pearson(x, y), Spearman(x, y), SNR(x, y)}
+				}
+			})
+			for _, v := range got {
+				null.Pearson, null.Spearman, null.SNR = max(null.Pearson, v[0]), max(null.Spearman, v[1]), max(null.SNR, v[2])
 			}
 		}
 	}
@@ -238,4 +253,15 @@ func Judge(image int, null metamer.Null, ref, met Vector, refClass, class int) m
 		e.Verdict = "fail"
 	}
 	return e
+}
+
+// JudgeEach is Judge of several images from the first on, side by side.
+func JudgeEach(first int, null metamer.Null, refs, mets []Vector, refClasses, classes []int) []metamer.Evidence {
+	out := make([]metamer.Evidence, len(mets))
+	split(len(mets), func(from, to int) {
+		for i := from; i < to; i++ {
+			out[i] = Judge(first+i, null, refs[i], mets[i], refClasses[i], classes[i])
+		}
+	})
+	return out
 }

@@ -131,23 +131,16 @@ func digitize(v, edges []float64) []uint16 {
 type histograms struct {
 	n, bins  int
 	ref, met []uint16
-	drawn    []int // scratch
 }
 
 // count is the histogram of the pairs of different images, where image i stands
 // weight[i] times.
 func (h *histograms) count(pairs []uint16, weight []int) []float64 {
-	h.drawn = h.drawn[:0]
-	for i, w := range weight {
-		if w > 0 {
-			h.drawn = append(h.drawn, i)
-		}
-	}
-	out := make([]float64, h.bins)
-	for a, i := range h.drawn {
+	out, drawn := make([]float64, h.bins), drawn(weight)
+	for a, i := range drawn {
 		first := i*(2*h.n-i-1)/2 - i - 1 // first+j is the pair (i,j)
 		wi := float64(weight[i])
-		for _, j := range h.drawn[a+1:] {
+		for _, j := range drawn[a+1:] {
 			out[pairs[first+j]] += wi * float64(weight[j])
 		}
 	}
@@ -165,8 +158,14 @@ func (h *histograms) floor(seed uint64) float64 {
 		}
 		return h.count(h.ref, w)
 	}
-	for r := range floorRounds {
-		if v := divergence(draw(2*r), draw(2*r+1)); !math.IsNaN(v) {
+	each := make([]float64, floorRounds)
+	split(floorRounds, func(from, to int) {
+		for r := from; r < to; r++ {
+			each[r] = divergence(draw(2*r), draw(2*r+1))
+		}
+	})
+	for _, v := range each {
+		if !math.IsNaN(v) {
 			sum, rounds = sum+v, rounds+1
 		}
 	}

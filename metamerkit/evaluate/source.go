@@ -45,17 +45,14 @@ func (r ranked) Read(ctx context.Context, from, to int) ([][]float32, error) {
 		return nil, err
 	}
 	out := make([][]float32, len(acts))
-	for i, a := range acts {
-		if err := ctx.Err(); err != nil {
-			return nil, err
+	split(len(acts), func(from, to int) {
+		for i := from; i < to && ctx.Err() == nil; i++ {
+			if out[i] = acts[i]; finite(acts[i]) {
+				out[i] = ranks32(acts[i])
+			}
 		}
-		if _, _, ok := span(a); !ok {
-			out[i] = a
-			continue
-		}
-		out[i] = ranks32(a)
-	}
-	return out, nil
+	})
+	return out, ctx.Err()
 }
 
 // ranks32 are ranks of values that are all finite.
@@ -85,6 +82,11 @@ func ranks32(a []float32) []float32 {
 		i = j
 	}
 	return out
+}
+
+func finite(a []float32) bool {
+	_, _, ok := span(a)
+	return ok
 }
 
 // span returns the smallest and largest value, and whether all are finite.

@@ -100,7 +100,7 @@ func (p Plan) measure(ctx context.Context, e ask.Engine, model, stage string, se
 		r.Steps = steps
 		began := time.Now()
 		var w watch
-		if _, err := e.Synthesize(ctx, ask.Synthesis{Recipe: r, Images: set, Progress: w.see}); err != nil {
+		if _, err := e.Synthesize(ctx, ask.Synthesis{Recipe: r, Images: set, Progress: func(p metamer.Progress) { w.see(p, false) }}); err != nil {
 			return v, err
 		}
 		whole[round] = time.Since(began).Seconds()
@@ -142,12 +142,23 @@ func (p Plan) judge(ctx context.Context, e ask.Engine, observer, stage string, s
 	for round := range whole {
 		another := *run
 		q.Runs = append(q.Runs, &another)
+		var use [2]metamer.Usage // at the first and the last report
+		seen := false
+		q.Progress = func(p metamer.Progress) {
+			if !seen {
+				use[0], seen = p.Usage, true
+			}
+			use[1] = p.Usage
+		}
 		began := time.Now()
 		if _, err := e.Evaluate(ctx, q); err != nil {
 			return j, err
 		}
 		whole[round] = time.Since(began).Seconds()
+		j.Busy = busy(use[0], use[1], time.Since(began))
 	}
-	each := whole[1] / 3 // two runs and the references
-	return Judgement{Compile: max(whole[0]-2*each, 0), Each: each, Images: set.Len()}, nil
+	// The second time both runs; the references are those of the first.
+	j.Each, j.Images = whole[1]/2, set.Len()
+	j.Compile = max(whole[0]-2*j.Each, 0)
+	return j, nil
 }

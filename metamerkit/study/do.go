@@ -33,7 +33,7 @@ type Result struct {
 
 // Spent is where the time of a study went, beside what its forecast said.
 type Spent struct {
-	Runs, Evaluation                 time.Duration // runs that were there count nothing
+	Runs, Evaluation                 time.Duration // runs that were there count nothing; the evaluation that is left behind them
 	ExpectedRuns, ExpectedEvaluation time.Duration // 0: there was no forecast
 
 	Shares []Share // parts, in the order in which they began
@@ -70,8 +70,8 @@ type Options struct {
 	Extra func(*metamer.Run) map[string]func(path string) error // see ask.Synthesis
 }
 
-// Do carries a plan out: every run that is not there yet, then the evaluations. It
-// can be ended at any time; the same call goes on from there.
+// Do carries a plan out: every run that is not there yet, and beside them the evaluations
+// of those that are. It can be ended at any time; the same call goes on from there.
 func Do(ctx context.Context, e ask.Engine, p Plan, o Options) (*Result, error) {
 	p = p.WithDefaults()
 	if err := p.Validate(); err != nil {
@@ -100,13 +100,8 @@ func Do(ctx context.Context, e ask.Engine, p Plan, o Options) (*Result, error) {
 	} else if err := d.forecast(ctx); err != nil {
 		return nil, err
 	}
-	if err := d.runs(ctx); err != nil {
+	if err := d.carryOut(ctx); err != nil {
 		return nil, err
-	}
-	if !o.Unjudged {
-		if err := d.evaluate(ctx); err != nil {
-			return nil, err
-		}
 	}
 	r.Took = time.Since(began)
 	if err := d.account(ctx); err != nil {

@@ -2,8 +2,8 @@ package study
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"sync"
 	"time"
@@ -20,9 +20,11 @@ type doing struct {
 	r *Result
 	f *Forecast // nil where no speeds are known
 
-	mu    sync.Mutex // of what follows: files of one run are written while the next is made
-	clock *clock
-	tally tally
+	mu     sync.Mutex // of what follows: evidence and files of one run are made beside the next
+	clock  *clock
+	tally  tally
+	aside  int // evaluations, and runs that have taken their steps, under way
+	judges judges
 }
 
 // forecast measures what is not known of this machine and says what the plan takes.
@@ -41,16 +43,41 @@ func (d *doing) forecast(ctx context.Context) error {
 	}
 	d.f = p.Forecast(s, warm, d.r.Images, there)
 	d.f.Measured = time.Since(begin)
-	d.r.Spent.ExpectedEvaluation, d.r.Spent.ExpectedRuns = d.f.Evaluation, d.f.Left()-d.f.Evaluation
-	parts := make([]float64, 0, len(d.f.Parts)+1)
+	d.r.Spent.ExpectedEvaluation, d.r.Spent.ExpectedRuns = d.f.Tail, d.f.Left()-d.f.Tail
+	// What is done beside the runs makes each longer.
+	alone, parts := 0.0, make([]float64, 0, len(d.f.Parts)+1)
 	for _, part := range d.f.Parts {
-		parts = append(parts, part.Expected.Seconds())
+		alone += part.Expected.Seconds()
 	}
-	d.clock = newClock(append(parts, d.f.Evaluation.Seconds()), true)
+	for _, part := range d.f.Parts {
+		parts = append(parts, part.Expected.Seconds()/max(alone, 1e-9)*d.r.Spent.ExpectedRuns.Seconds())
+	}
+	d.clock = newClock(append(parts, d.f.Tail.Seconds()), true)
 	if d.o.Forecast != nil {
 		d.o.Forecast(d.f)
 	}
 	return nil
+}
+
+// carryOut makes the runs and evaluates them. Whichever fails ends the other, and is what
+// is reported.
+func (d *doing) carryOut(ctx context.Context) error {
+	if d.o.Unjudged {
+		return d.runs(ctx)
+	}
+	inner, cancel := context.WithCancel(ctx)
+	defer cancel()
+	d.judge(inner, cancel)
+	err := d.runs(inner)
+	if err == nil {
+		return d.judged()
+	}
+	cancel()
+	<-d.judges.done
+	if ctx.Err() == nil && d.judges.err != nil && !errors.Is(d.judges.err, context.Canceled) {
+		return d.judges.err
+	}
+	return err
 }
 
 // cell is a run of a plan: a model set at a stage.
@@ -61,12 +88,13 @@ type cell struct {
 	run   *metamer.Run
 	err   error
 
-	computed chan struct{} // closed when nothing but its files is left to do
+	computed chan struct{} // closed when its steps are taken: evidence and files are left
 	done     chan struct{} // closed when it is over
 }
 
-// runs makes the runs of the plan in their order. The files of one are written while the
-// next is computed, so that two are under way at most; whichever fails ends both.
+// runs makes the runs of the plan in their order. The evidence of one is computed and its
+// files are written while the next takes its steps, so that two are under way at most;
+// whichever fails ends both.
 func (d *doing) runs(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -131,6 +159,7 @@ func (d *doing) ran(run *metamer.Run) {
 	if d.o.Ran != nil {
 		d.o.Ran(run)
 	}
+	d.judges.add(run)
 }
 
 func (d *doing) synthesize(ctx context.Context, c *cell, next *metamer.Recipe) (*metamer.Run, error) {
@@ -147,24 +176,31 @@ func (d *doing) synthesize(ctx context.Context, c *cell, next *metamer.Recipe) (
 		Progress: func(p metamer.Progress) {
 			d.mu.Lock()
 			defer d.mu.Unlock()
-			w.see(p)
+			w.see(p, d.aside > 0)
+			if computed && next != nil { // the next run is what is shown
+				return
+			}
 			d.tally.see(p)
 			if p.Phase == "synthesis" && p.Images > 0 && p.Steps > 0 {
 				batch := float64(min(recipe.Batch, p.Images-p.Image))
 				d.clock.share = (float64(p.Image) + batch*float64(p.Step)/float64(p.Steps)) / float64(p.Images)
 			}
-			if d.show(what, p); p.Phase == "files" && !computed {
+			if d.show(what, p); !computed && (p.Phase == "files" || p.Phase == "evidence" && p.Image >= p.Images) {
 				d.clock.end(true)
+				d.aside++
 				computed = true
 				close(c.computed)
 			}
 		},
 	})
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if computed {
+		d.aside--
+	}
 	if err != nil {
 		return nil, fmt.Errorf("study: %s: %w", what, err)
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	if !computed {
 		d.clock.end(!run.Cached)
 	}
@@ -200,30 +236,6 @@ func (d *doing) account(ctx context.Context) error {
 		if d.r.Cards[m.Card.Name] != nil && m.Held > 0 {
 			s.Held[m.Card.Name] = m.Held
 		}
-	}
-	return nil
-}
-
-func (d *doing) evaluate(ctx context.Context) (err error) {
-	d.clock.begin(len(d.clock.parts) - 1)
-	q := ask.Evaluation{Runs: d.r.Runs, Images: d.r.Images, Observers: d.r.Plan.Observers, Measures: d.r.Plan.Measures, Warn: d.warn}
-	q.Bootstrap.Resamples = d.r.Plan.Bootstrap
-	q.Progress = func(p metamer.Progress) {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		d.tally.see(p)
-		if p.Steps > 0 {
-			d.clock.share = float64(p.Step) / float64(p.Steps)
-		}
-		d.show(p.What, p)
-	}
-	if d.r.Rows, err = d.e.Evaluate(ctx, q); err != nil {
-		return fmt.Errorf("study: evaluating: %w", err)
-	}
-	d.r.Spent.Evaluation = d.clock.end(true)
-	took := d.r.Spent.Evaluation.Seconds()
-	if expected := d.clock.parts[len(d.clock.parts)-1]; d.f != nil && expected > 5 && took > 1 { // halfway: the next plan is another one
-		d.o.Speeds.Unit = within(math.Sqrt(took/expected)*nonzero(d.o.Speeds.Unit), 0.5, 2)
 	}
 	return nil
 }

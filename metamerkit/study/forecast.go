@@ -1,15 +1,11 @@
 package study
 
 import (
-	"context"
 	"maps"
-	"math/rand/v2"
 	"runtime"
-	"slices"
 	"time"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/ask"
-	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
@@ -29,9 +25,13 @@ type Forecast struct {
 	Parts       []Part
 	Evaluations int           // pairs of a run and an observer
 	Evaluation  time.Duration // of all of them
+	Overlap     time.Duration // how much less all takes because evaluations are made beside steps
+	Tail        time.Duration // of what is left when the last run has taken its steps
 	Gradients   int64         // model gradient evaluations of one image that are left
 	Measured    time.Duration // what measuring took just before
 	Unknown     []string      // models at stages whose speed is not known: the durations lack them
+
+	each map[string]load // the evaluation of a run at a stage
 }
 
 // turns is how many of a recipe's evaluations are those of member i.
@@ -75,7 +75,7 @@ func (l load) beside(o load) float64 {
 
 // Left is the expected duration of all that is not there.
 func (f *Forecast) Left() time.Duration {
-	d := f.Evaluation
+	d := f.Evaluation - f.Overlap
 	for _, p := range f.Parts {
 		d += p.Expected
 	}
@@ -111,8 +111,10 @@ func (p Plan) Forecast(s *Speeds, warm map[string]bool, set *images.Set, there f
 		}
 		return v, ok
 	}
-	last := -1     // the run before that is to be made: beside its steps the next one's units are compiled
-	var steps load // its steps
+	last := -1          // the run before that is to be made: beside its steps the next one's units are compiled
+	var steps load      // its steps
+	var all, aside load // the steps of all runs, and what is done beside them: evidence and evaluations
+	evidence := 0.0     // of the last run
 	files := s.files(size) * float64(n)
 	cores := float64(runtime.NumCPU())
 	probed := map[string]bool{} // members at stages whose compiled units serve an evaluation too
@@ -132,7 +134,7 @@ func (p Plan) Forecast(s *Speeds, warm map[string]bool, set *images.Set, there f
 			if !part.There {
 				f.Gradients += int64(evaluations) * int64(n)
 				var compile, own load
-				sum := 0.0
+				sum, judged := 0.0, 0.0
 				for i, m := range members {
 					v, ok := known(m, stage, batch)
 					if !ok {
@@ -142,19 +144,22 @@ func (p Plan) Forecast(s *Speeds, warm map[string]bool, set *images.Set, there f
 						probed[m+", "+stage] = true
 					}
 					own.add(batches*turns(r, i)*v.Step, v.StepBusy)
-					sum += v.evidence(n, r.NullPairs)
+					judged += v.evidence(n, r.NullPairs)
 					if key := s.key(p, m, stage, batch, size); !compiled[key] {
 						compiled[key] = true
 						compile.add(v.Compile, v.CompileBusy)
 					}
 				}
+				sum += judged
 				if last < 0 {
 					sum += compile.seconds
 				} else {
 					sum += compile.beside(steps)
 				}
 				part.Expected = seconds(sum + own.seconds + files/cores) // written beside the next run
-				last, steps = len(f.Parts), own
+				aside.add(evidence, 1)
+				last, steps, evidence = len(f.Parts), own, judged
+				all.seconds, all.processor = all.seconds+own.seconds, all.processor+own.processor
 			}
 			f.Parts = append(f.Parts, part)
 		}
@@ -162,99 +167,12 @@ func (p Plan) Forecast(s *Speeds, warm map[string]bool, set *images.Set, there f
 	if last >= 0 {
 		f.Parts[last].Expected += seconds(files * (1 - 1/cores))
 	}
-	// Runs by observers, what an observer reads of the references once, and intervals.
-	per, sum := 0.0, 0.0
-	if f.Evaluations > 0 {
-		per = resampling(n, p.Bootstrap, p.observed())
-	}
-	judging := func(observer, stage string, runs int) {
-		key := s.judgeKey(p, observer, stage, size)
-		v, ok := s.Judging[key]
-		if what := observer + ", " + stage; !ok && !unknown[what] {
+	p.forecastEvaluation(f, s, n, size, func(key, observer, stage string) bool { return warm[key] || probed[observer+", "+stage] }, open, func(what string) {
+		if !unknown[what] {
 			unknown[what] = true
 			f.Unknown = append(f.Unknown, what)
 		}
-		sum += float64(runs+1) * v.of(n)
-		if !warm[key] && !probed[observer+", "+stage] {
-			sum += v.Compile
-		}
-	}
-	all := 0
-	for _, stage := range p.Stages {
-		all += open[stage]
-		if open[stage] == 0 || len(p.observed()) == 0 {
-			continue
-		}
-		for _, o := range p.Observers {
-			judging(o, stage, open[stage])
-			sum += float64(open[stage]) * per
-		}
-	}
-	if all > 0 && slices.Contains(p.measures(), "metrics") {
-		judging("", "", all)
-	}
-	if s.Unit > 0 {
-		sum *= s.Unit
-	}
-	f.Evaluation = seconds(sum)
+	})
+	f.overlap(all, aside, evidence, last)
 	return f
-}
-
-// probeResamples are the resamples of an evaluation that is measured.
-const probeResamples = 100
-
-// resampling is measureResampling; a test puts a known time in its place.
-var resampling = measureResampling
-
-// measureResampling measures what the intervals of one run by one observer take, in seconds, from
-// a part of the resamples: beyond those of an evaluation that was measured.
-func measureResampling(n, resamples int, measures []string) float64 {
-	if n < 4 || !meet(measures, []string{"jsd", "rsa", "cka"}) {
-		return 0
-	}
-	if resamples == 0 {
-		resamples = 2000 // evaluate.Bootstrap's default
-	}
-	rng := rand.New(rand.NewPCG(1, uint64(n)))
-	acts := func() evaluate.Held {
-		out := make(evaluate.Held, n)
-		for i := range out {
-			out[i] = make([]float32, 64)
-			for k := range out[i] {
-				out[i][k] = rng.Float32()
-			}
-		}
-		return out
-	}
-	few, many := 10, 60
-	ctx := context.Background()
-	a, errA := evaluate.NewGram(ctx, acts(), 0)
-	b, errB := evaluate.NewGram(ctx, acts(), 0)
-	if errA != nil || errB != nil {
-		return 0
-	}
-	pa, errA := a.Matrix("pearson")
-	pb, errB := b.Matrix("pearson")
-	if errA != nil || errB != nil {
-		return 0
-	}
-	once := func(resamples int) float64 {
-		boot := evaluate.Bootstrap{Resamples: resamples}
-		began := time.Now()
-		for _, m := range measures { // of random numbers: only the time counts
-			switch m {
-			case "jsd":
-				_, _ = evaluate.NewJSD(pa, pb, 0, boot)
-			case "rsa":
-				_, _, _, _ = evaluate.RSA(pa, pb, boot)
-			case "cka":
-				_, _, _ = evaluate.CKA(a, b, boot)
-			}
-		}
-		return time.Since(began).Seconds()
-	}
-	took := func(resamples int) float64 { return min(once(resamples), once(resamples), once(resamples)) }
-	first := took(few)
-	each := max(took(many)-first, 0) / float64(many-few) // some of the time does not depend on resamples
-	return each * float64(max(resamples-probeResamples, 0))
 }

@@ -95,7 +95,7 @@ func TestCalibrate(t *testing.T) {
 	if _, err := Do(context.Background(), m, p, o); err != nil {
 		t.Fatal(err)
 	}
-	if m.asked != 3*2+3 || m.judged != 3*2+2+1 || forecast == nil || forecast.Unknown != nil || len(forecast.Parts) != 3 {
+	if m.asked != 3*2+3 || m.judged < 3*2+2+1 || m.judged > 3*2+2+3 || forecast == nil || forecast.Unknown != nil || len(forecast.Parts) != 3 {
 		t.Errorf("%d requests, %+v", m.asked, forecast)
 	}
 	again, err := OpenSpeeds(path, "test")
@@ -103,7 +103,7 @@ func TestCalibrate(t *testing.T) {
 		t.Fatalf("%+v %v", again, err)
 	}
 	m.asked, m.judged, o.Speeds = 0, 0, again
-	if _, err := Do(context.Background(), m, p, o); err != nil || m.asked != 3 || m.judged != 1 {
+	if _, err := Do(context.Background(), m, p, o); err != nil || m.asked != 3 || m.judged < 1 || m.judged > 3 {
 		t.Errorf("%d and %d requests: %v", m.asked, m.judged, err)
 	}
 	if err := os.WriteFile(path, []byte("{"), 0o666); err != nil {
@@ -174,6 +174,43 @@ func TestMiddle(t *testing.T) {
 	}
 }
 
+// Steps beside which something else was under way say nothing of their time.
+func TestDisturbed(t *testing.T) {
+	var w watch
+	for step := range 12 {
+		w.see(metamer.Progress{Phase: "synthesis", Step: step + 1}, step > 2 && step < 8)
+	}
+	// Reports 2 and 3 lie between quiet ones, and 10, 11 and 12.
+	if len(w.each) != 5 || len(w.fromBatch) != 5 {
+		t.Errorf("%d steps of 12 count, expected 5", len(w.each))
+	}
+	w.see(metamer.Progress{Phase: "synthesis", Step: 1, Image: 16}, false)
+	w.see(metamer.Progress{Phase: "synthesis", Step: 3, Image: 16}, false)
+	if len(w.each) != 6 || len(w.fromBatch) != 1 {
+		t.Errorf("%d steps and %d of the next batch", len(w.each), len(w.fromBatch))
+	}
+}
+
+// What is done beside steps that leave cores free costs less, and what is left behind the
+// last run nothing less.
+func TestForecastOverlap(t *testing.T) {
+	for _, c := range []struct{ busy, overlap float64 }{{1, 0}, {0.75, 5}, {0.1, 9}} {
+		f := &Forecast{Parts: []Part{{Stage: "late", Expected: 10 * time.Second}, {Stage: "late", Expected: 12 * time.Second}}, Evaluation: 12 * time.Second, each: map[string]load{"late": {5, 5}}}
+		var steps, aside load
+		steps.add(20, c.busy)
+		aside.add(2, 1) // evidence of the first
+		f.overlap(steps, aside, 3, 1)
+		// Beside: that evidence, and seven seconds of evaluations.
+		if math.Abs(f.Overlap.Seconds()-c.overlap) > 1e-6 || f.Tail != 8*time.Second || math.Abs(f.Left().Seconds()-(34-c.overlap)) > 1e-6 {
+			t.Errorf("busy %v: %+v", c.busy, f)
+		}
+	}
+	f := &Forecast{Parts: []Part{{There: true}}, Evaluation: 12 * time.Second}
+	if f.overlap(load{}, load{}, 0, -1); f.Overlap != 0 || f.Tail != f.Evaluation {
+		t.Errorf("evaluations alone: %+v", f)
+	}
+}
+
 // A run teaches the time of a step by its last batch, or whole where nothing followed it,
 // and the time of its files only then.
 func TestLearn(t *testing.T) {
@@ -181,11 +218,11 @@ func TestLearn(t *testing.T) {
 	run := &metamer.Run{Recipe: p.Recipe([]string{"a"}, "late")}
 	run.Recipe.Images = metamer.ImageRef{Count: 4, Size: 8}
 	at := time.Now().Add(-time.Minute)
-	w := watch{first: at, firstStep: 1, batch: at.Add(30 * time.Second), last: at.Add(40 * time.Second), lastStep: 10, stepsOver: 20, files: time.Now().Add(-8 * time.Second)}
+	w := watch{first: at, batch: at.Add(30 * time.Second), each: []float64{3, 3, 1, 1, 3, 3}, fromBatch: []float64{1, 1, 1, 1}, files: time.Now().Add(-8 * time.Second)}
 	for _, c := range []struct {
 		alone       bool
 		step, files float64
-	}{{false, 1.5, -1}, {true, 2, 2}} { // from 2 halfway to 1, and to 2
+	}{{false, 1.5, -1}, {true, 2.25, 2}} { // from 2 halfway to 1, and to 2.5
 		s := &Speeds{Machine: "test", Of: map[string]Speed{}}
 		key := s.key(p, "a", "late", 2, 8)
 		s.Of[key] = Speed{Step: 2}

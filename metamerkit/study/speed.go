@@ -36,6 +36,7 @@ type Judgement struct {
 	Compile float64 `json:"compile"`
 	Each    float64 `json:"each"`
 	Images  int     `json:"images"` // of a run
+	Busy    float64 `json:"busy"`   // as in Speed
 }
 
 // of is Each for n images.
@@ -137,12 +138,13 @@ func (p Plan) measures() []string {
 }
 
 // learn takes over what a run of one model shows of its steps, and what the files of a run
-// take; alone says that no other run followed, for which something was done beside.
+// take; alone says that no other run followed, for which something was done beside. Steps
+// count that were taken while nothing else was.
 func (s *Speeds) learn(p Plan, run *metamer.Run, w watch, alone bool) {
 	r := run.Recipe
 	step := w.late()
 	if alone {
-		step = w.step()
+		step = w.middle()
 	}
 	if len(r.Models) == 1 && step > 0 {
 		key := s.key(p, r.Models[0].Name, r.Stage, r.Batch, r.Images.Size)

@@ -56,7 +56,11 @@ func (m *made) Evaluate(_ context.Context, q ask.Evaluation) (metamer.Rows, erro
 		return nil, q.Validate()
 	}
 	q.Progress(metamer.Progress{Phase: "evaluation", Step: 1, Steps: 2})
-	return m.study.Rows, nil
+	return slices.DeleteFunc(slices.Clone(m.study.Rows), func(r metamer.Row) bool {
+		return r.Set != "" && !slices.ContainsFunc(q.Runs, func(run *metamer.Run) bool {
+			return strings.Join(run.Recipe.ModelNames(), "+") == r.Set && run.Recipe.Stage == r.Stage
+		})
+	}), nil
 }
 
 func (m *made) Models(context.Context) (out []ask.Model, err error) {

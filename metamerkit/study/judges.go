@@ -1,0 +1,152 @@
+package study
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+// judges evaluate runs beside the steps of those behind them, in their order.
+type judges struct {
+	waiting []*metamer.Run
+	more    chan struct{} // holds a word when there is something new
+	over    bool          // no run is added any more
+	done    chan struct{} // closed when all is over
+	err     error
+
+	rows   metamer.Rows
+	seen   map[string]bool // stages of which an evaluation is over
+	warned map[string]bool
+}
+
+// add hands a run over; the lock is held.
+func (j *judges) add(run *metamer.Run) {
+	if j.more != nil {
+		j.waiting = append(j.waiting, run)
+		j.nudge()
+	}
+}
+
+func (j *judges) nudge() {
+	select {
+	case j.more <- struct{}{}:
+	default:
+	}
+}
+
+// judge begins to evaluate what runs hands over. failed ends the runs: an evaluation that
+// fails would fail again.
+func (d *doing) judge(ctx context.Context, failed func()) {
+	j := &d.judges
+	j.more, j.done, j.seen, j.warned = make(chan struct{}, 1), make(chan struct{}), map[string]bool{}, map[string]bool{}
+	go func() {
+		defer close(j.done)
+		for {
+			d.mu.Lock()
+			runs, over := j.waiting, j.over
+			j.waiting = nil
+			d.mu.Unlock()
+			switch {
+			case runs != nil:
+				if j.err = d.evaluate(ctx, runs); j.err != nil {
+					failed()
+					return
+				}
+			case over:
+				return
+			default:
+				select {
+				case <-j.more:
+				case <-ctx.Done():
+					j.err = ctx.Err()
+					return
+				}
+			}
+		}
+	}()
+}
+
+// judged waits for the evaluations when the last run is there.
+func (d *doing) judged() error {
+	d.mu.Lock()
+	d.judges.over = true
+	d.judges.nudge()
+	d.clock.begin(len(d.clock.parts) - 1)
+	d.mu.Unlock()
+	<-d.judges.done
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.r.Rows, d.r.Spent.Evaluation = d.judges.rows, d.clock.end(true)
+	return d.judges.err
+}
+
+// evaluate judges some runs. Their rows come behind those that are there, without the
+// references' own, which the first have.
+func (d *doing) evaluate(ctx context.Context, runs []*metamer.Run) error {
+	j := &d.judges
+	q := ask.Evaluation{Runs: runs, Images: d.r.Images, Observers: d.r.Plan.Observers, Measures: d.r.Plan.Measures}
+	q.Bootstrap.Resamples = d.r.Plan.Bootstrap
+	q.Warn = func(text string) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if !j.warned[text] {
+			j.warned[text] = true
+			d.o.Warn(text)
+		}
+	}
+	q.Progress = func(p metamer.Progress) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if !j.over { // a run is what is shown
+			return
+		}
+		d.tally.see(p)
+		if p.Steps > 0 {
+			d.clock.share = float64(p.Step) / float64(p.Steps)
+		}
+		d.show(p.What, p)
+	}
+	d.mu.Lock()
+	d.aside++
+	alone := j.over
+	d.mu.Unlock()
+	began := time.Now()
+	rows, err := d.e.Evaluate(ctx, q)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.aside--
+	if err != nil {
+		return fmt.Errorf("study: evaluating: %w", err)
+	}
+	if j.rows != nil {
+		rows = slices.DeleteFunc(rows, func(r metamer.Row) bool { return r.Set == "" })
+	}
+	j.rows = append(j.rows, rows...)
+	if alone && d.f != nil {
+		d.o.Speeds.judged(d.f, runs, j.seen, time.Since(began))
+	}
+	for _, run := range runs {
+		j.seen[run.Recipe.Stage] = true
+	}
+	return nil
+}
+
+// judged takes over what evaluations took that nothing was done beside; before are the
+// stages that had been evaluated.
+func (s *Speeds) judged(f *Forecast, runs []*metamer.Run, before map[string]bool, took time.Duration) {
+	expected := 0.0
+	for _, run := range runs {
+		if run.Cached || !before[run.Recipe.Stage] {
+			return
+		}
+		expected += f.each[run.Recipe.Stage].seconds
+	}
+	if expected > 2 && took > time.Second/2 { // halfway: the next plan is another one
+		s.Unit = within(math.Sqrt(took.Seconds()/expected)*nonzero(s.Unit), 0.5, 2)
+	}
+}
