@@ -42,6 +42,8 @@ func (m made) Evaluate(_ context.Context, q ask.Evaluation) (metamer.Rows, error
 	return figurestest.Study().Rows, m.err
 }
 
+func (m made) Batch(_ context.Context, q ask.Batch) (int, error) { return min(q.Count, 5), nil }
+
 func (m made) Models(context.Context) (out []ask.Model, err error) {
 	for _, c := range figurestest.Study().Cards {
 		out = append(out, ask.Model{Card: &card.Card{Name: c.Name, Kind: c.Kind, Training: c.Training, Classes: 10, Labels: "cifar10", Stages: c.Stages}})

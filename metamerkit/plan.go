@@ -30,7 +30,7 @@ type Settings struct {
 	Optimizer metamer.Optimizer
 	Loss      string
 	Start     string
-	Batch     int
+	Batch     int // images in one executable; metamer.AutoBatch: as many as fill the device
 	Seed      uint64
 	PlainReLU bool
 	Precision string // float32 (default), bfloat16 or mixed

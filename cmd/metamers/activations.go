@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/engine"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
@@ -85,7 +86,7 @@ func (c *activationsCmd) Run(ctx context.Context, g *globals) error {
 	}
 	if c.Gradients != "" {
 		for i, stage := range c.Stage {
-			f := recipeFlags{Loss: c.Loss, Penalty: c.Penalty, PlainRelu: c.PlainRelu, Seed: c.Seed, Start: c.Gradients, Batch: c.Batch, Schedule: "switch"}
+			f := recipeFlags{Loss: c.Loss, Penalty: c.Penalty, PlainRelu: c.PlainRelu, Seed: c.Seed, Start: c.Gradients, Batch: strconv.Itoa(c.Batch), Schedule: "switch"}
 			q := engine.Request{Images: set}
 			if q.Recipe, q.Given, err = f.request([]string{c.Model}, stage, set, c.Filter); err != nil {
 				return err

@@ -96,6 +96,11 @@ func look(ctx context.Context, e *engine.Engine, store *runs.Store, p study.Plan
 	if l.images, err = images.Open(strings.Fields(p.Images), images.Options{Size: p.Size}); err != nil {
 		return l, err
 	}
+	if l.lacking == nil || available {
+		if l.plan, err = l.plan.Batched(ctx, e, l.images); err != nil {
+			return l, err
+		}
+	}
 	speeds, err := openSpeeds(string(e.Backend.Kind))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "warning:", err)

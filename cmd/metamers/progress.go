@@ -40,8 +40,7 @@ func (b *bar) show(p metamer.Progress) {
 		return
 	}
 	// One unit is one step of one image. A resumed run begins where it was.
-	batch := min(p.Images-p.Image, p.Images)
-	done := p.Image*p.Steps + p.Step*batch
+	done := p.Image*p.Steps + p.Step*p.Batch
 	if b.first < 0 {
 		b.first, b.began = done, time.Now()
 	}

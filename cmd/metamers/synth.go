@@ -45,13 +45,17 @@ type recipeFlags struct {
 	Patience    int      `help:"Stop an image after this many steps without progress."`
 	PlainRelu   bool     `help:"No gradient through dead units of the tapped ReLU."`
 	Precision   string   `help:"Of the members: float32; bfloat16, which halves the memory of matrices and kernels and rounds them to 8 bits of mantissa; or mixed, in which activations and their gradients are bfloat16 too (fast on a GPU) and float32 judges." enum:"float32,bfloat16,mixed" default:"float32"`
-	Batch       int      `help:"Images in one executable." default:"16"`
+	Batch       string   `help:"Images in one executable; auto: as many as fill the device and fit its memory, in equal batches." default:"16"`
 	Seed        uint64   `help:"Of the start and of random orders."`
 }
 
 func (f recipeFlags) recipe(models []string, stage string) (r metamer.Recipe, err error) {
+	batch, err := metamer.ParseBatch(f.Batch)
+	if err != nil {
+		return r, err
+	}
 	r = metamer.Recipe{
-		Stage: stage, Steps: f.Steps, Loss: f.Loss, Precision: f.Precision, Batch: f.Batch, Seed: f.Seed, PlainReLU: f.PlainRelu,
+		Stage: stage, Steps: f.Steps, Loss: f.Loss, Precision: f.Precision, Batch: batch, Seed: f.Seed, PlainReLU: f.PlainRelu,
 		Optimizer: metamer.Optimizer{Name: f.Optimizer, StepSize: f.StepSize, Halvings: f.Halvings, Momentum: f.Momentum, Metric: f.Metric},
 		Stop:      metamer.Stop{Loss: f.StopLoss, Patience: f.Patience}, Start: metamer.Start{Kind: f.Start},
 	}

@@ -18,8 +18,18 @@ import (
 type Engine interface {
 	Synthesize(ctx context.Context, q Synthesis) (*metamer.Run, error)
 	Evaluate(ctx context.Context, q Evaluation) (metamer.Rows, error)
+	// Batch answers for recipes that leave it open (metamer.AutoBatch): the batch with
+	// which all of them fill the device and fit its memory, for so many images of a size.
+	Batch(ctx context.Context, q Batch) (int, error)
 	// Models lists every model that the engine knows, by name.
 	Models(ctx context.Context) ([]Model, error)
+}
+
+// Batch is what a batch is asked for.
+type Batch struct {
+	Recipes []metamer.Recipe
+	Count   int // images
+	Size    int // pixels a side
 }
 
 // Model is a model that an engine knows.

@@ -48,17 +48,21 @@ func (l *load) ask() {
 // utilisation is the share of its last sampling period, of up to a second, in which the
 // GPU ran kernels; not ok where its driver does not say.
 func utilisation() (share float64, ok bool) {
+	percent, ok := driverSays("utilization.gpu")
+	return percent / 100, ok && percent <= 100
+}
+
+// driverSays is a number that the driver has of the GPU that computes, not below 0; not ok
+// where it does not say.
+func driverSays(what string) (v float64, ok bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, "nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits", "--id="+firstVisible()).Output()
+	out, err := exec.CommandContext(ctx, "nvidia-smi", "--query-gpu="+what, "--format=csv,noheader,nounits", "--id="+firstVisible()).Output()
 	if err != nil {
 		return 0, false
 	}
-	percent, err := strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
-	if err != nil || !(percent >= 0 && percent <= 100) {
-		return 0, false
-	}
-	return percent / 100, true
+	v, err = strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
+	return v, err == nil && v >= 0
 }
 
 // firstVisible is the first GPU of CUDA_VISIBLE_DEVICES, which is the one that computes.

@@ -30,6 +30,14 @@ func TestLoad(t *testing.T) {
 	if l.ask(); l.busy != 0 {
 		t.Errorf("a pause of a minute counts as %v", l.busy)
 	}
+	answer("81559")
+	if free, err := (&Backend{Kind: CUDA}).FreeMemory(); err != nil || free != 81559*(1<<20)/4*3 {
+		t.Errorf("%d bytes of a GPU: %v", free, err)
+	}
+	answer("[N/A]")
+	if free, err := (&Backend{Kind: CUDA}).FreeMemory(); err != nil || free != 0 {
+		t.Errorf("%d bytes of a GPU of which nothing is said: %v", free, err)
+	}
 	for _, text := range []string{"[N/A]", "175", ""} {
 		answer(text)
 		l = load{last: time.Now().Add(-2 * time.Second)}

@@ -2,6 +2,20 @@ package backend
 
 import "github.com/shirou/gopsutil/v4/mem"
 
+// FreeMemory returns the bytes of memory that what is computed can take: on a GPU the three
+// quarters of its memory that XLA takes at its start, 0 where its driver does not say, else
+// the host's.
+func (b *Backend) FreeMemory() (uint64, error) {
+	if b.Kind != CUDA {
+		return FreeMemory()
+	}
+	mib, ok := driverSays("memory.total")
+	if !ok {
+		return 0, nil
+	}
+	return uint64(mib * (1 << 20) * 3 / 4), nil
+}
+
 // FreeMemory returns the bytes of host memory that programs can still take.
 func FreeMemory() (uint64, error) {
 	v, err := mem.VirtualMemory()

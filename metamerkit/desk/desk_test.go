@@ -52,6 +52,8 @@ func (f *fake) Evaluate(context.Context, ask.Evaluation) (metamer.Rows, error) {
 	return figurestest.Study().Rows, nil
 }
 
+func (f *fake) Batch(_ context.Context, q ask.Batch) (int, error) { return min(q.Count, 5), nil }
+
 func (f *fake) Models(context.Context) (out []ask.Model, err error) {
 	for _, c := range figurestest.Study().Cards {
 		card := *c

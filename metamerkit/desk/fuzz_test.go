@@ -38,6 +38,8 @@ func (n nobody) Evaluate(_ context.Context, q ask.Evaluation) (metamer.Rows, err
 	return nil, errNobody
 }
 
+func (n nobody) Batch(_ context.Context, q ask.Batch) (int, error) { return min(q.Count, 5), nil }
+
 func (n nobody) Models(context.Context) ([]ask.Model, error) { return nil, nil }
 
 // FuzzErrand does what a desk is asked by a program, without a store (so no run is made)

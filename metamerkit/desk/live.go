@@ -173,8 +173,7 @@ func (l *live) synthesis(r metamer.Recipe) func(metamer.Progress) {
 		if p.Preview != nil && l.refs != nil {
 			l.shot = l.picture(p)
 		}
-		batch := float64(max(min(r.Batch, p.Images-p.Image), 1))
-		done := (float64(p.Image) + batch*float64(p.Step)/float64(max(p.Steps, 1))) / float64(max(p.Images, 1))
+		done := p.Share()
 		if first.IsZero() {
 			first, from = time.Now(), done
 		}

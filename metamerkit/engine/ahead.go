@@ -79,7 +79,7 @@ func (e *Engine) fits(r metamer.Recipe) bool {
 // inFolder reports whether the run of a request is in the store's folder already, whole
 // or not.
 func (e *Engine) inFolder(q Request) bool {
-	if q.Store == nil || q.Recipe.Optimizer.Name == "fast" { // what fast is takes the opened models
+	if q.Store == nil || unopened(q.Recipe) {
 		return false
 	}
 	r, err := e.named(q)

@@ -14,6 +14,9 @@ func checkBlocks(q Request, r metamer.Recipe) error {
 	if q.Store == nil || q.Images.Of > 0 {
 		return fmt.Errorf("engine: blocks need a store and a whole image set")
 	}
+	if r.Batch == metamer.AutoBatch {
+		return fmt.Errorf("engine: blocks of %d images and the batch auto: expected a batch by number", q.Blocks)
+	}
 	if q.Blocks < r.Images.Count && q.Blocks%r.Batch != 0 {
 		return fmt.Errorf("engine: blocks of %d images, expected a multiple of the batch, %d: other batches would give other last bits (a batch that divides %d will do)", q.Blocks, r.Batch, q.Blocks)
 	}

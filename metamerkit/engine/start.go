@@ -72,7 +72,7 @@ func versions(b *backend.Backend) map[string]string {
 // the gradient keeps and what is derived of its weights, and holds it against what is
 // free. The weights are in memory already.
 func (e *Engine) enoughMemory(subjects []synth.Subject, r metamer.Recipe) error {
-	free, err := backend.FreeMemory()
+	free, err := e.Backend.FreeMemory()
 	if err != nil || free == 0 {
 		return nil // unknown: let the allocation decide
 	}
@@ -82,20 +82,13 @@ func (e *Engine) enoughMemory(subjects []synth.Subject, r metamer.Recipe) error 
 // memoryFor is enoughMemory with so many bytes free.
 func (e *Engine) memoryFor(subjects []synth.Subject, r metamer.Recipe, free uint64) error {
 	for _, s := range subjects {
-		one, err := s.Net.Footprint(s.Card.Input, r.Images.Size, s.Layer)
+		one, derived, err := e.needs(s, r)
 		if err != nil {
 			return err
 		}
-		derived, err := synth.Derives(e.Backend.Compute, s, e.config(r))
-		if err != nil {
-			return err
-		}
-		if r.Optimizer.Name == "lbfgs" { // its history and what a step has of it at hand
-			one += uint64(4*r.Optimizer.Memory+10) * uint64(r.Images.Size*r.Images.Size*3*4)
-		}
-		if need := one*uint64(r.Batch) + uint64(derived); need > free {
-			how := fmt.Sprintf("use a batch of at most %d", (free-min(uint64(derived), free))/max(one, 1))
-			if one+uint64(derived) > free {
+		if need := one*uint64(r.Batch) + derived; need > free {
+			how := fmt.Sprintf("use a batch of at most %d", (free-min(derived, free))/max(one, 1))
+			if one+derived > free {
 				how = "not even one image fits"
 			}
 			return fmt.Errorf("engine: %s at %s needs about %d MB for a batch of %d images, %d MB of it for what is derived of its weights; %d MB are free: %s",
@@ -103,4 +96,17 @@ func (e *Engine) memoryFor(subjects []synth.Subject, r metamer.Recipe, free uint
 		}
 	}
 	return nil
+}
+
+// needs estimates the bytes that an image of a batch takes at a member, and what is derived
+// of its weights.
+func (e *Engine) needs(s synth.Subject, r metamer.Recipe) (one, derived uint64, err error) {
+	if one, err = s.Net.Footprint(s.Card.Input, r.Images.Size, s.Layer); err != nil {
+		return 0, 0, err
+	}
+	if r.Optimizer.Name == "lbfgs" { // its history and what a step has of it at hand
+		one += uint64(4*r.Optimizer.Memory+10) * uint64(r.Images.Size*r.Images.Size*3*4)
+	}
+	of, err := synth.Derives(e.Backend.Compute, s, e.config(r))
+	return one, uint64(of), err
 }

@@ -42,6 +42,11 @@ func (e *Engine) resolve(q Request) (r metamer.Recipe, subjects []synth.Subject,
 	if r, err = Fast(r, subjects); err != nil {
 		return r, nil, err
 	}
+	if r.Batch == metamer.AutoBatch {
+		if r.Batch, err = e.batch(subjects, r, max(q.Images.Of, q.Images.Len())); err != nil {
+			return r, nil, err
+		}
+	}
 	return r, subjects, r.Validate()
 }
 
@@ -90,6 +95,11 @@ func (e *Engine) named(q Request) (metamer.Recipe, error) {
 	return e.recipe(q, refs)
 }
 
+// unopened reports whether only the opened models tell what a recipe is.
+func unopened(r metamer.Recipe) bool {
+	return r.Optimizer.Name == "fast" || r.Batch == metamer.AutoBatch
+}
+
 // stored returns the run that the store holds for a request, nil if there is none. No
 // model is opened for it.
 func (e *Engine) stored(ctx context.Context, q Request) (*metamer.Run, error) {
@@ -114,8 +124,7 @@ func (e *Engine) Synthesize(ctx context.Context, q Request) (run *metamer.Run, e
 }
 
 func (e *Engine) synthesize(ctx context.Context, q Request) (run *metamer.Run, err error) {
-	// What fast is takes the opened models.
-	if q.Store != nil && q.Recipe.Optimizer.Name != "fast" {
+	if q.Store != nil && !unopened(q.Recipe) {
 		if run, err = e.stored(ctx, q); err != nil || run != nil {
 			return run, err
 		}

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"strconv"
 )
 
 // Stages are the depths at which networks of every kind are compared; a model's
@@ -126,11 +127,27 @@ type Recipe struct {
 	Stop      Stop              `json:"stop"`
 	PlainReLU bool              `json:"plainReLU"`           // no gradient through dead units of the tapped ReLU
 	Precision string            `json:"precision,omitempty"` // of the members: "" (float32) | bfloat16 (their matrices and kernels) | mixed (their activations in synthesis too)
-	Batch     int               `json:"batch"`               // images in one executable; default 16
+	Batch     int               `json:"batch"`               // images in one executable; default 16; AutoBatch
 	Seed      uint64            `json:"seed"`
 	NullPairs int               `json:"nullPairs"` // random pairs of the null distribution, default 1000 (fewer when the set has fewer)
 	Backend   string            `json:"backend"`   // xla | cuda | go: last bits differ between them
 	Versions  map[string]string `json:"versions,omitempty"`
+}
+
+// AutoBatch in place of a recipe's batch has the engine choose one that fills the device
+// and fits its memory, in batches of equal size; the recipe of the run names it.
+const AutoBatch = -1
+
+// ParseBatch reads a number of images or "auto".
+func ParseBatch(text string) (int, error) {
+	if text == "auto" {
+		return AutoBatch, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("batch %q: expected a number of images above 0, or auto", text)
+	}
+	return n, nil
 }
 
 // WithDefaults returns r with every zero setting replaced by its default.
@@ -274,7 +291,7 @@ func (r Recipe) Validate() error {
 		what      string
 		got, from float64
 	}{
-		{"steps", float64(r.Steps), 1}, {"batch", float64(r.Batch), 1}, {"images", float64(r.Images.Count), 1},
+		{"steps", float64(r.Steps), 1}, {"batch", float64(max(r.Batch, b2i(r.Batch == AutoBatch))), 1}, {"images", float64(r.Images.Count), 1},
 		{"switch interval", float64(max(r.Schedule.Every, b2i(r.Schedule.Kind != "switch"))), 1},
 		{"stop loss", r.Stop.Loss, 0}, {"stop patience", float64(r.Stop.Patience), 0}, {"null pairs", float64(r.NullPairs), 1},
 		{"halvings", float64(r.Optimizer.Halvings), 0}, {"start standard deviation", r.Start.Std, 0},

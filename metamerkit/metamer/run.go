@@ -106,12 +106,18 @@ type Progress struct {
 	// Evaluations of one model's gradient that the batch has had, for each image.
 	Evaluations int
 	Image       int       // images finished before this batch
+	Batch       int       // images of the batch, without what fills it up
 	Images      int       // images in all
 	Loss        []float64 // mean over the batch, one a member; NaN while not yet seen
 	// Preview holds the batch's images so far, [n,Size,Size,3], where a preview was
 	// asked for and is due. It is valid during the call only.
 	Preview []float32
 	Usage   Usage
+}
+
+// Share is how much of all steps of all images is done, in [0,1].
+func (p Progress) Share() float64 {
+	return (float64(p.Image) + float64(p.Batch)*float64(p.Step)/float64(max(p.Steps, 1))) / float64(max(p.Images, 1))
 }
 
 // Usage is what the process that computes has used until now. Fields that cannot be told

@@ -208,6 +208,18 @@ func (c *Client) Evaluate(ctx context.Context, q ask.Evaluation) (metamer.Rows, 
 	return e.Rows.Unpack()
 }
 
+// Batch implements ask.Engine.
+func (c *Client) Batch(ctx context.Context, q ask.Batch) (int, error) {
+	e, err := c.events(ctx, pathBatch, q, nil, nil)
+	if err != nil {
+		return 0, err
+	}
+	if e.Batch == nil {
+		return 0, c.odd()
+	}
+	return e.Batch.Images, nil
+}
+
 // Models implements ask.Engine.
 func (c *Client) Models(ctx context.Context) ([]ask.Model, error) {
 	e, err := c.events(ctx, pathModels, struct{ Nothing bool }{true}, nil, nil)

@@ -60,6 +60,8 @@ func (f *fake) Evaluate(_ context.Context, q ask.Evaluation) (metamer.Rows, erro
 	return metamer.Rows{{Run: q.Runs[0].ID, Set: q.Images.Name, Measure: q.Measures[0], Value: math.NaN(), Low: float64(q.Runs[0].Metamers[0])}}, nil
 }
 
+func (f *fake) Batch(_ context.Context, q ask.Batch) (int, error) { return min(q.Count, 5), nil }
+
 func (f *fake) Models(context.Context) ([]ask.Model, error) {
 	return []ask.Model{{Card: &card.Card{Name: "m", Config: []byte("{}"), Stages: map[string]card.Layer{"late": {Layer: "l"}}}, Missing: "get it"}}, nil
 }

@@ -70,6 +70,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	mux.HandleFunc("POST "+pathSynth, s.synthesize)
 	mux.HandleFunc("POST "+pathEval, s.evaluate)
 	mux.HandleFunc("POST "+pathModels, s.models)
+	mux.HandleFunc("POST "+pathBatch, s.batch)
 	mux.HandleFunc("POST "+pathHold, s.hold)
 	mux.HandleFunc("POST "+pathHave, s.have)
 	mux.HandleFunc("POST "+pathRun, s.run)
@@ -285,6 +286,14 @@ func (s *Server) models(w http.ResponseWriter, r *http.Request) {
 	s.work(w, r, &q, func(ctx context.Context, _ *answer) (event, error) {
 		got, err := s.Engine.Models(ctx)
 		return event{Models: &modelList{got}}, err
+	})
+}
+
+func (s *Server) batch(w http.ResponseWriter, r *http.Request) {
+	var q ask.Batch
+	s.work(w, r, &q, func(ctx context.Context, _ *answer) (event, error) {
+		got, err := s.Engine.Batch(ctx, q)
+		return event{Batch: &batch{got}}, err
 	})
 }
 

@@ -19,7 +19,7 @@ import (
 )
 
 // Protocol is raised whenever what goes over the wire changes.
-const Protocol = 4
+const Protocol = 5
 
 const (
 	contentType = "application/x-metamers-gob"
@@ -28,6 +28,7 @@ const (
 	pathSynth  = "/v1/synthesize"
 	pathEval   = "/v1/evaluate"
 	pathModels = "/v1/models"
+	pathBatch  = "/v1/batch"
 	pathHold   = "/v1/hold"
 	pathStop   = "/v1/stop"
 	pathHave   = "/v1/have"
@@ -141,9 +142,13 @@ type event struct {
 	Run      *errand.Run
 	Rows     *errand.Rows
 	Models   *modelList
+	Batch    *batch
 	Have     *have
 	Failed   *errand.Failure
 }
+
+// batch is what ask.Engine.Batch answers.
+type batch struct{ Images int }
 
 // modelList is a pointer to a structure, since gob leaves empty slices out.
 type modelList struct{ Models []ask.Model }

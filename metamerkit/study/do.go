@@ -94,6 +94,9 @@ func Do(ctx context.Context, e ask.Engine, p Plan, o Options) (*Result, error) {
 	if err := r.resolve(ctx, e, o); err != nil {
 		return nil, err
 	}
+	if r.Plan, err = r.Plan.Batched(ctx, e, r.Images); err != nil {
+		return nil, fmt.Errorf("study: plan %s: %w", p.Name, err)
+	}
 	d := &doing{e: e, o: o, r: r}
 	if o.Speeds == nil {
 		d.clock = newClock(r.work(), false)

@@ -182,8 +182,7 @@ func (d *doing) synthesize(ctx context.Context, c *cell, next *metamer.Recipe) (
 			}
 			d.tally.see(p)
 			if p.Phase == "synthesis" && p.Images > 0 && p.Steps > 0 {
-				batch := float64(min(recipe.Batch, p.Images-p.Image))
-				d.clock.share = (float64(p.Image) + batch*float64(p.Step)/float64(p.Steps)) / float64(p.Images)
+				d.clock.share = p.Share()
 			}
 			if d.show(what, p); !computed && (p.Phase == "files" || p.Phase == "evidence" && p.Image >= p.Images) {
 				d.clock.end(true)

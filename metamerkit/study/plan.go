@@ -46,8 +46,8 @@ type Settings struct {
 	Optimizer optimizer        `yaml:"optimizer"`
 	Loss      string           `yaml:"loss"`
 	Start     string           `yaml:"start"`
-	Warm      *metamer.Warm    `yaml:"warm"` // stage, evaluations
-	Batch     int              `yaml:"batch"`
+	Warm      *metamer.Warm    `yaml:"warm"`  // stage, evaluations
+	Batch     batch            `yaml:"batch"` // a number or auto
 	Seed      uint64           `yaml:"seed"`
 	PlainReLU bool             `yaml:"plain relu"`
 	Precision string           `yaml:"precision,omitempty"` // float32 (default), bfloat16 or mixed
@@ -175,7 +175,7 @@ func (p Plan) Validate() error {
 func (p Plan) Recipe(set []string, stage string) metamer.Recipe {
 	s := p.Settings
 	r := metamer.Recipe{
-		Stage: stage, Steps: s.Steps, Schedule: s.Schedule, Loss: s.Loss, Batch: s.Batch, Seed: s.Seed, PlainReLU: s.PlainReLU, Precision: s.Precision,
+		Stage: stage, Steps: s.Steps, Schedule: s.Schedule, Loss: s.Loss, Batch: int(s.Batch), Seed: s.Seed, PlainReLU: s.PlainReLU, Precision: s.Precision,
 		Optimizer: metamer.Optimizer{Name: s.Optimizer.Name, StepSize: s.Optimizer.StepSize, Halvings: s.Optimizer.Halvings, Momentum: s.Optimizer.Momentum, Beta2: s.Optimizer.Beta2, Metric: s.Optimizer.Metric, Memory: s.Optimizer.Memory},
 		Start:     metamer.Start{Kind: s.Start}, Warm: s.Warm,
 	}

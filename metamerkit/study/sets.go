@@ -256,6 +256,9 @@ func (p Plan) Resolved(ctx context.Context, e ask.Engine, available bool) (Plan,
 // may be.
 func (p Plan) Pinned(models []ask.Model, elsewhere bool) (Plan, error) {
 	p, lacking, err := p.resolved(models, false)
+	if err == nil && p.Settings.Batch == metamer.AutoBatch {
+		return p, fmt.Errorf("study: plan %s: the batch auto is each machine's own: expected a number of images", p.Name)
+	}
 	if err == nil && lacking != nil && !elsewhere {
 		err = &LackingError{p.Name, lacking}
 	}

@@ -63,6 +63,8 @@ func (m *made) Evaluate(_ context.Context, q ask.Evaluation) (metamer.Rows, erro
 	}), nil
 }
 
+func (m *made) Batch(_ context.Context, q ask.Batch) (int, error) { return min(q.Count, 5), nil }
+
 func (m *made) Models(context.Context) (out []ask.Model, err error) {
 	for _, o := range m.study.Observers {
 		c := *m.study.Cards[o]
@@ -73,6 +75,29 @@ func (m *made) Models(context.Context) (out []ask.Model, err error) {
 		out = append(out, ask.Model{Card: &c, Missing: map[bool]string{true: "get " + o}[o == m.missing]})
 	}
 	return out, nil
+}
+
+// A plan's batch may be auto: the engine is asked, and the plan that is carried out names
+// the answer. Sweeps, which run on several machines, want a number.
+func TestAutoBatch(t *testing.T) {
+	p, err := Parse([]byte("sets: [[resnet20]]\nimages: cifar10:6\nsettings: {steps: 4, batch: auto}\n"))
+	if err != nil || p.Settings.Batch != metamer.AutoBatch {
+		t.Fatalf("batch %d: %v", p.Settings.Batch, err)
+	}
+	m := newMade()
+	r, err := Do(context.Background(), m, p, Options{Images: m.refs})
+	if err != nil || r.Plan.Settings.Batch != 5 { // as made says
+		t.Errorf("batch %d: %v", r.Plan.Settings.Batch, err)
+	}
+	models, _ := m.Models(context.Background())
+	if _, err := p.Pinned(models, false); err == nil || !strings.Contains(err.Error(), "batch auto") {
+		t.Error(err)
+	}
+	for _, bad := range []string{"several", "-2", "1.5"} {
+		if _, err := Parse([]byte("sets: [[a]]\nsettings: {batch: " + bad + "}\n")); err == nil || !strings.Contains(err.Error(), "batch") {
+			t.Errorf("batch %s: %v", bad, err)
+		}
+	}
 }
 
 func plan(m *made) Plan { return Plan{Name: "test", Sets: m.study.Sets} }
