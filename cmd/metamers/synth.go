@@ -40,7 +40,7 @@ type recipeFlags struct {
 	Loss        string   `help:"relative-l2, squared-l2, cosine or correlation." default:"relative-l2" predictor:"loss"`
 	Penalty     []string `help:"An image regulariser, tv=WEIGHT or grey=WEIGHT; named in the results." placeholder:"NAME=WEIGHT"`
 	Start       string   `help:"noise, grey, uniform, reference, or an image file." default:"noise" predictor:"start"`
-	Warm        string   `help:"Begin with so many of the evaluations at another stage, such as middle:40; with fast or lbfgs. Named in the results." placeholder:"STAGE:EVALUATIONS"`
+	Warm        string   `help:"Begin with so many of the evaluations at another stage, such as middle:40, or in another precision, such as late:200:mixed; with fast or lbfgs. Named in the results." placeholder:"STAGE:EVALUATIONS[:PRECISION]"`
 	StopLoss    float64  `help:"Stop an image when every member's loss is at most this."`
 	Patience    int      `help:"Stop an image after this many steps without progress."`
 	PlainRelu   bool     `help:"No gradient through dead units of the tapped ReLU."`
@@ -83,12 +83,13 @@ func (f recipeFlags) recipe(models []string, stage string) (r metamer.Recipe, er
 		r.Steps = max(1, f.Evaluations/one.Evaluations(1))
 	}
 	if f.Warm != "" {
-		at, n, _ := strings.Cut(f.Warm, ":")
+		at, rest, _ := strings.Cut(f.Warm, ":")
+		n, precision, _ := strings.Cut(rest, ":")
 		evaluations, err := strconv.Atoi(n)
 		if err != nil {
-			return r, fmt.Errorf("warm %q: expected STAGE:EVALUATIONS, such as middle:40", f.Warm)
+			return r, fmt.Errorf("warm %q: expected STAGE:EVALUATIONS[:PRECISION], such as middle:40", f.Warm)
 		}
-		r.Warm = &metamer.Warm{Stage: at, Evaluations: evaluations}
+		r.Warm = &metamer.Warm{Stage: at, Evaluations: evaluations, Precision: precision}
 	}
 	for _, p := range f.Penalty {
 		name, weight, ok := strings.Cut(p, "=")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/ask"
@@ -232,9 +233,12 @@ func (e *Engine) loop(ctx context.Context, subjects []synth.Subject, r metamer.R
 		l.Slopes = append(l.Slopes, sl)
 	}
 	if r.Warm != nil {
-		early := &synth.Loop{}
+		early, precision := &synth.Loop{}, r.Precision
+		if r.Warm.Precision != "" {
+			precision = strings.TrimPrefix(r.Warm.Precision, "float32") // "" is the key of float32
+		}
 		for i, s := range subjects {
-			if s, err := e.subject(s.Card.Name, r.Models[i].Warm, r.Precision); err != nil {
+			if s, err := e.subject(s.Card.Name, r.Models[i].Warm, precision); err != nil {
 				return nil, err
 			} else if err := e.objective(early, s, cfg); err != nil {
 				return nil, err

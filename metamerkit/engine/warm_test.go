@@ -40,11 +40,13 @@ func TestWarm(t *testing.T) {
 		t.Errorf("the recipe names the layer %q: %s", l, run.Recipe.Describe())
 	}
 	for name, bad := range map[string]metamer.Recipe{
-		"pgd":           {Optimizer: metamer.Optimizer{Name: "pgd"}, Warm: r.Warm},
-		"its own stage": {Optimizer: r.Optimizer, Warm: &metamer.Warm{Stage: "late", Evaluations: 8}},
-		"no stage":      {Optimizer: r.Optimizer, Warm: &metamer.Warm{Evaluations: 8}},
-		"all of it":     {Optimizer: r.Optimizer, Warm: &metamer.Warm{Stage: "middle", Evaluations: 18}},
-		"no layer":      {Optimizer: r.Optimizer, Warm: &metamer.Warm{Stage: "midle", Evaluations: 8}},
+		"pgd":               {Optimizer: metamer.Optimizer{Name: "pgd"}, Warm: r.Warm},
+		"its own stage":     {Optimizer: r.Optimizer, Warm: &metamer.Warm{Stage: "late", Evaluations: 8}},
+		"no stage":          {Optimizer: r.Optimizer, Warm: &metamer.Warm{Evaluations: 8}},
+		"all of it":         {Optimizer: r.Optimizer, Warm: &metamer.Warm{Stage: "middle", Evaluations: 18}},
+		"its own precision": {Optimizer: r.Optimizer, Warm: &metamer.Warm{Stage: "late", Evaluations: 8, Precision: "float32"}},
+		"no precision":      {Optimizer: r.Optimizer, Warm: &metamer.Warm{Stage: "late", Evaluations: 8, Precision: "float8"}},
+		"no layer":          {Optimizer: r.Optimizer, Warm: &metamer.Warm{Stage: "midle", Evaluations: 8}},
 	} {
 		bad.Models, bad.Stage, bad.Steps = r.Models, r.Stage, r.Steps
 		if _, err := e.Synthesize(context.Background(), Request{Recipe: bad, Images: set}); err == nil {
@@ -52,5 +54,31 @@ func TestWarm(t *testing.T) {
 		} else {
 			t.Log(err)
 		}
+	}
+}
+
+// Likewise of one that begins in another precision.
+func TestWarmPrecision(t *testing.T) {
+	set := cifar(t, "cifar10:2")
+	e := New(backendtest.Open(t, backend.XLA))
+	r := metamer.Recipe{Models: members("resnet2b"), Stage: "late", Steps: 7, Optimizer: metamer.Optimizer{Name: "lbfgs"}, Warm: &metamer.Warm{Stage: "late", Evaluations: 4, Precision: "mixed"}}
+	run, err := e.Synthesize(context.Background(), Request{Recipe: r, Images: set})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := r
+	first.Steps, first.Warm, first.Precision = 4, nil, "mixed"
+	given := *set
+	given.Name, given.Pixels = "mixed", pixels(t, e, Request{Recipe: first, Images: set})
+	second := r
+	second.Steps, second.Warm, second.Start.Kind = 3, nil, "image"
+	if d := worst(run.Metamers, pixels(t, e, Request{Recipe: second, Images: set, Given: &given})); d != 0 {
+		t.Errorf("the two halves one after the other give images that differ by %g", d)
+	}
+	if first.Precision = ""; worst(given.Pixels, pixels(t, e, Request{Recipe: first, Images: set})) == 0 {
+		t.Error("the first half is float32")
+	}
+	if s := run.Recipe.Describe(); !strings.Contains(s, "4 evaluations at late in mixed") {
+		t.Error(s)
 	}
 }

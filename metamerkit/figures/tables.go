@@ -127,7 +127,7 @@ func Settings(r metamer.Recipe) *Table {
 		add("initial image", "%s", r.Start.Kind)
 	}
 	if r.Warm != nil {
-		add("begun at another stage", "%d evaluations at %s", r.Warm.Evaluations, r.Warm.Stage)
+		add("begun with", "%s", r.Warm)
 	}
 	add("last ReLU of the stage", "%s", lastReLU(r))
 	add("seed", "%d", r.Seed)

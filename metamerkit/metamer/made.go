@@ -120,5 +120,5 @@ func (r Recipe) starts() string {
 	if r.Warm == nil {
 		return r.Start.Kind
 	}
-	return fmt.Sprintf("%s and %d evaluations at %s", r.Start.Kind, r.Warm.Evaluations, r.Warm.Stage)
+	return fmt.Sprintf("%s and %s", r.Start.Kind, r.Warm)
 }

@@ -5,6 +5,7 @@
 package metamer
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -93,12 +94,14 @@ type Start struct {
 	SHA256 string  `json:"sha256,omitempty"` // of its pixels
 }
 
-// Warm is a synthesis that begins at another stage: the first evaluations lower the
-// loss there, the others go on from those images. What they learn of the references is
-// more than the recipe's stage asks for, as with a start near the reference.
+// Warm is a synthesis that begins at another stage, or in another precision: the first
+// evaluations lower the loss there, the others go on from those images. What they learn of
+// the references at another stage is more than the recipe's asks for, as with a start near
+// the reference.
 type Warm struct {
-	Stage       string `json:"stage"`       // or a layer
-	Evaluations int    `json:"evaluations"` // of the recipe's
+	Stage       string `json:"stage"`               // or a layer; with a precision, default the recipe's
+	Evaluations int    `json:"evaluations"`         // of the recipe's
+	Precision   string `json:"precision,omitempty"` // of the members then; "": the recipe's
 }
 
 // Stop holds the criteria beside the number of steps. An image that meets one
@@ -206,6 +209,11 @@ func (r Recipe) WithDefaults() Recipe {
 	if r.Precision == "float32" {
 		r.Precision = ""
 	}
+	if r.Warm != nil && r.Warm.Precision != "" {
+		w := *r.Warm
+		def(&w.Stage, r.Stage)
+		r.Warm = &w
+	}
 	def(&r.Batch, 16)
 	def(&r.NullPairs, 1000)
 	return r
@@ -264,6 +272,11 @@ func (r Recipe) Validate() error {
 			return fmt.Errorf("recipe: %w", err)
 		}
 	}
+	if r.Warm != nil && r.Warm.Precision != "" {
+		if err := check("precision", r.Warm.Precision, Precisions); err != nil {
+			return fmt.Errorf("recipe: of the first evaluations: %w", err)
+		}
+	}
 	if r.Schedule.Kind == "switch" {
 		if err := check("order", r.Schedule.Order, Orders); err != nil {
 			return fmt.Errorf("recipe: %w", err)
@@ -281,8 +294,8 @@ func (r Recipe) Validate() error {
 		switch {
 		case o.Name != "fast" && o.Name != "lbfgs":
 			return fmt.Errorf("recipe: the optimiser %s cannot begin at another stage, expected lbfgs (fast is fourier for large images and where transformers are matched at all tokens)", o.Name)
-		case w.Stage == "" || w.Stage == r.Stage:
-			return fmt.Errorf("recipe: the synthesis begins at the stage %q, expected another than its own, %q", w.Stage, r.Stage)
+		case w.Stage == "" || w.Stage == r.Stage && (w.Precision == "" || w.Precision == cmp.Or(r.Precision, "float32")):
+			return fmt.Errorf("recipe: the synthesis begins at the stage %q, expected another than its own, %q, or another precision", w.Stage, r.Stage)
 		case w.Evaluations < r.Evaluations(1) || w.Evaluations > r.Evaluations(r.Steps-1):
 			return fmt.Errorf("recipe: %d evaluations at the stage %s, expected %d to %d of %d", w.Evaluations, w.Stage, r.Evaluations(1), r.Evaluations(r.Steps-1), r.Evaluations(r.Steps))
 		}
@@ -338,6 +351,15 @@ func (r Recipe) Evaluations(steps int) int {
 		return steps * len(r.Models)
 	}
 	return steps
+}
+
+// String says it for people.
+func (w Warm) String() string {
+	s := fmt.Sprintf("%d evaluations at %s", w.Evaluations, w.Stage)
+	if w.Precision != "" {
+		s += " in " + w.Precision
+	}
+	return s
 }
 
 // WarmSteps is the number of steps at the stage of Warm.

@@ -15,7 +15,10 @@ import (
 type judges struct {
 	waiting []*metamer.Run
 	more    chan struct{} // holds a word when there is something new
+	under   int           // runs that are being evaluated
 	over    bool          // no run is added any more
+	behind  int           // runs that were not evaluated by then
+	since   int           // of these, those that are
 	done    chan struct{} // closed when all is over
 	err     error
 
@@ -49,7 +52,7 @@ func (d *doing) judge(ctx context.Context, failed func()) {
 		for {
 			d.mu.Lock()
 			runs, over := j.waiting, j.over
-			j.waiting = nil
+			j.waiting, j.under = nil, len(runs)
 			d.mu.Unlock()
 			switch {
 			case runs != nil:
@@ -74,7 +77,7 @@ func (d *doing) judge(ctx context.Context, failed func()) {
 // judged waits for the evaluations when the last run is there.
 func (d *doing) judged() error {
 	d.mu.Lock()
-	d.judges.over = true
+	d.judges.over, d.judges.behind = true, len(d.judges.waiting)+d.judges.under
 	d.judges.nudge()
 	d.clock.begin(len(d.clock.parts) - 1)
 	d.mu.Unlock()
@@ -107,7 +110,7 @@ func (d *doing) evaluate(ctx context.Context, runs []*metamer.Run) error {
 		}
 		d.tally.see(p)
 		if p.Steps > 0 {
-			d.clock.share = float64(p.Step) / float64(p.Steps)
+			d.clock.share = (float64(j.since) + float64(len(runs)*p.Step)/float64(p.Steps)) / float64(max(j.behind, 1))
 		}
 		d.show(p.What, p)
 	}
@@ -120,6 +123,9 @@ func (d *doing) evaluate(ctx context.Context, runs []*metamer.Run) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.aside--
+	if j.under = 0; j.over {
+		j.since += len(runs)
+	}
 	if err != nil {
 		return fmt.Errorf("study: evaluating: %w", err)
 	}
