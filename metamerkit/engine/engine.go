@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -35,7 +36,7 @@ type Engine struct {
 	Backend *backend.Backend
 	// Weights is how many bytes the weights of all models in memory may take; more are
 	// let go, those used longest ago first. New sets it to a quarter of the memory that
-	// is free.
+	// is free, on a GPU of the less of both.
 	Weights int
 
 	mu       sync.Mutex
@@ -61,9 +62,14 @@ func Open(k backend.Kind) (*Engine, error) {
 
 // New returns an engine on an open backend.
 func New(b *backend.Backend) *Engine {
-	e := &Engine{Backend: b, Weights: 4 << 30, nets: map[string]*zoo.Net{}, compiled: map[string]any{}, building: map[string]*build{}, sums: map[string]seen{}}
-	if free, err := backend.FreeMemory(); err == nil && free > 0 {
-		e.Weights = int(free / 4)
+	e := &Engine{Backend: b, Weights: math.MaxInt, nets: map[string]*zoo.Net{}, compiled: map[string]any{}, building: map[string]*build{}, sums: map[string]seen{}}
+	for _, free := range []func() (uint64, error){backend.FreeMemory, b.FreeMemory} { // a GPU holds them too
+		if n, err := free(); err == nil && n > 0 {
+			e.Weights = min(e.Weights, int(n/4))
+		}
+	}
+	if e.Weights == math.MaxInt { // nobody knows
+		e.Weights = 4 << 30
 	}
 	return e
 }

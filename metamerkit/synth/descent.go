@@ -86,12 +86,17 @@ func (d *Descent) step(ctx context.Context, objectives []*Objective, st *State, 
 	return losses, nil
 }
 
-// anew forgets all but the best images: another objective begins there.
-func (d *Descent) anew(st *State) error {
+// anew forgets all but the best images: another objective begins there. Where it is the
+// same but for rounding the pairs of moves and turns stay.
+func (d *Descent) anew(st *State, same bool) error {
 	images, err := tensors.CopyFlatData[float32](st.Images)
 	if err != nil {
 		return fmt.Errorf("synth: images between two stages: %w", err)
 	}
-	*st = *d.NewState(images)
+	next := d.NewState(images)
+	if same {
+		next.Slots[slotMoves], next.Slots[slotTurns] = st.Slots[slotMoves], st.Slots[slotTurns]
+	}
+	*st = *next
 	return nil
 }

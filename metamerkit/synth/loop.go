@@ -135,7 +135,7 @@ func (l *Loop) chunk(ctx context.Context, st *State, targets []*tensors.Tensor, 
 			}
 			return err
 		} else if warm > 0 && c.Step == warm {
-			if err = l.Descent.anew(st); err != nil {
+			if err = l.Descent.anew(st, r.Warm.Stage == r.Stage); err != nil {
 				return err
 			}
 		}
