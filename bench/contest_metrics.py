@@ -18,14 +18,23 @@ a.add_argument("--baseline", default="pgd")
 a = a.parse_args()
 
 values, reference = collections.defaultdict(lambda: collections.defaultdict(lambda: collections.defaultdict(list))), {}
-with open(a.rows, newline="") as f:
-    for r in csv.DictReader(f):
-        if r["image"] in ("", "-1") or r["value"] in ("", "NaN"):
-            continue
-        if r["run"]:
-            values[r["measure"]][r["set"], r["stage"]][r["optimizer"].split()[0], int(r["image"])].append(float(r["value"]))
-        else:
-            reference[r["measure"], int(r["image"])] = float(r["value"])
+try:
+    with open(a.rows, newline="") as f:
+        rows = list(csv.DictReader(f))
+except OSError as e:
+    raise SystemExit(f"{a.rows}: {e.strerror}, expected the rows of metamers eval")
+if not rows or not {"image", "value", "run", "measure", "set", "stage", "optimizer"} <= set(rows[0]):
+    raise SystemExit(f"{a.rows}: expected the rows of metamers eval, with their columns")
+made = {r["optimizer"].split()[0] for r in rows if r["run"] and r["optimizer"]}
+if a.baseline not in made or len(made) < 2:
+    raise SystemExit(f"{a.rows}: runs of {', '.join(sorted(made)) or 'no optimiser'}, expected {a.baseline} and another")
+for r in rows:
+    if r["image"] in ("", "-1") or r["value"] in ("", "NaN"):
+        continue
+    if r["run"]:
+        values[r["measure"]][r["set"], r["stage"]][r["optimizer"].split()[0], int(r["image"])].append(float(r["value"]))
+    else:
+        reference[r["measure"], int(r["image"])] = float(r["value"])
 
 rng = np.random.default_rng(0)
 
