@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -9,65 +10,55 @@ import (
 
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/study"
 )
 
 var launched = time.Now() // the program
 
-// partNames are the phases of metamer.Progress for people.
-var partNames = map[string]string{"models": "models", "compile": "compilation", "start": "synthesis", "synthesis": "synthesis",
-	"evidence": "evidence", "files": "pictures and files", "evaluation": "evaluation"}
+// parts is where the time of a command goes, from the program's start on, by the phases of
+// a synthesis.
+type parts struct{ *study.Tally }
 
-// parts is where the time of a command goes, by the phases of a synthesis.
-type parts struct {
-	Names   []string
-	Seconds []float64
-	Busy    []float64 // the share of the processor's cores that worked
-	Memory  uint64    // the most bytes held at once, 0: not known
-	since   time.Time
-	used    time.Duration // processor time at since
-}
+func newParts() parts { return parts{study.NewTally("start", launched)} }
 
-// enter begins a part; one that was under way ends. "" ends it alone.
-func (p *parts) enter(name string) {
-	now, u := time.Now(), backend.Used()
-	p.Memory = u.Memory
-	if n := len(p.Names); n > 0 {
-		if p.Names[n-1] == name {
-			return
-		}
-		s := now.Sub(p.since).Seconds()
-		p.Seconds[n-1] = s
-		p.Busy[n-1] = (u.Processor - p.used).Seconds() / max(s*float64(u.Cores), 1e-9)
-	}
-	if name == "" {
-		return
-	}
-	p.Names, p.Seconds, p.Busy = append(p.Names, name), append(p.Seconds, 0), append(p.Busy, 0)
-	p.since, p.used = now, u.Processor
-}
+// enter begins a part; "" ends the last one.
+func (p parts) enter(name string) { p.See(metamer.Progress{Phase: name, Usage: backend.Used()}) }
 
-// progress names the phases that it hears of and tells next.
-func (p *parts) progress(next func(metamer.Progress)) func(metamer.Progress) {
+// progress takes what it hears and tells next.
+func (p parts) progress(next func(metamer.Progress)) func(metamer.Progress) {
 	return func(pr metamer.Progress) {
-		if n := partNames[pr.Phase]; n != "" {
-			p.enter(n)
-		}
+		p.enter(pr.Phase)
 		next(pr)
 	}
 }
 
-// String is the line for people.
-func (p *parts) String() string {
-	var out []string
-	sum, busy := 0.0, 0.0
-	for i, n := range p.Names {
-		out = append(out, fmt.Sprintf("%s %.1f s", n, p.Seconds[i]))
-		sum += p.Seconds[i]
-		busy += p.Seconds[i] * p.Busy[i]
+// MarshalJSON writes names, seconds and shares of the processor that worked.
+func (p parts) MarshalJSON() ([]byte, error) {
+	out := struct {
+		Names         []string
+		Seconds, Busy []float64
+		Memory        uint64
+	}{Memory: p.Last.Memory}
+	for _, s := range p.Shares {
+		if s.Name != "" {
+			out.Names, out.Seconds, out.Busy = append(out.Names, s.Label()), append(out.Seconds, s.Wall.Seconds()), append(out.Busy, s.Busy(p.Last.Cores))
+		}
 	}
-	s := fmt.Sprintf("%.1f s: %s; %.0f %% of the processor busy", sum, strings.Join(out, ", "), 100*busy/max(sum, 1e-9))
-	if p.Memory > 0 {
-		s += ", at most " + humanize.IBytes(p.Memory) + " held"
+	return json.Marshal(out)
+}
+
+// String is the line for people.
+func (p parts) String() string {
+	var out []string
+	for _, s := range p.Shares {
+		if s.Name != "" {
+			out = append(out, fmt.Sprintf("%s %.1f s", s.Label(), s.Wall.Seconds()))
+		}
+	}
+	all := study.Spent{Shares: p.Shares}.Whole()
+	s := fmt.Sprintf("%.1f s: %s; %.0f %% of the processor busy", all.Wall.Seconds(), strings.Join(out, ", "), 100*all.Busy(p.Last.Cores))
+	if p.Last.Memory > 0 {
+		s += ", at most " + humanize.IBytes(p.Last.Memory) + " held"
 	}
 	return s
 }

@@ -141,7 +141,7 @@ func (c *synthCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	took := parts{Names: []string{"start"}, Seconds: []float64{0}, Busy: []float64{0}, since: launched}
+	took := newParts()
 	q := engine.Request{Images: set, CheckpointEvery: c.Checkpoint, Extra: extras(set)}
 	if q.Recipe, q.Given, err = c.request(c.Models, c.Stage, set, c.Filter); err != nil {
 		return err

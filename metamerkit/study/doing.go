@@ -22,7 +22,7 @@ type doing struct {
 
 	mu     sync.Mutex // of what follows: evidence and files of one run are made beside the next
 	clock  *clock
-	tally  tally
+	tally  Tally
 	aside  int // evaluations, and runs that have taken their steps, under way
 	judges judges
 }
@@ -180,7 +180,7 @@ func (d *doing) synthesize(ctx context.Context, c *cell, next *metamer.Recipe) (
 			if computed && next != nil { // the next run is what is shown
 				return
 			}
-			d.tally.see(p)
+			d.tally.See(p)
 			if p.Phase == "synthesis" && p.Images > 0 && p.Steps > 0 {
 				d.clock.share = p.Share()
 			}
@@ -225,7 +225,7 @@ func (d *doing) show(what string, p metamer.Progress) {
 // account says what was used.
 func (d *doing) account(ctx context.Context) error {
 	s, t := &d.r.Spent, &d.tally
-	s.Shares, s.Cores, s.Memory, s.GPU = t.shares, t.last.Cores, t.last.Memory, t.last.Device-t.first.Device
+	s.Shares, s.Cores, s.Memory, s.GPU = t.Shares, t.Last.Cores, t.Last.Memory, t.Last.Device-t.first.Device
 	models, err := d.e.Models(ctx)
 	if err != nil {
 		return err

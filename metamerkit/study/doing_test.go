@@ -114,18 +114,18 @@ func TestFilesFail(t *testing.T) {
 
 // Parts are added up by phase, whatever run they are of, and the page says them.
 func TestTally(t *testing.T) {
-	var y tally
+	var y Tally
 	see := func(phase string, wall, processor time.Duration) {
 		y.at = y.at.Add(-wall)
-		y.see(metamer.Progress{Phase: phase, Usage: metamer.Usage{Cores: 2, Processor: y.last.Processor + processor, Memory: 3 << 20, Device: y.last.Device + wall/4}})
+		y.See(metamer.Progress{Phase: phase, Usage: metamer.Usage{Cores: 2, Processor: y.Last.Processor + processor, Memory: 3 << 20, Device: y.Last.Device + wall/4}})
 	}
-	y.see(metamer.Progress{Phase: "compile", Usage: metamer.Usage{Cores: 2, Processor: time.Minute, Device: time.Hour}})
+	y.See(metamer.Progress{Phase: "compile", Usage: metamer.Usage{Cores: 2, Processor: time.Minute, Device: time.Hour}})
 	see("start", 10*time.Second, 15*time.Second)
 	see("synthesis", time.Second, 2*time.Second)
 	see("compile", 9*time.Second, 18*time.Second)
 	see("evaluation", 10*time.Second, 5*time.Second)
 	see("evaluation", 10*time.Second, 10*time.Second)
-	s := Spent{Shares: y.shares, Cores: 2, Memory: 3 << 20, GPU: y.last.Device - y.first.Device, Held: map[string]int{"b": 2 << 20, "a": 1 << 10}}
+	s := Spent{Shares: y.Shares, Cores: 2, Memory: 3 << 20, GPU: y.Last.Device - y.first.Device, Held: map[string]int{"b": 2 << 20, "a": 1 << 10}}
 	for i, want := range []Share{{"compile", 20 * time.Second, 20 * time.Second}, {"synthesis", 10 * time.Second, 20 * time.Second}, {"evaluation", 10 * time.Second, 10 * time.Second}} {
 		got := s.Shares[i]
 		if got.Name != want.Name || got.Wall.Round(time.Second) != want.Wall || got.Processor != want.Processor {

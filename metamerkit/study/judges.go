@@ -108,7 +108,7 @@ func (d *doing) evaluate(ctx context.Context, runs []*metamer.Run) error {
 		if !j.over { // a run is what is shown
 			return
 		}
-		d.tally.see(p)
+		d.tally.See(p)
 		if p.Steps > 0 {
 			d.clock.share = (float64(j.since) + float64(len(runs)*p.Step)/float64(p.Steps)) / float64(max(j.behind, 1))
 		}

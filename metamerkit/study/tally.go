@@ -20,6 +20,14 @@ type Share struct {
 	Processor time.Duration // that the engine used meanwhile, for whatever it did
 }
 
+// Label is the part's name for people.
+func (s Share) Label() string {
+	if s.Name == "compile" {
+		return "compilation"
+	}
+	return s.Name
+}
+
 // Busy is the share of so many processor cores that worked.
 func (s Share) Busy(cores int) float64 {
 	if s.Wall <= 0 || cores == 0 {
@@ -47,7 +55,7 @@ func (s Spent) Lines() (out []string) {
 	var parts []string
 	for _, p := range s.Shares {
 		if p.Wall >= all.Wall/100 {
-			parts = append(parts, fmt.Sprintf("%s %.1f s, %.0f %%", shareNames[p.Name], p.Wall.Seconds(), 100*p.Busy(s.Cores)))
+			parts = append(parts, fmt.Sprintf("%s %.1f s, %.0f %%", p.Label(), p.Wall.Seconds(), 100*p.Busy(s.Cores)))
 		}
 	}
 	out = append(out, fmt.Sprintf("%s busy: %.0f %% (%s)", english.Plural(s.Cores, "processor core", ""), 100*all.Busy(s.Cores), strings.Join(parts, "; ")))
@@ -71,9 +79,6 @@ func (s Spent) Lines() (out []string) {
 	return out
 }
 
-// shareNames are the parts for people.
-var shareNames = map[string]string{"models": "models", "compile": "compilation", "synthesis": "synthesis", "evidence": "evidence", "files": "files", "evaluation": "evaluation"}
-
 // Usage is Lines in sentences, for the page.
 func (r *Result) Usage() string {
 	lines := r.Spent.Lines()
@@ -83,16 +88,23 @@ func (r *Result) Usage() string {
 	return strings.Join(lines, " ")
 }
 
-// tally adds up parts by what an engine reports.
-type tally struct {
-	shares      []Share
-	first, last metamer.Usage
-	at          time.Time // of the last report
-	part        int       // index of the part under way
+// Tally adds up parts by what an engine reports.
+type Tally struct {
+	Shares []Share // in the order in which they began
+	Last   metamer.Usage
+
+	first metamer.Usage
+	at    time.Time // of the last report
+	part  int       // index of the part under way
 }
 
-// see takes a report, with which a part begins or goes on.
-func (t *tally) see(p metamer.Progress) {
+// NewTally begins with a part that began earlier, when nothing had been used.
+func NewTally(part string, since time.Time) *Tally {
+	return &Tally{Shares: []Share{{Name: part}}, at: since}
+}
+
+// See takes a report, with which a part begins or goes on.
+func (t *Tally) See(p metamer.Progress) {
 	now, name := time.Now(), p.Phase
 	if name == "start" { // targets, first steps
 		name = "synthesis"
@@ -100,13 +112,13 @@ func (t *tally) see(p metamer.Progress) {
 	if t.at.IsZero() {
 		t.first = p.Usage
 	} else {
-		s := &t.shares[t.part]
+		s := &t.Shares[t.part]
 		s.Wall += now.Sub(t.at)
-		s.Processor += max(p.Usage.Processor-t.last.Processor, 0)
+		s.Processor += max(p.Usage.Processor-t.Last.Processor, 0)
 	}
-	t.part = slices.IndexFunc(t.shares, func(s Share) bool { return s.Name == name })
+	t.part = slices.IndexFunc(t.Shares, func(s Share) bool { return s.Name == name })
 	if t.part < 0 {
-		t.part, t.shares = len(t.shares), append(t.shares, Share{Name: name})
+		t.part, t.Shares = len(t.Shares), append(t.Shares, Share{Name: name})
 	}
-	t.at, t.last = now, p.Usage
+	t.at, t.Last = now, p.Usage
 }
