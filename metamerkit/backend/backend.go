@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
 
 	"github.com/dustin/go-humanize/english"
 	"github.com/gomlx/compute"
@@ -41,6 +42,9 @@ type Backend struct {
 	Kind    Kind
 	Plugin  string // path of the PJRT plugin, "" for Go
 	Notice  string // one line when a faster backend could be had, else ""
+
+	asked sync.Once // of the driver, which takes its time
+	total uint64    // bytes of the GPU's memory, 0: not known
 }
 
 // Loops reports whether many steps belong in one graph.While. On a GPU that saves

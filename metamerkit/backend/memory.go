@@ -9,11 +9,12 @@ func (b *Backend) FreeMemory() (uint64, error) {
 	if b.Kind != CUDA {
 		return FreeMemory()
 	}
-	mib, ok := driverSays("memory.total")
-	if !ok {
-		return 0, nil
-	}
-	return uint64(mib * (1 << 20) * 3 / 4), nil
+	b.asked.Do(func() {
+		if mib, ok := driverSays("memory.total"); ok {
+			b.total = uint64(mib * (1 << 20))
+		}
+	})
+	return b.total / 4 * 3, nil
 }
 
 // FreeMemory returns the bytes of host memory that programs can still take.
