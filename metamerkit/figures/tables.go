@@ -74,7 +74,11 @@ func Settings(r metamer.Recipe) *Table {
 		t.Rows = append(t.Rows, []string{name, fmt.Sprintf(format, args...)})
 	}
 	o := r.Optimizer
-	add("optimiser", "%s", o.Name)
+	if o.Name == "fast" {
+		add("optimiser", "fast: lbfgs, or fourier for large images and where transformers are matched at all tokens")
+	} else {
+		add("optimiser", "%s", o.Name)
+	}
 	metric := map[string]string{
 		"natural": "spatial frequencies weighted by 1/f, colour differences by 1/2",
 		"1/f":     "spatial frequencies weighted by 1/f",
@@ -104,6 +108,8 @@ func Settings(r metamer.Recipe) *Table {
 	}
 	if o.Name == "fast" {
 		add("evaluations", "%d", r.Steps)
+	} else if all := r.Evaluations(r.Steps); all != r.Steps {
+		add("steps", "%d (%d gradient evaluations)", r.Steps, all)
 	} else {
 		add("steps", "%d", r.Steps)
 	}

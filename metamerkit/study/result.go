@@ -132,7 +132,7 @@ func (r *Result) Figures() (out []*figures.Figure, err error) {
 func (r *Result) Tables() []*figures.Table {
 	return []*figures.Table{
 		figures.Models(r.Models()...), figures.ModelSets(r.Study()), figures.Stages(r.Models()...),
-		figures.Settings(r.recipe()), figures.Numbers(r.Study(), figures.Metrics),
+		figures.Settings(r.asked()), figures.Numbers(r.Study(), figures.Metrics),
 	}
 }
 
@@ -149,6 +149,18 @@ func (r *Result) recipe() metamer.Recipe {
 		}
 	}
 	return metamer.Recipe{}
+}
+
+// asked is recipe, as the plan has it where it leaves the method to fast, of which the
+// runs of other sets may have become another, in other numbers of steps.
+func (r *Result) asked() metamer.Recipe {
+	rec := r.recipe()
+	if r.settings || r.Plan.Settings.Optimizer.Name != "fast" || rec.Optimizer.Name == "" {
+		return rec
+	}
+	plan := r.Plan.Recipe(r.Plan.Sets[0], r.Plan.Stages[0])
+	rec.Optimizer, rec.Steps, rec.Schedule = plan.Optimizer, plan.Steps, plan.Schedule
+	return rec
 }
 
 // Claims judges the paper's claims by this result.

@@ -100,6 +100,24 @@ func TestAutoBatch(t *testing.T) {
 	}
 }
 
+// Table 4 of a plan that takes fast says so, whatever fast became for its first set.
+func TestSettingsOfFast(t *testing.T) {
+	m := newMade()
+	p := plan(m)
+	p.Settings.Optimizer.Name = "fast"
+	r, err := Do(context.Background(), m, p, Options{Images: m.refs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := r.Table("table4")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := table.Markdown(); !strings.Contains(text, "| fast: lbfgs, or fourier") || !strings.Contains(text, "| evaluations | 400 |") || strings.Contains(text, "steps") {
+		t.Error(text)
+	}
+}
+
 func plan(m *made) Plan { return Plan{Name: "test", Sets: m.study.Sets} }
 
 // A plan ends with every figure and table, and one page that shows them all.
