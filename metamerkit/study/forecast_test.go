@@ -191,10 +191,10 @@ func TestDisturbed(t *testing.T) {
 	}
 }
 
-// What is done beside steps that leave cores free costs less, and what is left behind the
+// What is done beside steps that leave most cores free, as those of a GPU do, costs less, and what is left behind the
 // last run nothing less.
 func TestForecastOverlap(t *testing.T) {
-	for _, c := range []struct{ busy, overlap float64 }{{1, 0}, {0.75, 5}, {0.1, 9}} {
+	for _, c := range []struct{ busy, overlap float64 }{{1, 0}, {0.75, 0}, {0.4, 9}, {0.1, 9}} {
 		f := &Forecast{Parts: []Part{{Stage: "late", Expected: 10 * time.Second}, {Stage: "late", Expected: 12 * time.Second}}, Evaluation: 12 * time.Second, each: map[string]load{"late": {5, 5}}}
 		var steps, aside load
 		steps.add(20, c.busy)

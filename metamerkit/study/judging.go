@@ -75,7 +75,9 @@ func (f *Forecast) overlap(steps, aside load, evidence float64, last int) {
 		}
 	}
 	aside.add(early, busy)
-	f.Overlap = seconds(max(aside.seconds-aside.beside(steps), 0))
+	if steps.processor < steps.seconds/2 { // steps that need more of the cores wait as long as is gained (docs/studies.md)
+		f.Overlap = seconds(max(aside.seconds-aside.beside(steps), 0))
+	}
 	f.Tail = seconds(behind.seconds + evidence)
 }
 
