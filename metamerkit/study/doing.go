@@ -123,6 +123,9 @@ func (d *doing) runs(ctx context.Context) error {
 			r := d.r.Plan.Recipe(cells[i+1].set, cells[i+1].stage)
 			next = &r
 		}
+		if n := len(d.r.Runs); n > 0 {
+			d.keepUp(ctx, d.r.Runs[n-1])
+		}
 		go func() {
 			defer close(c.done)
 			if c.run, c.err = d.synthesize(ctx, c, next); c.err != nil {

@@ -15,6 +15,7 @@ import (
 type judges struct {
 	waiting []*metamer.Run
 	more    chan struct{} // holds a word when there is something new
+	eased   chan struct{} // and when an evaluation is over
 	under   int           // runs that are being evaluated
 	over    bool          // no run is added any more
 	behind  int           // runs that were not evaluated by then
@@ -31,14 +32,38 @@ type judges struct {
 func (j *judges) add(run *metamer.Run) {
 	if j.more != nil {
 		j.waiting = append(j.waiting, run)
-		j.nudge()
+		nudge(j.more)
 	}
 }
 
-func (j *judges) nudge() {
+func nudge(c chan struct{}) {
 	select {
-	case j.more <- struct{}{}:
+	case c <- struct{}{}:
 	default:
+	}
+}
+
+// keepUp waits, behind a run that was made, until no more than one waits to be evaluated or
+// is being: evaluations that lag behind would all be left for the end.
+func (d *doing) keepUp(ctx context.Context, last *metamer.Run) {
+	j := &d.judges
+	if j.more == nil || last == nil || last.Cached {
+		return
+	}
+	for {
+		d.mu.Lock()
+		n := len(j.waiting) + j.under
+		d.mu.Unlock()
+		if n <= 1 {
+			return
+		}
+		select {
+		case <-j.eased:
+		case <-j.done:
+			return
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 
@@ -46,7 +71,7 @@ func (j *judges) nudge() {
 // fails would fail again.
 func (d *doing) judge(ctx context.Context, failed func()) {
 	j := &d.judges
-	j.more, j.done, j.seen, j.warned = make(chan struct{}, 1), make(chan struct{}), map[string]bool{}, map[string]bool{}
+	j.more, j.eased, j.done, j.seen, j.warned = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}), map[string]bool{}, map[string]bool{}
 	go func() {
 		defer close(j.done)
 		for {
@@ -78,7 +103,7 @@ func (d *doing) judge(ctx context.Context, failed func()) {
 func (d *doing) judged() error {
 	d.mu.Lock()
 	d.judges.over, d.judges.behind = true, len(d.judges.waiting)+d.judges.under
-	d.judges.nudge()
+	nudge(d.judges.more)
 	d.clock.begin(len(d.clock.parts) - 1)
 	d.mu.Unlock()
 	<-d.judges.done
@@ -123,6 +148,7 @@ func (d *doing) evaluate(ctx context.Context, runs []*metamer.Run) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.aside--
+	nudge(j.eased)
 	if j.under = 0; j.over {
 		j.since += len(runs)
 	}

@@ -99,6 +99,43 @@ func TestJudgedBeside(t *testing.T) {
 	}
 }
 
+// lagging evaluates slowly.
+type lagging struct {
+	*made
+	mu          sync.Mutex
+	began, over int // runs, and runs whose evaluation is over
+	most        int // runs that were begun and not evaluated
+}
+
+func (l *lagging) Synthesize(ctx context.Context, q ask.Synthesis) (*metamer.Run, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.began++
+	l.most = max(l.most, l.began-l.over)
+	return l.made.Synthesize(ctx, q)
+}
+
+func (l *lagging) Evaluate(ctx context.Context, q ask.Evaluation) (metamer.Rows, error) {
+	time.Sleep(20 * time.Millisecond)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.over += len(q.Runs)
+	return l.made.Evaluate(ctx, q)
+}
+
+// Evaluations do not lag behind: beside the two runs that are under way there are two that
+// are not evaluated.
+func TestKeepUp(t *testing.T) {
+	l := &lagging{made: newMade()}
+	r, err := Do(context.Background(), l, plan(l.made), Options{Images: l.refs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l.over != len(r.Runs) || len(r.Runs) < 6 || l.most > 4 {
+		t.Errorf("%d runs, %d evaluated, up to %d of them not yet", len(r.Runs), l.over, l.most)
+	}
+}
+
 // An evaluation that fails ends the run that is made, and is what is reported.
 func TestJudgedBesideFails(t *testing.T) {
 	b := newBench()

@@ -64,9 +64,11 @@ func (f *Forecast) overlap(steps, aside load, evidence float64, last int) {
 	if last < 0 {
 		return
 	}
-	behind := load{} // the last run
-	if p := f.Parts[len(f.Parts)-1]; !p.Judged {
-		behind = f.each[p.Stage]
+	behind := load{} // the last two runs
+	for _, p := range f.Parts[max(len(f.Parts)-2, 0):] {
+		if one := f.each[p.Stage]; !p.Judged {
+			behind.seconds, behind.processor = behind.seconds+one.seconds, behind.processor+one.processor
+		}
 	}
 	early, busy := max(f.Evaluation.Seconds()-behind.seconds, 0), 0.0
 	for _, v := range f.each {
