@@ -210,10 +210,15 @@ func warm(checkout string, l Layout, set []byte) error {
 	if err != nil {
 		return err
 	}
-	state := append(append(slices.Clone(set), sum...), strings.Join(shim.BuildFlags, " ")...)
+	state := append(append(slices.Clone(set), sum...), strings.Join(shim.BuildFlags, " ")+" graph"...)
 	done := filepath.Join(l.Root, "warm")
 	if was, err := os.ReadFile(done); err == nil && bytes.Equal(was, state) {
 		return nil
+	}
+	// The go.mod files of all modules: without them a cell that imports what none of them
+	// has is told of one that is not here, not of %require. No build needs them.
+	if err := run(checkout, nil, "go", "mod", "graph"); err != nil {
+		fmt.Fprintln(os.Stderr, "kernel: warning: the message for a missing import may be of another module:", err)
 	}
 	if err := run(checkout, nil, "go", append(slices.Clone(shim.BuildFlags), "./metamerkit/...", "./models/...")...); err != nil {
 		return err
