@@ -16,6 +16,7 @@ import (
 
 	"github.com/ensemble-metamers/metamers/metamerkit/engine"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/place"
 	"github.com/ensemble-metamers/metamers/metamerkit/runs"
 	"github.com/ensemble-metamers/metamers/metamerkit/study"
@@ -100,6 +101,8 @@ func look(ctx context.Context, e *engine.Engine, store *runs.Store, p study.Plan
 		if l.plan, err = l.plan.Batched(ctx, e, l.images); err != nil {
 			return l, err
 		}
+	} else if l.plan.Settings.Batch == metamer.AutoBatch {
+		l.plan.Settings.Batch = 0 // nobody can tell for models that are not here: the default
 	}
 	speeds, err := openSpeeds(string(e.Backend.Kind))
 	if err != nil {

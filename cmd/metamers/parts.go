@@ -24,10 +24,11 @@ func newParts() parts { return parts{study.NewTally("start", launched)} }
 // enter begins a part; "" ends the last one.
 func (p parts) enter(name string) { p.See(metamer.Progress{Phase: name, Usage: backend.Used()}) }
 
-// progress takes what it hears and tells next.
+// progress takes what it hears, with which the engine says what this process has used, and
+// tells next.
 func (p parts) progress(next func(metamer.Progress)) func(metamer.Progress) {
 	return func(pr metamer.Progress) {
-		p.enter(pr.Phase)
+		p.See(pr)
 		next(pr)
 	}
 }

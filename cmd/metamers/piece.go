@@ -60,6 +60,9 @@ func (c *reproduceCmd) piece(ctx context.Context, g *globals, e *engine.Engine, 
 	if err != nil {
 		return err
 	}
+	if p, err = p.Batched(ctx, e, set); err != nil {
+		return err
+	}
 	o := study.Options{
 		Store: store, Images: set, Blocks: c.Blocks, CheckpointEvery: c.Checkpoint, Unjudged: set.Of > 0, Progress: bar.show,
 		Warn: func(s string) { bar.clear(); fmt.Fprintln(os.Stderr, "warning:", s) },

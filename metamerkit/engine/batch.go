@@ -33,16 +33,11 @@ func (e *Engine) Batch(ctx context.Context, q ask.Batch) (int, error) {
 		}
 		r = r.WithDefaults()
 		r.Images.Size, r.Images.Count = q.Size, q.Count
-		var subjects []synth.Subject
-		for _, m := range r.Models {
-			s, err := e.subject(m.Name, r.Stage, r.Precision)
-			if err != nil {
-				return 0, err
-			}
-			subjects = append(subjects, s)
-		}
-		r, err := Fast(r, subjects)
+		subjects, err := e.subjects(r)
 		if err != nil {
+			return 0, err
+		}
+		if r, err = Fast(r, subjects); err != nil {
 			return 0, err
 		}
 		n, err := e.batch(subjects, r, q.Count)

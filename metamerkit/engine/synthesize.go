@@ -28,13 +28,11 @@ func (e *Engine) Resolve(q Request) (metamer.Recipe, error) {
 
 func (e *Engine) resolve(q Request) (r metamer.Recipe, subjects []synth.Subject, err error) {
 	r = q.Recipe.WithDefaults()
-	refs := make([]metamer.ModelRef, 0, len(r.Models))
-	for _, m := range r.Models {
-		s, err := e.subject(m.Name, r.Stage, r.Precision)
-		if err != nil {
-			return r, nil, err
-		}
-		subjects = append(subjects, s)
+	if subjects, err = e.subjects(r); err != nil {
+		return r, nil, err
+	}
+	refs := make([]metamer.ModelRef, 0, len(subjects))
+	for _, s := range subjects {
 		refs = append(refs, metamer.ModelRef{Name: s.Card.Name, Layer: s.Layer, SHA256: s.Net.SHA256})
 	}
 	if r, err = e.recipe(q, refs); err != nil {
@@ -49,6 +47,18 @@ func (e *Engine) resolve(q Request) (r metamer.Recipe, subjects []synth.Subject,
 		}
 	}
 	return r, subjects, r.Validate()
+}
+
+// subjects opens the members of a recipe at its stage.
+func (e *Engine) subjects(r metamer.Recipe) (out []synth.Subject, err error) {
+	for _, m := range r.Models {
+		s, err := e.subject(m.Name, r.Stage, r.Precision)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, s)
+	}
+	return out, nil
 }
 
 // recipe fills in all but the models, which are given.

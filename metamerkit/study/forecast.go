@@ -68,6 +68,9 @@ func (l *load) add(seconds, busy float64) {
 	l.processor += seconds * busy
 }
 
+// join puts other work behind what is there.
+func (l *load) join(o load) { l.seconds, l.processor = l.seconds+o.seconds, l.processor+o.processor }
+
 // beside is how much longer o takes with l done beside it.
 func (l load) beside(o load) float64 {
 	return max(l.seconds, o.seconds, l.processor+o.processor) - o.seconds
@@ -103,11 +106,16 @@ func (p Plan) Forecast(s *Speeds, warm map[string]bool, set *images.Set, there f
 	if compiled == nil {
 		compiled = map[string]bool{}
 	}
+	lacks := func(model, stage string) {
+		if what := model + ", " + stage; !unknown[what] {
+			unknown[what] = true
+			f.Unknown = append(f.Unknown, what)
+		}
+	}
 	known := func(model, stage string, batch int) (Speed, bool) {
 		v, ok := s.Of[s.key(p, model, stage, batch, size)]
-		if !ok && !unknown[model+", "+stage] {
-			unknown[model+", "+stage] = true
-			f.Unknown = append(f.Unknown, model+", "+stage)
+		if !ok {
+			lacks(model, stage)
 		}
 		return v, ok
 	}
@@ -159,7 +167,7 @@ func (p Plan) Forecast(s *Speeds, warm map[string]bool, set *images.Set, there f
 				part.Expected = seconds(sum + own.seconds + files/cores) // written beside the next run
 				aside.add(evidence, 1)
 				last, steps, evidence = len(f.Parts), own, judged
-				all.seconds, all.processor = all.seconds+own.seconds, all.processor+own.processor
+				all.join(own)
 			}
 			f.Parts = append(f.Parts, part)
 		}
@@ -167,12 +175,7 @@ func (p Plan) Forecast(s *Speeds, warm map[string]bool, set *images.Set, there f
 	if last >= 0 {
 		f.Parts[last].Expected += seconds(files * (1 - 1/cores))
 	}
-	p.forecastEvaluation(f, s, n, size, func(key, observer, stage string) bool { return warm[key] || probed[observer+", "+stage] }, open, func(what string) {
-		if !unknown[what] {
-			unknown[what] = true
-			f.Unknown = append(f.Unknown, what)
-		}
-	})
+	p.forecastEvaluation(f, s, n, size, func(key, observer, stage string) bool { return warm[key] || probed[observer+", "+stage] }, open, lacks)
 	f.overlap(all, aside, evidence, last)
 	return f
 }

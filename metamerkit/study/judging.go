@@ -11,7 +11,7 @@ import (
 
 // forecastEvaluation adds the evaluation of so many runs a stage: by each observer, what
 // it reads of the references once, and the intervals.
-func (p Plan) forecastEvaluation(f *Forecast, s *Speeds, n, size int, compiled func(key, observer, stage string) bool, open map[string]int, unknown func(what string)) {
+func (p Plan) forecastEvaluation(f *Forecast, s *Speeds, n, size int, compiled func(key, observer, stage string) bool, open map[string]int, lacks func(model, stage string)) {
 	unit := nonzero(s.Unit)
 	per := 0.0
 	if f.Evaluations > 0 {
@@ -23,7 +23,7 @@ func (p Plan) forecastEvaluation(f *Forecast, s *Speeds, n, size int, compiled f
 		key := s.judgeKey(p, observer, stage, size)
 		v, ok := s.Judging[key]
 		if !ok {
-			unknown(observer + ", " + stage)
+			lacks(observer, stage)
 		}
 		sum += v.of(n) * unit // the references
 		if !compiled(key, observer, stage) {
@@ -66,8 +66,8 @@ func (f *Forecast) overlap(steps, aside load, evidence float64, last int) {
 	}
 	behind := load{} // the last two runs
 	for _, p := range f.Parts[max(len(f.Parts)-2, 0):] {
-		if one := f.each[p.Stage]; !p.Judged {
-			behind.seconds, behind.processor = behind.seconds+one.seconds, behind.processor+one.processor
+		if !p.Judged {
+			behind.join(f.each[p.Stage])
 		}
 	}
 	early, busy := max(f.Evaluation.Seconds()-behind.seconds, 0), 0.0
