@@ -8,8 +8,24 @@ import (
 
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
+
+// halves carries out a recipe, and then the steps that are left of another from its images,
+// which are returned too.
+func halves(t *testing.T, e *Engine, set *images.Set, first, whole metamer.Recipe) (begun []float32, second *metamer.Run) {
+	t.Helper()
+	begun = pixels(t, e, Request{Recipe: first, Images: set})
+	given := *set
+	given.Name, given.Pixels = "begun", begun
+	whole.Steps, whole.Warm, whole.Start.Kind = whole.Steps-first.Steps, nil, "image"
+	second, err := e.Synthesize(context.Background(), Request{Recipe: whole, Images: set, Given: &given})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return begun, second
+}
 
 // A run that begins at another stage is, to the bit, a run there and one that starts
 // from its images; the trace has the losses of the recipe's stage alone.
@@ -23,14 +39,7 @@ func TestWarm(t *testing.T) {
 	}
 	first := r
 	first.Stage, first.Steps, first.Warm = "middle", 4, nil
-	given := *set
-	given.Name, given.Pixels = "middle", pixels(t, e, Request{Recipe: first, Images: set})
-	second := r
-	second.Steps, second.Warm, second.Start.Kind = 5, nil, "image"
-	other, err := e.Synthesize(context.Background(), Request{Recipe: second, Images: set, Given: &given})
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, other := halves(t, e, set, first, r)
 	if d := worst(run.Metamers, other.Metamers); d != 0 {
 		t.Errorf("the two halves one after the other give images that differ by %g", d)
 	}
@@ -70,21 +79,14 @@ func TestWarmPrecision(t *testing.T) {
 	}
 	first := r
 	first.Steps, first.Warm, first.Precision = 4, nil, "mixed"
-	given := *set
-	given.Name, given.Pixels = "mixed", pixels(t, e, Request{Recipe: first, Images: set})
-	second := r
-	second.Steps, second.Warm, second.Start.Kind = 3, nil, "image"
-	other, err := e.Synthesize(context.Background(), Request{Recipe: second, Images: set, Given: &given})
-	if err != nil {
-		t.Fatal(err)
-	}
+	begun, other := halves(t, e, set, first, r)
 	if run.Trace.Step[0] != 4 || !slices.Equal(run.Trace.Loss[0], other.Trace.Loss[0]) {
 		t.Errorf("the second half begins at step %d with the losses %v, expected 4 and %v", run.Trace.Step[0], run.Trace.Loss[0], other.Trace.Loss[0])
 	}
 	if worst(run.Metamers, other.Metamers) == 0 {
 		t.Error("what was learnt in the first half is forgotten")
 	}
-	if first.Precision = ""; worst(given.Pixels, pixels(t, e, Request{Recipe: first, Images: set})) == 0 {
+	if first.Precision = ""; worst(begun, pixels(t, e, Request{Recipe: first, Images: set})) == 0 {
 		t.Error("the first half is float32")
 	}
 	if s := run.Recipe.Describe(); !strings.Contains(s, "4 evaluations at late in mixed") {
