@@ -6,13 +6,13 @@ package contest
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/place"
 	"github.com/ensemble-metamers/metamers/metamerkit/study"
 )
 
@@ -41,7 +41,7 @@ type Method struct {
 
 // Load reads a plan from a YAML file.
 func Load(path string) (Plan, error) {
-	data, err := os.ReadFile(path)
+	data, err := place.ReadFile(path)
 	if err != nil {
 		return Plan{}, fmt.Errorf("contest: plan: %w", err)
 	}

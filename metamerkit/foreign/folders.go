@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
+	"github.com/ensemble-metamers/metamers/metamerkit/place"
 	"github.com/ensemble-metamers/metamers/metamerkit/weights"
 )
 
@@ -85,7 +86,7 @@ func folder(path string, size int) (stack, error) {
 }
 
 func sizeOf(name string) (w, h int, err error) {
-	f, err := os.Open(name)
+	f, err := place.Open(name)
 	if err != nil {
 		return 0, 0, err
 	}

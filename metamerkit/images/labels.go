@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/place"
 )
 
 // LabelsFile is the table that says what the image files beside it show (see
@@ -26,7 +27,7 @@ type Label struct {
 // ReadLabels reads a table, separated by tabs, whose head names a column file and a
 // column index, and perhaps one of class names. Labels go by file name without folder.
 func ReadLabels(path string) (map[string]Label, error) {
-	f, err := os.Open(path)
+	f, err := place.Open(path)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/place"
 )
 
 // SVR is a support vector regression with a radial kernel:
@@ -73,10 +75,10 @@ func LoadBRISQUE(model, ranges string) (*SVR, error) {
 func readModel(path string) ([]byte, error) {
 	if s, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("imgmetrics: %w", err)
-	} else if !s.Mode().IsRegular() || s.Size() > maxModel {
-		return nil, fmt.Errorf("imgmetrics: %s: expected a regular file of at most %d bytes, got %v with %d", path, maxModel, s.Mode(), s.Size())
+	} else if s.Size() > maxModel {
+		return nil, fmt.Errorf("imgmetrics: %s: expected a file of at most %d bytes, got one with %d", path, maxModel, s.Size())
 	}
-	data, err := os.ReadFile(path)
+	data, err := place.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("imgmetrics: %w", err)
 	}

@@ -265,7 +265,7 @@ func ReadRows(r io.Reader, path string) (Rows, error) {
 
 // LoadRows reads a file of rows, unpacked where its name ends in .gz.
 func LoadRows(path string) (Rows, error) {
-	f, err := os.Open(path)
+	f, err := place.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("rows: %w", err)
 	}

@@ -29,7 +29,7 @@ type Archive struct {
 
 // OpenArchive opens an archive. What it holds is not yet known to be whole.
 func OpenArchive(path string) (*Archive, error) {
-	f, err := os.Open(path)
+	f, err := place.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("runs: %w", err)
 	}

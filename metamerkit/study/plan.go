@@ -8,7 +8,6 @@ import (
 	"embed"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
@@ -16,6 +15,7 @@ import (
 
 	"github.com/ensemble-metamers/metamers/metamerkit/figures"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/place"
 )
 
 // Plan says what an experiment is made of. Its zero value with Sets is a plan.
@@ -85,7 +85,7 @@ func Names() []string {
 func Load(name string) (Plan, error) {
 	data, err := plans.ReadFile("plans/" + name + ".yaml")
 	if err != nil {
-		if data, err = os.ReadFile(name); err != nil {
+		if data, err = place.ReadFile(name); err != nil {
 			if !strings.ContainsAny(name, "./\\") {
 				return Plan{}, fmt.Errorf("study: %w", metamer.Unknown("plan", name, Names()))
 			}

@@ -4,13 +4,13 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/place"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
@@ -44,7 +44,7 @@ var Architectures = sync.OnceValue(func() []Architecture {
 // or the one in a JSON file (a name that ends in .json).
 func FindArchitecture(name string) (a Architecture, err error) {
 	if strings.HasSuffix(name, ".json") {
-		data, err := os.ReadFile(name)
+		data, err := place.ReadFile(name)
 		if err != nil {
 			return a, fmt.Errorf("train: %w", err)
 		}

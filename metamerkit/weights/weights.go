@@ -11,6 +11,8 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/place"
 )
 
 // Tensor is a named array. Exactly one of Float and Int is set, once it is loaded;
@@ -128,7 +130,7 @@ func (f *File) load() error {
 }
 
 func openRegular(path string) (*os.File, int64, error) {
-	f, err := os.Open(path)
+	f, err := place.Open(path)
 	if err != nil {
 		return nil, 0, fmt.Errorf("weights: %w", err)
 	}
@@ -137,9 +139,9 @@ func openRegular(path string) (*os.File, int64, error) {
 		f.Close()
 		return nil, 0, fmt.Errorf("weights: %w", err)
 	}
-	if !s.Mode().IsRegular() || s.Size() > MaxBytes {
+	if s.Size() > MaxBytes {
 		f.Close()
-		return nil, 0, &FormatError{path, "weight", fmt.Sprintf("expected a regular file of at most %d bytes, got %v with %d bytes", int64(MaxBytes), s.Mode(), s.Size())}
+		return nil, 0, &FormatError{path, "weight", fmt.Sprintf("expected a file of at most %d bytes, got one with %d", int64(MaxBytes), s.Size())}
 	}
 	return f, s.Size(), nil
 }

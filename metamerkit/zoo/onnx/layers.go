@@ -2,10 +2,11 @@ package onnx
 
 import (
 	"fmt"
-	"os"
 	"slices"
 
 	"github.com/gomlx/compute-onnx/support/protos"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/place"
 )
 
 // Layer is a node of an ONNX graph.
@@ -18,7 +19,7 @@ type Layer struct {
 // Layers lists all nodes of the file at path, in the order of the graph. Not every
 // one is an activation that a stage can stand for: shape arithmetic is listed too.
 func Layers(path string) ([]Layer, error) {
-	data, err := os.ReadFile(path)
+	data, err := place.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("onnx: %w", err)
 	}
