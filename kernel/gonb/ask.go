@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/ensemble-metamers/metamers/kernel/gopls"
@@ -175,8 +174,7 @@ func (in *Interpreter) server() *gopls.Server {
 	}
 	cmd := exec.Command(filepath.Join(in.o.Life.Dir, "bin", shim.Gopls))
 	cmd.Env = in.environment()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	s, err := gopls.Start(cmd, dir)
+	s, err := gopls.Start(cmd, dir, in.o.Life.Start)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "kernel: %v\n", err)
 		return nil

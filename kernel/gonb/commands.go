@@ -60,10 +60,13 @@ func (in *Interpreter) require(ctx context.Context, modules []string, out sessio
 	cmd := exec.CommandContext(ctx, in.o.Go, append([]string{"get"}, modules...)...)
 	cmd.Dir = filepath.Dir(dirs[0])
 	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off", "TMPDIR="+in.tmp())
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	said, err := cmd.CombinedOutput()
-	text := cleanPaths(string(bytes.TrimSpace(said)))
+	var said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &said, &said
+	if err = in.o.Life.Start(cmd); err == nil {
+		err = cmd.Wait()
+	}
+	text := cleanPaths(strings.TrimSpace(said.String()))
 	if err != nil {
 		os.WriteFile(dirs[0], before, 0o600)
 		if ctx.Err() != nil {

@@ -155,7 +155,7 @@ func (in *Interpreter) interrupt(e *execution, b *backend) {
 	e.mu.Unlock()
 	syscall.Kill(b.pid, syscall.SIGINT)
 	lifeline.Stop(func() []int {
-		pids := lifeline.Descendants(b.pid, nil)
+		pids := lifeline.Descendants(b.pid)
 		in.mu.Lock()
 		defer in.mu.Unlock()
 		if in.run != e { // they may be the next one's

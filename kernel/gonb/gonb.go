@@ -152,11 +152,11 @@ func (in *Interpreter) start() (*backend, error) {
 	cmd := exec.Command(filepath.Join(in.o.Tools, "gonb"), "--raw_error", "--kernel", file)
 	cmd.Stdout, cmd.Stderr = b.log, b.log
 	cmd.Env = in.environment()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	errc := make(chan error)
 	go func() {
 		runtime.LockOSThread() // Pdeathsig looks at the thread
-		errc <- cmd.Start()
+		errc <- in.o.Life.Start(cmd)
 		if cmd.Process == nil {
 			return
 		}
@@ -208,7 +208,6 @@ func (in *Interpreter) environment() []string {
 	env := append(os.Environ(),
 		"PATH="+filepath.Join(in.o.Life.Dir, "bin")+string(filepath.ListSeparator)+os.Getenv("PATH"),
 		"TMPDIR="+in.tmp(),
-		lifeline.MarkEnv+"="+in.o.Life.Mark,
 		channel.SocketEnv+"="+in.socketPath(),
 		shim.GoEnv+"="+in.o.Go, shim.ToolsEnv+"="+in.o.Tools, shim.CheckoutEnv+"="+in.o.Checkout, shim.CacheEnv+"="+in.o.Programs,
 	)

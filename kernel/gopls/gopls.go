@@ -52,8 +52,9 @@ var options = map[string]any{
 }
 
 // Start makes cmd, a gopls that serves on its standard streams, the server of the
-// module in dir. It returns at once; questions wait until gopls is initialized.
-func Start(cmd *exec.Cmd, dir string) (*Server, error) {
+// module in dir; start starts it. Start returns at once; questions wait until gopls is
+// initialized.
+func Start(cmd *exec.Cmd, dir string, start func(*exec.Cmd) error) (*Server, error) {
 	w, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -63,7 +64,7 @@ func Start(cmd *exec.Cmd, dir string) (*Server, error) {
 		return nil, err
 	}
 	cmd.Dir = dir
-	if err := cmd.Start(); err != nil {
+	if err := start(cmd); err != nil {
 		return nil, fmt.Errorf("starting gopls: %w", err)
 	}
 	s := &Server{dir: dir, w: w, waiting: map[int]chan reply{}, ready: make(chan struct{})}

@@ -1,20 +1,24 @@
-// Package lifeline sees to it that a kernel leaves nothing behind, however it
-// ends. All that it starts carries a mark in its environment, and all that it
-// writes lies in one private folder. A watcher, a process in a session of its
-// own, holds one end of a pipe: when the kernel has gone, it kills what carries
-// the mark and removes the folder. Should the watcher be killed, the kernel starts
-// another; should both be, the next kernel of the user finds the folder by its
-// lock and cleans up. Linux only (/proc).
+// Package lifeline ends a kernel's processes with the kernel. The kernel starts them
+// with Start, which gives each a session of its own, recorded in the private folder,
+// and a mark in its environment that their children inherit. At the kernel's end every
+// process that has the mark or belongs to a recorded session is killed, and the folder
+// is removed. A watcher, a process in a session of its own, holds one end of a pipe and
+// does the same when the kernel is killed. If the watcher is killed, the kernel starts
+// another one; if both are killed, the next kernel of the user finds the folder by its
+// lock and cleans up. A process that has neither the mark nor the session, because it
+// was started with a cleared environment by setsid, is not found. Linux only (/proc).
 package lifeline
 
 import (
 	"bytes"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,6 +32,8 @@ const MarkEnv = "METAMERS_KERNEL_MARK"
 const (
 	prefix   = "metamers-kernel-"
 	lockName = "lock"
+
+	sessionsName = "sessions"
 )
 
 // A Lifeline is the folder, the mark and the watcher of one kernel.
@@ -36,10 +42,36 @@ type Lifeline struct {
 	Mark string
 	lock *os.File
 
-	mu      sync.Mutex
-	pipe    *os.File // the watcher has the other end
-	watcher *exec.Cmd
-	closed  bool
+	mu       sync.Mutex // held while a process is started
+	sessions *os.File   // one line a process of Start: pid and start time
+	pipe     *os.File   // the watcher has the other end
+	watcher  *exec.Cmd
+	closed   bool
+}
+
+// ErrClosed is returned by Start after Close.
+var ErrClosed = errors.New("the kernel is shutting down")
+
+// Start starts a command in a session of its own, with the mark in its environment.
+// After Close it starts nothing and returns ErrClosed.
+func (l *Lifeline) Start(cmd *exec.Cmd) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return ErrClosed
+	}
+	cmd.Env = append(cmd.Environ(), MarkEnv+"="+l.Mark)
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Setsid = true
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	if p, _, ok := readProcess(cmd.Process.Pid); ok {
+		fmt.Fprintf(l.sessions, "%d %s\n", p.pid, p.start)
+	}
+	return nil
 }
 
 // New removes what dead kernels of this user left, makes a folder, and starts a
@@ -73,6 +105,9 @@ func (l *Lifeline) start(watch []string) (err error) {
 	if _, err = l.lock.WriteString(l.Mark); err != nil {
 		return err
 	}
+	if l.sessions, err = os.OpenFile(filepath.Join(l.Dir, sessionsName), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600); err != nil {
+		return err
+	}
 	if err = os.Rename(tmp, filepath.Join(l.Dir, lockName)); err != nil {
 		return err
 	}
@@ -81,6 +116,11 @@ func (l *Lifeline) start(watch []string) (err error) {
 
 func (l *Lifeline) startWatcher(watch []string) error {
 	if len(watch) == 0 {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
 		return nil
 	}
 	r, w, err := os.Pipe()
@@ -96,19 +136,12 @@ func (l *Lifeline) startWatcher(watch []string) error {
 		w.Close()
 		return fmt.Errorf("starting the watcher: %w", err)
 	}
-	l.mu.Lock()
 	l.pipe, l.watcher = w, cmd
-	l.mu.Unlock()
 	go func() {
 		cmd.Wait()
-		l.mu.Lock()
-		closed := l.closed
-		l.mu.Unlock()
 		w.Close()
-		if !closed {
-			time.Sleep(100 * time.Millisecond)
-			l.startWatcher(watch)
-		}
+		time.Sleep(100 * time.Millisecond) // between two that end at once
+		l.startWatcher(watch)
 	}()
 	return nil
 }
@@ -124,7 +157,8 @@ func Watch(dir, mark string) {
 	Clean(dir, mark)
 }
 
-// Close kills what carries the mark, removes the folder and ends the watcher.
+// Close kills all that Start started and its descendants, removes the folder and ends
+// the watcher. Nothing that was started before Close returns outlives it.
 func (l *Lifeline) Close() {
 	l.mu.Lock()
 	l.closed = true
@@ -132,6 +166,7 @@ func (l *Lifeline) Close() {
 	l.mu.Unlock()
 	Clean(l.Dir, l.Mark)
 	l.lock.Close()
+	l.sessions.Close()
 	if pipe != nil {
 		pipe.Close()
 	}
@@ -142,51 +177,87 @@ func (l *Lifeline) Close() {
 	cleanStale(filepath.Dir(l.Dir))
 }
 
-// Clean kills all processes with the mark and removes the folder.
+// How long Clean looks again: while processes of the kernel live, and while others come
+// and go that could be of the kernel.
+const (
+	killTime   = 5 * time.Second
+	settleTime = time.Second
+)
+
+// Clean kills all processes of the kernel with this folder and mark, and removes the
+// folder. One look is not enough: a process that was forked or executed an instant ago
+// may be missing in it, so Clean ends only after two looks at a list in which nothing
+// changed and nothing was found.
 func Clean(dir, mark string) {
-	for range 100 {
-		pids := Marked(mark)
-		if len(pids) == 0 {
-			break
-		}
-		for _, pid := range pids {
+	began := time.Now()
+	for calm := 0; calm < 2; {
+		found, unsettled := family(dir, mark)
+		for _, pid := range found {
 			syscall.Kill(pid, syscall.SIGKILL)
 		}
-		time.Sleep(10 * time.Millisecond)
+		past := time.Since(began)
+		switch {
+		case len(found) > 0 && past < killTime, unsettled && past < settleTime:
+			calm = 0
+			time.Sleep(2 * time.Millisecond)
+		default:
+			calm++
+		}
 	}
 	if strings.HasPrefix(filepath.Base(dir), prefix) {
 		os.RemoveAll(dir)
 	}
 }
 
-// Marked returns the processes of this user, zombies and this process apart,
-// whose environment has the mark.
-func Marked(mark string) (pids []int) {
+// family returns the processes of a kernel, the newest first, and whether there are
+// others of which cannot be told yet: they ended while it looked, or are being executed.
+func family(dir, mark string) (pids []int, unsettled bool) {
 	if mark == "" {
-		return nil
+		return nil, false
 	}
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return nil
-	}
+	list, vanished := processes()
+	unsettled = vanished > 0
+	sessions := recorded(dir)
 	want := []byte(MarkEnv + "=" + mark)
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil || pid == os.Getpid() {
+	for _, p := range list {
+		if p.exiting {
 			continue
 		}
-		env, err := os.ReadFile("/proc/" + e.Name() + "/environ")
-		if err != nil || len(env) == 0 {
+		if sessions[p.session] {
+			pids = append(pids, p.pid)
 			continue
 		}
-		for v := range bytes.SplitSeq(env, []byte{0}) {
-			if bytes.Equal(v, want) {
-				pids = append(pids, pid)
-				break
-			}
+		env, err := os.ReadFile("/proc/" + strconv.Itoa(p.pid) + "/environ")
+		switch {
+		case os.IsPermission(err): // another user's
+		case err != nil:
+			unsettled = true
+		case len(env) == 0:
+			unsettled = unsettled || p.starting
+		case slices.ContainsFunc(bytes.Split(env, []byte{0}), func(v []byte) bool { return bytes.Equal(v, want) }):
+			pids = append(pids, p.pid)
 		}
 	}
-	return pids
+	return pids, unsettled
+}
+
+// recorded returns the sessions that Start made. The system gives the number of a
+// session to no new process before all of the session have ended: one whose leader
+// started at another time is not the kernel's.
+func recorded(dir string) map[int]bool {
+	data, _ := os.ReadFile(filepath.Join(dir, sessionsName))
+	sessions := map[int]bool{}
+	for line := range strings.Lines(string(data)) {
+		var pid int
+		var start string
+		if n, _ := fmt.Sscan(line, &pid, &start); n != 2 {
+			continue
+		}
+		if leader, _, ok := readProcess(pid); !ok || leader.start == start {
+			sessions[pid] = true
+		}
+	}
+	return sessions
 }
 
 // base is the folder for private folders: short, because sockets lie in them.

@@ -1,47 +1,20 @@
 package lifeline
 
 import (
-	"os"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 )
 
-// Descendants returns the processes below pid, those whose program skip names
-// (and what is below them) left out.
-func Descendants(pid int, skip func(program string) bool) (pids []int) {
+// Descendants returns the processes below pid.
+func Descendants(pid int) (pids []int) {
 	children := map[int][]int{}
-	names := map[int]string{}
-	entries, _ := os.ReadDir("/proc")
-	for _, e := range entries {
-		p, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
-		}
-		stat, err := os.ReadFile("/proc/" + e.Name() + "/stat")
-		if err != nil {
-			continue
-		}
-		// pid (name) state ppid ...; the name may have spaces and brackets.
-		open, end := strings.IndexByte(string(stat), '('), strings.LastIndexByte(string(stat), ')')
-		if open < 0 || end < open {
-			continue
-		}
-		f := strings.Fields(string(stat[end+1:]))
-		if len(f) < 2 || f[0] == "Z" {
-			continue
-		}
-		parent, _ := strconv.Atoi(f[1])
-		children[parent] = append(children[parent], p)
-		names[p] = string(stat[open+1 : end])
+	list, _ := processes()
+	for _, p := range list {
+		children[p.parent] = append(children[p.parent], p.pid)
 	}
 	var walk func(int)
 	walk = func(p int) {
 		for _, c := range children[p] {
-			if skip != nil && skip(names[c]) {
-				continue
-			}
 			pids = append(pids, c)
 			walk(c)
 		}
