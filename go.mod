@@ -20,7 +20,6 @@ require (
 	github.com/johannesboyne/gofakes3 v1.0.0
 	github.com/jotaen/kong-completion v0.0.7
 	github.com/minio/minio-go/v7 v7.0.99
-	github.com/nlpodyssey/gopickle v0.3.0
 	github.com/posener/complete v1.2.3
 	github.com/sbinet/npyio v0.9.0
 	github.com/schollz/progressbar/v3 v3.19.0
@@ -50,6 +49,7 @@ require (
 	github.com/minio/crc64nvme v1.1.1 // indirect
 	github.com/minio/md5-simd v1.1.2 // indirect
 	github.com/mitchellh/colorstring v0.0.0-20190213212951-d06e56a500db // indirect
+	github.com/nlpodyssey/gopickle v0.3.0 // indirect
 	github.com/philhofer/fwd v1.2.0 // indirect
 	github.com/pmezard/go-difflib v1.0.1-0.20181226105442-5d4384ee4fb2 // indirect
 	github.com/power-devops/perfstat v0.0.0-20240221224432-82ca36839d55 // indirect

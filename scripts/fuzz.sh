@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 counted=(./... encoding/... archive/zip compress/flate image/... strconv google.golang.org/protobuf/... github.com/gomlx/compute-onnx/...
-  github.com/goccy/go-yaml/... github.com/nlpodyssey/gopickle/... github.com/sbinet/npyio/... golang.org/x/image/...)
+  github.com/goccy/go-yaml/... github.com/sbinet/npyio/... golang.org/x/image/...)
 flags=()
 for p in "${counted[@]}"; do flags+=("-gcflags=$p=-d=libfuzzer"); done
 module=$(go list -m) cache=$(go env GOCACHE)/fuzz

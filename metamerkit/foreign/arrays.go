@@ -82,6 +82,9 @@ func pixels(path, layout string, t *weights.Tensor) (s stack, notes []string, er
 		return s, nil, bad("is empty")
 	}
 	values := t.Float
+	if values == nil && t.Int == nil {
+		return s, nil, bad("is of type %s, expected floats or integers", t.DType)
+	}
 	if values == nil {
 		values = make([]float32, len(t.Int))
 		for i, v := range t.Int {

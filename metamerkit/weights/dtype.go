@@ -6,13 +6,24 @@ import (
 	"math"
 )
 
-// width is the number of bytes of an element, by safetensors' type names.
+// width is the number of bytes of an element, by safetensors' type names, of the types that
+// are read.
 var width = map[string]int{
 	"F64": 8, "F32": 4, "F16": 2, "BF16": 2,
 	"I64": 8, "I32": 4, "I16": 2, "I8": 1, "U32": 4, "U16": 2, "U8": 1, "BOOL": 1,
 }
 
-func isFloat(dtype string) bool { return dtype[0] == 'F' || dtype == "BF16" }
+func isFloat(dtype string) bool {
+	switch dtype {
+	case "F64", "F32", "F16", "BF16":
+		return true
+	}
+	return false
+}
+
+// readable says whether elements of a type are read. A tensor of another type, such as
+// F8_E4M3 or C64, is listed with its shape, and loading it is an error.
+func readable(dtype string) bool { return width[dtype] > 0 }
 
 // product is elements for a shape known to be sound.
 func product(shape []int) int {

@@ -21,6 +21,9 @@ func sound(t *testing.T, data []byte) {
 		return
 	}
 	for name, x := range file.Tensors {
+		if !readable(x.DType) {
+			continue
+		}
 		if n, err := elements(x.Shape, math.MaxInt); err != nil || n != len(x.Float)+len(x.Int) || x.Name != name || (x.Float == nil) == (x.Int == nil) {
 			t.Errorf("tensor %q is %q of shape %v with %d floats and %d integers (%v)", name, x.Name, x.Shape, len(x.Float), len(x.Int), err)
 		}

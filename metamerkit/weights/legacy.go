@@ -3,9 +3,8 @@ package weights
 import (
 	"encoding/binary"
 	"fmt"
+	"io"
 	"math/big"
-
-	"github.com/nlpodyssey/gopickle/types"
 )
 
 // parseLegacy reads what torch.save wrote before 1.6: pickles of a magic number, a
@@ -13,27 +12,19 @@ import (
 // each storage as an element count and raw little-endian elements.
 func (f *File) parseLegacy(src source, which string) error {
 	all := storages{}
-	var unknown []string
 	var at int64 // of what was not read yet
-	window := make([]byte, min(src.size, maxPickle+1))
 	next := func() (any, error) {
-		text := window[:min(src.size-at, maxPickle+1)]
-		if err := src.read(text, at); err != nil {
-			return nil, err
-		}
-		end, err := walk(text)
-		if err != nil {
-			return nil, err
-		}
-		at += int64(end)
-		return unpickle(text[:end], &unknown, func(id *types.Tuple) (any, error) {
+		left := src.size - at
+		object, length, err := unpickle(io.NewSectionReader(src.r, at, left), left, func(id pyTuple) (any, error) {
 			return all.declared(id, func(s *storage) error {
-				if left := src.size - at; int64(s.size) > left/int64(width[s.dtype]) {
+				if int64(s.size) > left/int64(s.width()) {
 					return fmt.Errorf("storage %s declares %d elements in a file that has %d bytes left", describe(s.key), s.size, left)
 				}
 				return nil
 			})
 		})
+		at += length
+		return object, err
 	}
 	magic, err := next()
 	if err != nil {
@@ -58,11 +49,11 @@ func (f *File) parseLegacy(src source, which string) error {
 	if err != nil {
 		return err
 	}
-	list, ok := keys.(*types.List)
+	list, ok := keys.(*pyList)
 	if !ok {
 		return fmt.Errorf("the storage keys are %s, expected a list", describe(keys))
 	}
-	for _, k := range *list {
+	for _, k := range list.items {
 		key, _ := k.(string)
 		s, ok := all[key]
 		if !ok || s.there {
@@ -75,11 +66,11 @@ func (f *File) parseLegacy(src source, which string) error {
 				return err
 			}
 		}
-		if left < 8 || binary.LittleEndian.Uint64(count) != uint64(s.size) || (left-8)/int64(width[s.dtype]) < int64(s.size) {
+		if left < 8 || binary.LittleEndian.Uint64(count) != uint64(s.size) || (left-8)/int64(s.width()) < int64(s.size) {
 			return fmt.Errorf("storage %s of %d elements is cut short", describe(key), s.size)
 		}
 		s.src, s.at, s.there = src, at+8, true
-		at += 8 + int64(s.size*width[s.dtype])
+		at += 8 + int64(s.size*s.width())
 	}
-	return f.collect(object, which, unknown, src.size)
+	return f.collect(object, which, src.size)
 }

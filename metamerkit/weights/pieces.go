@@ -41,6 +41,9 @@ func (t *Tensor) Load() error {
 	if t.view == nil || t.Float != nil || t.Int != nil {
 		return nil
 	}
+	if !readable(t.DType) {
+		return fmt.Errorf("tensor %s is of type %s, which is not read", describe(t.Name), t.DType)
+	}
 	n := t.view.len()
 	if isFloat(t.DType) {
 		t.Float = make([]float32, n)

@@ -1,88 +1,153 @@
 package weights
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
-
-	"github.com/nlpodyssey/gopickle/types"
 )
 
-// item is an entry of a Python dictionary.
-type item struct{ key, value any }
+// maxUnknown is how many names an error or a note lists.
+const maxUnknown = 20
 
-// items lists a dictionary in its order.
-func items(v any) ([]item, bool) {
-	var out []item
-	switch d := v.(type) {
-	case *types.OrderedDict:
-		for e := d.List.Front(); e != nil; e = e.Next() {
-			entry := e.Value.(*types.OrderedDictEntry)
-			out = append(out, item{entry.Key, entry.Value})
+// usualKeys are the entries under which training code keeps the state dict, the first first.
+var usualKeys = []string{"state_dict", "model", "model_state_dict", "model_state", "net", "network", "params"}
+
+// optimisers are the beginnings of entries that hold tensors and no network.
+var optimisers = []string{"optim", "opt_state", "scheduler", "lr_sched", "scaler", "amp"}
+
+// held is a dictionary of a checkpoint that has tensors by name.
+type held struct {
+	path    []string // the keys that lead to it
+	dict    *pyDict
+	tensors int
+}
+
+func (h held) key() string { return strings.Join(h.path, ".") }
+
+// usual is how usual the keys are that lead to h: less is more usual, -1 is not at all.
+func (h held) usual() int {
+	rank := 0
+	for _, k := range h.path {
+		i := slices.Index(usualKeys, k)
+		if i < 0 {
+			return -1
 		}
-	case *types.Dict:
-		for _, e := range *d {
-			out = append(out, item{e.Key, e.Value})
-		}
-	default:
-		return nil, false
+		rank = rank*len(usualKeys) + i + 1
 	}
-	return out, true
+	return rank
+}
+
+// find lists the dictionaries with tensors by name, in the object and in what it holds.
+func find(object any) (out []held) {
+	seen := map[*pyDict]bool{}
+	var visit func(v any, path []string)
+	visit = func(v any, path []string) {
+		d, ok := v.(*pyDict)
+		if !ok || seen[d] || len(path) > 6 {
+			return
+		}
+		seen[d] = true
+		h := held{path: path, dict: d}
+		for _, e := range d.items {
+			if _, ok := e.value.(*strided); ok {
+				h.tensors++
+			} else if key, ok := e.key.(string); ok {
+				visit(e.value, append(slices.Clone(path), key))
+			}
+		}
+		if h.tensors > 0 {
+			out = append(out, h)
+		}
+	}
+	visit(object, nil)
+	return out
+}
+
+// choose picks the state dict among the dictionaries that have tensors: the one of a key, or
+// below it; else that with the most usual name; else the only large one.
+func choose(all []held, key string) (held, error) {
+	var fit []held
+	for _, h := range all {
+		switch {
+		case key != "" && h.key() == key:
+			return h, nil
+		case key != "" && strings.HasPrefix(h.key(), key+"."):
+			fit = append(fit, h)
+		case key == "" && !slices.ContainsFunc(h.path, func(k string) bool {
+			return slices.ContainsFunc(optimisers, func(o string) bool { return strings.HasPrefix(strings.ToLower(k), o) })
+		}):
+			fit = append(fit, h)
+		}
+	}
+	if key == "" {
+		best := held{}
+		for _, h := range fit {
+			if len(h.path) > 0 && h.usual() > 0 && (best.dict == nil || h.usual() < best.usual()) {
+				best = h
+			}
+		}
+		if best.dict != nil {
+			return best, nil
+		}
+	}
+	if len(fit) == 0 {
+		return held{}, fmt.Errorf("it has no entry %q with a state dict; it has %s", key, listed(all))
+	}
+	slices.SortStableFunc(fit, func(a, b held) int { return cmp.Compare(b.tensors, a.tensors) })
+	if len(fit) > 1 && 2*fit[1].tensors >= fit[0].tensors {
+		return held{}, fmt.Errorf("it has several entries with tensors: %s; name the one to read (--key)", listed(fit))
+	}
+	return fit[0], nil
+}
+
+// listed names dictionaries with the number of their tensors.
+func listed(all []held) string {
+	var names []string
+	for _, h := range all[:min(len(all), maxUnknown)] {
+		name := "tensors of its own"
+		if len(h.path) > 0 {
+			name = describe(h.key())
+		}
+		names = append(names, fmt.Sprintf("%s (%d)", name, h.tensors))
+	}
+	return strings.Join(names, ", ")
 }
 
 // collect gathers the tensors of a state dict, which may be an entry of the object
-// (see Options.Key); values that are no tensors are passed over. fileSize bounds
+// (see Options.Key); whatever else the object holds is passed over. fileSize bounds
 // the memory: tensors may share storages and repeat elements, so that a hostile
-// file could otherwise declare far more than it holds. unknown are the names that
-// the pickle refers to and that are not known here: they may stand beside the state
-// dict, and nowhere in it.
-func (f *File) collect(object any, key string, unknown []string, fileSize int64) error {
-	refuse := func(name string) error {
-		return fmt.Errorf("the pickle refers to %.200s, which no state dict needs; it was not executed", name)
-	}
+// file could otherwise declare far more than it holds.
+func (f *File) collect(object any, key string, fileSize int64) error {
 	if key == anyArray {
 		key = ""
 		if v, ok := object.(*strided); ok { // torch.save of a tensor, which has no name
-			object = &types.Dict{{Key: "", Value: v}}
+			object = &pyDict{items: []item{{"", v}}}
 		}
 	}
-	entries, ok := items(object)
-	if !ok {
-		if len(unknown) > 0 {
-			return refuse(unknown[0])
+	all := find(object)
+	if len(all) == 0 {
+		if d, ok := object.(*pyDict); ok && len(d.items) > 0 {
+			return fmt.Errorf("it holds no tensors by name, expected a state dict; it has %.300s", strings.Join(entries(d, nil), ", "))
 		}
-		return fmt.Errorf("it holds %s, expected a state dict (a dictionary of tensors)", describe(object))
-	}
-	names := []string{"state_dict", "model"}
-	if key != "" {
-		names = []string{key}
-	}
-	for _, name := range names {
-		if inner, ok := find(entries, name); ok {
-			for _, e := range entries {
-				if s, ok := e.key.(string); ok && s != name && len(f.Beside) < maxUnknown {
-					f.Beside = append(f.Beside, fmt.Sprintf("%.100s", s))
-				}
-			}
-			entries, f.Key = inner, name
-			break
+		if o, ok := object.(*pyOther); ok && strings.Contains(o.name, ".") {
+			return fmt.Errorf("it holds an object of %.200s, which was not executed, expected a state dict: save model.state_dict(), not the model", o.name)
 		}
+		return fmt.Errorf("it holds %s and no tensors by name, expected a state dict (a dictionary of tensors)", describe(object))
 	}
-	if key != "" && f.Key == "" {
-		var have []string
-		for _, e := range entries {
-			have = append(have, describe(e.key))
-		}
-		return fmt.Errorf("it has no entry %q with a state dict; it has %.300s", key, strings.Join(have[:min(len(have), maxUnknown)], ", "))
+	found, err := choose(all, key)
+	if err != nil {
+		return err
 	}
-	if f.Key == "" && len(unknown) > 0 {
-		return refuse(unknown[0])
+	f.Key = found.key()
+	if d, ok := object.(*pyDict); ok && len(found.path) > 0 {
+		f.Beside = entries(d, func(e item) bool { return e.key == found.path[0] })
+	} else {
+		f.Beside = entries(found.dict, func(e item) bool { _, tensor := e.value.(*strided); return tensor })
 	}
 	f.Tensors = map[string]*Tensor{}
 	need, allowed := int64(0), 16*fileSize+64<<10
-	for _, e := range entries {
-		if o, ok := e.value.(*opaque); ok {
-			return refuse(o.name)
-		}
+	for _, e := range found.dict.items {
 		v, ok := e.value.(*strided)
 		if !ok {
 			continue
@@ -94,23 +159,28 @@ func (f *File) collect(object any, key string, unknown []string, fileSize int64)
 		if need += int64(v.bytes()); need > allowed || need < 0 {
 			return fmt.Errorf("its tensors need more than %d bytes of memory, too much for a file of %d", allowed, fileSize)
 		}
-		if !v.s.there && v.s.size > 0 {
+		if readable(v.s.dtype) && !v.s.there && v.s.size > 0 {
 			return fmt.Errorf("the elements of tensor %s are missing", describe(name))
 		}
 		f.Tensors[name] = v.tensor(name)
 	}
-	if len(f.Tensors) == 0 {
-		return fmt.Errorf("it holds no tensors by name, expected a state dict")
-	}
 	return nil
 }
 
-// find returns the entries of the dictionary that is called name.
-func find(entries []item, name string) ([]item, bool) {
-	for _, e := range entries {
-		if e.key == name {
-			return items(e.value)
+// entries names the entries of a dictionary but those that skip passes over.
+func entries(d *pyDict, skip func(e item) bool) (out []string) {
+	for _, e := range d.items {
+		if skip != nil && skip(e) {
+			continue
 		}
+		if len(out) == maxUnknown {
+			return append(out, "…")
+		}
+		name := describe(e.key)
+		if s, ok := e.key.(string); ok {
+			name = fmt.Sprintf("%.100s", s)
+		}
+		out = append(out, name)
 	}
-	return nil, false
+	return out
 }

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-
-	"github.com/nlpodyssey/gopickle/types"
 )
 
 // storageTypes maps PyTorch's storage classes to element types.
@@ -13,6 +11,12 @@ var storageTypes = map[string]string{
 	"torch.FloatStorage": "F32", "torch.HalfStorage": "F16", "torch.BFloat16Storage": "BF16", "torch.DoubleStorage": "F64",
 	"torch.LongStorage": "I64", "torch.IntStorage": "I32", "torch.ShortStorage": "I16", "torch.CharStorage": "I8",
 	"torch.ByteStorage": "U8", "torch.BoolStorage": "BOOL",
+}
+
+// otherStorages are the storage classes whose elements are not read, with the bytes of one.
+var otherStorages = map[string]int{
+	"torch.ComplexFloatStorage": 8, "torch.ComplexDoubleStorage": 16, "torch.storage.UntypedStorage": 1, "torch.UntypedStorage": 1,
+	"torch.QUInt8Storage": 1, "torch.QInt8Storage": 1, "torch.QInt32Storage": 4, "torch.QUInt4x2Storage": 1, "torch.QUInt2x4Storage": 1,
 }
 
 // storageClass stands for one of PyTorch's storage classes.
@@ -33,17 +37,20 @@ type storages map[string]*storage
 
 // declared returns the storage of a persistent id ("storage", class, key, location,
 // elements[, view]), calling add for one that is new.
-func (all storages) declared(id *types.Tuple, add func(s *storage) error) (*storage, error) {
-	if id.Len() < 5 || id.Get(0) != "storage" {
+func (all storages) declared(id pyTuple, add func(s *storage) error) (*storage, error) {
+	if len(id) < 5 || id[0] != "storage" {
 		return nil, fmt.Errorf("a persistent id is %s, expected a storage", describe(id))
 	}
-	class, ok1 := id.Get(1).(storageClass)
-	key, ok2 := id.Get(2).(string)
-	size, ok3 := id.Get(4).(int)
-	if !ok1 || !ok2 || !ok3 || size < 0 {
-		return nil, fmt.Errorf("a storage is declared with the class %s, the key %s and the size %s", describe(id.Get(1)), describe(id.Get(2)), describe(id.Get(4)))
+	class, ok1 := id[1].(storageClass)
+	if other, ok := id[1].(*pyOther); ok {
+		class, ok1 = storageClass(other.name), otherStorages[other.name] > 0
 	}
-	if id.Len() > 5 && id.Get(5) != nil {
+	key, ok2 := id[2].(string)
+	size, ok3 := id[4].(int)
+	if !ok1 || !ok2 || !ok3 || size < 0 {
+		return nil, fmt.Errorf("a storage is declared with the class %s, the key %s and the size %s", describe(id[1]), describe(id[2]), describe(id[4]))
+	}
+	if len(id) > 5 && id[5] != nil {
 		return nil, fmt.Errorf("storage %s is a view of another, as PyTorch before 0.4 wrote; save the file again with a newer one", describe(key))
 	}
 	s := &storage{key: key, dtype: string(class), size: size}
@@ -60,6 +67,14 @@ func (all storages) declared(id *types.Tuple, add func(s *storage) error) (*stor
 	return s, nil
 }
 
+// width is the number of bytes of an element.
+func (s *storage) width() int {
+	if w, ok := width[s.dtype]; ok {
+		return w
+	}
+	return otherStorages[s.dtype]
+}
+
 // strided is a tensor as PyTorch saves it: a view of a storage.
 type strided struct {
 	s              *storage
@@ -70,9 +85,12 @@ type strided struct {
 // rebuildTensor is torch._utils._rebuild_tensor_v2 (storage, offset, shape,
 // strides, …). Every element lies inside the storage; the number of elements may
 // still be large, since strides of 0 repeat them.
-func rebuildTensor(args ...any) (any, error) {
+func rebuildTensor(m *machine, args pyTuple) (any, error) {
 	if len(args) < 4 {
 		return nil, fmt.Errorf("_rebuild_tensor_v2 with %d arguments", len(args))
+	}
+	if err := m.charge(160); err != nil {
+		return nil, err
 	}
 	s, ok1 := args[0].(*storage)
 	offset, ok2 := args[1].(int)
@@ -103,15 +121,29 @@ func rebuildTensor(args ...any) (any, error) {
 	return &strided{s, offset, shape, strides}, nil
 }
 
+// rebuildTyped is torch._utils._rebuild_tensor_v3 (untyped storage, offset, shape, strides,
+// requires_grad, hooks, element type, …): a tensor whose elements are not read.
+func rebuildTyped(_ *machine, args pyTuple) (any, error) {
+	if len(args) < 7 {
+		return nil, fmt.Errorf("_rebuild_tensor_v3 with %d arguments", len(args))
+	}
+	shape, ok1 := ints(args[2])
+	kind, ok2 := args[6].(elementType)
+	if _, ok := args[0].(*storage); !ok || !ok1 || !ok2 {
+		return nil, fmt.Errorf("a tensor has the storage %s, the shape %s and the type %s", describe(args[0]), describe(args[2]), describe(args[6]))
+	}
+	return &strided{s: &storage{dtype: string(kind)}, shape: shape}, nil
+}
+
 // ints returns a tuple of at most maxRank integers.
 func ints(v any) ([]int, bool) {
-	t, ok := v.(*types.Tuple)
-	if !ok || t.Len() > maxRank {
+	t, ok := v.(pyTuple)
+	if !ok || len(t) > maxRank {
 		return nil, false
 	}
-	out := make([]int, t.Len())
+	out := make([]int, len(t))
 	for i := range out {
-		if out[i], ok = t.Get(i).(int); !ok {
+		if out[i], ok = t[i].(int); !ok {
 			return nil, false
 		}
 	}
@@ -120,6 +152,9 @@ func ints(v any) ([]int, bool) {
 
 // bytes is what dense allocates for the result.
 func (v *strided) bytes() int {
+	if !readable(v.s.dtype) {
+		return 0
+	}
 	n, err := elements(v.shape, math.MaxInt/8)
 	if err != nil {
 		panic("weights: " + err.Error()) // rebuildTensor has seen to it

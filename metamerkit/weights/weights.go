@@ -17,7 +17,8 @@ import (
 
 // Tensor is a named array. Exactly one of Float and Int is set, once it is loaded;
 // half and double precision become float32 (doubles beyond its range ±Inf),
-// integers and booleans int64. Elements are in C order.
+// integers and booleans int64. Elements are in C order. Of other types (float8, complex
+// and quantized numbers) neither is ever set, and Load is an error.
 type Tensor struct {
 	Name  string
 	Shape []int
@@ -34,7 +35,8 @@ type File struct {
 	Tensors              map[string]*Tensor
 	Metadata             map[string]string // safetensors' __metadata__
 	// Key is the entry of a checkpoint that holds the state dict, such as
-	// "state_dict"; "" when the file is one itself. Beside names its other entries.
+	// "state_dict" or "last.model"; "" when the file is one itself. Beside names the other
+	// entries, which were passed over.
 	Key    string
 	Beside []string
 
@@ -44,8 +46,9 @@ type File struct {
 // Options say how a file is read.
 type Options struct {
 	SHA256 string // lower-case hexadecimal, whole or its first digits; "": not known
-	// Key is the entry of the checkpoint to read, such as "state_dict_ema"; "": one
-	// called state_dict or model if there is one, else the file itself.
+	// Key is the entry of the checkpoint to read, such as "state_dict_ema" or "last.model";
+	// "": the one with a usual name (state_dict, model, …), else the only one that has
+	// tensors by name.
 	Key string
 }
 
@@ -67,8 +70,8 @@ func (e *ChecksumError) Error() string {
 const MaxBytes = 64 << 30
 
 // Open reads a file, recognising its format by its content: what torch.save writes
-// (a state dict, alone or under the key "state_dict" or "model"; names are kept as
-// they are, "module." included) or safetensors. A file that is none of these, is
+// (a state dict, or a checkpoint that holds one; names are kept as they are, "module."
+// included) or safetensors. A file that is none of these, is
 // damaged or is hostile gives a *FormatError.
 func Open(path string) (*File, error) { return OpenVerified(path, "") }
 
@@ -119,9 +122,12 @@ func (f *File) Close() error {
 	return f.f.Close()
 }
 
-// load reads all elements.
+// load reads the elements of all tensors whose type is read.
 func (f *File) load() error {
 	for _, t := range f.Tensors {
+		if !readable(t.DType) {
+			continue
+		}
 		if err := t.Load(); err != nil {
 			return &FormatError{f.Path, f.Format, fmt.Sprintf("%.500s", err)}
 		}

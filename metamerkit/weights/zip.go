@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"path"
-
-	"github.com/nlpodyssey/gopickle/types"
 )
 
 // archive is a zip file that torch.save has written: a folder of any name with
@@ -35,23 +33,14 @@ func (f *File) parseZip(src source, key string) error {
 			return fmt.Errorf("byte order %.20q, expected little", order)
 		}
 	}
-	text, err := a.read("data.pkl")
-	if err != nil {
-		return err
-	}
-	end, err := walk(text)
-	if err != nil {
-		return err
-	}
 	all := storages{}
-	var unknown []string
-	object, err := unpickle(text[:end], &unknown, func(id *types.Tuple) (any, error) {
+	object, err := a.unpickle("data.pkl", func(id pyTuple) (any, error) {
 		return all.declared(id, func(s *storage) error {
 			at, n, err := a.check(path.Join("data", s.key))
 			if err != nil {
 				return err
 			}
-			if held := n / int64(width[s.dtype]); held < int64(s.size) {
+			if held := n / int64(s.width()); held < int64(s.size) {
 				return fmt.Errorf("storage %s declares %d elements, the archive holds %d", describe(s.key), s.size, held)
 			}
 			s.src, s.at, s.there = src, at, true
@@ -61,7 +50,7 @@ func (f *File) parseZip(src source, key string) error {
 	if err != nil {
 		return err
 	}
-	return f.collect(object, key, unknown, src.size)
+	return f.collect(object, key, src.size)
 }
 
 func openArchive(src source) (*archive, error) {
@@ -125,14 +114,35 @@ func (a *archive) copy(w io.Writer, f *zip.File, name string) error {
 	return nil
 }
 
-// read returns a member's bytes.
+// unpickle reads a member that is a pickle, its CRC checked.
+func (a *archive) unpickle(name string, load func(id pyTuple) (any, error)) (any, error) {
+	f, err := a.member(name)
+	if err != nil {
+		return nil, err
+	}
+	r, err := f.Open()
+	if err != nil {
+		return nil, fmt.Errorf("member %s: %w", describe(name), err)
+	}
+	defer r.Close()
+	object, _, err := unpickle(r, int64(f.UncompressedSize64), load)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := io.Copy(io.Discard, r); err != nil { // the CRC is checked at the end
+		return nil, fmt.Errorf("member %s: %w", describe(name), err)
+	}
+	return object, nil
+}
+
+// read returns the bytes of a member of a few.
 func (a *archive) read(name string) ([]byte, error) {
 	f, err := a.member(name)
 	if err != nil {
 		return nil, err
 	}
-	if f.UncompressedSize64 > maxPickle {
-		return nil, fmt.Errorf("the pickle is longer than %d bytes", maxPickle)
+	if f.UncompressedSize64 > maxKept {
+		return nil, fmt.Errorf("member %s has %d bytes, expected at most %d", describe(name), f.UncompressedSize64, maxKept)
 	}
 	b := bytes.NewBuffer(make([]byte, 0, f.UncompressedSize64+bytes.MinRead))
 	err = a.copy(b, f, name)

@@ -40,6 +40,14 @@ def main():
     for name, (what, pickler) in files.items():
         torch.save(what, here / name, **({"pickle_module": pickler} if pickler else {}))
     torch.save({"model": plain | {"odd": args}}, here / "inside.pt")
+    # Entries of other names, nested, and of types that are not read.
+    averaged = torch.optim.swa_utils.AveragedModel(torch.nn.Linear(2, 2))
+    torch.save({"net": plain, "acc": 90.1, "epoch": 3}, here / "net.pt")
+    torch.save({"last": {"weights": plain, "step": 7}, "optimizer": opt.state_dict(), "losses": [0.5] * 5000}, here / "last.pt")
+    torch.save({"student": plain, "teacher": ema}, here / "two.pt")
+    torch.save({"state_dict": plain, "scale": torch.ones(3).to(torch.float8_e4m3fn)}, here / "float8.pt")
+    torch.save({"state_dict": plain, "tags": {"a", "b"}, "fs": frozenset([1, 2]), "raw": bytearray(9000), "big": 10**80, "text": "x" * 9000}, here / "protocol5.pt", pickle_protocol=5)
+    torch.save(averaged.state_dict(), here / "averaged.pt")
     expected = {k: {n: v.flatten().tolist() for n, v in s.items()} for k, s in {"plain": plain, "ema": ema}.items()}
     (here / "checkpoints.json").write_text(json.dumps(expected, indent=1))
 
