@@ -50,9 +50,12 @@ type Weights struct {
 	// the file is the same, there called model.safetensors if it is safetensors.
 	HubFile string `json:"hubFile,omitempty"`
 	URL     string `json:"url,omitempty"` // of the file itself, where it is on no hub
-	// Key is the entry of a checkpoint that holds the state dict where it is not
-	// state_dict or model, such as timm's state_dict_ema.
+	// Key is the entry of a checkpoint that holds the state dict where it is not found by
+	// its name, such as timm's state_dict_ema.
 	Key string `json:"key,omitempty"`
+	// Strip is the prefix of the names of the network's tensors, such as "student.backbone.",
+	// where the usual prefixes do not find it. Tensors without it are left out.
+	Strip string `json:"strip,omitempty"`
 	// Path is where the file lies on this machine: cards of users only.
 	Path   string `json:"path,omitempty"`
 	Source string `json:"source"` // where it was published, for people

@@ -22,6 +22,7 @@ type capture struct {
 	got      map[string]*Node
 	seen     []string
 	passReLU bool
+	visit    func(name string, x *Node) // called with every layer, may be nil
 }
 
 // beforeKey finds in a graph's state what went into the ReLUs that end wanted layers.
@@ -38,6 +39,9 @@ func Mark(x *Node, name string) *Node {
 		return x
 	}
 	c.seen = append(c.seen, name)
+	if c.visit != nil {
+		c.visit(name, x)
+	}
 	if slices.Contains(c.want, name) {
 		if _, twice := c.got[name]; twice {
 			panic("stage: a model marks layer " + name + " twice")
@@ -138,6 +142,11 @@ func Capture(g *Graph, o Options, forward func(), layers ...string) []*Node {
 // List runs forward and returns the names of all layers it marks, in order.
 func List(g *Graph, forward func()) []string {
 	return run(g, &capture{got: map[string]*Node{}}, forward).seen
+}
+
+// Each runs forward and calls visit with each layer that it marks, in order.
+func Each(g *Graph, forward func(), visit func(name string, x *Node)) {
+	run(g, &capture{got: map[string]*Node{}, visit: visit}, forward)
 }
 
 func run(g *Graph, c *capture, forward func()) (result *capture) {

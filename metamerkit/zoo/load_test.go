@@ -3,6 +3,7 @@ package zoo_test
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -75,11 +76,23 @@ func TestUnwrap(t *testing.T) {
 		"mu and sigma": {append(state(""), constant("mu", mean...), constant("sigma", std...)), []string{"mu agrees", "sigma agrees"}, ""},
 		"other mean":   {append(state("model."), constant("normalize.mean", .5, .5, .5)), nil, "normalize.mean is [0.5 0.5 0.5], the card's mean is [0.485 0.456 0.406]"},
 		"odd mean":     {append(state("model."), weights.Tensor{Name: "normalize.mean", Shape: []int{1}, Float: []float32{.5}}), nil, "expected the mean of three channels"},
-		"half a prefix": {append(state("module."), weights.Tensor{Name: "other", Shape: []int{1}, Float: []float32{1}}), nil,
-			"tensor module.in.bias belongs to no layer"},
-		"extra":  {append(state(""), weights.Tensor{Name: "head.weight", Shape: []int{1}, Float: []float32{1}}), nil, "tensor head.weight belongs to no layer"},
-		"absent": {state("")[:2], nil, "tensor layers.0.weight is missing"},
-		"shape":  {append(state("")[:2], weights.Tensor{Name: "layers.0.weight", Shape: []int{4, 1}, Float: make([]float32, 4)}), nil, "tensor layers.0.weight is F32 [1 4], expected float [2 2]"},
+		"half a prefix": {append(state("module."), weights.Tensor{Name: "other", Shape: []int{1}, Float: []float32{1}}),
+			[]string{`"module." was taken off 3`, "1 tensors without it were left out: other"}, ""},
+		"averaged":  {append(state("module."), weights.Tensor{Name: "n_averaged", Shape: []int{}, Int: []int64{7}}), []string{`"module."`, "n_averaged"}, ""},
+		"metrics":   {append(state("model."), weights.Tensor{Name: "criterion.weight", Shape: []int{2}, Float: []float32{1, 1}}, weights.Tensor{Name: "val_acc.tp", Shape: []int{1}, Int: []int64{7}}), []string{`"model."`, "criterion.weight, val_acc.tp"}, ""},
+		"backbone":  {state("backbone."), []string{`"backbone." was taken off 3`}, ""},
+		"timm":      {state("module.timm_model."), []string{`"module."`, `"timm_model."`}, ""},
+		"MoCo":      {append(state("module.encoder_q."), state("module.encoder_k.")...), []string{`"module."`, `"encoder_q."`, "3 tensors without it were left out"}, ""},
+		"DINO":      {append(state("student.net.body."), state("teacher.net.body.")...), nil, "--strip student.net.body. or --strip teacher.net.body."},
+		"unusual":   {append(state("wrapped.body."), weights.Tensor{Name: "loss.weight", Shape: []int{1}, Float: []float32{1}}), []string{`"wrapped.body."`, "loss.weight"}, ""},
+		"sequence":  {append(state("1."), constant("0.mean", mean...), constant("0.std", std...)), []string{`"1."`, "0.mean agrees", "0.std agrees"}, ""},
+		"sequence,": {append(state("1."), constant("0.mean", .5, .5, .5)), nil, "(give --mean)"},
+		"counter":   {append(state(""), weights.Tensor{Name: "steps", Shape: []int{1}, Int: []int64{7}}), []string{"steps (I64 [1])"}, ""},
+		"NaN":       {append(state("")[1:], weights.Tensor{Name: "in.weight", Shape: []int{2, 3}, Float: []float32{1, float32(math.NaN()), 3, 4, 5, float32(math.Inf(1))}}), nil, "tensor in.weight holds NaN (2 of its 6 values are NaN or infinite)"},
+		"infinity":  {append(state("")[:1:1], append(state("")[2:], weights.Tensor{Name: "in.bias", Shape: []int{2}, Float: []float32{7, float32(math.Inf(-1))}})...), nil, "tensor in.bias holds -Inf (1 of its 2"},
+		"extra":     {append(state(""), weights.Tensor{Name: "head.weight", Shape: []int{1}, Float: []float32{1}}), nil, "tensor head.weight belongs to no layer"},
+		"absent":    {state("")[:2], nil, "tensor layers.0.weight is missing"},
+		"shape":     {append(state("")[:2], weights.Tensor{Name: "layers.0.weight", Shape: []int{4, 1}, Float: make([]float32, 4)}), nil, "tensor layers.0.weight is F32 [1 4], expected float [2 2]"},
 	} {
 		path := filepath.Join(t.TempDir(), "w.safetensors")
 		if err := weights.WriteSafetensors(path, c.tensors, nil); err != nil {
@@ -196,5 +209,32 @@ func TestBFloat16(t *testing.T) {
 	}
 	if _, err := (&zoo.Net{}).BFloat16(); err == nil || !strings.Contains(err.Error(), "ONNX") {
 		t.Errorf("a net of another kind gives %v", err)
+	}
+}
+
+// A prefix that the user names goes before all others, and one that is not there is refused.
+func TestStrip(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "w.safetensors")
+	other := state("teacher.net.")
+	other[1].Float = []float32{70, 80}
+	if err := weights.WriteSafetensors(path, append(state("student.net."), other...), nil); err != nil {
+		t.Fatal(err)
+	}
+	for strip, want := range map[string]string{"teacher.net.": "[70 80]", "teacher.net": "[70 80]", "student": "[7 8]"} {
+		c := tiny
+		c.Weights.Strip = strip
+		net, err := zoo.PyTorch(chain(1, 2))(&c, path)
+		if err != nil {
+			t.Errorf("%s: %v", strip, err)
+			continue
+		}
+		if got := fmt.Sprint(tensors.MustCopyFlatData[float32](net.Weights["/in/bias"])); got != want || len(net.Notes) < 2 {
+			t.Errorf("%s: in.bias is %s, expected %s (%q)", strip, got, want, net.Notes)
+		}
+	}
+	c := tiny
+	c.Weights.Strip = "nobody."
+	if _, err := zoo.PyTorch(chain(1, 2))(&c, path); err == nil || !strings.Contains(err.Error(), "names begin with student., teacher.") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -40,19 +40,22 @@ func PyTorch(build Builder, adapt ...Adapt) Opener {
 		defer f.Close()
 		net := &Net{Forward: forward, SHA256: f.SHA256, Derived: NewDerived(), half: true}
 		if f.Key != "" {
-			net.Notes = append(net.Notes, fmt.Sprintf("%s: the tensors are those of the entry %q; beside it: %s", filepath.Base(path), f.Key, strings.Join(f.Beside, ", ")))
+			note := fmt.Sprintf("%s: the tensors are those of the entry %q", filepath.Base(path), f.Key)
+			if len(f.Beside) > 0 {
+				note += "; beside it: " + strings.Join(f.Beside, ", ")
+			}
+			net.Notes = append(net.Notes, note)
+		} else if len(f.Beside) > 0 {
+			net.Notes = append(net.Notes, fmt.Sprintf("%s: entries that are no tensors were passed over: %s", filepath.Base(path), strings.Join(f.Beside, ", ")))
 		}
-		all, notes, err := unwrap(f.Tensors, c.Input, want)
+		all, notes, err := wrapping{c, want, adapt}.read(f.Tensors)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		net.Notes = append(net.Notes, notes...)
-		for _, a := range adapt {
-			if all, err = a(all); err != nil {
-				return nil, fmt.Errorf("%s: %w", path, err)
-			}
-		}
-		if net.Weights, err = match(path, all, want); err != nil {
+		all, notes = strangers(all, want)
+		net.Notes = append(net.Notes, notes...)
+		if net.Weights, err = match(path, c.Classes, all, want); err != nil {
 			return nil, err
 		}
 		return net, nil
@@ -98,14 +101,25 @@ func Variables(c *card.Card, forward Forward) (map[string]shapes.Shape, error) {
 type MismatchError struct {
 	Path     string
 	Problems []string
+	Classes  int // of the file's classifier, where it has another number than the card; 0: not known
 }
 
+// shown is how many problems a message shows.
+const shown = 12
+
 func (e *MismatchError) Error() string {
-	return fmt.Sprintf("%s does not hold this model's weights: %s", e.Path, strings.Join(e.Problems, "; "))
+	s := fmt.Sprintf("%s does not hold this model's weights: %s", e.Path, strings.Join(e.Problems[:min(len(e.Problems), shown)], "; "))
+	if n := len(e.Problems) - shown; n > 0 {
+		s += fmt.Sprintf("; and %d more", n)
+	}
+	if e.Classes > 0 {
+		s += fmt.Sprintf(" (the file's classifier has %d classes: give --classes %d)", e.Classes, e.Classes)
+	}
+	return s
 }
 
 // match brings every tensor that the model reads to its place.
-func match(path string, all map[string]*weights.Tensor, want map[string]shapes.Shape) (map[string]*tensors.Tensor, error) {
+func match(path string, classes int, all map[string]*weights.Tensor, want map[string]shapes.Shape) (map[string]*tensors.Tensor, error) {
 	have := map[string]*weights.Tensor{}
 	for key, t := range all {
 		if !strings.HasSuffix(key, "num_batches_tracked") {
@@ -113,6 +127,7 @@ func match(path string, all map[string]*weights.Tensor, want map[string]shapes.S
 		}
 	}
 	var problems []string
+	head := 0
 	for path, shape := range want {
 		key := keyOf(path)
 		t, ok := have[path]
@@ -122,6 +137,9 @@ func match(path string, all map[string]*weights.Tensor, want map[string]shapes.S
 		}
 		if dims := layout(key, t.Shape); !t.IsFloat() || !slices.Equal(dims, shape.Dimensions) {
 			problems = append(problems, fmt.Sprintf("tensor %s is %s %v, expected float %v (in this project's layout)", key, t.DType, dims, shape.Dimensions))
+			if n := len(dims); classes > 0 && n > 0 && n == shape.Rank() && shape.Dim(-1) == classes && slices.Equal(dims[:n-1], shape.Dimensions[:n-1]) {
+				head = dims[n-1]
+			}
 		}
 	}
 	for path := range have {
@@ -131,15 +149,19 @@ func match(path string, all map[string]*weights.Tensor, want map[string]shapes.S
 	}
 	if problems != nil {
 		slices.Sort(problems)
-		return nil, &MismatchError{path, problems}
+		return nil, &MismatchError{path, problems, head}
 	}
 	out := map[string]*tensors.Tensor{}
 	for _, at := range slices.Sorted(maps.Keys(want)) {
 		to := tensors.FromShape(want[at])
 		var err error
-		tensors.MustMutableFlatData(to, func(flat []float32) { err = arrange(keyOf(at), have[at], flat) })
+		var f finite
+		tensors.MustMutableFlatData(to, func(flat []float32) { err = arrange(keyOf(at), have[at], flat, &f) })
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		if f.bad > 0 {
+			return nil, &NotFiniteError{path, keyOf(at), f.first, f.bad, to.Shape().Size()}
 		}
 		out[at] = to
 	}
@@ -161,10 +183,10 @@ func layout(key string, s []int) []int {
 
 // arrange writes a tensor's elements in this project's layout. A rank-4 kernel is a
 // matrix [out, in·h·w] whose columns are put in another order.
-func arrange(key string, t *weights.Tensor, to []float32) error {
+func arrange(key string, t *weights.Tensor, to []float32, f *finite) error {
 	s := t.Shape
 	if len(s) != 4 && (len(s) != 2 || !strings.HasSuffix(key, "weight")) {
-		return t.Pieces(1, func(first int, v []float32) { copy(to[first:], v) })
+		return t.Pieces(1, func(first int, v []float32) { f.look(v, notFinite); copy(to[first:], v) })
 	}
 	out, in, area := s[0], s[1], 1
 	if len(s) == 4 {
@@ -175,6 +197,7 @@ func arrange(key string, t *weights.Tensor, to []float32) error {
 		return nil
 	}
 	return t.Pieces(row, func(first int, v []float32) {
+		f.look(v, notFinite)
 		a, rows := first/row, len(v)/row
 		for b := range in {
 			for p := range area {

@@ -3,7 +3,6 @@
 package zoo
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -115,19 +114,6 @@ func Build(c *card.Card) (Forward, error) {
 	return forward, nil
 }
 
-// Config decodes a card's config into c, strictly. An absent config leaves c.
-func Config(raw json.RawMessage, c any) error {
-	if len(raw) == 0 {
-		return nil
-	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	if err := d.Decode(c); err != nil {
-		return fmt.Errorf("config: %w", err)
-	}
-	return nil
-}
-
 // load reads the embedded cards once.
 var load = sync.OnceFunc(func() {
 	cards, aliases = map[string]*card.Card{}, map[string]string{}
@@ -207,6 +193,9 @@ func Open(c *card.Card, path string) (*Net, error) {
 		return nil, fmt.Errorf("zoo: model %s: %w", c.Name, metamer.Unknown("family", c.Family, known))
 	}
 	net, err := open(c, path)
+	if err == nil {
+		err = net.numbers(path)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("zoo: model %s: %w", c.Name, err)
 	}

@@ -21,17 +21,18 @@ func init() { zoo.RegisterPyTorch("resnet_small", newForward) }
 
 // config is what a card of this family says.
 type config struct {
-	Stem   int   `json:"stem"`   // channels of the first convolution
-	Layers []int `json:"layers"` // channels of each stage of two blocks, the first with stride 2
+	Stem    int   `json:"stem"`    // channels of the first convolution
+	Layers  []int `json:"layers"`  // channels of each stage of two blocks, the first with stride 2
+	Classes int   `json:"classes"` // default 10
 }
 
 func newForward(raw json.RawMessage) (zoo.Forward, error) {
-	var c config
+	c := config{Classes: 10}
 	if err := zoo.Config(raw, &c); err != nil {
 		return nil, err
 	}
-	if c.Stem < 1 || len(c.Layers) == 0 {
-		return nil, fmt.Errorf("stem %d and layers %v: expected channel counts above 0", c.Stem, c.Layers)
+	if c.Stem < 1 || len(c.Layers) == 0 || c.Classes < 1 {
+		return nil, fmt.Errorf("stem %d, layers %v and classes %d: expected numbers above 0", c.Stem, c.Layers, c.Classes)
 	}
 	return c.forward, nil
 }
@@ -45,7 +46,7 @@ func (c config) forward(s *model.Scope, x *Node) *Node {
 	x = TransposeAllAxes(x, 0, 3, 1, 2) // the files flatten channel, height, width
 	x = Reshape(x, x.Shape().Dim(0), -1)
 	x = stage.MarkReLU(block.Linear(block.At(s, "linear1"), x, 100), "linear1")
-	return stage.Mark(block.Linear(block.At(s, "linear2"), x, 10), "logits")
+	return stage.Mark(block.Linear(block.At(s, "linear2"), x, c.Classes), "logits")
 }
 
 // residual is one basic block up to its last ReLU.

@@ -1,0 +1,177 @@
+package zoo
+
+import (
+	"math"
+	"slices"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/card"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/stage"
+)
+
+// Layer is a layer that a net marks.
+type Layer struct {
+	Name  string
+	Shape []int // of the activations for one image
+	// Share is the share of the net's computation that the layer needs, 0 to 1:
+	// multiplications and additions of matrix products and convolutions, and an operation for
+	// each element of any other result.
+	Share float64
+	// Whole says that the output depends on the image by this layer alone, as after a residual
+	// block and not inside one.
+	Whole bool
+}
+
+// Describe lists the layers in order, with shapes and shares of the computation.
+func (n *Net) Describe(in card.Input) (out []Layer, err error) {
+	err = n.sketch(in, func(s *model.Scope, images *Node) {
+		var at []*Node
+		stage.Each(images.Graph(), func() { n.Forward(s, Prepare(in, images)) }, func(name string, x *Node) {
+			at = append(at, x)
+			out = append(out, Layer{Name: name, Shape: slices.Clone(x.Shape().Dimensions[1:])})
+		})
+		if len(at) == 0 {
+			return
+		}
+		c := newCosts(images)
+		all := c.of(at[len(at)-1])
+		whole := c.whole(at[len(at)-1])
+		for i, x := range at {
+			out[i].Share = c.of(x) / all
+			out[i].Whole = whole[x]
+		}
+	})
+	return out, err
+}
+
+// costs are the costs of the nodes of a graph.
+type costs struct {
+	images *Node
+	nodes  []*Node           // those that depend on the images, each after its inputs
+	cost   map[*Node]float64 // of a node alone
+}
+
+func newCosts(images *Node) *costs {
+	c := &costs{images: images, cost: map[*Node]float64{images: 0}, nodes: []*Node{images}}
+	for _, n := range images.Graph().Nodes() {
+		if n == images || !slices.ContainsFunc(n.Inputs(), c.depends) {
+			continue
+		}
+		c.nodes = append(c.nodes, n)
+		c.cost[n] = operations(n)
+	}
+	return c
+}
+
+func (c *costs) depends(n *Node) bool { _, ok := c.cost[n]; return ok }
+
+// of is the cost of a node and of all that it depends on.
+func (c *costs) of(n *Node) (sum float64) {
+	seen := map[*Node]bool{n: true}
+	for next := []*Node{n}; len(next) > 0; {
+		n, next = next[len(next)-1], next[:len(next)-1]
+		sum += c.cost[n]
+		for _, in := range n.Inputs() {
+			if c.depends(in) && !seen[in] {
+				seen[in] = true
+				next = append(next, in)
+			}
+		}
+	}
+	return sum
+}
+
+// whole tells the nodes through which every path from the images to the output goes. Paths are
+// counted modulo a prime.
+func (c *costs) whole(output *Node) map[*Node]bool {
+	const prime = 1<<31 - 1
+	from, to := map[*Node]uint64{c.images: 1}, map[*Node]uint64{output: 1}
+	for _, n := range c.nodes {
+		for _, in := range n.Inputs() {
+			from[n] = (from[n] + from[in]) % prime
+		}
+	}
+	for _, n := range slices.Backward(c.nodes) {
+		for _, in := range n.Inputs() {
+			to[in] = (to[in] + to[n]) % prime
+		}
+	}
+	out := map[*Node]bool{}
+	for _, n := range c.nodes {
+		out[n] = to[n] != 0 && from[n]*to[n]%prime == from[output]
+	}
+	return out
+}
+
+// operations is how many multiplications and additions a node takes: twice the products that
+// a matrix product or a convolution sums, an operation an element otherwise.
+func operations(n *Node) float64 {
+	if n.NumOutputs() != 1 {
+		return 0
+	}
+	size, in := float64(n.Shape().Size()), n.Inputs()
+	switch n.Type() {
+	case NodeTypeConvGeneral:
+		kernel := in[1].Shape() // HWIO or OIHW
+		channels := kernel.Dim(-1)
+		if !slices.Contains(n.Shape().Dimensions[1:], channels) {
+			channels = kernel.Dim(0)
+		}
+		return 2 * size * float64(kernel.Size()) / float64(channels)
+	case NodeTypeDotGeneral:
+		a, b := in[0].Shape(), in[1].Shape()
+		// The result is [batch, rest of a, rest of b]; how many axes are summed is not told,
+		// but the sizes tell which number is possible.
+		for summed := 1; ; summed++ {
+			batched := a.Rank() + b.Rank() - n.Rank() - 2*summed
+			if batched < 0 {
+				return size
+			}
+			batch := 1
+			for _, d := range n.Shape().Dimensions[:min(batched, n.Rank())] {
+				batch *= d
+			}
+			square := float64(a.Size()) * float64(b.Size()) / (float64(batch) * size)
+			if root := math.Round(math.Sqrt(square)); root*root == square {
+				return 2 * size * root
+			}
+		}
+	case NodeTypeReshape, NodeTypeTranspose, NodeTypeBroadcastInDim, NodeTypeSlice, NodeTypeConcatenate, NodeTypeReverse, NodeTypePad,
+		NodeTypeConvertDType, NodeTypeIdentity, NodeTypeGather:
+		return 0
+	}
+	return size
+}
+
+// Propose chooses a layer for each stage where a card does not: those nearest to a third and
+// to two thirds of the computation, of several as near (within a hundredth) the last, and the
+// last layer before the output. Layers through which all of the computation goes come before
+// others.
+func Propose(layers []Layer) map[string]string {
+	n := len(layers)
+	for last := layers[n-1]; n > 1 && slices.Equal(layers[n-1].Shape, last.Shape); n-- {
+	}
+	fit := layers[:n]
+	if whole := slices.DeleteFunc(slices.Clone(fit), func(l Layer) bool { return !l.Whole }); len(whole) >= 3 {
+		fit = whole
+	}
+	out := map[string]string{metamer.Stages[2]: fit[len(fit)-1].Name}
+	for i, share := range []float64{1. / 3, 2. / 3} {
+		best := 0
+		for k, l := range fit {
+			if math.Abs(l.Share-share) < math.Abs(fit[best].Share-share) {
+				best = k
+			}
+		}
+		for k := best; k < len(fit); k++ {
+			if math.Abs(fit[k].Share-share) <= math.Abs(fit[best].Share-share)+.01 {
+				best = k
+			}
+		}
+		out[metamer.Stages[i]] = fit[best].Name
+	}
+	return out
+}

@@ -1,0 +1,61 @@
+package zoo
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"path/filepath"
+	"slices"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/gomlx/core/tensors"
+)
+
+// NotFiniteError reports weights that are no numbers: NaN, or infinite.
+type NotFiniteError struct {
+	Path, Tensor string
+	Value        float32 // the first
+	Count, Of    int
+}
+
+func (e *NotFiniteError) Error() string {
+	return fmt.Sprintf("%s: tensor %s holds %v (%d of its %d values are NaN or infinite): training diverged, or the file is damaged",
+		e.Path, e.Tensor, e.Value, e.Count, e.Of)
+}
+
+// finite counts values that are NaN or infinite.
+type finite struct {
+	bad   int
+	first float32
+}
+
+func (f *finite) look(values []float32, bad func(float32) bool) {
+	for _, v := range values {
+		if bad(v) {
+			if f.bad == 0 {
+				f.first = v
+			}
+			f.bad++
+		}
+	}
+}
+
+func notFinite(v float32) bool  { return math.Float32bits(v)&0x7f800000 == 0x7f800000 }
+func notANumber(v float32) bool { return v != v }
+
+// numbers is an error where a weight is NaN. Infinite numbers are left to match: an ONNX file
+// may have them as constants of a mask.
+func (n *Net) numbers(path string) error {
+	for _, at := range slices.Sorted(maps.Keys(n.Weights)) {
+		t := n.Weights[at]
+		if t.DType() != dtypes.Float32 {
+			continue
+		}
+		var f finite
+		tensors.MustConstFlatData(t, func(v []float32) { f.look(v, notANumber) })
+		if f.bad > 0 {
+			return &NotFiniteError{filepath.Base(path), keyOf(at), f.first, f.bad, t.Shape().Size()}
+		}
+	}
+	return nil
+}
