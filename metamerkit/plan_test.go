@@ -9,12 +9,14 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/study"
 )
 
-// fill sets every field that there is to something.
+// fill sets every exported field to something.
 func fill(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Struct:
 		for i := range v.NumField() {
-			fill(v.Field(i))
+			if v.Type().Field(i).IsExported() {
+				fill(v.Field(i))
+			}
 		}
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 2, 2))

@@ -13,11 +13,11 @@ import (
 type Images struct{ *metamer.ImageSet }
 
 // OpenImages opens an image set: photos[:N] (the embedded photographs), cifar10[:N],
-// a folder or files. size is the pixels a side; without it CIFAR-10 has 32, all else
-// 224.
+// a folder or files. Spaces separate several files; a path with spaces stands alone or in
+// quotes. size is the pixels a side; without it CIFAR-10 has 32, all else 224.
 func OpenImages(spec string, size ...int) (Images, error) {
-	q := errand.Open{Spec: strings.Fields(spec)}
-	if len(size) > 0 && !strings.HasPrefix(spec, "cifar10") {
+	q := errand.Open{Spec: []string{spec}}
+	if name, _, _ := strings.Cut(spec, ":"); len(size) > 0 && name != "cifar10" {
 		q.Size = size[0]
 	}
 	r, err := do(Context(), errand.Request{Open: &q})

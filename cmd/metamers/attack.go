@@ -14,10 +14,10 @@ import (
 )
 
 type attackCmd struct {
-	Models []string `required:"" help:"Names of models, separated by commas."`
-	Images []string `sep:"none" help:"Labelled images: cifar10, cifar10:N … (as for synth)." default:"cifar10:1000"`
-	Threat []string `help:"What an attack may change, more than one separated by commas: linf:8/255, l2:0.5 …" default:"linf:8/255" placeholder:"NORM:EPSILON"`
-	Steps  []int    `help:"Gradient steps of the attacks; 0 is random noise." default:"20"`
+	Models []string  `required:"" help:"Names of models, separated by commas."`
+	Images imageSpec `help:"Labelled images: cifar10, cifar10:N … (as for synth)." default:"cifar10:1000"`
+	Threat []string  `help:"What an attack may change, more than one separated by commas: linf:8/255, l2:0.5 …" default:"linf:8/255" placeholder:"NORM:EPSILON"`
+	Steps  []int     `help:"Gradient steps of the attacks; 0 is random noise." default:"20"`
 
 	Attacked int     `help:"Attack only the first so many of the images; clean accuracy is of all (0: all)." default:"0"`
 	Restarts int     `help:"Random starts of each attack." default:"1"`

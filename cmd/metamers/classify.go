@@ -7,7 +7,6 @@ import (
 	"math"
 	"os"
 	"slices"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
@@ -112,7 +111,7 @@ func (c *classifyCmd) Run(ctx context.Context, g *globals) error {
 // one lets a model look at the images.
 func (c *classifyCmd) one(e *engine.Engine, m *card.Card, zero *engine.ZeroShot, truth map[string]int) (r classified, err error) {
 	o := images.Options{Size: m.Input.Size, Filter: m.Input.Filter, Crop: m.Input.Crop}
-	if name, _, _ := strings.Cut(c.Images[0], ":"); name == "cifar10" {
+	if images.IsNamed(c.Images...) && images.IsCIFAR(c.Images[0]) {
 		o = images.Options{}
 	}
 	set, err := images.Open(c.Images, o)

@@ -31,6 +31,8 @@ func TestReadLabels(t *testing.T) {
 		"file\tindex\na.png\tx\n":                `line 2: the index is "x"`,
 		"file\tindex\na.png\t-1\n":               `line 2: the index is "-1"`,
 		"file\tindex\na.png\n":                   "wrong number of fields",
+		"file,index\na.png,1\n":                  "separated by tabs, not by ,",
+		"file;index\na.png;1\n":                  "separated by tabs, not by ;",
 	} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)

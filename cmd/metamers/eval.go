@@ -42,12 +42,12 @@ func (f evalFlags) evaluation() engine.Evaluation {
 type evalCmd struct {
 	Runs []string `arg:"" optional:"" help:"IDs of runs, or the beginnings of them; all runs of the store by default." name:"run"`
 	evalFlags
-	Store   string   `aliases:"from" help:"Where the runs are: a folder, or a URL such as s3://bucket/prefix (docs/store.md; default: runs in the cache folder)." env:"METAMERS_RUNS" placeholder:"STORE"`
-	Images  []string `sep:"none" help:"The reference images, where they cannot be opened by the name in the recipe." placeholder:"SET"`
-	Filter  string   `help:"Resampling of image files: bicubic or bilinear." enum:"bicubic,bilinear" default:"bicubic"`
-	Compare []string `help:"Hold every two model sets against each other by these measures of single images, such as recognizability or niqe-photos." placeholder:"MEASURE,…"`
-	Claims  bool     `help:"Judge the paper's claims by the rows."`
-	Out     string   `help:"The file of all rows to write, for pandas and R." type:"path" placeholder:"ROWS.csv"`
+	Store   string    `aliases:"from" help:"Where the runs are: a folder, or a URL such as s3://bucket/prefix (docs/store.md; default: runs in the cache folder)." env:"METAMERS_RUNS" placeholder:"STORE"`
+	Images  imageSpec `arguments:"" help:"The reference images, where they cannot be found by what the run says of them." placeholder:"SET"`
+	Filter  string    `help:"Resampling of image files: bicubic or bilinear." enum:"bicubic,bilinear" default:"bicubic"`
+	Compare []string  `help:"Hold every two model sets against each other by these measures of single images, such as recognizability or niqe-photos." placeholder:"MEASURE,…"`
+	Claims  bool      `help:"Judge the paper's claims by the rows."`
+	Out     string    `help:"The file of all rows to write, for pandas and R." type:"path" placeholder:"ROWS.csv"`
 
 	Metamers   string   `group:"Metamers made elsewhere" help:"A folder of images, or .npy, .npz, .safetensors, .pt (a tensor, a dictionary, plenoptic's Metamer.save)." type:"path" placeholder:"PATH"`
 	References string   `group:"Metamers made elsewhere" help:"Likewise; not needed where the metamers' file holds them, or --images names them." type:"path" placeholder:"PATH"`

@@ -26,7 +26,7 @@ type figuresCmd struct {
 	Formats []string `help:"Of figures png, svg, pdf; of tables md, tex, csv, html." default:"png,svg,pdf,md,tex,csv"`
 	DPI     int      `help:"Dots an inch of PNG." default:"144"`
 	storeOnly
-	Images []string `sep:"none" help:"The reference images, where they cannot be opened by the name in the recipe." placeholder:"SET"`
+	Images imageSpec `help:"The reference images, where they cannot be found by what the run says of them." placeholder:"SET"`
 }
 
 func (c *figuresCmd) Help() string {
@@ -71,8 +71,18 @@ func (c *figuresCmd) Run(ctx context.Context, g *globals) error {
 	}
 	var named []*metamer.Run
 	for _, from := range c.From {
+		from, isRun, err := runOrPath(stores[0], from)
+		if err != nil {
+			return err
+		}
 		st, err := os.Stat(from)
 		switch {
+		case isRun:
+			run, err := stores[0].Load(from)
+			if err != nil {
+				return err
+			}
+			named = append(named, run)
 		case err == nil && st.Mode().IsRegular():
 			rows, err := metamer.LoadRows(from)
 			if err != nil {
@@ -95,15 +105,7 @@ func (c *figuresCmd) Run(ctx context.Context, g *globals) error {
 				return err
 			}
 		default:
-			id, err := stores[0].Resolve(from)
-			if err != nil {
-				return fmt.Errorf("figures: %s is no file, no folder and no run: %w", from, err)
-			}
-			run, err := stores[0].Load(id)
-			if err != nil {
-				return err
-			}
-			named = append(named, run)
+			return fmt.Errorf("figures: %s is no file, no folder and no run in %s", from, stores[0].Where())
 		}
 	}
 	if named != nil {

@@ -92,7 +92,7 @@ type picture struct {
 
 // read opens images at their own size, or at --size.
 func (c *measureCmd) read(spec []string) (out []*picture, err error) {
-	if name, _, _ := strings.Cut(spec[0], ":"); len(spec) == 1 && (name == "cifar10" || slices.Contains(images.Registered(), name)) {
+	if images.IsNamed(spec...) {
 		set, err := images.Open(spec, images.Options{Size: c.Size})
 		if err != nil {
 			return nil, err

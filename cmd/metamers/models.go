@@ -113,7 +113,11 @@ type modelsLayersCmd struct {
 }
 
 func (m modelsLayersCmd) Run(g *globals) error {
-	if filepath.Ext(m.Name) == ".onnx" {
+	name, isModel, err := metamer.NameOrPath("model", m.Name, func(n string) bool { _, err := zoo.Lookup(n); return err == nil })
+	if err != nil {
+		return err
+	}
+	if m.Name = name; !isModel && filepath.Ext(name) == ".onnx" {
 		c := &card.Card{Name: m.Name, Family: "onnx", Input: card.Input{Size: m.Size, Std: [3]float64{1, 1, 1}}}
 		net, err := zoo.Open(c, m.Name)
 		if err != nil {

@@ -21,15 +21,15 @@ import (
 )
 
 type reproduceCmd struct {
-	Scale     string `help:"A plan by name or a YAML file (see --list)." default:"quick" placeholder:"PLAN"`
-	List      bool   `help:"List the plans that come with the program, what they take and what they lack."`
-	DryRun    bool   `help:"Say what the plan would do, how long and how large, and what it lacks; do nothing."`
-	Measure   bool   `help:"With --dry-run: measure what is not known of this machine's speed."`
-	Available bool   `help:"Leave out the model sets and observers whose weights are not here."`
-	Images    string `help:"Image set in place of the plan's." placeholder:"SET"`
-	Size      int    `help:"Pixels a side, for image files."`
-	Steps     int    `help:"Optimisation steps in place of the plan's."`
-	Seed      uint64 `help:"Seed in place of the plan's."`
+	Scale     string    `help:"A plan by name or a YAML file (see --list)." default:"quick" placeholder:"PLAN"`
+	List      bool      `help:"List the plans that come with the program, what they take and what they lack."`
+	DryRun    bool      `help:"Say what the plan would do, how long and how large, and what it lacks; do nothing."`
+	Measure   bool      `help:"With --dry-run: measure what is not known of this machine's speed."`
+	Available bool      `help:"Leave out the model sets and observers whose weights are not here."`
+	Images    imageSpec `help:"Image set in place of the plan's." placeholder:"SET"`
+	Size      int       `help:"Pixels a side, for image files."`
+	Steps     int       `help:"Optimisation steps in place of the plan's."`
+	Seed      uint64    `help:"Seed in place of the plan's."`
 	storeFlag
 	Checkpoint time.Duration `help:"Save what was done this often; a run that is killed loses no more." default:"30s"`
 	Results    string        `help:"Folder of figures, tables, rows and index.html." default:"out" type:"path"`
@@ -60,7 +60,7 @@ func (c *reproduceCmd) plan() (study.Plan, error) {
 	if err != nil {
 		return p, err
 	}
-	if strings.HasPrefix(p.Images, "cifar10") && !images.HasCIFAR() && c.Set == nil {
+	if images.IsCIFAR(p.Images) && !images.HasCIFAR() && c.Set == nil {
 		_, n, _ := strings.Cut(p.Images, ":")
 		p.Images = strings.TrimSuffix("photos:"+n, ":")
 		fmt.Fprintln(os.Stderr, "CIFAR-10 is not here (metamers data get cifar10): using the embedded photographs,", p.Images)
@@ -73,10 +73,10 @@ func (c *reproduceCmd) plan() (study.Plan, error) {
 	if c.Seed != 0 {
 		p.Settings.Seed = c.Seed
 	}
-	if c.Images != "" {
-		p.Images = c.Images
+	if c.Images != nil {
+		p.Images = images.Join(c.Images)
 	}
-	if strings.HasPrefix(p.Images, "cifar10") {
+	if images.IsCIFAR(p.Images) {
 		p.Size = 0 // its own
 	}
 	return p, p.Validate()

@@ -36,16 +36,16 @@ func (s sweepStore) home() (store, home string, err error) {
 }
 
 type sweepStartCmd struct {
-	Plan    string `arg:"" help:"A plan by name or a YAML file, as of metamers reproduce." placeholder:"PLAN"`
-	On      string `help:"local, slurm or kubernetes." enum:"local,slurm,kubernetes" default:"local"`
-	Shard   string `help:"Images a shard, a multiple of the batch (default: the plan's, else four batches)." placeholder:"images:N"`
-	DryRun  bool   `help:"Show shards, commands, expected hours and bytes; do nothing."`
-	Workers int    `help:"On this machine: how many at a time (default: one a GPU; one without a GPU)."`
-	Retries int    `help:"On this machine: how often a shard that fails is tried again." default:"1"`
-	Images  string `help:"Image set in place of the plan's." placeholder:"SET"`
-	Size    int    `help:"Pixels a side, for image files."`
-	Steps   int    `help:"Optimisation steps in place of the plan's."`
-	Seed    uint64 `help:"Seed in place of the plan's."`
+	Plan    string    `arg:"" help:"A plan by name or a YAML file, as of metamers reproduce." placeholder:"PLAN"`
+	On      string    `help:"local, slurm or kubernetes." enum:"local,slurm,kubernetes" default:"local"`
+	Shard   string    `help:"Images a shard, a multiple of the batch (default: the plan's, else four batches)." placeholder:"images:N"`
+	DryRun  bool      `help:"Show shards, commands, expected hours and bytes; do nothing."`
+	Workers int       `help:"On this machine: how many at a time (default: one a GPU; one without a GPU)."`
+	Retries int       `help:"On this machine: how often a shard that fails is tried again." default:"1"`
+	Images  imageSpec `help:"Image set in place of the plan's." placeholder:"SET"`
+	Size    int       `help:"Pixels a side, for image files."`
+	Steps   int       `help:"Optimisation steps in place of the plan's."`
+	Seed    uint64    `help:"Seed in place of the plan's."`
 	sweepStore
 	Manifests string `help:"For Kubernetes: the folder to write (default: the sweep's name)." type:"path" placeholder:"DIR"`
 }
@@ -101,7 +101,11 @@ func (c *sweepStartCmd) split(ctx context.Context, g *globals) (*sweep.Sweep, er
 		}
 	}
 	if o.Images = p.Sweep.Images; o.Images == 0 {
-		if o.Images, err = images.Count(strings.Fields(p.Images), images.Options{Size: p.Size}); err != nil {
+		spec, err := images.Split(p.Images, "")
+		if err == nil {
+			o.Images, err = images.Count(spec, images.Options{Size: p.Size})
+		}
+		if err != nil {
 			return nil, fmt.Errorf("%w (sweep: {images: N} in the plan says how many there are on the workers)", err)
 		}
 	}

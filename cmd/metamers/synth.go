@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"image"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,9 +19,9 @@ import (
 
 // imageFlags say which images.
 type imageFlags struct {
-	Images []string `required:"" sep:"none" help:"cifar10, cifar10:N, cifar10:FROM-TO, cifar10:train:N, photos, photos:N (embedded photographs), a folder, or files (repeat the flag)." placeholder:"SET" predictor:"images"`
-	Size   int      `help:"Pixels a side (default: 32 for cifar10, 224 for photos and files)."`
-	Filter string   `help:"Resampling of files: bicubic or bilinear." enum:"bicubic,bilinear" default:"bicubic"`
+	Images imageSpec `required:"" help:"cifar10, cifar10:N, cifar10:FROM-TO, cifar10:train:N, photos, photos:N (embedded photographs), a folder, or one or more files, such as *.jpg: all values up to the next flag." placeholder:"SET" predictor:"images"`
+	Size   int       `help:"Pixels a side (default: 32 for cifar10, 224 for photos and files)."`
+	Filter string    `help:"Resampling of files: bicubic or bilinear." enum:"bicubic,bilinear" default:"bicubic"`
 }
 
 func (f imageFlags) open() (*images.Set, error) {
@@ -62,18 +63,8 @@ func (f recipeFlags) recipe(models []string, stage string) (r metamer.Recipe, er
 	for _, m := range models {
 		r.Models = append(r.Models, metamer.ModelRef{Name: m})
 	}
-	parts := strings.Split(f.Schedule, ":")
-	r.Schedule.Kind = parts[0]
-	if len(parts) > 1 {
-		if r.Schedule.Every, err = strconv.Atoi(parts[1]); err != nil || r.Schedule.Every < 1 {
-			return r, fmt.Errorf("schedule %q: expected a number of steps above 0 behind the colon", f.Schedule)
-		}
-	}
-	if len(parts) > 2 {
-		r.Schedule.Order = parts[2]
-	}
-	if len(parts) > 3 || r.Schedule.Kind == "average" && len(parts) > 1 {
-		return r, fmt.Errorf("schedule %q: expected switch, switch:EVERY, switch:EVERY:random or average", f.Schedule)
+	if r.Schedule, err = metamer.ParseSchedule(f.Schedule); err != nil {
+		return r, err
 	}
 	if f.Evaluations < 0 || f.Evaluations > 0 && f.Steps > 0 {
 		return r, fmt.Errorf("evaluations %d and steps %d: expected one of them, above 0", f.Evaluations, f.Steps)
@@ -82,14 +73,8 @@ func (f recipeFlags) recipe(models []string, stage string) (r metamer.Recipe, er
 		one := r.WithDefaults()
 		r.Steps = max(1, f.Evaluations/one.Evaluations(1))
 	}
-	if f.Warm != "" {
-		at, rest, _ := strings.Cut(f.Warm, ":")
-		n, precision, _ := strings.Cut(rest, ":")
-		evaluations, err := strconv.Atoi(n)
-		if err != nil {
-			return r, fmt.Errorf("warm %q: expected STAGE:EVALUATIONS[:PRECISION], such as middle:40", f.Warm)
-		}
-		r.Warm = &metamer.Warm{Stage: at, Evaluations: evaluations, Precision: precision}
+	if r.Warm, err = metamer.ParseWarm(f.Warm); err != nil {
+		return r, err
 	}
 	for _, p := range f.Penalty {
 		name, weight, ok := strings.Cut(p, "=")
@@ -107,9 +92,13 @@ func (f recipeFlags) request(models []string, stage string, set *images.Set, fil
 	if r, err = f.recipe(models, stage); err != nil {
 		return r, nil, err
 	}
-	if s := f.Start; s != "noise" && s != "grey" && s != "uniform" && s != "reference" {
+	name, isName, err := metamer.NameOrPath("start", f.Start, func(n string) bool { return n != "image" && slices.Contains(metamer.Starts, n) })
+	if err != nil {
+		return r, nil, err
+	}
+	if r.Start.Kind = name; !isName {
 		r.Start.Kind = "image"
-		if given, err = images.Open([]string{s}, images.Options{Size: set.Size, Filter: filter}); err != nil {
+		if given, err = images.Open([]string{name}, images.Options{Size: set.Size, Filter: filter}); err != nil {
 			return r, nil, fmt.Errorf("start: %w", err)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/depot"
 	"github.com/ensemble-metamers/metamers/metamerkit/figures"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/train"
 	"github.com/ensemble-metamers/metamers/metamerkit/weights"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
@@ -178,10 +179,14 @@ func (c *trainCmd) begin() (path string, err error) {
 	if c.From == "" {
 		return "", nil
 	}
-	if _, err := os.Stat(c.From); err == nil {
-		return c.From, nil
+	name, isModel, err := metamer.NameOrPath("model", c.From, func(n string) bool { _, err := zoo.Lookup(n); return err == nil })
+	if err != nil {
+		return "", fmt.Errorf("--from: %w", err)
 	}
-	known, err := zoo.Lookup(c.From)
+	if !isModel && exists(name) {
+		return name, nil
+	}
+	known, err := zoo.Lookup(name)
 	if err != nil {
 		return "", fmt.Errorf("--from %s: no such file, and %w", c.From, err)
 	}

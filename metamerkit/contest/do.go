@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/ask"
@@ -53,7 +52,7 @@ func Do(ctx context.Context, e ask.Engine, p Plan, o Options) (*Result, error) {
 	if o.Warn == nil {
 		o.Warn = func(string) {}
 	}
-	set, err := images.Open(strings.Fields(p.Images), images.Options{Size: p.Size})
+	set, err := images.OpenLine(p.Images, images.Options{Size: p.Size})
 	if err != nil {
 		return nil, fmt.Errorf("contest: plan %s: %w", p.Name, err)
 	}

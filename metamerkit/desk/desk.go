@@ -8,9 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -169,18 +167,20 @@ func (j *job) evaluate(q *errand.Evaluation) (*errand.Reply, error) {
 
 // open opens an image set. Sets that cannot change are kept: those with a name.
 func (j *job) open(spec []string, size int) (*images.Set, error) {
-	name := ""
-	if len(spec) == 1 {
-		name, _, _ = strings.Cut(spec[0], ":")
+	if len(spec) == 1 { // a line, which may name several
+		var err error
+		if spec, err = images.Split(spec[0], j.q.Folder); err != nil {
+			return nil, err
+		}
 	}
-	cifar := name == "cifar10"
-	if cifar && j.q.Data != dataHere() {
+	o := images.Options{Size: size, Folder: j.q.Folder}
+	if !images.IsNamed(spec...) {
+		return images.Open(spec, o)
+	}
+	if images.IsCIFAR(spec[0]) && j.q.Data != dataHere() {
 		return nil, fmt.Errorf("desk: METAMERS_DATA is %q in this program and %q in the engine, which reads CIFAR-10: stop the engine (metamers engine stop), and it starts again with yours", j.q.Data, dataHere())
 	}
-	if !cifar && !slices.Contains(images.Registered(), name) {
-		return j.files(spec, size)
-	}
-	key := fmt.Sprintf("%s %d", spec[0], size)
+	key := fmt.Sprintf("%s %d %s", spec[0], size, j.q.Folder)
 	j.opening.Lock()
 	defer j.opening.Unlock()
 	if i := slices.IndexFunc(j.opened, func(o opened) bool { return o.key == key }); i >= 0 {
@@ -188,7 +188,7 @@ func (j *job) open(spec []string, size int) (*images.Set, error) {
 		j.opened = append(slices.Delete(j.opened, i, i+1), o)
 		return o.set, nil
 	}
-	s, err := images.Open(spec, images.Options{Size: size})
+	s, err := images.Open(spec, o)
 	if err != nil {
 		return nil, err
 	}
@@ -202,23 +202,4 @@ func (j *job) open(spec []string, size int) (*images.Set, error) {
 		}
 		j.opened, total = slices.Delete(j.opened, 0, 1), 0
 	}
-}
-
-// files opens folders and files by names that are relative to the program's folder.
-// The set is called as it is there.
-func (j *job) files(spec []string, size int) (*images.Set, error) {
-	full := slices.Clone(spec)
-	for i, f := range full {
-		if !filepath.IsAbs(f) && j.q.Folder != "" {
-			full[i] = filepath.Join(j.q.Folder, f)
-		}
-	}
-	s, err := images.Open(full, images.Options{Size: size})
-	if err != nil {
-		return nil, err
-	}
-	if s.Name == strings.Join(full, " ") {
-		s.Name = strings.Join(spec, " ")
-	}
-	return s, nil
 }

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/errand"
 	_ "github.com/ensemble-metamers/metamers/metamerkit/images/photos" // the image set photos
@@ -34,7 +33,7 @@ func (j *job) study(q *errand.Study) (*errand.Reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	refs, err := j.open(strings.Fields(p.Images), p.Size)
+	refs, err := j.open([]string{p.Images}, p.Size)
 	if err != nil {
 		return nil, fmt.Errorf("study: plan %s: %w", p.Name, err)
 	}

@@ -1,26 +1,47 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// References opens the reference images of a run again, by the name in its recipe:
-// part of a named set, a folder or a file. They must be the same pixels.
+// References opens the reference images of a run again, by the name in its recipe (part of
+// a named set, a folder or a file) or from where they were opened before on this machine.
+// They must be the same pixels.
 func References(run *metamer.Run) (*images.Set, error) {
 	r := run.Recipe.Images
+	set, first := reopened(r, r.Name)
+	if twofold := (*metamer.TwofoldError)(nil); errors.As(first, &twofold) {
+		for _, reading := range twofold.Readings {
+			if set == nil {
+				set, first = reopened(r, reading.Write)
+			}
+		}
+	}
+	if paths := images.Origin(r.SHA256); set == nil && paths != nil {
+		set, _ = reopened(r, paths...)
+	}
+	if set == nil {
+		return nil, fmt.Errorf("engine: the reference images %q of run %s cannot be opened again; name them (--images): %w", r.Name, run.ID, first)
+	}
+	set.Name = r.Name
+	return set, nil
+}
+
+// reopened opens images that must be those of a recipe.
+func reopened(r metamer.ImageRef, spec ...string) (*images.Set, error) {
 	var last error
 	for _, filter := range images.Filters {
 		o := images.Options{Size: r.Size, Filter: filter}
 		if r.Of > 0 {
 			o.Part = &[2]int{r.First, r.First + r.Count}
 		}
-		set, err := images.Open([]string{r.Name}, o)
+		set, err := images.Open(spec, o)
 		if err != nil {
-			last = err
-			break
+			return nil, err
 		}
 		got := set.SHA256()
 		if got == r.SHA256 {
@@ -31,7 +52,7 @@ func References(run *metamer.Run) (*images.Set, error) {
 		}
 		last = fmt.Errorf("the images have the SHA-256 %.12s…, the recipe says %.12s…", got, r.SHA256)
 	}
-	return nil, fmt.Errorf("engine: the reference images %q of run %s cannot be opened again; name them (--images): %w", r.Name, run.ID, last)
+	return nil, last
 }
 
 // references opens each image set once.

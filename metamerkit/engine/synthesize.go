@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/runs"
 	"github.com/ensemble-metamers/metamers/metamerkit/synth"
@@ -135,6 +136,14 @@ func (e *Engine) Synthesize(ctx context.Context, q Request) (run *metamer.Run, e
 }
 
 func (e *Engine) synthesize(ctx context.Context, q Request) (run *metamer.Run, err error) {
+	defer func() {
+		if run == nil {
+			return
+		}
+		if err := images.Remember(q.Images, run.Recipe.Images.SHA256); err != nil && q.Warn != nil {
+			q.Warn(fmt.Sprintf("where the image files are could not be noted, so that evaluations in another folder need --images: %v", err))
+		}
+	}()
 	if q.Store != nil && !unopened(q.Recipe) {
 		if run, err = e.stored(ctx, q); err != nil || run != nil {
 			return run, err

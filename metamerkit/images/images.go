@@ -20,6 +20,9 @@ type Options struct {
 	// Crop is the share of the resized image that the centre crop keeps (of files; see
 	// Transform); 0: 1, all of the shorter side.
 	Crop float64
+	// Folder is where relative paths begin; "": the working directory. The set is called as
+	// its paths are written.
+	Folder string
 	// Part is the only part of the set that is wanted: from its first number up to its
 	// second. Files outside it are not decoded. The set keeps the whole's name. nil:
 	// the whole.
@@ -50,19 +53,17 @@ func Open(spec []string, o Options) (*Set, error) {
 
 // Count returns how many images a set has. Files are not decoded.
 func Count(spec []string, o Options) (int, error) {
-	if len(spec) == 1 {
-		if name, _, _ := strings.Cut(spec[0], ":"); name == "cifar10" || source(name) != nil {
-			s, err := Open(spec, o)
-			if err != nil {
-				return 0, err
-			}
-			return s.Len(), nil
+	if IsNamed(spec...) {
+		s, err := Open(spec, o)
+		if err != nil {
+			return 0, err
 		}
+		return s.Len(), nil
 	}
 	if len(spec) == 0 {
 		return 0, fmt.Errorf("images: no images given")
 	}
-	files, err := expand(spec)
+	files, err := expand(full(spec, o.Folder))
 	return len(files), err
 }
 
@@ -76,12 +77,18 @@ func open(spec []string, o Options) (*Set, int, error) {
 	if s != nil {
 		return s, s.Len(), nil
 	}
-	files, err := expand(spec)
+	files, err := expand(full(spec, o.Folder))
 	if err != nil {
 		return nil, 0, err
 	}
 	n := len(files)
-	s = &Set{Name: strings.Join(spec, " "), Size: o.Size}
+	s = &Set{Name: Join(spec), Size: o.Size}
+	for _, p := range full(spec, o.Folder) {
+		if p, err = filepath.Abs(p); err != nil {
+			return nil, 0, fmt.Errorf("images: %w", err)
+		}
+		s.Paths = append(s.Paths, p)
+	}
 	if n > 1 && len(spec) > 1 {
 		s.Name = fmt.Sprintf("%d files", n)
 	}
@@ -108,6 +115,11 @@ func open(spec []string, o Options) (*Set, int, error) {
 func named(spec []string, o *Options) (*Set, error) {
 	if len(spec) == 0 {
 		return nil, fmt.Errorf("images: no images given: expected %s", expected())
+	}
+	if IsNamed(spec...) {
+		if err := twofold(spec[0], o.Folder); err != nil {
+			return nil, err
+		}
 	}
 	if name, rest, _ := strings.Cut(spec[0], ":"); len(spec) == 1 && name == "cifar10" {
 		if o.Size != 0 && o.Size != 32 {

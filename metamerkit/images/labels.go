@@ -42,6 +42,9 @@ func ReadLabels(path string) (map[string]Label, error) {
 		return nil, fmt.Errorf("%s is empty, expected a head with the columns file and index", path)
 	}
 	file, index, name := slices.Index(rows[0], "file"), slices.Index(rows[0], "index"), slices.Index(rows[0], "name")
+	if head := rows[0]; len(head) == 1 && strings.ContainsAny(head[0], ",;") {
+		return nil, fmt.Errorf("%s: the head is %q, expected columns that are separated by tabs, not by %c", path, head[0], head[0][strings.IndexAny(head[0], ",;")])
+	}
 	if file < 0 || index < 0 {
 		return nil, fmt.Errorf("%s has the columns %q, expected file and index among them", path, rows[0])
 	}

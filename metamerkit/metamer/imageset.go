@@ -16,6 +16,7 @@ type ImageSet struct {
 	Labels     []int    // index into ClassNames, -1: none
 	ClassNames []string
 	Pixels     []float32 // [N,Size,Size,3]
+	Paths      []string  // the folders and files it was read from, absolute; nil of a set by name
 
 	// Of a part of a larger set (see Part): where in the whole it begins, and
 	// how many images the whole has; 0: this is the whole.

@@ -87,7 +87,7 @@ func Do(ctx context.Context, e ask.Engine, p Plan, o Options) (*Result, error) {
 	r := &Result{Plan: p, Images: o.Images}
 	var err error
 	if r.Images == nil {
-		if r.Images, err = images.Open(strings.Fields(p.Images), images.Options{Size: p.Size}); err != nil {
+		if r.Images, err = images.OpenLine(p.Images, images.Options{Size: p.Size}); err != nil {
 			return nil, fmt.Errorf("study: plan %s: %w", p.Name, err)
 		}
 	}

@@ -35,22 +35,64 @@ type Plan struct {
 	Bootstrap int      `yaml:"bootstrap,omitempty"` // resamples for intervals; 0: the evaluation's default
 	Examples  []int    `yaml:"examples,omitempty"`  // images shown in the gallery; default the first four
 
+	bare []string // names of groups that Sets had without "group:"
+
 	Sweep Sweep `yaml:"sweep,omitempty"` // how the work is split and where it is done
 }
 
 // Settings are those of a recipe, as a plan writes them; zero values are the
 // recipe's defaults.
 type Settings struct {
-	Steps     int              `yaml:"steps"`
-	Schedule  metamer.Schedule `yaml:"schedule"`
-	Optimizer optimizer        `yaml:"optimizer"`
-	Loss      string           `yaml:"loss"`
-	Start     string           `yaml:"start"`
-	Warm      *metamer.Warm    `yaml:"warm"`  // stage, evaluations
-	Batch     batch            `yaml:"batch"` // a number or auto
-	Seed      uint64           `yaml:"seed"`
-	PlainReLU bool             `yaml:"plain relu"`
-	Precision string           `yaml:"precision,omitempty"` // float32 (default), bfloat16 or mixed
+	Steps     int       `yaml:"steps"`
+	Schedule  schedule  `yaml:"schedule"`
+	Optimizer optimizer `yaml:"optimizer"`
+	Loss      string    `yaml:"loss"`
+	Start     string    `yaml:"start"`
+	Warm      *warm     `yaml:"warm"`  // stage, evaluations
+	Batch     batch     `yaml:"batch"` // a number or auto
+	Seed      uint64    `yaml:"seed"`
+	PlainReLU bool      `yaml:"plain relu"`
+	Precision string    `yaml:"precision,omitempty"` // float32 (default), bfloat16 or mixed
+}
+
+// optimizer, schedule and warm are written as on the command line, such as "fast",
+// "switch:10" and "middle:40", or by their fields.
+type (
+	schedule metamer.Schedule
+	warm     metamer.Warm
+)
+
+// UnmarshalYAML reads a name or fields.
+func (o *optimizer) UnmarshalYAML(unmarshal func(any) error) error {
+	if unmarshal(&o.Name) == nil {
+		return nil
+	}
+	type fields optimizer
+	return unmarshal((*fields)(o))
+}
+
+// UnmarshalYAML reads KIND[:EVERY[:ORDER]] or fields.
+func (s *schedule) UnmarshalYAML(unmarshal func(any) error) error {
+	var text string
+	if unmarshal(&text) == nil {
+		v, err := metamer.ParseSchedule(text)
+		*s = schedule(v)
+		return err
+	}
+	return unmarshal((*metamer.Schedule)(s))
+}
+
+// UnmarshalYAML reads STAGE:EVALUATIONS[:PRECISION] or fields.
+func (w *warm) UnmarshalYAML(unmarshal func(any) error) error {
+	var text string
+	if unmarshal(&text) == nil {
+		v, err := metamer.ParseWarm(text)
+		if v != nil {
+			*w = warm(*v)
+		}
+		return err
+	}
+	return unmarshal((*metamer.Warm)(w))
 }
 
 // optimizer is metamer.Optimizer with the names of a plan.
@@ -80,17 +122,26 @@ func Names() []string {
 	return out
 }
 
-// Load reads a plan: one of Names, or a YAML file. Unknown fields and impossible
-// values are errors that show the line.
+// Load reads a plan: one of Names (or "plan:" and the name, where a file is called so too), or
+// a YAML file. Unknown fields and impossible values are errors that show the line.
 func Load(name string) (Plan, error) {
-	data, err := plans.ReadFile("plans/" + name + ".yaml")
+	name, isName, err := metamer.NameOrPath("plan", name, func(n string) bool { return slices.Contains(Names(), n) })
 	if err != nil {
+		return Plan{}, fmt.Errorf("study: %w", err)
+	}
+	var data []byte
+	if isName {
+		data, err = plans.ReadFile("plans/" + name + ".yaml")
+	} else {
 		if data, err = place.ReadFile(name); err != nil {
 			if !strings.ContainsAny(name, "./\\") {
 				return Plan{}, fmt.Errorf("study: %w", metamer.Unknown("plan", name, Names()))
 			}
 			return Plan{}, fmt.Errorf("study: plan: %w (or one of %s)", err, strings.Join(Names(), ", "))
 		}
+	}
+	if err != nil {
+		return Plan{}, fmt.Errorf("study: plan %s: %w", name, err)
 	}
 	p, err := Parse(data)
 	if err != nil {
@@ -175,9 +226,9 @@ func (p Plan) Validate() error {
 func (p Plan) Recipe(set []string, stage string) metamer.Recipe {
 	s := p.Settings
 	r := metamer.Recipe{
-		Stage: stage, Steps: s.Steps, Schedule: s.Schedule, Loss: s.Loss, Batch: int(s.Batch), Seed: s.Seed, PlainReLU: s.PlainReLU, Precision: s.Precision,
+		Stage: stage, Steps: s.Steps, Schedule: metamer.Schedule(s.Schedule), Loss: s.Loss, Batch: int(s.Batch), Seed: s.Seed, PlainReLU: s.PlainReLU, Precision: s.Precision,
 		Optimizer: metamer.Optimizer{Name: s.Optimizer.Name, StepSize: s.Optimizer.StepSize, Halvings: s.Optimizer.Halvings, Momentum: s.Optimizer.Momentum, Beta2: s.Optimizer.Beta2, Metric: s.Optimizer.Metric, Memory: s.Optimizer.Memory},
-		Start:     metamer.Start{Kind: s.Start}, Warm: s.Warm,
+		Start:     metamer.Start{Kind: s.Start}, Warm: (*metamer.Warm)(s.Warm),
 	}
 	for _, m := range set {
 		r.Models = append(r.Models, metamer.ModelRef{Name: m})

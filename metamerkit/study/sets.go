@@ -15,7 +15,8 @@ import (
 
 // ModelSets are lists of model names. In a plan an entry may also be one name: of a
 // group, of a model, or a pattern, which then stands for each model alone that it
-// fits. In lists a pattern stands for all of them together.
+// fits. In lists a pattern stands for all of them together. A name that is both a model and
+// a group is written model:NAME or group:NAME.
 //
 // A pattern has a * (as path.Match), and may begin with a kind of model: *.mm_c10,
 // cnn:*.mm_c10_linf8, transformer:*.
@@ -61,8 +62,14 @@ func (p *Plan) grouped() error {
 			continue
 		}
 		name, single := strings.CutPrefix(set[0], alone)
+		name, isGroup := strings.CutPrefix(name, "group:")
 		if group, ok := p.Groups[name]; ok {
 			p.Sets[i], used[name] = slices.Clone(group), true
+			if !isGroup && !slices.Equal(group, []string{name}) {
+				p.bare = append(p.bare, name)
+			}
+		} else if isGroup {
+			return metamer.Unknown("group", name, slices.Sorted(maps.Keys(p.Groups)))
 		} else if single && !pattern(name) {
 			p.Sets[i] = []string{name}
 		}
@@ -121,6 +128,7 @@ func newCatalogue(models []ask.Model) *catalogue {
 // that no model fits.
 func (c *catalogue) full(names []string, lenient bool) (out []string, err error) {
 	for _, n := range names {
+		n = strings.TrimPrefix(n, "model:")
 		found := []string{n}
 		if pattern(n) {
 			if found, err = matches(n, c.models); err != nil && !lenient {
@@ -147,6 +155,11 @@ func (c *catalogue) full(names []string, lenient bool) (out []string, err error)
 func (p *Plan) resolve(c *catalogue, lenient bool) (err error) {
 	if err := p.grouped(); err != nil { // of a plan that was not read from YAML
 		return err
+	}
+	for _, name := range p.bare {
+		if m, ok := c.by[name]; ok {
+			return &metamer.TwofoldError{Name: name, Readings: [2]metamer.Reading{{What: "the model " + m.Card.Name, Write: "model:" + name}, {What: "a group of the plan", Write: "group:" + name}}}
+		}
 	}
 	var sets ModelSets
 	for _, set := range p.Sets {

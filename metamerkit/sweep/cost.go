@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/runs"
 )
@@ -92,7 +93,7 @@ func (s *Sweep) imageBytes(rec metamer.Recipe) float64 {
 // side is the pixels a side of the plan's images.
 func (s *Sweep) side() int {
 	switch {
-	case strings.HasPrefix(s.Plan.Images, "cifar10"):
+	case images.IsCIFAR(s.Plan.Images):
 		return 32
 	case s.Plan.Size == 0:
 		return 224

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/runs"
+)
+
+// runForm is what the ID of a run, or its beginning, looks like.
+var runForm = regexp.MustCompile(`^[0-9a-f]{1,16}$`)
+
+// runOrPath says whether an argument is a run of the store, given by its ID or the beginning
+// of it, perhaps behind "run:", and then returns its whole ID; or a path.
+func runOrPath(s *runs.Store, arg string) (name string, isRun bool, err error) {
+	id := strings.TrimPrefix(arg, "run:")
+	if !runForm.MatchString(id) {
+		return arg, false, nil
+	}
+	full, err := s.Resolve(id)
+	if err != nil && (id != arg || !runs.Missing(err)) {
+		return "", false, fmt.Errorf("%s: %w", arg, err)
+	}
+	known := func(n string) bool { return err == nil && n == id }
+	_, isRun, twofold := metamer.NameOrPath("run", arg, known)
+	if isRun {
+		return full, true, twofold
+	}
+	return arg, false, twofold
+}
+
+// imageSpec is the value of --images: a set's name, a folder or files. It takes all values that
+// follow it up to the next flag, as a shell expands *.jpg; where the command has arguments of
+// its own (tag arguments) only those that are files or folders. The flag may be repeated.
+type imageSpec []string
+
+// Decode implements kong.MapperValue.
+func (s *imageSpec) Decode(ctx *kong.DecodeContext) error {
+	var first string
+	if err := ctx.Scan.PopValueInto("image set", &first); err != nil {
+		return err
+	}
+	*s = append(*s, first)
+	for next := ctx.Scan.Peek(); next.IsValue(); next = ctx.Scan.Peek() {
+		name := next.String()
+		if ctx.Value.Tag.Has("arguments") && !exists(name) {
+			break
+		}
+		ctx.Scan.Pop()
+		*s = append(*s, name)
+	}
+	return nil
+}

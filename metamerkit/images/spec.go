@@ -1,0 +1,144 @@
+package images
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+// IsNamed says whether an image set is given by name, such as cifar10:16, and not by paths.
+func IsNamed(spec ...string) bool {
+	if len(spec) != 1 {
+		return false
+	}
+	name, _, _ := strings.Cut(spec[0], ":")
+	return name == "cifar10" || source(name) != nil
+}
+
+// within is a path as it is seen from the folder dir ("": the working directory).
+func within(dir, path string) string {
+	if dir == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
+}
+
+// full are paths as they are seen from the folder dir.
+func full(spec []string, dir string) []string {
+	out := make([]string, len(spec))
+	for i, p := range spec {
+		out[i] = within(dir, p)
+	}
+	return out
+}
+
+// Split divides an image set that is written in one line into names and paths. A line that
+// is itself a path, or a path in the folder dir, is not divided. Elsewhere spaces separate
+// files and folders; quotes, "a b.png" or 'a b.png', hold one with spaces together.
+func Split(line, dir string) ([]string, error) {
+	there := func(path string) bool {
+		_, err := os.Stat(within(dir, path))
+		return err == nil
+	}
+	line = strings.TrimSpace(line)
+	if there(line) {
+		return []string{line}, nil
+	}
+	var out []string
+	var word strings.Builder
+	quote, begun := rune(0), false
+	for _, r := range line {
+		switch {
+		case quote != 0 && r == quote:
+			quote = 0
+		case quote == 0 && (r == '"' || r == '\'') && !begun:
+			quote, begun = r, true
+		case quote == 0 && (r == ' ' || r == '\t' || r == '\n'):
+			if begun {
+				out = append(out, word.String())
+			}
+			word.Reset()
+			begun = false
+		default:
+			word.WriteRune(r)
+			begun = true
+		}
+	}
+	if quote != 0 {
+		return nil, fmt.Errorf("images: %s: a quote %c is not closed", line, quote)
+	}
+	if begun {
+		out = append(out, word.String())
+	}
+	// A path with spaces that is missing is named whole.
+	if len(out) > 1 && !slices.ContainsFunc(out, there) && !strings.ContainsAny(line, `"'`) {
+		return []string{line}, nil
+	}
+	return out, nil
+}
+
+// OpenLine opens an image set that is written in one line (see Split).
+func OpenLine(line string, o Options) (*Set, error) {
+	spec, err := Split(line, o.Folder)
+	if err != nil {
+		return nil, err
+	}
+	return Open(spec, o)
+}
+
+// Join writes names and paths in one line, which Split divides again.
+func Join(spec []string) string {
+	if len(spec) == 1 {
+		return spec[0]
+	}
+	out := make([]string, len(spec))
+	for i, s := range spec {
+		out[i] = s
+		if strings.ContainsAny(s, " \t\n'") {
+			out[i] = `"` + s + `"`
+		} else if strings.Contains(s, `"`) {
+			out[i] = "'" + s + "'"
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+// IsCIFAR says whether an image set is CIFAR-10 or part of it, by its name.
+func IsCIFAR(spec string) bool {
+	name, _, _ := strings.Cut(spec, ":")
+	return name == "cifar10"
+}
+
+// twofold returns an error if the name of a set is also a path in the folder dir.
+func twofold(spec, dir string) error {
+	if _, err := os.Stat(within(dir, spec)); err != nil {
+		return nil
+	}
+	name, part, _ := strings.Cut(spec, ":")
+	count := 10000
+	if name != "cifar10" && part == "" {
+		s, err := source(name)("", Options{Size: 8})
+		if err != nil {
+			return fmt.Errorf("images: %w", err)
+		}
+		count = s.Len()
+	} else if name == "cifar10" && (part == "train" || strings.HasPrefix(part, "train:")) {
+		name, part, count = "cifar10:train", strings.TrimPrefix(strings.TrimPrefix(part, "train"), ":"), 50000
+	}
+	r := metamer.Reading{What: "the image set " + spec}
+	switch from, to, isRange := strings.Cut(part, "-"); {
+	case part == "":
+		r = metamer.Reading{What: fmt.Sprintf("the image set of %d images", count), Write: fmt.Sprintf("%s:%d", name, count)}
+	case !isRange:
+		r.Write = name + ":0-" + part
+	case from == "0":
+		r.Write = name + ":" + to
+	default: // another spelling of the same numbers
+		r.Write = name + ":0" + part
+	}
+	return metamer.NotPath(dir, spec, r)
+}
