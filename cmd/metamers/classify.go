@@ -114,7 +114,7 @@ func (c *classifyCmd) one(e *engine.Engine, m *card.Card, zero *engine.ZeroShot,
 	if images.IsNamed(c.Images...) && images.IsCIFAR(c.Images[0]) {
 		o = images.Options{}
 	}
-	set, err := withNotes(images.Open(c.Images, o))
+	set, err := images.Open(c.Images, o)
 	if err != nil {
 		return r, err
 	}
@@ -128,7 +128,10 @@ func (c *classifyCmd) one(e *engine.Engine, m *card.Card, zero *engine.ZeroShot,
 	r = classified{Model: m.Name, Images: set.Names}
 	of := 0
 	for i, l := range logits {
-		var top []guess
+		var top []guess // none where a logit is NaN or infinite: the model has no class for the image
+		if !allFinite(l) {
+			l = nil
+		}
 		for _, k := range order(l)[:min(max(c.Top, 5), len(l))] {
 			name := labels.Name(m.Labels, k)
 			if zero != nil && k < len(zero.Names) {
@@ -163,6 +166,11 @@ func (c *classifyCmd) one(e *engine.Engine, m *card.Card, zero *engine.ZeroShot,
 		}
 	}
 	return r, nil
+}
+
+// allFinite reports whether no number is NaN or infinite.
+func allFinite(v []float32) bool {
+	return !slices.ContainsFunc(v, func(x float32) bool { return x-x != 0 })
 }
 
 // comparable says whether a set's own labels are the model's classes.
@@ -203,6 +211,9 @@ func printClassified(all []classified) error {
 		fmt.Println(name)
 		w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 		for _, r := range all {
+			if len(r.Guesses[i]) == 0 {
+				fmt.Fprintf(w, "  %s\tno class: its logits are NaN or infinite\n", r.Model)
+			}
 			for k, g := range r.Guesses[i] {
 				model := r.Model
 				if k > 0 {

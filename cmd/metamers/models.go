@@ -78,10 +78,52 @@ func opened(c *card.Card) (depot.Found, *zoo.Net, error) {
 }
 
 type modelsShowCmd struct {
-	Name string `arg:"" predictor:"model"`
+	Name string `arg:"" optional:"" help:"Name of the model." predictor:"model"`
+	Arch string `help:"In place of a name: show the architecture of a model or family, with the settings of --config." predictor:"model"`
+}
+
+// showArch prints an architecture's settings and layers.
+func showArch(g *globals, arch string) error {
+	c, err := archCard(arch)
+	if err != nil {
+		return err
+	}
+	all, err := zoo.Settings(c)
+	if err != nil {
+		return err
+	}
+	if g.JSON {
+		return json.NewEncoder(os.Stdout).Encode(map[string]any{"Family": c.Family, "Settings": all})
+	}
+	fmt.Printf("architecture %s, of the family %s\n\n", arch, c.Family)
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "setting\ttype\tvalue")
+	for _, s := range all {
+		value, err := json.Marshal(s.Value)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\n", s.Name, s.Type, value)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	fmt.Println("\nmodels add --config changes settings: --config '{\"NAME\":VALUE}'. Values of 0, false\nand null may stand for a default.")
+	forward, err := zoo.Build(c)
+	if err != nil { // a family without its settings draws no layers
+		return nil
+	}
+	fmt.Println()
+	return printLayers(c, &zoo.Net{Forward: forward})
 }
 
 func (m modelsShowCmd) Run(g *globals) error {
+	switch {
+	case (m.Name == "") == (m.Arch == ""):
+		return fmt.Errorf("expected the name of a model, or --arch")
+	case m.Arch != "":
+		return showArch(g, m.Arch)
+	}
 	c, err := zoo.Lookup(m.Name)
 	if err != nil {
 		return err
@@ -137,32 +179,69 @@ func (m modelsLayersCmd) Run(g *globals) error {
 }
 
 func printLayers(c *card.Card, net *zoo.Net) error {
-	layers, err := net.Layers(c.Input)
+	layers, err := net.Describe(c.Input)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%-36s %-18s %s\n", "layer", "shape for an image", "stage")
+	marks := map[string][]string{}
+	for i, s := range metamer.Stages {
+		l := zoo.Propose(layers)[s]
+		marks[l] = append(marks[l], []string{"a third", "two thirds", "the end"}[i])
+	}
+	names, shapes := len("layer"), len("shape")
 	for _, l := range layers {
-		_, shapes, err := net.Reads(c.Input, l)
-		if err != nil {
-			return err
-		}
+		names, shapes = max(names, len(l.Name)), max(shapes, len(fmt.Sprint(l.Shape)))
+	}
+	fmt.Printf("%-*s  %-*s  computation\n", names, "layer", shapes, "shape")
+	for _, l := range layers {
 		var stages []string
 		for _, s := range metamer.Stages {
-			if c.Stages[s].Layer == l {
+			if c.Stages[s].Layer == l.Name {
 				stages = append(stages, s)
 			}
 		}
-		fmt.Printf("%-36s %-18s %s\n", l, fmt.Sprint(shapes[0].Dimensions[1:]), strings.Join(stages, ", "))
+		line := fmt.Sprintf("%-*s  %-*s  %3.0f %%  %-12s", names, l.Name, shapes, fmt.Sprint(l.Shape), 100*l.Share, strings.Join(stages, ", "))
+		if m := marks[l.Name]; m != nil {
+			line += "  ← " + strings.Join(m, ", ")
+		}
+		fmt.Println(strings.TrimRight(line, " "))
 	}
+	fmt.Println(`
+Shapes are those of the activations for one image. The computation is the share
+of the network's multiplications and additions that the layer needs. The arrows
+mark the layers that models add proposes for early, middle and late.`)
 	return nil
 }
 
 type modelsCheckCmd struct {
-	Names []string `arg:"" optional:"" help:"All models by default." predictor:"model"`
+	Names []string `arg:"" optional:"" help:"Names of models (default: all)." predictor:"model"`
+	With  string   `help:"Compare one model with activations and logits that PyTorch computed (models add --help has a script)." type:"existingfile" placeholder:"FILE.npz"`
+}
+
+// with compares a model with what PyTorch computed.
+func (m modelsCheckCmd) with(g *globals) error {
+	if len(m.Names) != 1 {
+		return fmt.Errorf("--with takes one model, got %d", len(m.Names))
+	}
+	e, err := g.engine()
+	if err != nil {
+		return err
+	}
+	c, net, err := e.Model(m.Names[0])
+	if err != nil {
+		return err
+	}
+	layers, err := net.Describe(c.Input)
+	if err != nil {
+		return err
+	}
+	return checkAgainst(e, c, layers, m.With)
 }
 
 func (m modelsCheckCmd) Run(g *globals) error {
+	if m.With != "" {
+		return m.with(g)
+	}
 	if len(m.Names) == 0 {
 		m.Names = zoo.Names()
 	}

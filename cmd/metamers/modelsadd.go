@@ -2,61 +2,147 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
+	"github.com/ensemble-metamers/metamers/metamerkit/engine"
 	"github.com/ensemble-metamers/metamers/metamerkit/fetch"
+	"github.com/ensemble-metamers/metamers/metamerkit/labels"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/place"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
 type modelsAddCmd struct {
-	Arch    string `help:"A model whose architecture and preprocessing the new one has, or a family of the zoo (then give --config)."`
-	Weights string `help:"PyTorch file (state dict or checkpoint), safetensors, or the URL of one." placeholder:"FILE|URL"`
+	Arch    string `help:"Model or family of the zoo whose architecture the weights have (metamers models show --arch NAME lists its settings)."`
+	Weights string `help:"File of torch.save (state dict or checkpoint), safetensors, or the URL of one." placeholder:"FILE|URL"`
 	ONNX    string `help:"ONNX file, in place of --arch and --weights." type:"existingfile" placeholder:"FILE"`
 
-	Name     string            `help:"Default: the file's name."`
-	Title    string            `help:"For people."`
-	Config   string            `help:"The family's settings as JSON, such as {\"depth\":50}."`
-	Stages   map[string]string `help:"Layers: early=…,middle=…,late=… (metamers models layers lists them)." mapsep:","`
-	Key      string            `help:"Entry of a checkpoint to read, such as state_dict_ema."`
-	SHA256   string            `help:"The file's SHA-256, or its first digits, to hold it to." name:"sha256"`
-	Size     int               `help:"Pixels a side."`
-	Mean     []float64         `help:"R,G,B of pixels in [0,1] (default of ImageNet: .485,.456,.406)."`
-	Std      []float64         `help:"R,G,B (default of ImageNet: .229,.224,.225)."`
-	Crop     float64           `help:"Share that the centre crop of the model's evaluation keeps."`
-	Filter   string            `help:"bicubic or bilinear."`
-	Order    string            `help:"Order of channels, rgb or bgr."`
-	Classes  int               `help:"Number of classes, 0 for no classifier." default:"-1"`
-	Labels   string            `help:"Whose class names, such as imagenet1k or cifar10."`
-	Kind     string            `help:"cnn or transformer."`
-	Training string            `help:"standard, robust, self-supervised or language-image."`
-	Licence  string            `help:"Of the weights."`
+	Name     string            `help:"Name of the new model (default: the file's name)."`
+	Title    string            `help:"Title for tables and figures."`
+	Config   string            `help:"Settings of the architecture to change, as JSON, such as {\"depth\":50}."`
+	Stages   map[string]string `help:"Layers for the stages: early=…,middle=…,late=… (default: those of --arch, else proposals)." mapsep:","`
+	Key      string            `help:"Entry of the checkpoint to read, such as state_dict_ema or last.model."`
+	Strip    string            `help:"Prefix of the names of the network's tensors, such as student.backbone." placeholder:"PREFIX"`
+	SHA256   string            `help:"SHA-256 that the file must have, or its first digits." name:"sha256"`
+	Size     int               `help:"Image size in pixels a side."`
+	Mean     []float64         `help:"Mean that the model subtracts, R,G,B of pixels in [0,1] (default: ImageNet's, .485,.456,.406)."`
+	Std      []float64         `help:"Standard deviation that it divides by, R,G,B (default: ImageNet's, .229,.224,.225)."`
+	Crop     float64           `help:"Share of the image that the centre crop of the model's own evaluation keeps."`
+	Filter   string            `help:"Resampling of the model's own evaluation: bicubic or bilinear."`
+	Order    string            `help:"Order of the channels: rgb or bgr."`
+	Classes  int               `help:"Number of classes, 0 for no classifier (default: that of --arch, or of the ONNX file)." default:"-1"`
+	Labels   string            `help:"Class names: imagenet1k, cifar10 or none."`
+	Kind     string            `help:"Kind of network: cnn or transformer."`
+	Training string            `help:"Training: standard, robust, self-supervised or language-image."`
+	Licence  string            `help:"Licence of the weights."`
 	Source   string            `help:"Where the weights were published."`
+	Check    string            `help:"Activations and logits that PyTorch computed, to compare with (see below)." type:"existingfile" placeholder:"FILE.npz"`
 }
 
 func (c *modelsAddCmd) Help() string {
 	return `Examples:
-  metamers models add --arch resnet50 --weights imagenet_l2_3_0.pt --name resnet50_l2_3 --training robust
-  metamers models add --arch vit --config '{"patch":16,"width":192,"depth":12,"heads":3,"classes":10}' --weights mine.safetensors --size 224 \
-      --classes 10 --stages early=blocks.3,middle=blocks.7,late=norm
-  metamers models add --onnx net.onnx --size 32 --mean .5,.5,.5 --std .5,.5,.5 --stages early=/relu1,middle=/relu2,late=/pool`
+  metamers models add --arch resnet18 --classes 10 --weights finetuned.pt
+  metamers models add --arch resnet50 --weights imagenet_l2_3_0.pt --training robust
+  metamers models add --onnx net.onnx --size 224 --check check.npz
+
+The model's answer to one photograph must be finite. --check also compares its
+activations with PyTorch's. This script makes the file:
+
+` + indented(checkScript) + `
+Any network comes in as an ONNX file:
+
+` + indented(exportLine) + `
+docs/your-own-model.md goes through all of it.`
 }
 
-var unfit = regexp.MustCompile(`[^A-Za-z0-9_.-]+`)
+// checkScript makes a file for --check; docs/your-own-model.md has it too.
+const checkScript = `import numpy, torch
+x, seen = torch.rand(2, 3, 224, 224), {}  # pixels in [0,1]
+def keep(name): return lambda module, args, out: seen.update({name: out})
+for name in "layer1", "layer3":  # layers by their names here
+    model.get_submodule(name).register_forward_hook(keep(name))
+seen["logits"] = model.eval()((x - mean) / std)  # mean, std: [3,1,1]
+numpy.savez("check.npz", images=x, **{k: v.detach() for k, v in seen.items()})
+`
+
+// exportLine writes an ONNX file.
+const exportLine = `torch.onnx.export(model.eval(), torch.rand(1, 3, 224, 224), "net.onnx")
+`
+
+func indented(text string) string {
+	return "  " + strings.ReplaceAll(strings.TrimSuffix(text, "\n"), "\n", "\n  ") + "\n"
+}
 
 func (c *modelsAddCmd) Run(ctx context.Context, g *globals) error {
 	m, err := c.card()
 	if err != nil {
 		return err
 	}
+	if err := zoo.Free(m); err != nil {
+		return err
+	}
+	if err := c.locate(ctx, g, m); err != nil {
+		return err
+	}
+	net, err := zoo.Open(m, m.Weights.Path)
+	if err != nil {
+		var mismatch *zoo.MismatchError
+		if errors.As(err, &mismatch) && mismatch.Classes == 0 {
+			err = fmt.Errorf("%w\n%s", err, otherwise)
+		}
+		return err
+	}
+	m.Weights.SHA256 = net.SHA256
+	layers, err := net.Describe(m.Input)
+	if err != nil {
+		return err
+	}
+	c.classes(m, layers)
+	proposed, err := c.stages(m, layers)
+	if err != nil {
+		return err
+	}
+	e, err := g.engine()
+	if err != nil {
+		return err
+	}
+	for _, n := range net.Notes {
+		fmt.Println("read:", n)
+	}
+	c.printAssumed(m, proposed)
+	if err := c.check(e, m, layers); err != nil {
+		return err
+	}
+	at, err := zoo.AddCard(m)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("added %s: card %s\n  weights stay at %s\n  SHA-256 %s\n", m.Name, at, m.Weights.Path, net.SHA256)
+	return nil
+}
+
+// check lets the model compute before its card is written.
+func (c *modelsAddCmd) check(e *engine.Engine, m *card.Card, layers []zoo.Layer) error {
+	if err := zoo.Introduce(m); err != nil {
+		return err
+	}
+	defer zoo.Withdraw(m.Name)
+	if err := checkPhotograph(e, m); err != nil || c.Check == "" {
+		return err
+	}
+	return checkAgainst(e, m, layers, c.Check)
+}
+
+// otherwise tells what else can be done with a network.
+var otherwise = "An architecture that the zoo does not have comes in as an ONNX file:\n" + indented(exportLine) + "  metamers models add --onnx net.onnx"
+
+// locate says where the weights lie, after downloading them if need be.
+func (c *modelsAddCmd) locate(ctx context.Context, g *globals, m *card.Card) error {
 	path := c.ONNX
 	if path == "" {
 		path = c.Weights
@@ -69,119 +155,43 @@ func (c *modelsAddCmd) Run(ctx context.Context, g *globals) error {
 		}
 		path = to
 	}
-	if path, err = filepath.Abs(path); err != nil {
-		return err
-	}
+	path, err := filepath.Abs(path)
 	m.Weights.Path, m.Weights.SHA256 = path, c.SHA256
 	if m.Weights.Source == "" {
 		m.Weights.Source = path
 	}
-	net, err := zoo.Open(m, path)
-	if err != nil {
-		return err
-	}
-	layers, err := net.Layers(m.Input)
-	if err != nil {
-		return err
-	}
-	for _, s := range metamer.Stages {
-		if l := m.Stages[s].Layer; l == "" {
-			return fmt.Errorf("no layer stands for the stage %s: give --stages early=…,middle=…,late=… with layers of: %s", s, strings.Join(layers, ", "))
-		} else if _, _, err := net.Reads(m.Input, l); err != nil {
-			return fmt.Errorf("stage %s: %w", s, metamer.Unknown("layer", l, layers))
-		}
-	}
-	m.Weights.SHA256 = net.SHA256
-	at, err := zoo.AddCard(m)
-	if err != nil {
-		return err
-	}
-	for _, n := range net.Notes {
-		fmt.Println("read:", n)
-	}
-	fmt.Printf("%s: card %s\n  weights stay at %s, SHA-256 %s\n", m.Name, at, path, net.SHA256)
-	return nil
+	return err
 }
 
-// card puts together what the flags and the model of --arch say.
-func (c *modelsAddCmd) card() (*card.Card, error) {
-	file := c.Weights
-	m := &card.Card{
-		Kind: "cnn", Training: "standard", Classes: 0, Labels: "none", Licence: "unstated", Stages: map[string]card.Layer{},
-		Input: card.Input{Size: 224, Mean: [3]float64{.485, .456, .406}, Std: [3]float64{.229, .224, .225}},
+// classes takes the number of classes from the logits where no flag gives it, and drops the
+// names of other classes.
+func (c *modelsAddCmd) classes(m *card.Card, layers []zoo.Layer) {
+	if last := layers[len(layers)-1]; last.Name == "logits" && len(last.Shape) == 1 && c.Classes < 0 {
+		m.Classes = last.Shape[0]
 	}
-	switch {
-	case c.ONNX != "" && c.Arch == "" && c.Weights == "":
-		m.Family, file = "onnx", c.ONNX
-	case c.ONNX == "" && c.Arch != "" && c.Weights != "":
-		like, err := zoo.Lookup(c.Arch)
-		switch {
-		case err == nil:
-			base := *like
-			base.Stages = map[string]card.Layer{}
-			for s, l := range like.Stages {
-				base.Stages[s] = l
-			}
-			base.Aliases, base.Measured, base.Weights, base.Licence = nil, nil, card.Weights{}, "unstated"
-			m = &base
-		case slices.Contains(zoo.Families(), c.Arch):
-			m.Family = c.Arch
-		default:
-			var unknown *metamer.UnknownError
-			if errors.As(err, &unknown) {
-				err = metamer.Unknown("architecture", c.Arch, append(unknown.Known, zoo.Families()...))
-			}
-			return nil, err
+	if n := len(labels.Names(m.Labels)); n > 0 && n != m.Classes {
+		fmt.Printf("dropped: the class names of %s, which are %d, for %d classes\n", m.Labels, n, m.Classes)
+		m.Labels = "none"
+	}
+}
+
+// stages chooses layers for the stages that have none, and says for which.
+func (c *modelsAddCmd) stages(m *card.Card, layers []zoo.Layer) (proposed []string, err error) {
+	var names []string
+	for _, l := range layers {
+		names = append(names, l.Name)
+	}
+	offers := zoo.Propose(layers)
+	for _, s := range metamer.Stages {
+		l := m.Stages[s].Layer
+		if l != "" && (c.ONNX != "" || slices.Contains(names, l)) {
+			continue // of an ONNX file a layer may also be called by its tensor, and Open has looked
 		}
-	default:
-		return nil, fmt.Errorf("expected --arch with --weights, or --onnx alone")
-	}
-	base := filepath.Base(file)
-	if m.Name = c.Name; m.Name == "" {
-		m.Name = strings.Trim(unfit.ReplaceAllString(strings.TrimSuffix(base, filepath.Ext(base)), "_"), "_.-")
-	}
-	m.Title = c.Title
-	if m.Title == "" {
-		m.Title = m.Name + " (added)"
-	}
-	m.Weights = card.Weights{File: strings.TrimLeft(unfit.ReplaceAllString(base, "_"), "_.-"), Key: c.Key, Source: c.Source}
-	if c.Config != "" {
-		m.Config = json.RawMessage(c.Config)
-	}
-	for _, s := range []struct {
-		to   *string
-		from string
-	}{{&m.Kind, c.Kind}, {&m.Training, c.Training}, {&m.Labels, c.Labels}, {&m.Licence, c.Licence}, {&m.Input.Filter, c.Filter}, {&m.Input.Order, c.Order}} {
-		if s.from != "" {
-			*s.to = s.from
+		if c.Stages[s] != "" {
+			return nil, fmt.Errorf("stage %s: %w (metamers models layers lists them)", s, metamer.Unknown("layer", l, names))
 		}
+		m.Stages[s] = card.Layer{Layer: offers[s], Why: "proposed by the share of the computation"}
+		proposed = append(proposed, s)
 	}
-	for _, v := range []struct {
-		name string
-		to   *[3]float64
-		from []float64
-	}{{"mean", &m.Input.Mean, c.Mean}, {"std", &m.Input.Std, c.Std}} {
-		if v.from != nil {
-			if len(v.from) != 3 {
-				return nil, fmt.Errorf("--%s has %d numbers, expected three: R,G,B", v.name, len(v.from))
-			}
-			*v.to = [3]float64(v.from)
-		}
-	}
-	if c.Size != 0 {
-		m.Input.Size = c.Size
-	}
-	if c.Crop != 0 {
-		m.Input.Crop = c.Crop
-	}
-	if c.Classes >= 0 {
-		m.Classes = c.Classes
-	}
-	for s, layer := range c.Stages {
-		if !slices.Contains(metamer.Stages, s) {
-			return nil, fmt.Errorf("--stages: %w", metamer.Unknown("stage", s, metamer.Stages))
-		}
-		m.Stages[s] = card.Layer{Layer: layer, Why: "chosen when the model was added"}
-	}
-	return m, nil
+	return proposed, nil
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"maps"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -18,15 +20,27 @@ import (
 // stateDict writes weights of a model's shapes, with a prefix before each name.
 func stateDict(t *testing.T, model, path, prefix string) {
 	t.Helper()
-	c, err := zoo.Lookup(model)
+	if err := weights.WriteSafetensors(path, stateOf(t, model, "", prefix, .1), nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// stateOf makes weights up to a size, of a model's shapes with settings changed.
+func stateOf(t *testing.T, model, config, prefix string, size float64) []weights.Tensor {
+	t.Helper()
+	like, err := zoo.Lookup(model)
 	if err != nil {
 		t.Fatal(err)
 	}
-	forward, err := zoo.Build(c)
+	c := *like
+	if c.Config, err = zoo.MergeConfig(c.Config, json.RawMessage(config)); err != nil {
+		t.Fatal(err)
+	}
+	forward, err := zoo.Build(&c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := zoo.Variables(c, forward)
+	want, err := zoo.Variables(&c, forward)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,25 +52,31 @@ func stateDict(t *testing.T, model, path, prefix string) {
 		} else if len(d) == 2 {
 			slices.Reverse(d)
 		}
-		all = append(all, weights.Tensor{Name: prefix + strings.ReplaceAll(p[1:], "/", "."), Shape: d, Float: make([]float32, want[p].Size())})
+		v := make([]float32, want[p].Size())
+		for i := range v {
+			v[i] = float32(size * math.Sin(float64(1+i*i%1009+len(all))))
+		}
+		all = append(all, weights.Tensor{Name: prefix + strings.ReplaceAll(p[1:], "/", "."), Shape: d, Float: v})
 	}
-	if err := weights.WriteSafetensors(path, all, nil); err != nil {
-		t.Fatal(err)
+	return all
+}
+
+// adder adds models as the command does, into a cache folder of its own, on the pure-Go backend.
+func adder(t *testing.T) func(c modelsAddCmd) error {
+	t.Setenv("METAMERS_CACHE", t.TempDir())
+	return func(c modelsAddCmd) error {
+		if c.Classes == 0 {
+			c.Classes = -1 // the flag's default
+		}
+		return c.Run(context.Background(), &globals{Quiet: true, Backend: "go"})
 	}
 }
 
 func TestModelsAdd(t *testing.T) {
-	t.Setenv("METAMERS_CACHE", t.TempDir())
+	add := adder(t)
 	dir := t.TempDir()
 	path := filepath.Join(dir, "my weights (1).safetensors")
 	stateDict(t, "resnet2b", path, "module.model.")
-	ctx, g := context.Background(), &globals{Quiet: true}
-	add := func(c modelsAddCmd) error {
-		if c.Classes == 0 {
-			c.Classes = -1 // the flag's default
-		}
-		return c.Run(ctx, g)
-	}
 	if err := add(modelsAddCmd{Arch: "resnet2b", Weights: path, Training: "robust", Stages: map[string]string{"late": "logits"}}); err != nil {
 		t.Fatal(err)
 	}
@@ -96,19 +116,23 @@ func TestModelsAdd(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, c := range map[string]modelsAddCmd{
-		"the name resnet2b is that of the project":  {Arch: "resnet2b", Weights: path, Name: "resnet2b"},
-		"you have a card my_weights_1 already":      {Arch: "resnet2b", Weights: path},
-		`did you mean resnet2b`:                     {Arch: "resnet2bb", Weights: path},
-		"expected --arch with --weights, or --onnx": {Arch: "resnet2b"},
-		"--mean has 2 numbers":                      {Arch: "resnet2b", Weights: path, Name: "x", Mean: []float64{1, 2}},
-		`unknown layer "nowhere"`:                   {Arch: "resnet2b", Weights: path, Name: "x", Stages: map[string]string{"late": "nowhere"}},
-		`unknown stage "last"`:                      {Arch: "resnet2b", Weights: path, Name: "x", Stages: map[string]string{"last": "linear1"}},
-		"tensor a belongs to no layer":              {Arch: "resnet2b", Weights: small, Name: "x"},
-		"has the SHA-256 " + sum:                    {Arch: "resnet2b", Weights: path, Name: "x", SHA256: "00000000"},
-		"no layer stands for the stage early: give": {Arch: base.Family, Config: string(base.Config), Weights: path, Name: "x", Size: 32},
-		"safetensors hold tensors only":             {Arch: "resnet2b", Weights: path, Name: "x", Key: "model"},
-		"no such file":                              {Arch: "resnet2b", Weights: filepath.Join(dir, "none"), Name: "x"},
-		"input.filter is \"nearest\"":               {Arch: "resnet2b", Weights: path, Name: "x", Filter: "nearest"},
+		"the name resnet2b is that of the project":   {Arch: "resnet2b", Weights: path, Name: "resnet2b"},
+		"you have a card my_weights_1 already":       {Arch: "resnet2b", Weights: path},
+		`did you mean resnet2b`:                      {Arch: "resnet2bb", Weights: path},
+		"expected --arch with --weights, or --onnx":  {Arch: "resnet2b"},
+		"--mean has 2 numbers":                       {Arch: "resnet2b", Weights: path, Name: "x", Mean: []float64{1, 2}},
+		`unknown layer "nowhere"`:                    {Arch: "resnet2b", Weights: path, Name: "x", Stages: map[string]string{"late": "nowhere"}},
+		`unknown stage "last"`:                       {Arch: "resnet2b", Weights: path, Name: "x", Stages: map[string]string{"last": "linear1"}},
+		"tensor a belongs to no layer":               {Arch: "resnet2b", Weights: small, Name: "x"},
+		"has the SHA-256 " + sum:                     {Arch: "resnet2b", Weights: path, Name: "x", SHA256: "00000000"},
+		"comes in as an ONNX file":                   {Arch: "efficientnet_v9", Weights: path, Name: "x"},
+		`unknown setting "stems": did you mean stem`: {Arch: "resnet2b", Weights: path, Name: "x", Config: `{"stems":8}`},
+		"--config: config {":                         {Arch: "resnet2b", Weights: path, Name: "x", Config: "{"},
+		"give --classes 10":                          {Arch: "resnet2b", Weights: path, Name: "x", Classes: 7},
+		`no tensor has the prefix "student."`:        {Arch: "resnet2b", Weights: path, Name: "x", Strip: "student."},
+		"safetensors hold tensors only":              {Arch: "resnet2b", Weights: path, Name: "x", Key: "model"},
+		"no such file":                               {Arch: "resnet2b", Weights: filepath.Join(dir, "none"), Name: "x"},
+		"input.filter is \"nearest\"":                {Arch: "resnet2b", Weights: path, Name: "x", Filter: "nearest"},
 	} {
 		if err := add(c); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, expected %q", err, want)

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
 	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
@@ -155,7 +156,8 @@ func (e *Engine) Accuracy(name string, set *images.Set) (float64, error) {
 		if set.Labels[i] < 0 {
 			return 0, fmt.Errorf("engine: image %s has no label", set.Names[i])
 		}
-		if argmax(a) == set.Labels[i] {
+		// Where a logit is NaN there is no class.
+		if k := argmax(a); k == set.Labels[i] && !slices.ContainsFunc(a, func(x float32) bool { return x != x }) {
 			hits++
 		}
 	}

@@ -1,7 +1,6 @@
 package images
 
 import (
-	"bytes"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -28,11 +27,12 @@ type Label struct {
 // ReadLabels reads a table, separated by tabs, whose head names a column file and a
 // column index, and perhaps one of class names. Labels go by file name without folder.
 func ReadLabels(path string) (map[string]Label, error) {
-	text, err := place.ReadText(path)
+	f, err := place.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	r := csv.NewReader(bytes.NewReader(text))
+	defer f.Close()
+	r := csv.NewReader(f)
 	r.Comma, r.LazyQuotes = '\t', true
 	rows, err := r.ReadAll()
 	if err != nil {
@@ -70,9 +70,6 @@ const imageNetClasses = 1000
 func label(s *Set, files []string) error {
 	tables := map[string]map[string]Label{}
 	for i, f := range files {
-		if f == "-" {
-			continue
-		}
 		dir := filepath.Dir(f)
 		if _, ok := tables[dir]; !ok {
 			t, err := ReadLabels(filepath.Join(dir, LabelsFile))

@@ -1,13 +1,19 @@
 package images
 
-// Whole reads an image file at its own size: pixels [h,w,3] in [0,1] (see
-// Transform.Decode).
+import (
+	"fmt"
+	"os"
+)
+
+// Whole reads a JPEG or PNG file at its own size: pixels [h,w,3] in [0,1].
+// Transparent pixels are composited over white.
 func Whole(path string) (pixels []float32, h, w int, err error) {
-	data, err := load(path)
+	f, err := os.Open(path)
 	if err != nil {
-		return nil, 0, 0, err
+		return nil, 0, 0, fmt.Errorf("images: %w", err)
 	}
-	r, err := read(path, data)
+	defer f.Close()
+	r, err := read(path, f)
 	if err != nil {
 		return nil, 0, 0, err
 	}

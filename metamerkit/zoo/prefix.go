@@ -11,6 +11,14 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/weights"
 )
 
+// counted is the number of names in words.
+func counted(names []string) string {
+	if len(names) == 1 {
+		return "one tensor"
+	}
+	return fmt.Sprintf("%d tensors", len(names))
+}
+
 // some lists names, the first of many.
 func some(names []string) string {
 	if len(names) > shown {
@@ -50,7 +58,7 @@ func strangers(in map[string]*weights.Tensor, want map[string]shapes.Shape) (map
 		_, ok := want["/"+strings.ReplaceAll(key, ".", "/")]
 		return !ok && !in[key].IsFloat()
 	})
-	return out, []string{fmt.Sprintf("%d tensors that are no floating-point numbers and belong to no layer were left out: %s", len(left), some(left))}
+	return out, []string{fmt.Sprintf("%s of other types that belong to no layer left out: %s", counted(left), some(left))}
 }
 
 // owns says whether the model itself has a variable whose name begins so.

@@ -152,7 +152,7 @@ func (w wrapping) take(in map[string]*weights.Tensor, prefix string) (map[string
 		left = append(left, key)
 	}
 	if left != nil {
-		notes = append(notes, fmt.Sprintf("%d tensors without it were left out: %s", len(left), some(left)))
+		notes = append(notes, fmt.Sprintf("%s without it left out: %s", counted(left), some(left)))
 	}
 	return out, notes, nil
 }

@@ -75,6 +75,13 @@ func Introduce(c *card.Card) error {
 	return nil
 }
 
+// Withdraw makes the program forget a card that Introduce made known.
+func Withdraw(name string) {
+	mu.Lock()
+	defer mu.Unlock()
+	delete(introduced, name)
+}
+
 func readCard(path string) (*card.Card, error) {
 	s, err := os.Stat(path)
 	if err != nil {
@@ -107,6 +114,18 @@ func taken(c *card.Card) error {
 		if full, ok := aliases[n]; ok {
 			return fmt.Errorf("the name %s is that of the project's model %s; choose another (models add --name)", n, full)
 		}
+	}
+	return nil
+}
+
+// Free is an error where a card cannot be added since its name is taken.
+func Free(c *card.Card) error {
+	if err := taken(c); err != nil {
+		return fmt.Errorf("zoo: %w", err)
+	}
+	path := filepath.Join(CardFolder(), c.Name+".json")
+	if _, err := os.Lstat(path); err == nil {
+		return fmt.Errorf("zoo: you have a card %s already (%s): metamers models rm %s removes it", c.Name, path, c.Name)
 	}
 	return nil
 }

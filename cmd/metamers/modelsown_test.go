@@ -1,0 +1,187 @@
+package main
+
+import (
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/weights"
+	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
+)
+
+// --classes sizes the classifier and --config changes the architecture's other settings; names
+// of other classes are dropped; a family without stages gets those that are proposed.
+func TestModelsAddClasses(t *testing.T) {
+	add := adder(t)
+	write := func(name, config string) string {
+		path := filepath.Join(t.TempDir(), name+".safetensors")
+		if err := weights.WriteSafetensors(path, stateOf(t, "resnet2b", config, "", .1), nil); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	base, err := zoo.Lookup("resnet2b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		add                  modelsAddCmd
+		classes              int
+		labels, early, three string
+	}{
+		{modelsAddCmd{Arch: "resnet2b", Classes: 7, Weights: write("seven", `{"classes":7}`)}, 7, "none", "conv1", "linear1"},
+		{modelsAddCmd{Arch: "resnet2b", Config: `{"classes":7,"stem":4}`, Weights: write("narrow", `{"classes":7,"stem":4}`)}, 7, "none", "conv1", "linear1"},
+		{modelsAddCmd{Arch: "resnet2b", Config: `{"stem":4}`, Weights: write("ten", `{"stem":4}`)}, 10, "cifar10", "conv1", "linear1"},
+		{modelsAddCmd{Arch: "resnet2b", Classes: 7, Labels: "imagenet1k", Weights: write("named", `{"classes":7}`)}, 7, "none", "conv1", "linear1"},
+		{modelsAddCmd{Arch: base.Family, Config: string(base.Config), Size: 32, Weights: write("family", "")}, 10, "none", "conv1", "linear1"},
+	} {
+		name := strings.TrimSuffix(filepath.Base(c.add.Weights), ".safetensors")
+		if err := add(c.add); err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		m, err := zoo.Lookup(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.Classes != c.classes || m.Labels != c.labels || m.Stages["early"].Layer != c.early || m.Stages["late"].Layer != c.three {
+			t.Errorf("%s: %d classes, labels %s, stages %v", name, m.Classes, m.Labels, m.Stages)
+		}
+	}
+}
+
+// Weights that make activations infinite or constant are refused, and classify counts no
+// image as right whose logits are NaN.
+func TestNotFinite(t *testing.T) {
+	add := adder(t)
+	for size, want := range map[float64]string{3e37: "activations of ", 0: "are 0: the layer tells nothing about images"} {
+		path := filepath.Join(t.TempDir(), "w.safetensors")
+		if err := weights.WriteSafetensors(path, stateOf(t, "resnet2b", "", "", size), nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := add(modelsAddCmd{Arch: "resnet2b", Weights: path, Name: "x"}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("weights up to %g: %v, expected %q", size, err, want)
+		}
+		if size == 0 {
+			continue
+		}
+		m, err := archCard("resnet2b")
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum, err := weights.Sum(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Name, m.Weights.File, m.Weights.Path, m.Weights.SHA256 = "huge", "w.safetensors", path, sum
+		if err := zoo.Introduce(m); err != nil {
+			t.Fatal(err)
+		}
+		defer zoo.Withdraw("huge")
+		e, err := (&globals{Backend: "go"}).engine()
+		if err != nil {
+			t.Fatal(err)
+		}
+		classes := map[string]int{}
+		r, err := (&classifyCmd{Images: []string{"photos:4"}, Top: 5, Batch: 4}).one(e, m, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range r.Images {
+			classes[n] = 0
+		}
+		if r, err = (&classifyCmd{Images: []string{"photos:4"}, Top: 5, Batch: 4}).one(e, m, nil, classes); err != nil {
+			t.Fatal(err)
+		}
+		for i, g := range r.Guesses {
+			if len(g) > 0 {
+				t.Errorf("%s: guesses %v", r.Images[i], g)
+			}
+		}
+		if r.hits != [2]int{} || r.Accuracy["top-1"].Of != 4 {
+			t.Errorf("accuracy %+v", r.Accuracy)
+		}
+		if err := printClassified([]classified{r}); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// What PyTorch computed is held against the model: equal is said, and what differs is refused.
+func TestModelsAddCheck(t *testing.T) {
+	add := adder(t)
+	dir := t.TempDir()
+	path := filepath.Join(dir, "w.safetensors")
+	stateDict(t, "resnet2b", path, "")
+	if err := add(modelsAddCmd{Arch: "resnet2b", Weights: path, Name: "plain"}); err != nil {
+		t.Fatal(err)
+	}
+	// Two images [N,3,32,32] and what the model makes of them, in PyTorch's order of axes.
+	const n, side = 2, 32
+	pixels := make([]float32, n*3*side*side)
+	for i := range pixels {
+		pixels[i] = float32(.5 + .5*math.Sin(float64(i)))
+	}
+	x := weights.Tensor{Name: "images", Shape: []int{n, 3, side, side}, Float: pixels}
+	set, err := imagesOf(&x, side)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := (&globals{Backend: "go"}).engine()
+	if err != nil {
+		t.Fatal(err)
+	}
+	acts, shapes, err := e.Activations("plain", []string{"layer1", "late", "logits"}, set, n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, w, c := shapes[0][0], shapes[0][1], shapes[0][2]
+	first := make([]float32, n*h*w*c)
+	for i, a := range acts[0] {
+		for p := range h * w {
+			for k := range c {
+				first[(i*c+k)*h*w+p] = a[p*c+k]
+			}
+		}
+	}
+	good := []weights.Tensor{x, {Name: "layer1", Shape: []int{n, c, h, w}, Float: first},
+		{Name: "late", Shape: append([]int{n}, shapes[1]...), Float: slices.Concat(acts[1]...)},
+		{Name: "logits", Shape: []int{n, 10, 1, 1}, Float: slices.Concat(acts[2]...)}}
+	i := 0
+	check := func(arrays ...weights.Tensor) error {
+		i++
+		file := filepath.Join(dir, "check.npz")
+		if err := weights.WriteNPZ(file, arrays); err != nil {
+			t.Fatal(err)
+		}
+		return add(modelsAddCmd{Arch: "resnet2b", Weights: path, Name: strings.Repeat("x", i), Check: file})
+	}
+	if err := check(good...); err != nil {
+		t.Errorf("the model's own activations: %v", err)
+	}
+	other := slices.Clone(good[3].Float)
+	other[3] += .01 * other[3]
+	bright := slices.Clone(pixels)
+	bright[0] = 1.5
+	for want, arrays := range map[string][]weights.Tensor{
+		"logits differs by":            {x, good[1], {Name: "logits", Shape: []int{n, 10}, Float: other}},
+		"layer1 differs by":            {x, {Name: "layer1", Shape: []int{n, h, w, c}, Float: first}},
+		"no entry images":              good[1:],
+		"no activations beside":        {x},
+		`unknown layer "layer7"`:       {x, {Name: "layer7", Shape: []int{n, 1}, Float: []float32{1, 2}}},
+		"logits has the shape [2 5]":   {x, {Name: "logits", Shape: []int{n, 5}, Float: other[:10]}},
+		"expected float32 of 2 images": {x, {Name: "logits", Shape: []int{1, 20}, Float: other}},
+		"images hold 1.5":              {{Name: "images", Shape: x.Shape, Float: bright}, good[3]},
+		"the model reads 32×32 pixels": {{Name: "images", Shape: []int{n, 3, 16, 64}, Float: pixels}, good[3]},
+		"logits differs by NaN":        {x, {Name: "logits", Shape: []int{n, 10}, Float: append([]float32{float32(math.NaN())}, other[1:]...)}},
+	} {
+		if err := check(arrays...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, expected %q", err, want)
+		}
+	}
+	if err := (modelsCheckCmd{Names: []string{"plain"}, With: filepath.Join(dir, "check.npz")}).Run(&globals{Backend: "go"}); err == nil {
+		t.Error("models check --with found no difference in a file that differs")
+	}
+}
