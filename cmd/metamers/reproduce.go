@@ -13,6 +13,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
+	"github.com/ensemble-metamers/metamers/metamerkit/claims"
 	"github.com/ensemble-metamers/metamers/metamerkit/figures"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	_ "github.com/ensemble-metamers/metamers/metamerkit/images/photos" // the image set photos
@@ -161,9 +162,14 @@ func (c *reproduceCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println("\nthe paper's claims, by this experiment:")
-	for _, claim := range judged {
-		fmt.Println("-", claim)
+	if tested := claims.Tested(judged); tested != nil {
+		fmt.Println("\nthe paper's claims, by this experiment:")
+		for _, claim := range tested {
+			fmt.Println("-", claim)
+		}
+	}
+	if line := claims.Untested(judged); line != "" {
+		fmt.Println("\n" + line)
 	}
 	fmt.Println("\n" + filepath.Join(c.Results, "index.html"))
 	return nil

@@ -31,6 +31,7 @@ type Evaluation struct {
 	Similarities []string // of evaluate.Similarities; nil: pearson
 	Metrics      []string // image metrics by name; nil: all that need no file
 	Bins         int      // of JSD, default evaluate.DefaultBins
+	MinImages    int      // JSD, CKA and RSA of fewer images are NaN with the reason, default metamer.MinImages
 	Bootstrap    evaluate.Bootstrap
 	Batch        int   // images at a time, default 16
 	Memory       int64 // bytes that activations may take, default 2 GiB
@@ -49,6 +50,9 @@ func (q Evaluation) WithDefaults() Evaluation {
 	}
 	if q.Bins == 0 {
 		q.Bins = evaluate.DefaultBins
+	}
+	if q.MinImages == 0 {
+		q.MinImages = metamer.MinImages
 	}
 	if q.Batch == 0 {
 		q.Batch = 16

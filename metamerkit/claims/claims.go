@@ -5,6 +5,8 @@ package claims
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
 	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
@@ -14,12 +16,19 @@ import (
 // The verdicts. A claim is supported when the 95 % interval lies above 0 and the
 // test's p, corrected for the number of claims that could be tested (Holm), is at most
 // 0.05; it is not supported when the interval lies below 0 with such a p (the data say
-// the opposite); anything else is undecided.
+// the opposite). A claim that these rows cannot decide, whatever their values, is not
+// tested; anything else is undecided.
 const (
 	Supported    = "supported"
 	NotSupported = "not supported"
 	Undecided    = "undecided"
+	NotTested    = "not tested"
 )
+
+// minUnits is the smallest number of differences that can decide a claim: 7 that all
+// agree have a p of 2/2⁷ = .016 in Wilcoxon's test, which Holm's correction for five
+// claims takes above .05.
+const minUnits = 8
 
 // Claim is a claim of Boehm et al. 2025 and what the rows say.
 type Claim struct {
@@ -31,6 +40,7 @@ type Claim struct {
 	P         float64 // two-sided Wilcoxon signed-rank test of the same differences, corrected (Holm)
 	Test      string  // what is compared with what, and over what the interval is
 	Basis     string  // how much there was to compare
+	Needs     string  // what rows that test the claim have
 	Verdict   string
 }
 
@@ -66,8 +76,8 @@ func Of(rows metamer.Rows, cards map[string]*card.Card, o Options) ([]Claim, err
 
 func (c *Claim) judge() {
 	switch {
-	case math.IsNaN(c.Number):
-		c.Verdict = Undecided
+	case math.IsNaN(c.P):
+		c.Verdict = NotTested
 	case c.Low > 0 && c.P <= 0.05:
 		c.Verdict = Supported
 	case c.High < 0 && c.P <= 0.05:
@@ -79,29 +89,56 @@ func (c *Claim) judge() {
 
 // String is the claim on one line.
 func (c Claim) String() string {
-	if math.IsNaN(c.Number) {
-		return fmt.Sprintf("%s: %s (%s)", c.Text, c.Verdict, c.Basis)
+	if c.Verdict == NotTested {
+		return fmt.Sprintf("%s: %s; this needs %s", c.Text, c.Verdict, c.Needs)
 	}
 	return fmt.Sprintf("%s: %s (%+.3f %s, 95 %% interval %+.3f to %+.3f, p = %.2g; %s)", c.Text, c.Verdict, c.Number, c.Unit, c.Low, c.High, c.P, c.Basis)
 }
 
 // settle computes number, interval and p from differences, one an image (or another
-// unit that is resampled). NaN: no comparison there.
+// unit that is resampled). NaN: no comparison there. With fewer than minUnits there is
+// no p.
 func (c *Claim) settle(d []float64, o Options) {
 	c.Number, c.Low, c.High, c.P = math.NaN(), math.NaN(), math.NaN(), math.NaN()
 	zero := make([]float64, len(d))
-	mean, low, high, _, err := evaluate.Difference(d, zero, o.Bootstrap)
+	mean, low, high, n, err := evaluate.Difference(d, zero, o.Bootstrap)
 	c.Number = mean
 	if err == nil {
 		c.Low, c.High = low, high
-	} else if math.IsNaN(mean) {
+	}
+	if n < minUnits {
 		return
-	} else {
-		c.Basis += "; " + err.Error()
 	}
 	if _, p, err := evaluate.Wilcoxon(d); err == nil {
 		c.P = p
 	} else { // no difference at all
 		c.P = 1
 	}
+}
+
+// Tested are the claims that the rows can decide.
+func Tested(list []Claim) []Claim {
+	return slices.DeleteFunc(slices.Clone(list), func(c Claim) bool { return c.Verdict == NotTested })
+}
+
+// Untested says in one line which claims of the paper are not tested, and what would
+// test them; "" if all are.
+func Untested(list []Claim) string {
+	var parts []string
+	for _, c := range list {
+		if c.Verdict == NotTested {
+			here := ""
+			if !strings.HasPrefix(c.Basis, "no ") {
+				here = "; here: " + c.Basis
+			}
+			parts = append(parts, fmt.Sprintf("“%s” (needs %s%s)", c.Text, c.Needs, here))
+		}
+	}
+	switch len(parts) {
+	case 0:
+		return ""
+	case len(list):
+		return "The claims of the paper are not tested by this plan: " + strings.Join(parts, "; ") + "."
+	}
+	return "Not tested by this plan: " + strings.Join(parts, "; ") + "."
 }

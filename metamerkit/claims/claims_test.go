@@ -113,9 +113,26 @@ func TestVerdicts(t *testing.T) {
 func TestNothingToCompare(t *testing.T) {
 	all := world(10, func(string, string) float64 { return 0.5 }, func(string) float64 { return 1 }, func(bool) float64 { return 0.2 })
 	for name, c := range verdicts(t, all.Where(func(r metamer.Row) bool { return r.Set == "a" })) {
-		if name != "divergence" && (c.Verdict != Undecided || !math.IsNaN(c.Number) || !strings.HasPrefix(c.Basis, "no ")) {
+		if name != "divergence" && (c.Verdict != NotTested || !math.IsNaN(c.Number) || !strings.HasPrefix(c.Basis, "no ")) {
 			t.Errorf("one set, %s: %+v", name, c)
 		}
+	}
+	// Four images can decide nothing about images, even where all agree; five claims then
+	// say what they need.
+	few := verdicts(t, world(4, func(set, _ string) float64 { return b2f(set == "a+b") }, func(string) float64 { return 1 }, func(bool) float64 { return 0.2 }))
+	for name, c := range few {
+		if want := map[bool]string{true: Undecided, false: NotTested}[name == "divergence"]; c.Verdict != want || c.Needs == "" {
+			t.Errorf("four images, %s: %+v", name, c)
+		}
+	}
+	if got := Untested([]Claim{few["ensembles"], few["divergence"]}); !strings.HasPrefix(got, "Not tested by this plan: “Ensembles' metamers") || !strings.Contains(got, "at least 8 images; here: ") || !strings.Contains(got, "4 images") {
+		t.Error(got)
+	}
+	if got := Untested([]Claim{few["ensembles"]}); !strings.HasPrefix(got, "The claims of the paper are not tested by this plan: ") {
+		t.Error(got)
+	}
+	if got := Tested([]Claim{few["ensembles"], few["divergence"]}); len(got) != 1 || got[0].Name != "divergence" || Untested(got) != "" {
+		t.Errorf("%+v", got)
 	}
 	if _, err := Of(nil, nil, Options{}); err != nil {
 		t.Errorf("no rows: %v", err)
@@ -127,4 +144,11 @@ func TestNothingToCompare(t *testing.T) {
 	if _, err := Of(append(all, again...), cards, Options{}); err == nil || !strings.Contains(err.Error(), "another") {
 		t.Errorf("two runs of a set: %v", err)
 	}
+}
+
+func b2f(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
 }

@@ -6,9 +6,13 @@ import (
 	"slices"
 
 	"gonum.org/v1/gonum/stat"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
 const overImages = "Interval and test over images."
+
+var enough = fmt.Sprintf("at least %d images", minUnits)
 
 // pairsOf calls do for every ensemble and each set of one of its members.
 func (t *table) pairsOf(do func(ensemble, single string)) {
@@ -36,7 +40,7 @@ func basis(m *mean, what, lacking string) string {
 // every stage and every observer outside the ensemble, recognizability of the
 // ensemble's metamer of an image minus that of the single model's.
 func (t *table) ensembles(o Options) Claim {
-	c := Claim{Name: "ensembles", Unit: "of images", Text: "Ensembles' metamers are recognized more often than single models'",
+	c := Claim{Name: "ensembles", Needs: "an ensemble, one of its members as a set of its own, an observer outside the ensemble and " + enough, Unit: "of images", Text: "Ensembles' metamers are recognized more often than single models'",
 		Test: "Recognizability of an ensemble's metamer minus that of a single model's (one of the ensemble's members), the same image, stage and observer, the observer outside the ensemble; mean over all such comparisons. " + overImages}
 	m := newMean(t.images)
 	t.pairsOf(func(e, s string) {
@@ -55,7 +59,7 @@ func (t *table) ensembles(o Options) Claim {
 // and every observer outside: (ensemble at Late − ensemble at Early) − (single at
 // Late − single at Early).
 func (t *table) late(o Options) Claim {
-	c := Claim{Name: "late", Unit: "of images", Text: "CNN ensembles keep recognizability at Late where single CNNs lose it",
+	c := Claim{Name: "late", Needs: "an ensemble of CNNs and one of its members as a set of its own, both at early and late, an observer outside the ensemble and " + enough, Unit: "of images", Text: "CNN ensembles keep recognizability at Late where single CNNs lose it",
 		Test: "Change of recognizability from Early to Late of a CNN ensemble minus that of a single CNN (one of its members), the same image and observer, the observer outside the ensemble; mean over all such comparisons. " + overImages}
 	m := newMean(t.images)
 	t.pairsOf(func(e, s string) {
@@ -90,7 +94,7 @@ func (t *table) kinds(do func(cnn, transformer string)) {
 // natural: how far an image metric of a metamer lies from that of its reference, in
 // standard deviations of the references' values, for CNNs minus for transformers.
 func (t *table) natural(o Options) Claim {
-	c := Claim{Name: "natural", Unit: "standard deviations", Text: "Transformers' metamers look more natural by the image metrics",
+	c := Claim{Name: "natural", Needs: "a set of CNNs and a set of transformers with as many members and the same training, image metrics and " + enough, Unit: "standard deviations", Text: "Transformers' metamers look more natural by the image metrics",
 		Test: "Distance of an image metric of the metamer from that of its reference, in standard deviations of the metric over the references: of a CNN set minus of a transformer set with as many members and the same training, the same image and stage; mean over all such pairs and all metrics that need no reference. " + overImages}
 	m := newMean(t.images)
 	used := map[string]bool{}
@@ -147,7 +151,7 @@ func spread(v []float64) float64 {
 // transfer: recognizability of CNNs' metamers minus that of transformers', by
 // observers outside both.
 func (t *table) transfer(o Options) Claim {
-	c := Claim{Name: "transfer", Unit: "of images", Text: "Transformers' metamers transfer less to other models",
+	c := Claim{Name: "transfer", Needs: "a set of CNNs and a set of transformers with as many members and the same training, an observer outside both and " + enough, Unit: "of images", Text: "Transformers' metamers transfer less to other models",
 		Test: "Recognizability of a CNN set's metamer minus that of a transformer set's with as many members and the same training, the same image, stage and observer, the observer outside both sets; mean over all such comparisons. " + overImages}
 	m := newMean(t.images)
 	t.kinds(func(cnn, transformer string) {
@@ -165,7 +169,7 @@ func (t *table) transfer(o Options) Claim {
 // divergence: for every observer and stage, the mean JSD over the sets that it does
 // not belong to minus that over those it does.
 func (t *table) divergence(o Options) Claim {
-	c := Claim{Name: "divergence", Unit: "bits", Text: "The similarity distributions of non-members diverge more (JSD)",
+	c := Claim{Name: "divergence", Needs: fmt.Sprintf("JSD of at least %d images and at least %d pairs of a stage and an observer that is a member of one set and not of another", metamer.MinImages, minUnits), Unit: "bits", Text: "The similarity distributions of non-members diverge more (JSD)",
 		Test: "Mean JSD over the model sets that an observer does not belong to minus that over those it belongs to, at a stage; a difference for each observer and stage that has both. Interval and test over these, as if they were independent."}
 	var d []float64
 	for _, obs := range t.observers {

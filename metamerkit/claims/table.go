@@ -37,7 +37,7 @@ func newTable(rows metamer.Rows, cards map[string]*card.Card) (*table, error) {
 		}
 	}
 	for _, r := range rows {
-		if r.Observer == metamer.Members || r.Observer == metamer.NonMembers {
+		if r.Observer == metamer.Members || r.Observer == metamer.NonMembers || r.Withheld() != "" {
 			continue
 		}
 		key := [2]string{r.Set, r.Stage}

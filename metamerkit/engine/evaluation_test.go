@@ -45,7 +45,7 @@ func TestEvaluate(t *testing.T) {
 	set := cifar(t, "cifar10:12")
 	e := New(backendtest.Open(t, backend.XLA))
 	run := made(t, e, set, "resnet2b", "resnet4b")
-	q := Evaluation{Runs: []*metamer.Run{run}, Observers: []string{"resnet2b", "vit", "resnet4b"}, Similarities: []string{"pearson", "spearman"}, Measures: observed(Measures), Bootstrap: quickBoot}
+	q := Evaluation{Runs: []*metamer.Run{run}, Observers: []string{"resnet2b", "vit", "resnet4b"}, Similarities: []string{"pearson", "spearman"}, Measures: observed(Measures), MinImages: 12, Bootstrap: quickBoot}
 	rows, err := e.Evaluate(context.Background(), q)
 	if err != nil {
 		t.Fatal(err)
@@ -278,7 +278,7 @@ func TestEvaluateReasons(t *testing.T) {
 	if got := reason("jsd", "vit_pgd_2_3_16"); !strings.Contains(got, "no layer conv1") {
 		t.Errorf("an observer without the layer: %q", got)
 	}
-	if got := reason("jsd/pearson", "resnet2b"); !strings.Contains(got, "at least 3") {
+	if got := reason("jsd/pearson", "resnet2b"); !strings.Contains(got, "at least 16 images; this set has 2") {
 		t.Errorf("two images: %q", got)
 	}
 	unlabelled := *set

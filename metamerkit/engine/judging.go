@@ -93,7 +93,12 @@ func (p *page) measure(ctx context.Context, m string) error {
 		return p.recognizability(ctx)
 	case "success":
 		return p.success(ctx)
-	case "cka":
+	}
+	if why := metamer.TooFew(p.ref.n, p.q.MinImages); why != "" {
+		p.withheld(m, why)
+		return nil
+	}
+	if m == "cka" {
 		return p.cka(ctx)
 	}
 	for _, kind := range p.q.Similarities {

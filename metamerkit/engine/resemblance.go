@@ -3,19 +3,40 @@ package engine
 import (
 	"context"
 	"math"
+	"strings"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
 )
 
+// overPairs are the rows of the measures that describe a set by its pairs of images; /
+// stands for the kind of similarity.
+var overPairs = map[string][]string{
+	"jsd": {"jsd/", "jsd-miller-madow/", "jsd-floor/", "jsd-nearest/"},
+	"rsa": {"rsa/", "rsa-rank/"},
+	"cka": {"cka", "cka-debiased"},
+}
+
+// withheld gives the rows of such a measure no values.
+func (p *page) withheld(measure, why string) {
+	for _, name := range overPairs[measure] {
+		if !strings.HasSuffix(name, "/") {
+			p.none(name, why)
+			continue
+		}
+		for _, kind := range p.q.Similarities {
+			p.none(name+kind, why)
+		}
+	}
+}
+
 func (p *page) jsd(ref, met *evaluate.Matrix) error {
 	j, err := evaluate.NewJSD(ref, met, p.q.Bins, p.q.Bootstrap)
-	names := []string{"jsd/", "jsd-miller-madow/", "jsd-floor/", "jsd-nearest/"}
 	reason, err := reasonOf(err)
 	if err != nil {
 		return err
 	}
 	nan := math.NaN()
-	for i, name := range names {
+	for i, name := range overPairs["jsd"] {
 		if reason != "" {
 			p.none(name+ref.Kind, reason)
 			continue

@@ -27,6 +27,7 @@ type rowKey struct {
 	NoLayer, Measure, Backend string
 	Similarities, Metrics     []string           `json:",omitempty"`
 	Bins                      int                `json:",omitempty"`
+	MinImages                 int                `json:",omitempty"` // where there are fewer
 	NullPairs                 int                `json:",omitempty"`
 	Bootstrap                 evaluate.Bootstrap // as given: zero settings are defaults of this format
 	Versions                  map[string]string
@@ -37,6 +38,9 @@ type rowKey struct {
 func (e *Engine) rowKey(q Evaluation, u unit, measure string) rowKey {
 	k := rowKey{Format: rowFormat, Run: u.run.ID, Images: u.sum, Observer: u.judge.Card.Name, Layer: u.judge.Layer, Weights: u.weights, NoLayer: u.noLayer,
 		Measure: measure, Backend: string(e.Backend.Kind), Bootstrap: q.Bootstrap, Versions: versions(e.Backend)}
+	if metamer.OverPairs(measure) && u.refs.Len() < q.MinImages {
+		k.MinImages = q.MinImages
+	}
 	switch measure {
 	case "jsd":
 		k.Similarities, k.Bins = q.Similarities, q.Bins

@@ -1,6 +1,7 @@
 package figures
 
 import (
+	"cmp"
 	"fmt"
 	"image/color"
 	"math"
@@ -32,8 +33,13 @@ func Divergence(s *Study, measure string, keep func(set []string) bool) (*Figure
 			}
 		}
 	}
-	if err := need(m.cells > 0, "divergence", "measure "+measure+" of an observer"); err != nil {
-		return nil, err
+	if m.cells == 0 {
+		for _, r := range s.Rows {
+			if r.Measure == measure && r.Image < 0 && cmp.Or(r.Withheld(), r.Reason) != "" {
+				return nil, fmt.Errorf("figures: divergence has no value to show: %s", cmp.Or(r.Withheld(), r.Reason))
+			}
+		}
+		return nil, need(false, "divergence", "measure "+measure+" of an observer")
 	}
 	m.measure = measure
 	m.max = math.Ceil(max(m.max, 0.01)*20) / 20 // to the next .05

@@ -152,7 +152,8 @@ func (s *Study) find(measure string, set []string, stage, observer string) (meta
 	if !ok {
 		return metamer.Row{}, false
 	}
-	return s.Rows[i], !math.IsNaN(s.Rows[i].Value)
+	r := s.Rows[i]
+	return r, !math.IsNaN(r.Value) && r.Withheld() == ""
 }
 
 // look returns the index of the rows, made anew when they are others.

@@ -134,8 +134,14 @@ func (a *Again) Result() (r *Result, notes []string, err error) {
 	if len(order) == 0 {
 		return nil, nil, fmt.Errorf("study: there is no row of a model set")
 	}
+	sources := a.sources(order, made)
+	if err := oneImageSet(sources); err != nil {
+		return nil, nil, err
+	}
+	if r.mixed = unlike(sources); r.mixed != "" {
+		notes = append(notes, "the runs differ in "+r.mixed+": results depend on them")
+	}
 	r.fill(a.Cards)
-	notes = append(notes, unlike(order, made)...)
 	absent := map[string]bool{}
 	for _, id := range order {
 		if a.Run == nil || id == "" {
@@ -204,16 +210,4 @@ func depth(stage string) int {
 		return i
 	}
 	return len(metamer.Stages)
-}
-
-// unlike says which settings differ between runs that are to be compared.
-func unlike(order []string, made map[string]*metamer.Made) (notes []string) {
-	first := made[order[0]]
-	for _, id := range order[1:] {
-		if m := made[id]; first != nil && m != nil && (m.Optimizer != first.Optimizer || m.Steps != first.Steps || m.Loss != first.Loss || m.Seed != first.Seed || m.Settings != first.Settings) {
-			return []string{fmt.Sprintf("runs %s and %s were made with other settings (%s, %d steps, %s, seed %d; %s, %d steps, %s, seed %d): results depend on them",
-				order[0], id, first.Optimizer, first.Steps, first.Loss, first.Seed, m.Optimizer, m.Steps, m.Loss, m.Seed)}
-		}
-	}
-	return nil
 }

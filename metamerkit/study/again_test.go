@@ -123,7 +123,7 @@ func TestAgainRefused(t *testing.T) {
 			other[i].Made = &made
 		}
 	}
-	if _, notes, err := (&Again{Rows: other}).Result(); err != nil || !strings.Contains(strings.Join(notes, "\n"), "7 steps") {
+	if _, notes, err := (&Again{Rows: other}).Result(); err != nil || !strings.Contains(strings.Join(notes, "\n"), "evaluations (1000 in 14 runs, 7 in 7 runs)") {
 		t.Error(notes, err)
 	}
 	if err := (&Again{}).Read(t.TempDir()); err == nil || !strings.Contains(err.Error(), "study.json") {

@@ -28,7 +28,8 @@ type Result struct {
 	Took   time.Duration
 	Spent  Spent
 
-	settings bool // told by the rows, not by the plan
+	settings bool   // told by the rows, not by the plan
+	mixed    string // the settings in which runs differ that were joined
 }
 
 // Spent is where the time of a study went, beside what its forecast said.
@@ -206,6 +207,9 @@ func (r *Result) Study() *figures.Study {
 		s.Settings = r.Plan.Describe()
 	} else if rec.Optimizer.Name != "" {
 		s.Settings = rec.Describe()
+	}
+	if r.mixed != "" {
+		s.Settings += "; runs differ in " + r.mixed
 	}
 	return s
 }
