@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"image"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,7 +13,6 @@ import (
 	"golang.org/x/term"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/claims"
-	"github.com/ensemble-metamers/metamers/metamerkit/figures"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	_ "github.com/ensemble-metamers/metamers/metamerkit/images/photos" // the image set photos
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
@@ -142,9 +140,6 @@ func (c *reproduceCmd) Run(ctx context.Context, g *globals) error {
 	for _, w := range warnings {
 		fmt.Fprintln(os.Stderr, "warning:", w)
 	}
-	if err := c.sheets(r); err != nil {
-		return err
-	}
 	if g.JSON {
 		return json.NewEncoder(os.Stdout).Encode(struct {
 			Plan    study.Plan
@@ -162,7 +157,7 @@ func (c *reproduceCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	if tested := claims.Tested(judged); tested != nil {
+	if tested := claims.Tested(judged); len(tested) > 0 {
 		fmt.Println("\nthe paper's claims, by this experiment:")
 		for _, claim := range tested {
 			fmt.Println("-", claim)
@@ -172,23 +167,6 @@ func (c *reproduceCmd) Run(ctx context.Context, g *globals) error {
 		fmt.Println("\n" + line)
 	}
 	fmt.Println("\n" + filepath.Join(c.Results, "index.html"))
-	return nil
-}
-
-// sheets writes a contact sheet a model set.
-func (c *reproduceCmd) sheets(r *study.Result) error {
-	for _, set := range r.Plan.Sets {
-		var runs []*metamer.Run
-		for _, stage := range r.Plan.Stages {
-			runs = append(runs, r.Run(set, stage))
-		}
-		err := savePNG(filepath.Join(c.Results, "sheet_"+strings.Join(set, "_")+".png"), func() (image.Image, error) {
-			return figures.Contact(fmt.Sprintf("Metamers of %s for {%s}", r.Images.Name, strings.Join(set, ", ")), r.Images, runs...)
-		})
-		if err != nil {
-			return err
-		}
-	}
 	return nil
 }
 

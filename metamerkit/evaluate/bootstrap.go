@@ -16,10 +16,13 @@ import (
 // mirrored at the estimate; or corrected for bias and acceleration.
 var Methods = []string{"percentile", "basic", "bca"}
 
+// DefaultResamples is the number of resamples of an interval.
+const DefaultResamples = 2000
+
 // Bootstrap says how intervals over images are made. Its zero value is 2000
 // resamples, 95 %, BCa.
 type Bootstrap struct {
-	Resamples int     // default 2000
+	Resamples int     // default DefaultResamples
 	Level     float64 // default 0.95
 	Method    string  // one of Methods, default bca; for JSD, CKA and RSA basic
 	Seed      uint64  // resample r of n images is the same for every measure
@@ -27,7 +30,7 @@ type Bootstrap struct {
 
 func (b Bootstrap) withDefaults() Bootstrap {
 	if b.Resamples == 0 {
-		b.Resamples = 2000
+		b.Resamples = DefaultResamples
 	}
 	if b.Level == 0 {
 		b.Level = 0.95

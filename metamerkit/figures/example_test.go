@@ -183,21 +183,22 @@ func ExampleStages() {
 
 func ExampleSettings() {
 	r := metamer.Recipe{Stage: "late", Images: metamer.ImageRef{Name: "photos", Count: 16, Size: 32}, Backend: "xla"}.WithDefaults()
-	fmt.Print(figures.Settings(r).Markdown())
+	fmt.Print(figures.Settings(&metamer.Run{Recipe: r, Nulls: []metamer.Null{{Pairs: 12}}}).Markdown())
 	// Output:
 	// | setting | value |
 	// |---|---|
 	// | optimiser | pgd |
 	// | step size | 1 (L2 norm per image), halved at 8 equal intervals |
 	// | steps | 1000 |
+	// | gradient evaluations an image | 1000 |
 	// | schedule | switch every 10 steps, order given |
 	// | inversion loss | relative-l2 |
 	// | penalties | none |
 	// | initial image | N(0.5, 0.05) clamped to [0,1] |
-	// | last ReLU of the stage | passes the gradient unchanged |
+	// | ReLU at the end of the layer | passes the gradient unchanged |
 	// | seed | 0 |
 	// | images | photos: 16 of 32² pixels |
-	// | null distribution | 1000 random pairs |
+	// | null distribution | 12 random pairs of the run's own references |
 	// | backend | xla |
 }
 
@@ -215,4 +216,11 @@ func ExampleNumbers() {
 	// <tr><td style="text-align:left">resnet20</td><td style="text-align:left">late</td><td style="text-align:right">0.478<br><span style="white-space:nowrap">(0.438–0.518)</span></td><td style="text-align:right">0.036<br><span style="white-space:nowrap">(−0.004–0.076)</span></td><td style="text-align:right">0.435<br><span style="white-space:nowrap">(−0.065–0.935)</span></td></tr>
 	// </tbody>
 	// </table>
+}
+
+func ExampleLosses() {
+	s := figurestest.Study()
+	_, runs := figurestest.Runs(s.Sets[1], s.Sets[2])
+	golden(figures.Losses(s, runs...))
+	// Output: Loss curves, 642 × 300 points: as testdata/losses.png
 }

@@ -32,9 +32,6 @@ const floor = 1e-7
 // Loss plots the inversion loss of a run over its steps: for each member the
 // median over images and the band from the 25th to the 75th percentile.
 func Loss(run *metamer.Run) (*plot.Plot, error) {
-	if len(run.Trace.Step) == 0 {
-		return nil, fmt.Errorf("figures: run %s has no trace", run.ID)
-	}
 	r := run.Recipe
 	p := plot.New()
 	p.Title.Text = fmt.Sprintf("Inversion loss at %s, %d images", r.Stage, r.Images.Count)
@@ -44,14 +41,26 @@ func Loss(run *metamer.Run) (*plot.Plot, error) {
 	for _, st := range []*text.Style{&p.Title.TextStyle, &p.X.Label.TextStyle, &p.Y.Label.TextStyle, &p.X.Tick.Label, &p.Y.Tick.Label, &p.Legend.TextStyle} {
 		st.Font.Variant = "Sans"
 	}
+	if err := drawLoss(p, run, r.ModelNames()); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// drawLoss draws the loss of a run's members, by the names given to them, into a plot.
+func drawLoss(p *plot.Plot, run *metamer.Run, names []string) error {
+	if len(run.Trace.Step) == 0 {
+		return fmt.Errorf("figures: run %s has no trace", run.ID)
+	}
 	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, fewDecades{}
 	p.Legend.Top, p.Legend.YOffs = true, 0
 	p.Legend.Padding = vg.Points(3)
+	p.Legend.TextStyle.Font.Variant = "Sans"
 	grid := plotter.NewGrid()
 	grid.Vertical.Color, grid.Horizontal.Color = color.Gray{225}, color.Gray{225}
 	p.Add(grid)
 	drawn := false
-	for m, name := range r.ModelNames() {
+	for m, name := range names {
 		at := map[int][]float64{} // step → losses of all images, from all batches
 		for i, step := range run.Trace.Step {
 			if run.Trace.Member[i] != m {
@@ -76,7 +85,7 @@ func Loss(run *metamer.Run) (*plot.Plot, error) {
 		for _, part := range stretches(steps) {
 			line, err := curve(p, part, at, c)
 			if err != nil {
-				return nil, fmt.Errorf("figures: %w", err)
+				return fmt.Errorf("figures: %w", err)
 			}
 			if !shown {
 				p.Legend.Add(name, line)
@@ -86,7 +95,7 @@ func Loss(run *metamer.Run) (*plot.Plot, error) {
 		drawn = drawn || shown
 	}
 	if !drawn {
-		return nil, fmt.Errorf("figures: run %s has no finite loss", run.ID)
+		return fmt.Errorf("figures: run %s has no finite loss", run.ID)
 	}
 	if !(p.Y.Max > p.Y.Min*1.01) {
 		p.Y.Min, p.Y.Max = max(p.Y.Min, floor)/2, max(p.Y.Max, floor)*2
@@ -95,8 +104,8 @@ func Loss(run *metamer.Run) (*plot.Plot, error) {
 		p.X.Max = p.X.Min + 1
 	}
 	// Room above the curves, so that the legend covers none of them.
-	p.Y.Max *= math.Pow(p.Y.Max/p.Y.Min, 0.12+0.06*float64(len(r.Models)))
-	return p, nil
+	p.Y.Max *= math.Pow(p.Y.Max/p.Y.Min, 0.12+0.06*float64(len(names)))
+	return nil
 }
 
 // Color is the one that figures draw the nth line with.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ensemble-metamers/metamers/metamerkit/figures"
 	"github.com/ensemble-metamers/metamers/metamerkit/figures/figurestest"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
 func ExampleContact() {
@@ -37,6 +38,7 @@ func ExampleContact() {
 func ExampleLossFigure() {
 	_, runs := figurestest.Runs([]string{"resnet20", "vit_tiny_patch16_224.augreg_in21k_ft_in1k"})
 	run := runs[1]
+	run.Trace = metamer.Trace{}
 	for step := range 1000 {
 		row := make([]float32, 6)
 		for i := range row {

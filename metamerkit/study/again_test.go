@@ -96,7 +96,7 @@ func TestAgain(t *testing.T) {
 	if !slices.Equal(rows.Plan.Stages, metamer.Stages) || len(rows.Plan.Sets) != len(m.study.Sets) || len(rows.Plan.Observers) != len(m.study.Observers) {
 		t.Errorf("%+v", rows.Plan)
 	}
-	if got := rows.Study().Settings; got != rows.recipe().Describe() || !strings.Contains(got, "1000 steps") {
+	if got := rows.Study().Settings; got != rows.made()[0].Recipe.Describe() || !strings.Contains(got, "1000 steps") {
 		t.Errorf("settings %q", got)
 	}
 	files, warnings, err = rows.Save(out, []string{"figure1", "figure2", "table4", "table5"}, []string{"png", "tex"}, 0)

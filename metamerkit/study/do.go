@@ -203,10 +203,10 @@ func (r *Result) work() []float64 {
 // Study is what figures and tables are drawn from.
 func (r *Result) Study() *figures.Study {
 	s := &figures.Study{Rows: r.Rows, Sets: r.Plan.Sets, Observers: r.Plan.Observers, Cards: r.Cards, Names: r.Plan.names()}
-	if rec := r.recipe(); !r.settings {
+	if !r.settings {
 		s.Settings = r.Plan.Describe()
-	} else if rec.Optimizer.Name != "" {
-		s.Settings = rec.Describe()
+	} else if runs := r.made(); len(runs) > 0 && runs[0].Recipe.Optimizer.Name != "" {
+		s.Settings = runs[0].Recipe.Describe()
 	}
 	if r.mixed != "" {
 		s.Settings += "; runs differ in " + r.mixed

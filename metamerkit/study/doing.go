@@ -70,7 +70,10 @@ func (d *doing) carryOut(ctx context.Context) error {
 	d.judge(inner, cancel)
 	err := d.runs(inner)
 	if err == nil {
-		return d.judged()
+		if err := d.judged(); err != nil {
+			return err
+		}
+		return d.yardstick(ctx)
 	}
 	cancel()
 	<-d.judges.done

@@ -119,7 +119,9 @@ func (l *lagging) Evaluate(ctx context.Context, q ask.Evaluation) (metamer.Rows,
 	time.Sleep(20 * time.Millisecond)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.over += len(q.Runs)
+	if q.Runs[0].ID != "" { // JPEG copies have none
+		l.over += len(q.Runs)
+	}
 	return l.made.Evaluate(ctx, q)
 }
 

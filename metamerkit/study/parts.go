@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ensemble-metamers/metamers/metamerkit/claims"
 	"github.com/ensemble-metamers/metamers/metamerkit/figures"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
@@ -14,8 +15,11 @@ import (
 // The parts of a study by the names of their files, in their order.
 var (
 	FigureNames = []string{"figure1", "figure2", "figure3", "figure4", "figure5", "figure6", "figure7"}
-	TableNames  = []string{"claims", "table1", "table2", "table3", "table4", "table5", "differences"}
+	TableNames  = []string{matchName, "claims", "table1", "table2", "table3", "table4", "table5", "differences"}
 )
+
+// drawn are the names of all figures: those of FigureNames and the loss curves.
+var drawn = append([]string{lossesName}, FigureNames...)
 
 // The formats of figures and of tables.
 var (
@@ -26,9 +30,9 @@ var (
 // Figure draws one of FigureNames.
 func (r *Result) Figure(name string) (*figures.Figure, error) {
 	draw := map[string]func() (*figures.Figure, error){"figure1": r.Overview, "figure2": r.Gallery, "figure3": r.Recognizability, "figure4": r.Quality,
-		"figure5": r.Divergence, "figure6": r.SingleQuality, "figure7": r.SingleDivergence}[name]
+		"figure5": r.Divergence, "figure6": r.SingleQuality, "figure7": r.SingleDivergence, lossesName: r.Losses}[name]
 	if draw == nil {
-		return nil, fmt.Errorf("study: %w", metamer.Unknown("figure", name, FigureNames))
+		return nil, fmt.Errorf("study: %w", metamer.Unknown("figure", name, drawn))
 	}
 	f, err := draw()
 	if err != nil && !strings.Contains(err.Error(), name) {
@@ -45,9 +49,17 @@ func (r *Result) Table(name string) (*figures.Table, error) {
 		if err != nil {
 			return nil, err
 		}
+		if len(claims.Tested(list)) == 0 {
+			return nil, fmt.Errorf("study: claims: %s", claims.Untested(list))
+		}
 		return ClaimsTable(list), nil
 	case "differences":
-		return DifferencesTable(), nil
+		return r.DifferencesTable(), nil
+	case matchName:
+		if len(r.Runs) == 0 {
+			return nil, fmt.Errorf("study: the table %s needs runs, and there is no run here that the rows are of", name)
+		}
+		return r.Match(), nil
 	}
 	for _, t := range r.Tables() {
 		if t.Name == name {
@@ -60,7 +72,7 @@ func (r *Result) Table(name string) (*figures.Table, error) {
 // Parts returns the full names of figures and tables, of which fig3 is figure3; nil
 // stands for all.
 func Parts(names []string) ([]string, error) {
-	all := slices.Concat(FigureNames, TableNames)
+	all := slices.Concat(drawn, TableNames)
 	if len(names) == 0 {
 		return all, nil
 	}
@@ -80,13 +92,16 @@ func Parts(names []string) ([]string, error) {
 	return out, nil
 }
 
-// Asked leaves out the parts that the plan does not ask for: figures of measures that it
-// does not name, and those of single models where it has none.
+// Asked leaves out the parts that the plan does not ask for or that its results cannot
+// show: figures of measures that it does not name or whose values are withheld, those of
+// single models where it has none, claims that none of is tested, and what shows runs
+// where there are only rows.
 func (r *Result) Asked(parts []string) (out []string) {
 	measure := map[string]string{"figure3": "recognizability", "figure4": "metrics", "figure5": "jsd", "figure6": "metrics", "figure7": "jsd"}
 	for _, name := range parts {
 		m := measure[name]
-		if m != "" && !slices.Contains(r.Plan.measures(), m) || (name == "figure6" || name == "figure7") && !slices.ContainsFunc(r.Plan.Sets, single) {
+		if m != "" && !slices.Contains(r.Plan.measures(), m) || (name == "figure6" || name == "figure7") && !slices.ContainsFunc(r.Plan.Sets, single) ||
+			m == "jsd" && r.withheld() != "" || name == matchName && len(r.Runs) == 0 || name == lossesName && !slices.ContainsFunc(r.Runs, traced) || name == "claims" && !r.tested() {
 			continue
 		}
 		out = append(out, name)
@@ -107,7 +122,7 @@ func (r *Result) Save(dir string, parts, formats []string, dpi int) (files, warn
 		return nil, nil, fmt.Errorf("study: %w", err)
 	}
 	for _, name := range parts {
-		if slices.Contains(FigureNames, name) {
+		if slices.Contains(drawn, name) {
 			if !meet(formats, FigureFormats) {
 				continue
 			}

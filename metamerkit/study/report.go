@@ -1,16 +1,25 @@
 package study
 
 import (
+	"bytes"
 	_ "embed"
 	"encoding/base64"
 	"fmt"
 	"html/template"
+	"image"
+	"image/color"
+	"image/jpeg"
+	"image/png"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+	xdraw "golang.org/x/image/draw"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/claims"
 	"github.com/ensemble-metamers/metamers/metamerkit/figures"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/place"
@@ -22,40 +31,63 @@ var indexText string
 var index = template.Must(template.New("index").Parse(indexText))
 
 // Write leaves the whole result in dir: figures as PNG, SVG and PDF, tables as
-// Markdown, LaTeX and CSV, rows.csv, and index.html, which shows all of it and needs
-// no other file. Figures that cannot be drawn are named in the page and returned as
-// warnings.
+// Markdown, LaTeX and CSV, a contact sheet a model set, rows.csv, and index.html, which
+// shows all of it and needs no other file. Figures that cannot be drawn are named in the
+// page and returned as warnings.
 func (r *Result) Write(dir string) (warnings []string, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("study: %w", err)
 	}
-	page := page{Result: r, Took: r.Took.Round(time.Second).String(), Paper: Paper, Date: time.Now().Format(time.DateOnly)}
-	asked := r.Asked(FigureNames)
-	if len(asked) < len(FigureNames) {
-		page.Unasked = r.unasked(asked)
-	}
-	_, warnings, err = r.Save(dir, slices.Concat(asked, TableNames), []string{"png", "svg", "pdf", "md", "tex", "csv"}, 0)
+	page := page{Result: r, Took: r.Took.Round(time.Second).String(), Paper: Paper, Date: time.Now().Format(time.DateOnly), Summary: r.summary()}
+	asked := r.Asked(slices.Concat(drawn, TableNames))
+	page.LeftOut = r.leftOut(asked)
+	_, warnings, err = r.Save(dir, asked, []string{"png", "svg", "pdf", "md", "tex", "csv"}, 0)
 	if err != nil {
 		return warnings, err
 	}
 	page.Missing = warnings
 	for _, name := range asked {
-		f, err := r.Figure(name)
-		if err != nil {
-			continue // Save has warned of it
+		if slices.Contains(drawn, name) {
+			f, err := r.Figure(name)
+			if err != nil {
+				continue // Save has warned of it
+			}
+			data, err := os.ReadFile(filepath.Join(dir, name+".png"))
+			if err != nil {
+				return warnings, fmt.Errorf("study: %w", err)
+			}
+			s := shown{f, dataURL("image/png", data), strings.TrimPrefix(f.Name, "figure")}
+			if name == lossesName {
+				page.Losses = &s
+			} else {
+				page.Figures = append(page.Figures, s)
+			}
+			continue
 		}
-		data, err := os.ReadFile(filepath.Join(dir, name+".png"))
-		if err != nil {
-			return warnings, fmt.Errorf("study: %w", err)
-		}
-		page.Figures = append(page.Figures, shown{f, template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(data)), strings.TrimPrefix(f.Name, "figure")})
-	}
-	for _, name := range TableNames {
 		t, err := r.Table(name)
 		if err != nil {
 			return warnings, err
 		}
-		page.Tables = append(page.Tables, shownTable{t, template.HTML(t.HTML())})
+		s := &shownTable{t, template.HTML(t.HTML())}
+		switch name {
+		case matchName:
+			page.Match = s
+		case "claims":
+			page.Claims = s
+		default:
+			page.Tables = append(page.Tables, s)
+		}
+	}
+	list, err := r.Claims()
+	if err != nil {
+		return warnings, err
+	}
+	page.Untested = claims.Untested(list)
+	if page.Thumbnails, page.More, err = r.thumbnails(); err != nil {
+		return warnings, err
+	}
+	if page.Sheets, err = r.sheets(dir); err != nil {
+		return warnings, err
 	}
 	if err := metamer.SaveRows(filepath.Join(dir, rowsName), r.Rows); err != nil {
 		return warnings, err
@@ -63,7 +95,6 @@ func (r *Result) Write(dir string) (warnings []string, err error) {
 	if err := r.record(dir); err != nil {
 		return warnings, err
 	}
-	page.Passed, page.Images = r.passed()
 	var b strings.Builder
 	if err := index.Execute(&b, page); err != nil {
 		return warnings, fmt.Errorf("study: index.html: %w", err)
@@ -74,13 +105,19 @@ func (r *Result) Write(dir string) (warnings []string, err error) {
 // page is what the template shows.
 type page struct {
 	*Result
-	Figures        []shown
-	Tables         []shownTable
-	Took           string
-	Paper, Date    string
-	Missing        []string
-	Unasked        string // what the plan does not ask for
-	Passed, Images int
+	Summary       string
+	Losses        *shown
+	Figures       []shown
+	Match, Claims *shownTable
+	Tables        []*shownTable
+	Thumbnails    []thumbnail
+	More          string // images without one
+	Sheets        []sheet
+	Untested      string // claims that are not tested
+	Took          string
+	Paper, Date   string
+	Missing       []string
+	LeftOut       []string // figures that the plan does not ask for or cannot have
 }
 
 type shown struct {
@@ -94,32 +131,116 @@ type shownTable struct {
 	Body template.HTML
 }
 
-// unasked says which figures the plan does not ask for.
-func (r *Result) unasked(asked []string) string {
-	var not []string
+// thumbnail is a reference image, sheet a contact sheet and the file that it is.
+type (
+	thumbnail struct {
+		Name string
+		Data template.URL
+	}
+	sheet struct {
+		Set, File string
+		Data      template.URL
+	}
+)
+
+// leftOut says which figures are not shown, and why.
+func (r *Result) leftOut(asked []string) (out []string) {
+	reasons := map[string][]string{}
+	var order []string
 	for _, name := range FigureNames {
-		if !slices.Contains(asked, name) {
-			not = append(not, strings.TrimPrefix(name, "figure"))
+		if slices.Contains(asked, name) {
+			continue
 		}
+		why := "the plan does not measure them"
+		switch {
+		case (name == "figure6" || name == "figure7") && !slices.ContainsFunc(r.Plan.Sets, single):
+			why = "the plan has no single models"
+		case (name == "figure5" || name == "figure7") && r.withheld() != "":
+			why = r.withheld()
+		}
+		order = once(order, why)
+		reasons[why] = append(reasons[why], strings.TrimPrefix(name, "figure"))
 	}
-	figure := "Figure "
-	if len(not) > 1 {
-		figure = "Figures "
+	for _, why := range order {
+		n := reasons[why]
+		out = append(out, fmt.Sprintf("%s %s left out: %s.", english.PluralWord(len(n), "Figure", "")+" "+english.WordSeries(n, "and"), english.PluralWord(len(n), "is", "are"), why))
 	}
-	text := "The plan measures " + strings.Join(r.Plan.measures(), ", ")
-	if !slices.ContainsFunc(r.Plan.Sets, single) {
-		text += " and has no single models"
-	}
-	return text + ": " + figure + strings.Join(not, ", ") + " left out."
+	return out
 }
 
-// passed counts the metamers that pass for every member, over all runs.
-func (r *Result) passed() (passed, images int) {
-	for _, run := range r.Runs {
-		passed += run.PassCount()
-		images += run.Recipe.Images.Count
+// The largest number of thumbnails and their side, and the width of a contact sheet.
+const (
+	mostThumbnails = 48
+	thumbnailSide  = 96
+	sheetWidth     = 640
+)
+
+// thumbnails are small pictures of the references, and more says how many have none.
+func (r *Result) thumbnails() (out []thumbnail, more string, err error) {
+	for i := range min(r.Images.Len(), mostThumbnails) {
+		n := r.Images.Size
+		img := image.NewRGBA(image.Rect(0, 0, n, n))
+		for p, px := 0, r.Images.Image(i); p < n*n; p++ {
+			b := func(c int) uint8 { return uint8(min(max(px[3*p+c], 0), 1)*255 + 0.5) }
+			img.SetRGBA(p%n, p/n, color.RGBA{b(0), b(1), b(2), 255})
+		}
+		var buf bytes.Buffer
+		if err := png.Encode(&buf, shrunk(img, thumbnailSide)); err != nil {
+			return nil, "", fmt.Errorf("study: thumbnail of %s: %w", r.Images.Names[i], err)
+		}
+		out = append(out, thumbnail{r.Images.Names[i], dataURL("image/png", buf.Bytes())})
 	}
-	return passed, images
+	if rest := r.Images.Len() - len(out); rest > 0 {
+		more = fmt.Sprintf("and %s", english.Plural(rest, "other", ""))
+	}
+	return out, more, nil
+}
+
+// sheets writes a contact sheet of each model set and returns them in small.
+func (r *Result) sheets(dir string) (out []sheet, err error) {
+	for _, set := range r.Plan.Sets {
+		var runs []*metamer.Run
+		for _, stage := range r.Plan.Stages {
+			if run := r.Run(set, stage); run != nil {
+				runs = append(runs, run)
+			}
+		}
+		if runs == nil {
+			continue
+		}
+		img, err := figures.Contact(fmt.Sprintf("Metamers of %s for {%s}", r.Images.Name, strings.Join(set, ", ")), r.Images, runs...)
+		if err != nil {
+			return nil, err
+		}
+		var full, small bytes.Buffer
+		name := "sheet_" + strings.Join(set, "_") + ".png"
+		if err := png.Encode(&full, img); err != nil {
+			return nil, fmt.Errorf("study: %s: %w", name, err)
+		}
+		if err := jpeg.Encode(&small, shrunk(img, sheetWidth), &jpeg.Options{Quality: 85}); err != nil {
+			return nil, fmt.Errorf("study: %s: %w", name, err)
+		}
+		if err := place.WriteBytes(filepath.Join(dir, name), full.Bytes()); err != nil {
+			return nil, fmt.Errorf("study: %w", err)
+		}
+		out = append(out, sheet{r.Study().Label(set), name, dataURL("image/jpeg", small.Bytes())})
+	}
+	return out, nil
+}
+
+// shrunk is an image no wider than w.
+func shrunk(img image.Image, w int) image.Image {
+	b := img.Bounds()
+	if b.Dx() <= w {
+		return img
+	}
+	out := image.NewRGBA(image.Rect(0, 0, w, b.Dy()*w/b.Dx()))
+	xdraw.CatmullRom.Scale(out, out.Bounds(), img, b, xdraw.Src, nil)
+	return out
+}
+
+func dataURL(kind string, data []byte) template.URL {
+	return template.URL("data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(data))
 }
 
 // put writes a file under its name when it is whole.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/claims"
 	"github.com/ensemble-metamers/metamers/metamerkit/figures"
@@ -132,46 +133,42 @@ func (r *Result) Figures() (out []*figures.Figure, err error) {
 func (r *Result) Tables() []*figures.Table {
 	return []*figures.Table{
 		figures.Models(r.Models()...), figures.ModelSets(r.Study()), figures.Stages(r.Models()...),
-		figures.Settings(r.asked()), figures.Numbers(r.Study(), figures.Metrics),
+		figures.Settings(r.made()...), figures.Numbers(r.Study(), figures.Metrics),
 	}
 }
 
-// recipe is the settings of all runs: that of a run, else what the rows say.
-func (r *Result) recipe() metamer.Recipe {
-	if len(r.Runs) > 0 && r.Runs[0].Source == "" {
-		return r.Runs[0].Recipe
+// made are the runs with their recipes: those at hand, else, without pixels, what the
+// rows say of them.
+func (r *Result) made() (out []*metamer.Run) {
+	if len(r.Runs) > 0 {
+		return slices.DeleteFunc(slices.Clone(r.Runs), func(run *metamer.Run) bool { return run.Source != "" })
 	}
+	seen := map[string]bool{}
 	for _, row := range r.Rows {
-		if row.Made != nil && row.Set != "" {
-			if rec, err := row.Made.Recipe(); err == nil { // else rows of someone's own
-				return rec
+		if key := row.Set + " " + row.Stage; row.Made == nil || row.Set == "" || seen[key] || row.Made.Optimizer == "elsewhere" {
+			continue
+		} else if rec, err := row.Made.Recipe(); err == nil { // else rows of someone's own
+			seen[key] = true
+			rec.Stage = row.Stage
+			for _, m := range strings.Split(row.Set, "+") {
+				rec.Models = append(rec.Models, metamer.ModelRef{Name: m})
 			}
+			out = append(out, &metamer.Run{ID: row.Run, Recipe: rec})
 		}
 	}
-	return metamer.Recipe{}
+	return out
 }
 
-// asked is recipe, as the plan has it where it leaves the method to fast, of which the
-// runs of other sets may have become another, in other numbers of steps.
-func (r *Result) asked() metamer.Recipe {
-	rec := r.recipe()
-	if r.settings || r.Plan.Settings.Optimizer.Name != "fast" || rec.Optimizer.Name == "" {
-		return rec
-	}
-	plan := r.Plan.Recipe(r.Plan.Sets[0], r.Plan.Stages[0])
-	rec.Optimizer, rec.Steps, rec.Schedule = plan.Optimizer, plan.Steps, plan.Schedule
-	return rec
-}
-
-// Claims judges the paper's claims by this result.
+// Claims tests the paper's claims by this result.
 func (r *Result) Claims() ([]claims.Claim, error) {
 	o := claims.Options{}
 	o.Bootstrap.Resamples = r.Plan.Bootstrap
 	return claims.Of(r.Rows, r.Cards, o)
 }
 
-// ClaimsTable renders claims.
+// ClaimsTable renders the claims that are tested.
 func ClaimsTable(list []claims.Claim) *figures.Table {
+	list = claims.Tested(list)
 	t := &figures.Table{Name: "claims", Title: "Claims", Caption: "The paper's claims by this experiment. The number is positive where the claim holds; intervals are 95 % bootstrap intervals over images, p is Holm's correction of Wilcoxon's signed-rank test.",
 		Columns: []figures.Column{{Head: "claim"}, {Head: "verdict"}, {Head: "number", Right: true}, {Head: "95 % interval", Right: true}, {Head: "p", Right: true}, {Head: "compared"}}}
 	value := func(v float64, format string) string {
@@ -204,4 +201,20 @@ func (r *Result) Versions() string {
 		}
 	}
 	return ""
+}
+
+// tested reports whether any of the paper's claims is tested.
+func (r *Result) tested() bool {
+	list, err := r.Claims()
+	return err == nil && len(claims.Tested(list)) > 0
+}
+
+// models are the members of all sets and the observers that have rows, in this order.
+func (r *Result) models() (out []string) {
+	for _, set := range append(slices.Clone(r.Plan.Sets), r.Plan.Observers) {
+		for _, m := range set {
+			out = once(out, m)
+		}
+	}
+	return out
 }

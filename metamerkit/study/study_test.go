@@ -100,24 +100,6 @@ func TestAutoBatch(t *testing.T) {
 	}
 }
 
-// Table 4 of a plan that takes fast says so, whatever fast became for its first set.
-func TestSettingsOfFast(t *testing.T) {
-	m := newMade()
-	p := plan(m)
-	p.Settings.Optimizer.Name = "fast"
-	r, err := Do(context.Background(), m, p, Options{Images: m.refs})
-	if err != nil {
-		t.Fatal(err)
-	}
-	table, err := r.Table("table4")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if text := table.Markdown(); !strings.Contains(text, "| fast: lbfgs, or fourier") || !strings.Contains(text, "| evaluations | 400 |") || strings.Contains(text, "steps") {
-		t.Error(text)
-	}
-}
-
 func plan(m *made) Plan { return Plan{Name: "test", Sets: m.study.Sets} }
 
 // A plan ends with every figure and table, and one page that shows them all.
@@ -193,7 +175,7 @@ func TestUnasked(t *testing.T) {
 		t.Fatal(warnings, err)
 	}
 	page, err := os.ReadFile(filepath.Join(dir, "index.html"))
-	if err != nil || !strings.Contains(string(page), "<p>The plan measures recognizability, success: Figures 4, 5, 6, 7 left out.</p>") {
+	if err != nil || !strings.Contains(string(page), "<p>Figures 4, 5, 6 and 7 are left out: the plan does not measure them.</p>") {
 		t.Error("the page does not say what the plan does not ask for", err)
 	}
 	if drawn, _ := filepath.Glob(filepath.Join(dir, "figure*.png")); len(drawn) != 3 {
@@ -201,8 +183,8 @@ func TestUnasked(t *testing.T) {
 	}
 	r.Plan.Measures = nil
 	r.Plan.Sets = slices.DeleteFunc(slices.Clone(r.Plan.Sets), single)
-	if got := r.Asked(FigureNames); len(got) != 5 || r.unasked(got) != "The plan measures recognizability, success, jsd, cka, rsa, metrics and has no single models: Figures 6, 7 left out." {
-		t.Errorf("%v: %s", got, r.unasked(got))
+	if got := r.Asked(FigureNames); len(got) != 5 || !slices.Equal(r.leftOut(got), []string{"Figures 6 and 7 are left out: the plan has no single models."}) {
+		t.Errorf("%v: %s", got, r.leftOut(got))
 	}
 }
 

@@ -100,6 +100,14 @@ func Runs(sets ...[]string) (*images.Set, []*metamer.Run) {
 					r.Evidence = append(r.Evidence, metamer.Evidence{Image: i / (size * size * 3), Verdict: map[bool]string{true: "pass", false: "fail"}[i != 0 || k < 2]})
 				}
 			}
+			for step := range 40 { // falls, in ensembles a member after the other
+				m := step / 10 % len(set)
+				loss := make([]float32, n)
+				for i := range loss {
+					loss[i] = float32(math.Exp(-0.08*float64(step)*(1.2-0.3*float64(k))) * (0.6 + 0.1*float64(i) + 0.2*noise(set[m])))
+				}
+				r.Trace.Step, r.Trace.Member, r.Trace.Image, r.Trace.Loss = append(r.Trace.Step, step), append(r.Trace.Member, m), append(r.Trace.Image, 0), append(r.Trace.Loss, loss)
+			}
 			runs = append(runs, r)
 		}
 	}

@@ -1,0 +1,206 @@
+package figures
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/dustin/go-humanize/english"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+// setting is a name and its value.
+type setting struct{ name, value string }
+
+// Settings is Table 4: what the recipes of runs settle, the models and stages aside.
+// Where runs differ in a setting its values stand with the runs that have them.
+func Settings(runs ...*metamer.Run) *Table {
+	t := &Table{Name: "table4", Title: "Synthesis settings", Caption: "Synthesis settings of " + map[bool]string{true: "the run", false: "all runs"}[len(runs) == 1] + " shown.",
+		Columns: []Column{{Head: "setting"}, {Head: "value"}}}
+	var names []string
+	for _, run := range runs {
+		for i, s := range settings(run) {
+			if !slices.Contains(names, s.name) { // behind the one before it
+				at := 0
+				if i > 0 {
+					at = slices.Index(names, settings(run)[i-1].name) + 1
+				}
+				names = slices.Insert(names, at, s.name)
+			}
+		}
+	}
+	for _, name := range names {
+		t.Rows = append(t.Rows, []string{name, Vary(runs, func(run *metamer.Run) string {
+			for _, s := range settings(run) {
+				if s.name == name {
+					return s.value
+				}
+			}
+			return "–"
+		})})
+	}
+	return t
+}
+
+// Vary says what is true of runs: one text if it is the same for all, else each text with
+// the stages or model sets that it holds for, or how many runs.
+func Vary(runs []*metamer.Run, of func(*metamer.Run) string) string {
+	var texts []string
+	for _, run := range runs {
+		if text := of(run); !slices.Contains(texts, text) {
+			texts = append(texts, text)
+		}
+	}
+	if len(texts) == 1 {
+		return texts[0]
+	}
+	for _, by := range []func(*metamer.Run) string{
+		func(r *metamer.Run) string { return "at " + r.Recipe.Stage },
+		func(r *metamer.Run) string { return "for {" + strings.Join(r.Recipe.ModelNames(), " + ") + "}" },
+	} {
+		if said, ok := split(runs, texts, of, by); ok {
+			return said
+		}
+	}
+	var parts []string
+	for _, text := range texts {
+		n := 0
+		for _, run := range runs {
+			if of(run) == text {
+				n++
+			}
+		}
+		parts = append(parts, text+" in "+english.Plural(n, "run", ""))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// split tells texts apart by a property of runs that settles which holds.
+func split(runs []*metamer.Run, texts []string, of, by func(*metamer.Run) string) (string, bool) {
+	where, has := make([][]string, len(texts)), map[string]string{}
+	for _, run := range runs {
+		k, text := by(run), of(run)
+		if before, ok := has[k]; ok && before != text {
+			return "", false
+		} else if !ok {
+			i := slices.Index(texts, text)
+			where[i] = append(where[i], k)
+		}
+		has[k] = text
+	}
+	var parts []string
+	for i, text := range texts {
+		if len(where[i]) > 4 {
+			return "", false
+		}
+		parts = append(parts, text+" "+strings.Join(where[i], ", "))
+	}
+	return strings.Join(parts, "; "), true
+}
+
+// settings of a run in the order of Table 4.
+func settings(run *metamer.Run) (out []setting) {
+	r, o := run.Recipe, run.Recipe.Optimizer
+	add := func(name, format string, args ...any) {
+		out = append(out, setting{name, fmt.Sprintf(format, args...)})
+	}
+	add("optimiser", "%s", dash(o.Name))
+	switch o.Name {
+	case "adam":
+		add("learning rate", "%g, cosine decay", o.StepSize)
+		add("β₁, β₂", "%g, %g", o.Momentum, o.Beta2)
+	case "fast":
+		add("metric", "%s", MetricText(o.Metric))
+	case "lbfgs":
+		add("largest step", "%g × side/32 (L2 norm per image), halved until the objective falls", o.StepSize)
+		add("memory", "%d pairs", o.Memory)
+		add("metric", "%s", MetricText(o.Metric))
+	case "fourier":
+		add("step size", "%g × side/32 (L2 norm per image), cosine decay", o.StepSize)
+		add("momentum", "%g", o.Momentum)
+		add("metric", "%s", MetricText(o.Metric))
+	case "pgd", "momentum":
+		add("step size", "%g (L2 norm per image), halved at %d equal intervals", o.StepSize, o.Halvings)
+		if o.Momentum > 0 {
+			add("momentum", "%g", o.Momentum)
+		}
+	}
+	if o.Name == "fast" {
+		add("evaluations", "%d", r.Steps)
+	} else {
+		add("steps", "%d", r.Steps)
+		add("gradient evaluations an image", "%d", r.Evaluations(r.Steps))
+	}
+	switch {
+	case len(r.Models) == 1:
+		add("schedule", "one model, every step")
+	case r.Schedule.Kind == "switch":
+		add("schedule", "switch every %s, order %s", english.Plural(r.Schedule.Every, "step", ""), r.Schedule.Order)
+	case o.Name != "fast":
+		add("schedule", "%s", dash(r.Schedule.Kind))
+	}
+	add("inversion loss", "%s", dash(r.Loss))
+	var penalties []string
+	for _, p := range r.Penalties {
+		penalties = append(penalties, fmt.Sprintf("%s × %g", p.Name, p.Weight))
+	}
+	if penalties == nil {
+		penalties = []string{"none"}
+	}
+	add("penalties", "%s", strings.Join(penalties, ", "))
+	if r.Start.Kind == "noise" || r.Start.Kind == "grey" {
+		add("initial image", "N(%g, %g) clamped to [0,1]", r.Start.Mean, r.Start.Std)
+	} else {
+		add("initial image", "%s", dash(r.Start.Kind))
+	}
+	if r.Warm != nil {
+		add("begun with", "%s", r.Warm)
+	}
+	if r.Precision != "" {
+		add("precision", "%s", r.Precision)
+	}
+	add("ReLU at the end of the layer", "%s", ReLUText(r))
+	add("seed", "%d", r.Seed)
+	add("images", "%s: %d of %d² pixels", r.Images.Name, r.Images.Count, r.Images.Size)
+	add("null distribution", "%s", NullText(run))
+	add("backend", "%s", dash(r.Backend))
+	return out
+}
+
+// MetricText says what the metric of an optimiser weighs.
+func MetricText(name string) string {
+	switch name {
+	case "natural":
+		return "spatial frequencies weighted by 1/f, colour differences by 1/2"
+	case "1/f":
+		return "spatial frequencies weighted by 1/f"
+	}
+	return "pixels"
+}
+
+// NullText describes the null distribution that a run's match statistics are held
+// against.
+func NullText(run *metamer.Run) string {
+	if len(run.Nulls) == 0 {
+		return fmt.Sprintf("at most %d random pairs of the run's own references", run.Recipe.NullPairs)
+	}
+	n := run.Nulls[0]
+	if n.Pairs == 0 {
+		return "none: a single image has no pairs"
+	}
+	return fmt.Sprintf("%d random pairs of the run's own references", n.Pairs)
+}
+
+// ReLUText says what becomes of a ReLU that the layer of a stage ends in.
+func ReLUText(r metamer.Recipe) string {
+	switch {
+	case r.PlainReLU:
+		return "passes no gradient where it is off"
+	case r.Optimizer.Metric == "":
+		return "passes the gradient unchanged"
+	case r.Loss == "relative-l2" || r.Loss == "squared-l2":
+		return "one-sided residual: units that are active in the reference are compared before the ReLU"
+	}
+	return "part of the loss, as it is"
+}

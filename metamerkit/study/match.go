@@ -1,0 +1,138 @@
+package study
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"gonum.org/v1/gonum/stat"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/figures"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+// matchName is the table of match statistics, lossesName the figure of loss curves.
+const (
+	matchName  = "match"
+	lossesName = "losses"
+)
+
+// Losses is the figure of loss curves, of all runs.
+func (r *Result) Losses() (*figures.Figure, error) {
+	if len(r.Runs) == 0 {
+		return nil, fmt.Errorf("figures: %s shows traces, and there is no run here that the rows are of", lossesName)
+	}
+	return figures.Losses(r.Study(), r.Runs...)
+}
+
+// Match is the table of match statistics: how close the metamers of each run come to
+// their references at each member, and what that is held against.
+func (r *Result) Match() *figures.Table {
+	t := &figures.Table{Name: matchName, Title: "Match statistics",
+		Caption: "How close the activations of metamers come to those of their references, for each member of each model set: medians over images, of the relative L2 distance also the smallest and the largest. " +
+			"Beside the distance stands what the same network gives for the initial image, for the most similar pair of different images of the null distribution, and for a JPEG copy of each reference (quality " + fmt.Sprint(jpegQuality) + ", median). " +
+			"The relative L2 distance is 0 for equal activations; that of a pair follows from its SNR (10^(−SNR/20)). An image is a metamer when Pearson, Spearman and SNR lie above the whole null distribution and the class is the same, for every member. " +
+			capital(r.nulls()) + ".",
+		Columns: []figures.Column{{Head: "model set"}, {Head: "stage"}, {Head: "member"},
+			{Head: "relative L2", Right: true}, {Head: "initial image", Right: true}, {Head: "null: nearest", Right: true}, {Head: "JPEG copy", Right: true},
+			{Head: "Pearson", Right: true}, {Head: "null: largest", Right: true}, {Head: "Spearman", Right: true}, {Head: "null: largest", Right: true}, {Head: "SNR, dB", Right: true}, {Head: "null: largest", Right: true},
+			{Head: "same class", Right: true}, {Head: "metamers", Right: true}}}
+	s := r.Study()
+	for _, run := range r.Runs {
+		for m, name := range run.Recipe.ModelNames() {
+			c := closeness(run, m)
+			row := []string{s.Label(run.Recipe.ModelNames()), run.Recipe.Stage, s.Members([]string{name}),
+				spanned(c.distance, "%.3f"), figure(started(run, m), "%.3f"), figure(c.nearest, "%.3f"), figure(r.jpeg(name, run.Recipe.Stage), "%.3f"),
+				figure(median(c.pearson), "%.3f"), figure(c.null.Pearson, "%.3f"), figure(median(c.spearman), "%.3f"), figure(c.null.Spearman, "%.3f"), figure(median(c.snr), "%.1f"), figure(c.null.SNR, "%.1f"),
+				fmt.Sprintf("%d of %d", c.same, len(c.distance)), verdict(run)}
+			t.Rows = append(t.Rows, row)
+		}
+	}
+	return t
+}
+
+// verdict says how many images of a run are metamers for every member.
+func verdict(run *metamer.Run) string {
+	if untested(run) {
+		return "not tested"
+	}
+	return fmt.Sprintf("%d of %d", run.PassCount(), run.Recipe.Images.Count)
+}
+
+// untested reports whether no image of a run was tested against a null distribution.
+func untested(run *metamer.Run) bool {
+	return !slices.ContainsFunc(run.Evidence, func(e metamer.Evidence) bool { return e.Verdict == "pass" || e.Verdict == "fail" })
+}
+
+// close holds the match statistics of all images of a run at a member.
+type match struct {
+	distance, pearson, spearman, snr []float64
+	same                             int
+	null                             metamer.Null // NaN: there is none
+	nearest                          float64      // relative L2 distance of its most similar pair
+}
+
+func closeness(run *metamer.Run, member int) match {
+	nan := math.NaN()
+	name := run.Recipe.Models[member].Name
+	m := match{null: metamer.Null{Pearson: nan, Spearman: nan, SNR: nan}, nearest: nan}
+	for _, e := range run.Evidence {
+		if e.Member != name {
+			continue
+		}
+		m.distance, m.pearson, m.spearman, m.snr = append(m.distance, e.Loss), append(m.pearson, e.Pearson), append(m.spearman, e.Spearman), append(m.snr, e.SNR)
+		if e.SameClass {
+			m.same++
+		}
+	}
+	for _, n := range run.Nulls {
+		if n.Member == name && n.Pairs > 0 {
+			m.null, m.nearest = n, math.Pow(10, -n.SNR/20)
+		}
+	}
+	return m
+}
+
+// nulls says in one sentence which null distributions the runs were held against.
+func (r *Result) nulls() string {
+	if len(r.Runs) == 0 {
+		return "there is no null distribution"
+	}
+	return "null distribution: " + figures.Vary(r.Runs, figures.NullText)
+}
+
+// spanned is a median with the smallest and largest value.
+func spanned(v []float64, format string) string {
+	if len(v) == 0 {
+		return "–"
+	}
+	if len(v) == 1 {
+		return fmt.Sprintf(format, v[0])
+	}
+	return fmt.Sprintf(format+" ("+format+" to "+format+")", median(v), slices.Min(v), slices.Max(v))
+}
+
+// figure is a number, or a dash where there is none.
+func figure(v float64, format string) string {
+	if math.IsNaN(v) {
+		return "–"
+	}
+	return fmt.Sprintf(format, v)
+}
+
+func median(v []float64) float64 {
+	sorted := slices.DeleteFunc(slices.Clone(v), math.IsNaN)
+	if len(sorted) == 0 {
+		return math.NaN()
+	}
+	slices.Sort(sorted)
+	return stat.Quantile(0.5, stat.LinInterp, sorted, nil)
+}
+
+func capital(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
