@@ -49,7 +49,7 @@ func (e *MissingError) Error() string {
 var generic = []string{"model.safetensors", "pytorch_model.bin", "open_clip_model.safetensors", "open_clip_pytorch_model.bin", "model.bin"}
 
 // Locate finds a model's weight file: where a user's card says it is, in the data
-// folders (weights/NAME/FILE, weights/FILE), in the program itself (see Carry), then
+// folders (weights/NAME/FILE, weights/NAME with FILE's extension, weights/FILE), in the program itself (see Carry), then
 // in the hub's cache. Nothing is read of it. The error is a *MissingError, or one of the lock.
 func Locate(c *card.Card) (Found, error) {
 	w := c.Weights
@@ -65,11 +65,11 @@ func Locate(c *card.Card) (Found, error) {
 		}
 		return Found{w.Path, w.SHA256, from(w.SHA256, "card")}, nil
 	}
-	rel := []string{filepath.Join("weights", c.Name, w.File)}
+	rel := []string{filepath.Join("weights", c.Name, w.File), filepath.Join("weights", c.Name+filepath.Ext(w.File))}
 	if !slices.Contains(generic, w.File) {
 		rel = append(rel, filepath.Join("weights", w.File))
 	}
-	missing.Names, missing.Folders = rel, place.Data()
+	missing.Names, missing.Folders = slices.Compact(rel), place.Data()
 	for _, d := range missing.Folders {
 		for _, r := range rel {
 			p := filepath.Join(d, r)

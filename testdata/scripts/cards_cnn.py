@@ -76,6 +76,11 @@ for n, (wide, deep) in enumerate([(1, 1), (1, 1.1), (1.1, 1.2), (1.2, 1.4), (1.4
     config = {k: v for k, v in dict(channel_multiplier=wide, depth_multiplier=deep).items() if v != 1}
     ARCHS[f"efficientnet_b{n}"] = ("efficientnet", config, EFFICIENT_STAGES, f"EfficientNet-B{n}", "arXiv:1905.11946")
     ARCHS[f"tf_efficientnet_b{n}"] = ("efficientnet", config | dict(tf=True), EFFICIENT_STAGES, f"EfficientNet-B{n}, from TensorFlow", "arXiv:1905.11946")
+    ARCHS[f"tf_efficientnet_lite{n}"] = ("efficientnet", dict(variant="lite") | config | dict(tf=True), EFFICIENT_STAGES, f"EfficientNet-Lite{n}, from TensorFlow", "arXiv:1905.11946")
+for name, wide, deep in (("035", .35, 1), ("050", .5, 1), ("075", .75, 1), ("100", 1, 1), ("140", 1.4, 1), ("110d", 1.1, 1.2), ("120d", 1.2, 1.4)):
+    config = {k: v for k, v in dict(channel_multiplier=wide, depth_multiplier=deep).items() if v != 1} | (dict(fix_stem_head=True) if deep != 1 else {})
+    words = f" ×{wide}" * (wide != 1) + f", depth ×{deep}" * (deep != 1)
+    ARCHS["mobilenetv2_" + name] = ("efficientnet", dict(variant="mobilenetv2") | config, EFFICIENT_STAGES, "MobileNetV2" + words, "arXiv:1801.04381")
 for size, width in (("large", 1), ("small", 1), ("small", .75), ("small", .5)):
     config = dict(variant=size) | (dict(channel_multiplier=width) if width != 1 else {})
     stages = LARGE_STAGES if size == "large" else SMALL_STAGES
@@ -164,7 +169,7 @@ def compression():
                "source": "https://github.com/songhan/SqueezeNet-Deep-Compression"}
     # Caffe reads 0 to 255 in the order B, G, R and takes 104, 117, 123 away.
     image = given(227, [123 / 255, 117 / 255, 104 / 255], [1 / 255] * 3, 227 / 256, "bilinear", "bgr")
-    image = {k: [round(x, 10) for x in v] if isinstance(v, list) else round(v, 6) if k == "crop" else v for k, v in image.items()}
+    image = {k: [round(x, 10) for x in v] if isinstance(v, list) else round(v, 8) if k == "crop" else v for k, v in image.items()}
     yield card("squeezenet1_0.deepcompression", "squeezenet1_0", "Deep Compression (Caffe)", image, weights, "BSD-2-Clause",
                aliases=["squeezenet"], paper="arXiv:1602.07360")
 
@@ -174,7 +179,7 @@ def parameters(arch):
         net = timm.create_model(arch) if timm.is_model(arch) else torchvision.models.get_model(arch, weights=None)
     state = {k: v for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")}
     text = "".join(f"{k} {list(v.shape)}\n" for k, v in sorted(state.items()))
-    return {"tensors": len(state), "sha256": hashlib.sha256(text.encode()).hexdigest()}
+    return {"tensors": len(state), "sha256": hashlib.sha256(text.encode()).hexdigest()}, sum(p.numel() for p in net.parameters())
 
 
 a = argparse.ArgumentParser()
@@ -193,7 +198,8 @@ for family, c in [*from_timm(), *from_torchvision(), *robust(), *compression()]:
     arch = next(n for n in sorted(ARCHS, key=len, reverse=True) if c["name"].startswith(n))
     if arch not in archs:
         archs[arch] = parameters(arch)
-    sums[c["name"]] = archs[arch]
+    sums[c["name"]], count = archs[arch]
+    c = {k: v for key, value in c.items() for k, v in [(key, value), *[("parameters", count)] * (key == "classes")]}
     new = json.dumps(c, indent=2, ensure_ascii=False) + "\n"
     if new != old:
         differ += 1

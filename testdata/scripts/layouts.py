@@ -4,6 +4,7 @@ The convstem models are robust models of RobustBench: timm's with another stem, 
 
     PY -m pip install timm==1.0.31 torch==2.11.0 safetensors==0.8.0
 """
+import functools
 import json
 import pathlib
 import re
@@ -12,7 +13,7 @@ import numpy as np
 import timm
 import torch
 from safetensors.torch import save_file
-from timm.models import convnext, swin_transformer, vision_transformer
+from timm.models import _efficientnet_builder as efficientnet_builder, convnext, efficientnet, swin_transformer, vision_transformer
 
 OUT = pathlib.Path(__file__).parents[1] / "golden" / "foreign"
 torch.manual_seed(0)
@@ -68,6 +69,36 @@ def next2():
     return net, s, convnext.checkpoint_filter_fn, 64
 
 
+def flat(se):
+    """As efficientnet_pytorch names it: blocks numbered in a row."""
+    arch = [["ds_r1_k3_s1_c8"], ["ir_r2_k3_s2_e6_c16"], ["ir_r3_k5_s2_e2_c24"]]
+    arch = [[b + "_se0.25" * se for b in stage] for stage in arch]
+    act = torch.nn.SiLU if se else torch.nn.ReLU6
+    net = efficientnet.EfficientNet(efficientnet_builder.decode_arch_def(arch), num_classes=7, num_features=20, stem_size=8, fix_stem=True,
+                                    pad_type="same", act_layer=act, norm_layer=functools.partial(torch.nn.BatchNorm2d, eps=1e-3))
+    timms = {k: v.abs() + .5 if k.endswith("running_var") else v for k, v in random(net).items()}
+    s, at = {}, {f"{i}.{j}": str(n) for n, (i, j) in enumerate((i, j) for i, n in enumerate((1, 2, 3)) for j in range(n))}
+    for k, v in timms.items():
+        m = re.fullmatch(r"blocks\.(\d\.\d)\.(.*)", k)
+        if not m:
+            k = back({k: 0}, ("^bn1", "_bn0"), ("^bn2", "_bn1"), ("^conv_", "_conv_"), ("^classifier", "_fc")).popitem()[0]
+        elif m[1] == "0.0":
+            k = "_blocks.0." + back({m[2]: 0}, ("^bn", "_bn"), ("^conv_dw", "_depthwise_conv"), ("^conv_pw", "_project_conv"), (r"^se\.conv_", "_se_")).popitem()[0]
+        else:
+            k = f"_blocks.{at[m[1]]}." + back({m[2]: 0}, ("^bn1", "_bn0"), ("^bn2", "_bn1"), ("^bn3", "_bn2"), ("^conv_dw", "_depthwise_conv"),
+                                              ("^conv_pwl", "_project_conv"), ("^conv_pw", "_expand_conv"), (r"^se\.conv_", "_se_")).popitem()[0]
+        s[k] = v
+    return net, s, lambda _, net: timms, 64
+
+
+def flat_lite():
+    return flat(False)
+
+
+def flat_efficient():
+    return flat(True)
+
+
 class Stem(torch.nn.Module):
     """3x3 convolutions with norm and GELU, of arXiv:2303.01870; a 1x1 convolution to out, if given."""
     def __init__(self, channels, strides, out=None):
@@ -113,7 +144,7 @@ def next_convstem3():
 
 OUT.mkdir(exist_ok=True)
 want = {}
-for make in (clip, dino, swin, next2, vit_convstem, next_convstem2, next_convstem3):
+for make in (clip, dino, swin, next2, vit_convstem, next_convstem2, next_convstem3, flat_lite, flat_efficient):
     net, state, convert, size = make()
     save_file({k: v.contiguous() for k, v in state.items()}, OUT / f"{make.__name__}.safetensors")
     net.load_state_dict(convert(dict(state), net), strict=True)

@@ -27,6 +27,8 @@ var foreign = map[string][2]string{
 	"vit_convstem":   {"vit", `{"patch": 16, "width": 12, "depth": 3, "heads": 3, "classes": 7, "conv_stem": 4}`},
 	"next_convstem2": {"convnext", `{"depths": [1, 1, 1, 1], "dims": [4, 6, 8, 10], "stem": "conv2", "classes": 7}`},
 	"next_convstem3": {"convnext", `{"depths": [1, 1, 1, 1], "dims": [8, 6, 8, 10], "stem": "conv3", "classes": 7}`},
+	"flat_lite":      {"efficientnet", `{"variant": "lite", "arch": [["ds_r1_k3_s1_c8"], ["ir_r2_k3_s2_e6_c16"], ["ir_r3_k5_s2_e2_c24"]], "stem_size": 8, "num_features": 20, "tf": true, "classes": 7}`},
+	"flat_efficient": {"efficientnet", `{"arch": [["ds_r1_k3_s1_c8_se0.25"], ["ir_r2_k3_s2_e6_c16_se0.25"], ["ir_r3_k5_s2_e2_c24_se0.25"]], "stem_size": 8, "num_features": 20, "fix_stem_head": true, "tf": true, "classes": 7}`},
 }
 
 // open reads a foreign file with the logits that timm computes of it.
@@ -85,8 +87,8 @@ func read(t *testing.T, c *card.Card, net *zoo.Net, layer string) []float32 {
 	return tensors.MustCopyFlatData[float32](g.Run(tensors.FromFlatDataAndDimensions(pixels, 2, size, size, 3))[0])
 }
 
-// Files under the names of OpenAI and OpenCLIP, of Meta's DINOv2 and ConvNeXt V2,
-// of Microsoft's Swin give what timm makes of them.
+// Files under the names of OpenAI and OpenCLIP, of Meta's DINOv2 and ConvNeXt V2, of
+// Microsoft's Swin and of efficientnet_pytorch give what timm makes of them.
 func TestForeignNames(t *testing.T) {
 	for name, f := range foreign {
 		t.Run(name, func(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 )
 
 // Activation returns the function that timm knows by that name: gelu (exact),
-// gelu_tanh, quick_gelu, relu, silu (or swish), hard_swish, sigmoid, hard_sigmoid.
+// gelu_tanh, quick_gelu, relu, relu6, silu (or swish), hard_swish, sigmoid, hard_sigmoid.
 func Activation(name string) (func(x *Node) *Node, error) {
 	switch name {
 	case "gelu":
@@ -19,6 +19,8 @@ func Activation(name string) (func(x *Node) *Node, error) {
 		return QuickGELU, nil
 	case "relu":
 		return ReLU, nil
+	case "relu6":
+		return ReLU6, nil
 	case "silu", "swish":
 		return SiLU, nil
 	case "hard_swish":
@@ -28,7 +30,7 @@ func Activation(name string) (func(x *Node) *Node, error) {
 	case "hard_sigmoid":
 		return HardSigmoid, nil
 	}
-	return nil, fmt.Errorf("activation %q: expected gelu, gelu_tanh, quick_gelu, relu, silu, hard_swish, sigmoid or hard_sigmoid", name)
+	return nil, fmt.Errorf("activation %q: expected gelu, gelu_tanh, quick_gelu, relu, relu6, silu, hard_swish, sigmoid or hard_sigmoid", name)
 }
 
 // GELU is x·Φ(x), Φ the normal distribution function (Hendrycks & Gimpel 2016,
@@ -46,6 +48,9 @@ func GELUTanh(x *Node) *Node {
 
 // QuickGELU is x·sigmoid(1.702 x), of OpenAI's CLIP.
 func QuickGELU(x *Node) *Node { return Mul(x, Logistic(MulScalar(x, 1.702))) }
+
+// ReLU6 is ReLU bounded by 6 (Howard et al. 2017, arXiv:1704.04861).
+func ReLU6(x *Node) *Node { return MinScalar(ReLU(x), 6) }
 
 // SiLU is x·sigmoid(x) (Elfwing et al. 2017, arXiv:1702.03118), or swish.
 func SiLU(x *Node) *Node { return Mul(x, Logistic(x)) }

@@ -1,7 +1,7 @@
 // Package mobile has the blocks of mobile networks, in timm's notation: a stage is a
 // list of strings such as ir_r2_k3_s2_e6_c24_se0.25, an inverted residual, twice, 3×3,
 // stride 2 at the first, 6 times the channels inside, 24 channels out, and squeeze-and-
-// excitation to a quarter. Families efficientnet and mobilenetv3 are made of them.
+// excitation to a quarter. Families efficientnet and mobilenetv3 consist of them.
 //
 // Parameters are named as in timm's _efficientnet_blocks.py.
 package mobile
@@ -41,6 +41,7 @@ type Options struct {
 	TF                bool              // TensorFlow's padding
 	ChannelMultiplier float64           // of the channels, which are rounded to 8
 	DepthMultiplier   float64           // of Repeat, rounded up
+	FixFirstLast      bool              // DepthMultiplier leaves the first and the last stage
 }
 
 // Parse reads a network.
@@ -127,7 +128,11 @@ func (o Options) Window(k, stride int) block.Window {
 // Draw draws the stages in the scope blocks and marks each as blocks.i, and its blocks
 // but the last as blocks.i.j.
 func (o Options) Draw(s *model.Scope, x *Node, stages [][]Block) *Node {
+	depth := o.DepthMultiplier
 	for i, blocks := range stages {
+		if o.DepthMultiplier = depth; o.FixFirstLast && (i == 0 || i == len(stages)-1) {
+			o.DepthMultiplier = 1
+		}
 		j, last := 0, 0
 		for _, b := range blocks {
 			last += o.repeat(b, len(blocks))
