@@ -21,7 +21,7 @@ func predictors() kongcompletion.Option {
 		"models":    list(modelNames),
 		"stage":     complete.PredictSet(metamer.Stages...),
 		"stages":    list(func() []string { return metamer.Stages }),
-		"images":    complete.PredictOr(complete.PredictSet("cifar10", "cifar10:16", "cifar10:train", "photos", "photos:16"), files),
+		"images":    complete.PredictOr(complete.PredictSet("cifar10", "cifar10:16", "cifar10:train", "photos", "photos:16", "scenes", "scenes:8"), files),
 		"start":     complete.PredictOr(complete.PredictSet("noise", "grey", "uniform", "reference"), files),
 		"optimizer": complete.PredictSet(metamer.Optimizers...),
 		"metric":    complete.PredictSet(metamer.Metrics...),

@@ -8,39 +8,40 @@ import (
 	"testing"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
-	files "github.com/ensemble-metamers/metamers/testdata/photos"
 )
 
 func TestEveryPhotoHasARowAndEveryRowAPhoto(t *testing.T) {
-	list, err := List()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(list) < 96 {
-		t.Fatalf("%d photographs, expected at least 96", len(list))
-	}
-	seen := map[string]bool{}
-	for _, p := range list {
-		if seen[p.Name] || p.Category == "" || p.Source == "" {
-			t.Errorf("row %+v: a double name or an empty field", p)
-		}
-		seen[p.Name] = true
-		if (p.ImageNet >= 0) != (p.ImageNetName != "") || p.ImageNet > 999 {
-			t.Errorf("%s: ImageNet class %d is called %q", p.Name, p.ImageNet, p.ImageNetName)
-		}
-		f, err := files.Files.Open(p.Name + ".jpg")
+	for set, want := range map[string]struct{ count, size int }{"photos": {171, 224}, "scenes": {24, 256}} {
+		list, err := List(set)
 		if err != nil {
-			t.Error(err)
-			continue
+			t.Fatal(err)
 		}
-		c, err := jpeg.DecodeConfig(f)
-		if err != nil || c.Width != 224 || c.Height != 224 {
-			t.Errorf("%s: %d×%d (%v), expected 224×224", p.Name, c.Width, c.Height, err)
+		if len(list) != want.count {
+			t.Errorf("%s: %d photographs, expected %d", set, len(list), want.count)
 		}
-	}
-	jpgs, err := fs.Glob(files.Files, "*.jpg")
-	if err != nil || len(jpgs) != len(list) {
-		t.Errorf("%d files for %d rows (%v)", len(jpgs), len(list), err)
+		seen := map[string]bool{}
+		for _, p := range list {
+			if seen[p.Name] || p.Category == "" || p.Source == "" {
+				t.Errorf("row %+v: a double name or an empty field", p)
+			}
+			seen[p.Name] = true
+			if (p.ImageNet >= 0) != (p.ImageNetName != "") || p.ImageNet > 999 {
+				t.Errorf("%s: ImageNet class %d is called %q", p.Name, p.ImageNet, p.ImageNetName)
+			}
+			f, err := sets[set].Open(p.Name + ".jpg")
+			if err != nil {
+				t.Error(err)
+				continue
+			}
+			c, err := jpeg.DecodeConfig(f)
+			if err != nil || c.Width != want.size || c.Height != want.size {
+				t.Errorf("%s: %d×%d (%v), expected %d×%d", p.Name, c.Width, c.Height, err, want.size, want.size)
+			}
+		}
+		jpgs, err := fs.Glob(sets[set], "*.jpg")
+		if err != nil || len(jpgs) != len(list) {
+			t.Errorf("%s: %d files for %d rows (%v)", set, len(jpgs), len(list), err)
+		}
 	}
 }
 
@@ -91,7 +92,14 @@ func TestPartsAndLabels(t *testing.T) {
 	if big.Size != 224 || big.Labels[0] != 404 || big.Class(0) != "airliner" {
 		t.Errorf("size %d, label %d, class %q; expected 224, 404, airliner", big.Size, big.Labels[0], big.Class(0))
 	}
-	for _, bad := range []string{"photos:0", "photos:x", "photos:1000"} {
+	scenes, err := images.Open([]string{"scenes:1-4"}, images.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(scenes.Name, scenes.Names, scenes.Labels, scenes.Class(2)); got != "scenes:1-4[lighthouse_coast barn warplane] [437 425 895]warplane" {
+		t.Error(got)
+	}
+	for _, bad := range []string{"photos:0", "scenes:25", "photos:x", "photos:1000"} {
 		if _, err := images.Open([]string{bad}, images.Options{}); err == nil || !strings.Contains(err.Error(), bad) {
 			t.Errorf("%s: %v", bad, err)
 		}
