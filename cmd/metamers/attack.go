@@ -39,7 +39,7 @@ every restart.`
 }
 
 func (c *attackCmd) Run(ctx context.Context, g *globals) error {
-	set, err := images.Open(c.Images, images.Options{Size: 32})
+	set, err := withNotes(images.Open(c.Images, images.Options{Size: 32}))
 	if err != nil {
 		return err
 	}

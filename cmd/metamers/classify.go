@@ -114,7 +114,7 @@ func (c *classifyCmd) one(e *engine.Engine, m *card.Card, zero *engine.ZeroShot,
 	if images.IsNamed(c.Images...) && images.IsCIFAR(c.Images[0]) {
 		o = images.Options{}
 	}
-	set, err := images.Open(c.Images, o)
+	set, err := withNotes(images.Open(c.Images, o))
 	if err != nil {
 		return r, err
 	}

@@ -114,7 +114,7 @@ func (c *evalCmd) Run(ctx context.Context, g *globals) error {
 
 // openFor opens the references of a run by a name of the user's, at the run's size.
 func openFor(names []string, filter string, run *metamer.Run) (*images.Set, error) {
-	return images.Open(names, images.Options{Size: run.Recipe.Images.Size, Filter: filter})
+	return withNotes(images.Open(names, images.Options{Size: run.Recipe.Images.Size, Filter: filter}))
 }
 
 // foreign evaluates metamers made elsewhere.
@@ -134,7 +134,7 @@ func (c *evalCmd) foreign(ctx context.Context, g *globals) error {
 		if c.References != "" {
 			return fmt.Errorf("--images and --references both name the references")
 		}
-		if s.Images, err = images.Open(c.Images, images.Options{Filter: c.Filter}); err != nil {
+		if s.Images, err = withNotes(images.Open(c.Images, images.Options{Filter: c.Filter})); err != nil {
 			return err
 		}
 	}

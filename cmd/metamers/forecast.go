@@ -94,7 +94,7 @@ func look(ctx context.Context, e *engine.Engine, store *runs.Store, p study.Plan
 	if l.plan, l.lacking, err = p.Resolved(ctx, e, available); err != nil {
 		return l, err
 	}
-	if l.images, err = images.OpenLine(p.Images, images.Options{Size: p.Size}); err != nil {
+	if l.images, err = withNotes(images.OpenLine(p.Images, images.Options{Size: p.Size})); err != nil {
 		return l, err
 	}
 	if l.lacking == nil || available {

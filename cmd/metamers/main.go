@@ -15,6 +15,7 @@ import (
 
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/engine"
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/place"
 	"github.com/ensemble-metamers/metamers/metamerkit/runs"
 	_ "github.com/ensemble-metamers/metamers/metamerkit/runs/bucket" // stores at s3://, gs:// and azblob://
@@ -72,6 +73,7 @@ func main() {
 	if slices.ContainsFunc(k.Path, func(p *kong.Path) bool { return p.Command != nil && p.Command.Tag.Has("computes") }) {
 		largePages()
 	}
+	images.Stdin = os.Stdin
 	k.BindTo(untilSignal(), (*context.Context)(nil))
 	err = k.Run(&c.globals)
 	if errors.Is(err, context.Canceled) {

@@ -93,7 +93,7 @@ type picture struct {
 // read opens images at their own size, or at --size.
 func (c *measureCmd) read(spec []string) (out []*picture, err error) {
 	if images.IsNamed(spec...) {
-		set, err := images.Open(spec, images.Options{Size: c.Size})
+		set, err := withNotes(images.Open(spec, images.Options{Size: c.Size}))
 		if err != nil {
 			return nil, err
 		}
@@ -102,11 +102,15 @@ func (c *measureCmd) read(spec []string) (out []*picture, err error) {
 		}
 		return out, nil
 	}
-	files, err := images.Files(spec...)
+	files, err := images.Files(note, spec...)
 	if err != nil {
 		return nil, err
 	}
+	var turned []string
 	for _, f := range files {
+		if images.Turned(f) {
+			turned = append(turned, f)
+		}
 		p := &picture{name: f, h: c.Size, w: c.Size}
 		if c.Size > 0 {
 			p.pixels, err = images.Decode(f, c.Size, "")
@@ -117,6 +121,9 @@ func (c *measureCmd) read(spec []string) (out []*picture, err error) {
 			return nil, err
 		}
 		out = append(out, p)
+	}
+	if text := images.TurnedNote(turned); text != "" {
+		note(text)
 	}
 	return out, nil
 }

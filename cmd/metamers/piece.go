@@ -32,7 +32,7 @@ func (c *reproduceCmd) open(p study.Plan) (*images.Set, error) {
 		}
 		o.Part = &part
 	}
-	return images.OpenLine(p.Images, o)
+	return withNotes(images.OpenLine(p.Images, o))
 }
 
 // one leaves of a plan the set and stage that are wanted.

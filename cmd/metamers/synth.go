@@ -25,7 +25,7 @@ type imageFlags struct {
 }
 
 func (f imageFlags) open() (*images.Set, error) {
-	return images.Open(f.Images, images.Options{Size: f.Size, Filter: f.Filter})
+	return withNotes(images.Open(f.Images, images.Options{Size: f.Size, Filter: f.Filter}))
 }
 
 // recipeFlags are the settings of a recipe; zero values are its defaults.
@@ -98,7 +98,7 @@ func (f recipeFlags) request(models []string, stage string, set *images.Set, fil
 	}
 	if r.Start.Kind = name; !isName {
 		r.Start.Kind = "image"
-		if given, err = images.Open([]string{name}, images.Options{Size: set.Size, Filter: filter}); err != nil {
+		if given, err = withNotes(images.Open([]string{name}, images.Options{Size: set.Size, Filter: filter})); err != nil {
 			return r, nil, fmt.Errorf("start: %w", err)
 		}
 	}

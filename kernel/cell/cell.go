@@ -9,6 +9,7 @@ package cell
 import (
 	"go/scanner"
 	"go/token"
+	"sort"
 	"strings"
 )
 
@@ -18,14 +19,18 @@ type Cell struct {
 	Own      []string // lines of commands that the kernel carries out itself, such as "%help"
 	special  []span   // GoNB's special lines
 	mainLine string   // the line that starts main: "%%", "%% args", "%main"; "" if there is none
-	foreign  bool     // the whole cell is for GoNB: "%%bash", "%%writefile", ..., or "%test"
+	foreign  bool     // GoNB gets the cell as it is: "%%bash", "%%writefile", ..., "%test"
 	openLine bool     // ends in a special line that goes on
 	go_      string   // Source with special lines blanked: same length, same lines
-	mainAt   int      // offset behind mainLine; -1 without one
+	lines    []int    // offsets of the lines
+	edits    []edit   // where GoNB would misread the Go text
+	id       string   // ID of the source, once a mark needed it
+	refused  *SyntaxError
+	mainAt   int // offset behind mainLine; -1 without one
 	decls    []chunk
 	body     []chunk
-	lex      scanner.ErrorList
-	depth    int // open brackets at the end
+	lex      *scanner.Error // the first
+	depth    int            // open brackets at the end
 	unclosed bool
 }
 
@@ -52,11 +57,18 @@ const gonbPrefix = "//gonb:"
 
 // Parse takes a cell apart. It never fails: Check says what is wrong with it.
 func Parse(source string) *Cell {
-	c := &Cell{Source: source, mainAt: -1}
-	c.findSpecial()
-	if !c.foreign {
-		c.findChunks()
+	c := &Cell{Source: source, mainAt: -1, lines: []int{0}}
+	for i := range len(source) {
+		if source[i] == '\n' {
+			c.lines = append(c.lines, i+1)
+		}
 	}
+	first, _, _ := strings.Cut(strings.TrimPrefix(c.line(0), gonbPrefix), " ")
+	if cellCommands[strings.TrimSpace(first)] {
+		c.foreign = true
+		return c
+	}
+	c.scan()
 	return c
 }
 
@@ -68,70 +80,44 @@ func (c *Cell) Empty() bool {
 // HasGo reports whether the cell has Go code (or asks GoNB to run some).
 func (c *Cell) HasGo() bool { return c.mainAt >= 0 || len(c.decls) > 0 || len(c.body) > 0 }
 
-func (c *Cell) findSpecial() {
-	blank := []byte(c.Source)
-	continues := false
-	mine := false
-	for start := 0; start < len(c.Source); {
-		end := start + strings.IndexByte(c.Source[start:]+"\n", '\n')
-		end = min(end, len(c.Source))
-		line := c.Source[start:end]
-		text := strings.TrimPrefix(line, gonbPrefix)
-		if start == 0 {
-			if word, _, _ := strings.Cut(text, " "); cellCommands[strings.TrimSpace(word)] {
-				c.foreign = true
-				return
-			}
-		}
-		isSpecial := continues || len(text) > 1 && (text[0] == '%' || text[0] == '!')
-		if isSpecial {
-			word := ""
-			if f := strings.Fields(strings.TrimLeft(text[min(1, len(text)):], " \t")); len(f) > 0 {
-				word = f[0]
-			}
-			switch {
-			case continues && mine:
-				c.Own[len(c.Own)-1] += "\n" + line
-			case continues:
-				c.special = append(c.special, span{start, end})
-			case text[0] == '%' && own[word]:
-				c.Own = append(c.Own, strings.TrimSpace(text))
-				mine = true
-			case text[0] == '%' && (word == "%" || word == "main") && c.mainAt < 0:
-				c.mainLine, c.mainAt, mine = line, end, false
-			default:
-				if text[0] == '%' && (word == "test" || word == "wasm") {
-					c.foreign = true
-				}
-				c.special = append(c.special, span{start, end})
-				mine = false
-			}
-			for i := start; i < end; i++ {
-				blank[i] = ' '
-			}
-			continues = strings.HasSuffix(line, "\\")
-		}
-		start = end + 1
-	}
-	c.openLine = continues
-	c.go_ = string(blank)
+// line returns the rest of the line at an offset.
+func (c *Cell) line(at int) string {
+	rest, _, _ := strings.Cut(c.Source[at:], "\n")
+	return rest
 }
 
-// findChunks splits the Go text at the semicolons, written or implied, outside
+// isSpecial reports whether a line has the form of a special line.
+func isSpecial(line string) bool {
+	text := strings.TrimPrefix(line, gonbPrefix)
+	return len(text) > 1 && (text[0] == '%' || text[0] == '!')
+}
+
+// scan finds the special lines and the chunks. A line is special only where a statement
+// or declaration can begin outside of all brackets: not within a string, a comment, or
+// an expression that goes on. Chunks end at the semicolons, written or implied, outside
 // of all brackets.
-func (c *Cell) findChunks() {
-	fset := token.NewFileSet()
-	file := fset.AddFile("", fset.Base(), len(c.go_))
+func (c *Cell) scan() {
+	src, blank := []byte(c.Source), []byte(c.Source)
 	var s scanner.Scanner
-	s.Init(file, []byte(c.go_), func(pos token.Position, msg string) {
-		c.lex = append(c.lex, &scanner.Error{Pos: pos, Msg: msg})
-		if strings.Contains(msg, "raw string literal not terminated") || strings.Contains(msg, "comment not terminated") {
-			c.unclosed = true
-		}
-	}, 0)
+	var file *token.File
+	base := 0 // where the scanner began
+	begin := func(at int) {
+		base = at
+		fset := token.NewFileSet()
+		file = fset.AddFile("", fset.Base(), len(c.Source)-at)
+		s.Init(file, src[at:], func(pos token.Position, msg string) {
+			if c.lex == nil {
+				pos.Line, pos.Column = c.position(base + pos.Offset)
+				c.lex = &scanner.Error{Pos: pos, Msg: msg}
+			}
+			if strings.Contains(msg, "raw string literal not terminated") || strings.Contains(msg, "comment not terminated") {
+				c.unclosed = true
+			}
+		}, scanner.ScanComments)
+	}
+	var all []chunk
 	cur := chunk{first: -1, next: -1}
 	last := 0 // end of the previous chunk
-	var all []chunk
 	flush := func(end int) {
 		if cur.first >= 0 {
 			cur.start, cur.end = last, end
@@ -140,13 +126,29 @@ func (c *Cell) findChunks() {
 		last = end
 		cur = chunk{first: -1, next: -1}
 	}
-	for {
+	begin(0)
+	for fresh := true; ; { // fresh: a statement can begin
 		pos, tok, lit := s.Scan()
-		off := file.Offset(pos)
+		off := base + file.Offset(pos)
 		if tok == token.EOF {
-			flush(len(c.go_))
+			flush(len(c.Source))
 			break
 		}
+		if fresh && c.depth <= 0 && c.lineStart(off) && isSpecial(c.line(off)) {
+			end := c.takeSpecial(off)
+			for i := off; i < end; i++ {
+				if blank[i] != '\n' {
+					blank[i] = ' '
+				}
+			}
+			begin(end)
+			continue
+		}
+		c.guard(off, tok, lit, cur.tok)
+		if tok == token.COMMENT {
+			continue
+		}
+		fresh = tok == token.SEMICOLON
 		switch tok {
 		case token.LBRACE, token.LPAREN, token.LBRACK:
 			c.depth++
@@ -157,7 +159,7 @@ func (c *Cell) findChunks() {
 				if lit == ";" {
 					off++
 				}
-				flush(min(off, len(c.go_)))
+				flush(min(off, len(c.Source)))
 				continue
 			}
 		}
@@ -170,6 +172,7 @@ func (c *Cell) findChunks() {
 			cur.next, cur.kind, cur.name = off, tok, lit
 		}
 	}
+	c.go_ = string(blank)
 	for _, k := range all {
 		inMain := c.mainAt >= 0 && k.first >= c.mainAt
 		switch {
@@ -185,6 +188,37 @@ func (c *Cell) findChunks() {
 		}
 	}
 }
+
+// takeSpecial takes the special line at an offset, with the lines in which it goes on
+// after a backslash, and returns where it ends.
+func (c *Cell) takeSpecial(start int) (end int) {
+	end = start + len(c.line(start))
+	c.openLine = strings.HasSuffix(c.Source[start:end], "\\")
+	for c.openLine && end < len(c.Source) {
+		more := c.line(end + 1)
+		c.openLine = strings.HasSuffix(more, "\\")
+		end += 1 + len(more)
+	}
+	line := c.Source[start:end]
+	text := strings.TrimPrefix(line, gonbPrefix)
+	word, _, _ := strings.Cut(strings.Join(strings.Fields(text[1:]), " "), " ")
+	switch {
+	case word == "": // GoNB fails at a command without a word
+	case text[0] == '%' && own[word]:
+		c.Own = append(c.Own, strings.TrimSpace(strings.ReplaceAll(text, "\\\n", " ")))
+	case text[0] == '%' && (word == "%" || word == "main") && c.mainAt < 0:
+		c.mainLine, c.mainAt = line, end
+	default:
+		if text[0] == '%' && (word == "test" || word == "wasm") {
+			c.foreign = true
+		}
+		c.special = append(c.special, span{start, end})
+	}
+	return end
+}
+
+// lineStart reports whether a line begins at an offset.
+func (c *Cell) lineStart(at int) bool { return at == 0 || c.Source[at-1] == '\n' }
 
 // isMethod tells "func (r T) Name(" from a call of a function literal.
 func (k chunk) isMethod(src string) bool {
@@ -213,6 +247,9 @@ func (k chunk) isMethod(src string) bool {
 
 // position returns line and column, from 1, of an offset of the source.
 func (c *Cell) position(offset int) (line, column int) {
-	before := c.Source[:offset]
-	return strings.Count(before, "\n") + 1, offset - strings.LastIndexByte(before, '\n')
+	line = sort.SearchInts(c.lines, offset+1)
+	return line, offset - c.lines[line-1] + 1
 }
+
+// offset is the inverse of position.
+func (c *Cell) offset(line, column int) int { return c.lines[line-1] + column - 1 }

@@ -59,20 +59,23 @@ func (c *Cell) Check() error {
 }
 
 func (c *Cell) parse() (*ast.File, *token.FileSet, error) {
+	if c.refused != nil {
+		return nil, nil, c.refused
+	}
 	if c.foreign {
 		return nil, nil, nil
 	}
 	fail := func(pos token.Position, msg string) error {
 		e := &SyntaxError{Line: pos.Line, Column: pos.Column, Message: strings.TrimPrefix(msg, "syntax error: ")}
 		lines := strings.Split(c.Source, "\n")
-		if pos.Filename == "" && len(c.lex) == 0 || e.Line > len(lines) || e.Line < 1 {
+		if pos.Filename == "" && c.lex == nil || e.Line > len(lines) || e.Line < 1 {
 			e.Line, e.Column = len(lines), len(lines[len(lines)-1])+1
 		}
 		e.Text = lines[e.Line-1]
 		return e
 	}
-	if len(c.lex) > 0 {
-		return nil, nil, fail(c.lex[0].Pos, c.lex[0].Msg)
+	if c.lex != nil {
+		return nil, nil, fail(c.lex.Pos, c.lex.Msg)
 	}
 	if len(c.body) > 0 {
 		for _, k := range c.decls {
@@ -118,7 +121,7 @@ func Complete(source string) (status, indent string) {
 		return "complete", ""
 	}
 	var e *SyntaxError
-	if errors.As(err, &e) && len(c.lex) == 0 && c.depth == 0 && c.atEnd(e) {
+	if errors.As(err, &e) && c.lex == nil && c.depth == 0 && c.atEnd(e) {
 		return "incomplete", ""
 	}
 	return "invalid", ""

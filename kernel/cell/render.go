@@ -45,7 +45,7 @@ var MarkPattern = regexp.MustCompile(`/\*cell ([0-9a-f]+):(\d+):(\d+)\*/`)
 // displayed.
 func (c *Cell) Render() (code string, value bool) {
 	if c.foreign {
-		return c.Source, false
+		return c.edited(c.Source, 0, len(c.Source)), false
 	}
 	var b strings.Builder
 	n := ID(c.Source)
@@ -70,10 +70,10 @@ func (c *Cell) Render() (code string, value bool) {
 	}
 	for _, k := range c.body {
 		line, column := c.position(k.first)
-		text := c.go_[k.first:k.end]
+		text := c.edited(c.go_, k.first, k.end)
 		if value && from >= k.first && to <= k.end {
 			l, col := c.position(from)
-			text = c.go_[k.first:from] + ResultCall + mark(n, l, col) + c.go_[from:to] + ")" + c.go_[to:k.end]
+			text = c.edited(c.go_, k.first, from) + ResultCall + mark(n, l, col) + c.edited(c.go_, from, to) + ")" + c.edited(c.go_, to, k.end)
 		}
 		b.WriteString(mark(n, line, column) + text + "\n")
 	}
@@ -85,7 +85,7 @@ func (c *Cell) docComment(k chunk) string {
 	if k.tok == token.IMPORT {
 		return ""
 	}
-	text := strings.TrimLeft(c.go_[k.start:k.first], " \t\n;")
+	text := strings.TrimLeft(c.edited(c.go_, k.start, k.first), " \t\n;")
 	if !strings.HasPrefix(text, "/") {
 		return ""
 	}
@@ -103,10 +103,10 @@ func (c *Cell) marked(n string, k chunk) string {
 		at = k.next + len(k.name)
 	}
 	if at < 0 {
-		return c.go_[k.first:k.end]
+		return c.edited(c.go_, k.first, k.end)
 	}
 	line, column := c.position(at)
-	return c.go_[k.first:at] + mark(n, line, column) + c.go_[at:k.end]
+	return c.edited(c.go_, k.first, at) + mark(n, line, column) + c.edited(c.go_, at, k.end)
 }
 
 // lastExpression returns where the cell's last statement is, if it is an
@@ -139,15 +139,6 @@ func (c *Cell) lastExpression() (from, to int, ok bool) {
 		return c.offset(at.Line, at.Column)
 	}
 	return offset(x.Pos()), offset(x.End()), true
-}
-
-// offset is the inverse of position.
-func (c *Cell) offset(line, column int) int {
-	at := 0
-	for range line - 1 {
-		at += strings.IndexByte(c.Source[at:], '\n') + 1
-	}
-	return at + column - 1
 }
 
 // silent reports calls of builtins without a value and of printing functions.

@@ -56,6 +56,9 @@ func Do(ctx context.Context, e ask.Engine, p Plan, o Options) (*Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("contest: plan %s: %w", p.Name, err)
 	}
+	for _, n := range set.Notes {
+		o.Warn(n)
+	}
 	res := &Result{Plan: p, Images: set}
 	for _, members := range p.Sets {
 		for _, stage := range p.Stages {

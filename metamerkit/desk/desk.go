@@ -175,7 +175,14 @@ func (j *job) open(spec []string, size int) (*images.Set, error) {
 	}
 	o := images.Options{Size: size, Folder: j.q.Folder}
 	if !images.IsNamed(spec...) {
-		return images.Open(spec, o)
+		s, err := images.Open(spec, o)
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range s.Notes {
+			j.warn(n)
+		}
+		return s, nil
 	}
 	if images.IsCIFAR(spec[0]) && j.q.Data != dataHere() {
 		return nil, fmt.Errorf("desk: METAMERS_DATA is %q in this program and %q in the engine, which reads CIFAR-10: stop the engine (metamers engine stop), and it starts again with yours", j.q.Data, dataHere())

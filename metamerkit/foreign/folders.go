@@ -2,14 +2,10 @@ package foreign
 
 import (
 	"fmt"
-	"image"
-	_ "image/jpeg" // for their sizes
-	_ "image/png"
 	"os"
 	"slices"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
 	"github.com/ensemble-metamers/metamers/metamerkit/weights"
 )
 
@@ -61,14 +57,14 @@ func isImages(path string) bool {
 // be square and all the same; else they are resized and cropped to it.
 func folder(path string, size int) (stack, error) {
 	if size == 0 {
-		files, err := images.Files(path)
+		files, err := images.Files(nil, path)
 		if err != nil {
 			return stack{}, fmt.Errorf("foreign: %w", err)
 		}
 		for _, name := range files {
-			w, h, err := sizeOf(name)
+			w, h, err := images.Size(name)
 			if err != nil {
-				return stack{}, fmt.Errorf("foreign: %s: %w", name, err)
+				return stack{}, fmt.Errorf("foreign: %w", err)
 			}
 			if size == 0 {
 				size = w
@@ -83,16 +79,6 @@ func folder(path string, size int) (stack, error) {
 		return stack{}, fmt.Errorf("foreign: %w", err)
 	}
 	return stack{path: path, n: set.Len(), size: set.Size, pixels: set.Pixels, names: set.Names, labels: set.Labels, classes: set.ClassNames}, nil
-}
-
-func sizeOf(name string) (w, h int, err error) {
-	f, err := place.Open(name)
-	if err != nil {
-		return 0, 0, err
-	}
-	defer f.Close()
-	c, _, err := image.DecodeConfig(f)
-	return c.Width, c.Height, err
 }
 
 // match pairs images by file name where the names are the same, else by order.

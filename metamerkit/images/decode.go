@@ -1,18 +1,11 @@
 package images
 
 import (
-	"bytes"
 	"fmt"
 	"image"
-	"image/color"
-	_ "image/jpeg" // decoders of image.Decode
 	"image/png"
-	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
@@ -23,47 +16,9 @@ const MaxPixels = 100_000_000
 // Filters names the resampling filters.
 var Filters = []string{"bicubic", "bilinear"}
 
-// IsImage reports whether a file's name ends like a JPEG's or PNG's.
-func IsImage(name string) bool {
-	return slices.Contains([]string{".jpg", ".jpeg", ".png"}, strings.ToLower(filepath.Ext(name)))
-}
-
-// Files lists the image files of folders, sorted by name, and files as they are.
-func Files(spec ...string) ([]string, error) { return expand(spec) }
-
-// expand lists the image files that a spec names: a folder stands for the JPEG
-// and PNG files in it, sorted by name.
-func expand(spec []string) (files []string, err error) {
-	for _, p := range spec {
-		st, err := os.Stat(p)
-		if err != nil {
-			return nil, fmt.Errorf("images: %w (expected %s)", err, expected())
-		}
-		if !st.IsDir() {
-			files = append(files, p)
-			continue
-		}
-		entries, err := os.ReadDir(p)
-		if err != nil {
-			return nil, fmt.Errorf("images: %w", err)
-		}
-		before := len(files)
-		for _, e := range entries {
-			if e.Type()&fs.ModeDir == 0 && IsImage(e.Name()) {
-				files = append(files, filepath.Join(p, e.Name()))
-			}
-		}
-		if len(files) == before {
-			return nil, fmt.Errorf("images: the folder %s holds no .jpg, .jpeg or .png file", p)
-		}
-	}
-	return files, nil
-}
-
-// Decode reads a JPEG or PNG file, resizes its shorter side to size with an
-// antialiased filter and crops the centre, as torchvision's Resize and CenterCrop
-// do with PIL images. Transparent pixels are composited over white. The result is
-// [size,size,3].
+// Decode reads an image file, resizes its shorter side to size with an antialiased
+// filter and crops the centre, as torchvision's Resize and CenterCrop do with PIL
+// images (see Transform.Decode). The result is [size,size,3].
 func Decode(path string, size int, filter string) ([]float32, error) {
 	return Transform{Size: size, Filter: filter}.Decode(path)
 }
@@ -77,27 +32,26 @@ type Transform struct {
 	Filter string  // bicubic (default) | bilinear, antialiased
 }
 
-// Decode reads a JPEG or PNG file. JPEG is decoded as PIL (libjpeg) does, with its
-// weighted chroma and its conversion of colours; CMYK becomes RGB as there. The
-// orientation that a camera noted beside the image is not applied, as PIL's open
-// and timm do not. Transparent pixels are composited over white. The result is
-// [Size,Size,3].
+// Decode reads a JPEG, PNG, WebP, BMP, TIFF or GIF file; its content tells which.
+// Pixels are those that PIL reads: of JPEG with libjpeg's weighted chroma and
+// conversion of colours, of CMYK with PIL's conversion to RGB. The orientation that a
+// camera noted in the file (Exif) is applied, as by Pillow's ImageOps.exif_transpose.
+// Transparent pixels are composited over white. The result is [Size,Size,3].
 func (t Transform) Decode(path string) ([]float32, error) {
-	f, err := os.Open(path)
+	data, err := load(path)
 	if err != nil {
-		return nil, fmt.Errorf("images: %w", err)
+		return nil, err
 	}
-	defer f.Close()
-	return t.decode(path, f)
+	return t.decode(path, data)
 }
 
 // DecodeBytes is the function Decode for a file that is in memory; path names it in
 // errors.
 func DecodeBytes(path string, data []byte, size int, filter string) ([]float32, error) {
-	return Transform{Size: size, Filter: filter}.decode(path, bytes.NewReader(data))
+	return Transform{Size: size, Filter: filter}.decode(path, data)
 }
 
-func (t Transform) decode(path string, f io.ReadSeeker) ([]float32, error) {
+func (t Transform) decode(path string, data []byte) ([]float32, error) {
 	if t.Filter == "" {
 		t.Filter = "bicubic"
 	}
@@ -114,68 +68,11 @@ func (t Transform) decode(path string, f io.ReadSeeker) ([]float32, error) {
 	if t.Size < 1 || scale > 1<<14 {
 		return nil, fmt.Errorf("images: a centre of %d² out of a side of %d, expected 1 to %d pixels", t.Size, scale, 1<<14)
 	}
-	r, err := read(path, f)
+	r, err := read(path, data)
 	if err != nil {
 		return nil, err
 	}
 	return fit(r, scale, t.Size, t.Filter), nil
-}
-
-func read(path string, f io.ReadSeeker) (raster, error) {
-	c, _, err := image.DecodeConfig(f)
-	if err != nil {
-		return raster{}, fmt.Errorf("images: %s is not a readable JPEG or PNG image: %w", path, err)
-	}
-	if c.Width < 1 || c.Height < 1 || c.Width > MaxPixels/c.Height {
-		return raster{}, fmt.Errorf("images: %s has %d×%d pixels, expected at most %d", path, c.Width, c.Height, MaxPixels)
-	}
-	if _, err := f.Seek(0, 0); err != nil {
-		return raster{}, fmt.Errorf("images: %w", err)
-	}
-	m, kind, err := image.Decode(f)
-	if err != nil {
-		return raster{}, fmt.Errorf("images: %s is damaged: %w", path, err)
-	}
-	if kind == "jpeg" {
-		if _, err := f.Seek(0, 0); err != nil {
-			return raster{}, fmt.Errorf("images: %w", err)
-		}
-		data, err := io.ReadAll(f)
-		if err != nil {
-			return raster{}, fmt.Errorf("images: %s: %w", path, err)
-		}
-		asLibjpeg(m, data)
-	}
-	return rgb(m), nil
-}
-
-// raster is 8-bit RGB.
-type raster struct {
-	w, h int
-	pix  []uint8 // [h,w,3]
-}
-
-// rgb brings an image to 8-bit RGB: JPEG as PIL does, transparent pixels over white.
-func rgb(m image.Image) raster {
-	switch m := m.(type) {
-	case *image.YCbCr:
-		return yccToRGB(m)
-	case *image.CMYK:
-		return cmykToRGB(m)
-	case *image.Gray:
-		return grayToRGB(m)
-	}
-	b := m.Bounds()
-	r := raster{b.Dx(), b.Dy(), make([]uint8, 0, b.Dx()*b.Dy()*3)}
-	for y := b.Min.Y; y < b.Max.Y; y++ {
-		for x := b.Min.X; x < b.Max.X; x++ {
-			c := color.NRGBAModel.Convert(m.At(x, y)).(color.NRGBA)
-			for _, v := range [3]uint8{c.R, c.G, c.B} {
-				r.pix = append(r.pix, uint8((int(v)*int(c.A)+255*(255-int(c.A))+127)/255))
-			}
-		}
-	}
-	return r
 }
 
 // WritePNG writes [size,size,3] pixels in [0,1] as an 8-bit PNG.

@@ -1,5 +1,4 @@
-// Package images reads image sets: CIFAR-10 and folders or lists of JPEG and PNG
-// files. Pixels are float32 in [0,1], RGB, [N,Size,Size,3].
+// Package images reads image sets: CIFAR-10 and folders or lists of image files. Pixels are float32 in [0,1], RGB, [N,Size,Size,3].
 package images
 
 import (
@@ -33,7 +32,8 @@ type Options struct {
 // 16), "cifar10:100-116" (those from 100 up to 116), "cifar10:train" likewise
 // ("cifar10:train:16"), a registered set likewise (see Register; "photos:16" where
 // metamerkit/images/photos is imported), or folders and files, which have labels where
-// their folder has a LabelsFile.
+// their folder has a LabelsFile; "-" is a file at standard input. The set's Notes say
+// which files were left out or turned.
 func Open(spec []string, o Options) (*Set, error) {
 	if o.Part == nil {
 		s, _, err := open(spec, o)
@@ -63,7 +63,7 @@ func Count(spec []string, o Options) (int, error) {
 	if len(spec) == 0 {
 		return 0, fmt.Errorf("images: no images given")
 	}
-	files, err := expand(full(spec, o.Folder))
+	files, err := expand(full(spec, o.Folder), nil)
 	return len(files), err
 }
 
@@ -77,13 +77,17 @@ func open(spec []string, o Options) (*Set, int, error) {
 	if s != nil {
 		return s, s.Len(), nil
 	}
-	files, err := expand(full(spec, o.Folder))
+	s = &Set{Name: Join(spec), Size: o.Size}
+	files, err := expand(full(spec, o.Folder), func(note string) { s.Notes = append(s.Notes, note) })
 	if err != nil {
 		return nil, 0, err
 	}
 	n := len(files)
-	s = &Set{Name: Join(spec), Size: o.Size}
 	for _, p := range full(spec, o.Folder) {
+		if p == "-" { // cannot be read again
+			s.Name, s.Paths = standardInput, nil
+			break
+		}
 		if p, err = filepath.Abs(p); err != nil {
 			return nil, 0, fmt.Errorf("images: %w", err)
 		}
@@ -98,14 +102,29 @@ func open(spec []string, o Options) (*Set, int, error) {
 		}
 		files = files[o.Part[0]:o.Part[1]]
 	}
+	var turned []string
 	for _, f := range files {
-		p, err := Transform{o.Size, o.Crop, o.Filter}.Decode(f)
+		data, err := load(f)
 		if err != nil {
 			return nil, 0, err
 		}
-		s.Names = append(s.Names, strings.TrimSuffix(filepath.Base(f), filepath.Ext(f)))
+		p, err := Transform{o.Size, o.Crop, o.Filter}.decode(f, data)
+		if err != nil {
+			return nil, 0, err
+		}
+		if isTurned(data) {
+			turned = append(turned, f)
+		}
+		name := strings.TrimSuffix(filepath.Base(f), filepath.Ext(f))
+		if f == "-" {
+			name = standardInput
+		}
+		s.Names = append(s.Names, name)
 		s.Labels = append(s.Labels, -1)
 		s.Pixels = append(s.Pixels, p...)
+	}
+	if note := TurnedNote(turned); note != "" {
+		s.Notes = append(s.Notes, note)
 	}
 	return s, n, label(s, files)
 }

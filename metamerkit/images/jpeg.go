@@ -1,44 +1,63 @@
 package images
 
-import "image"
-
-// Go's image/jpeg gives the planes of luma and chroma; how chroma is brought to full
-// size and how colours are made of them is left to whoever reads it. Here both are
+// How chroma is brought to full size and how colours are made of the planes is
 // libjpeg's (jdsample.c, jdcolor.c), as in PIL: "fancy" upsampling weighs a sample's
-// neighbours 3:1 (a triangle filter, exact in integers), where Go's own conversion
-// repeats samples.
+// neighbours 3:1 (a triangle filter, exact in integers).
 
-// yccToRGB converts planes to 8-bit RGB.
-func yccToRGB(m *image.YCbCr) raster {
-	w, h := m.Rect.Dx(), m.Rect.Dy()
-	ratio := [2]int{1, 1}
-	switch m.SubsampleRatio {
-	case image.YCbCrSubsampleRatio422:
-		ratio = [2]int{2, 1}
-	case image.YCbCrSubsampleRatio420:
-		ratio = [2]int{2, 2}
-	case image.YCbCrSubsampleRatio440:
-		ratio = [2]int{1, 2}
-	case image.YCbCrSubsampleRatio411:
-		ratio = [2]int{4, 1}
-	case image.YCbCrSubsampleRatio410:
-		ratio = [2]int{4, 2}
+// colours makes 8-bit RGB of the planes. Which colours they hold is told as libjpeg
+// does (jdapimin.c); CMYK is taken as inverted, as PIL does with and without Adobe's
+// marker.
+func (f *jpegFile) colours() raster {
+	n := len(f.components)
+	planes, rows := make([]*plane, n), make([][]uint8, n)
+	for i := range f.components {
+		c := &f.components[i]
+		ratio := [2]int{f.maxH / c.h, f.maxV / c.v}
+		w, h := over(f.w*c.h, f.maxH), over(f.h*c.v, f.maxV)
+		planes[i], rows[i] = newPlane(c.pix, 8*c.across, w, h, ratio), make([]uint8, w*ratio[0])
 	}
-	cw, ch := (w+ratio[0]-1)/ratio[0], (h+ratio[1]-1)/ratio[1]
-	at := m.COffset(m.Rect.Min.X, m.Rect.Min.Y)
-	cb, cr := newChroma(m.Cb[at:], m.CStride, cw, ch, ratio), newChroma(m.Cr[at:], m.CStride, cw, ch, ratio)
-	out := raster{w, h, make([]uint8, 0, w*h*3)}
-	blue, red := make([]uint8, cw*ratio[0]), make([]uint8, cw*ratio[0])
-	for y := range h {
-		cb.row(y, blue)
-		cr.row(y, red)
-		luma := m.Y[m.YOffset(m.Rect.Min.X, m.Rect.Min.Y+y):][:w]
-		for x, l := range luma {
-			r, g, b := colour(l, blue[x], red[x])
+	ycc := f.isYCC()
+	out := raster{f.w, f.h, make([]uint8, 0, f.w*f.h*3)}
+	for y := range f.h {
+		for i, p := range planes {
+			p.row(y, rows[i])
+		}
+		for x := range f.w {
+			r := rows[0][x]
+			if n == 1 {
+				out.pix = append(out.pix, r, r, r)
+				continue
+			}
+			g, b := rows[1][x], rows[2][x]
+			if ycc {
+				r, g, b = colour(r, g, b)
+			}
+			if n == 4 {
+				if !ycc { // of YCCK, libjpeg has inverted the colours already
+					r, g, b = 255-r, 255-g, 255-b
+				}
+				r, g, b = inks(r, g, b, 255-rows[3][x])
+			}
 			out.pix = append(out.pix, r, g, b)
 		}
 	}
 	return out
+}
+
+// isYCC reports whether the first three components are luma and chroma.
+func (f *jpegFile) isYCC() bool {
+	c := f.components
+	switch {
+	case len(c) == 4:
+		return f.adobe > 0
+	case len(c) < 3:
+		return false
+	case f.jfif:
+		return true
+	case f.adobe >= 0:
+		return f.adobe != 0
+	}
+	return c[0].id != 'R' || c[1].id != 'G' || c[2].id != 'B'
 }
 
 // colour is the conversion of JFIF in fixed point with 16 bits (jdcolor.c).
@@ -50,22 +69,22 @@ func colour(luma, blue, red uint8) (r, g, b uint8) {
 
 func clamp(v int32) uint8 { return uint8(min(max(v, 0), 255)) }
 
-// chroma is a plane of a colour that is brought to full size row by row.
-type chroma struct {
+// plane is a component that is brought to full size row by row.
+type plane struct {
 	pix          []uint8
 	stride, w, h int
 	ratio        [2]int
 	sums         []int32 // of a row and its neighbour, 3:1
 }
 
-func newChroma(pix []uint8, stride, w, h int, ratio [2]int) *chroma {
-	return &chroma{pix, stride, w, h, ratio, make([]int32, w)}
+func newPlane(pix []uint8, stride, w, h int, ratio [2]int) *plane {
+	return &plane{pix, stride, w, h, ratio, make([]int32, w)}
 }
 
-func (c *chroma) line(y int) []uint8 { return c.pix[min(max(y, 0), c.h-1)*c.stride:][:c.w] }
+func (c *plane) line(y int) []uint8 { return c.pix[min(max(y, 0), c.h-1)*c.stride:][:c.w] }
 
 // row writes row y of the full size, a multiple of ratio[0] samples.
-func (c *chroma) row(y int, out []uint8) {
+func (c *plane) row(y int, out []uint8) {
 	near := c.line(y / c.ratio[1])
 	next := c.line(y/c.ratio[1] + 2*(y%c.ratio[1]) - 1) // the neighbour that row y is nearer to
 	switch c.ratio {
@@ -117,32 +136,12 @@ func repeat(in, out []uint8, n int) {
 	}
 }
 
-// cmykToRGB multiplies ink and black as PIL does (Convert.c), rounding to the
-// nearest.
-func cmykToRGB(m *image.CMYK) raster {
-	w, h := m.Rect.Dx(), m.Rect.Dy()
-	out := raster{w, h, make([]uint8, 0, w*h*3)}
-	for y := range h {
-		line := m.Pix[m.PixOffset(m.Rect.Min.X, m.Rect.Min.Y+y):][:4*w]
-		for x := range w {
-			white := 255 - int32(line[4*x+3])
-			for _, ink := range line[4*x : 4*x+3] {
-				t := int32(ink)*white + 128
-				out.pix = append(out.pix, clamp(white-(t>>8+t)>>8))
-			}
-		}
+// inks multiplies ink and black as PIL does (Convert.c), rounding to the nearest.
+func inks(cyan, magenta, yellow, black uint8) (r, g, b uint8) {
+	white := 255 - int32(black)
+	light := func(ink uint8) uint8 {
+		t := int32(ink)*white + 128
+		return clamp(white - (t>>8+t)>>8)
 	}
-	return out
-}
-
-// grayToRGB repeats the value.
-func grayToRGB(m *image.Gray) raster {
-	w, h := m.Rect.Dx(), m.Rect.Dy()
-	out := raster{w, h, make([]uint8, 0, w*h*3)}
-	for y := range h {
-		for _, v := range m.Pix[m.PixOffset(m.Rect.Min.X, m.Rect.Min.Y+y):][:w] {
-			out.pix = append(out.pix, v, v, v)
-		}
-	}
-	return out
+	return light(cyan), light(magenta), light(yellow)
 }

@@ -1,6 +1,7 @@
 package images
 
 import (
+	"bytes"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -27,12 +28,11 @@ type Label struct {
 // ReadLabels reads a table, separated by tabs, whose head names a column file and a
 // column index, and perhaps one of class names. Labels go by file name without folder.
 func ReadLabels(path string) (map[string]Label, error) {
-	f, err := place.Open(path)
+	text, err := place.ReadText(path)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	r := csv.NewReader(f)
+	r := csv.NewReader(bytes.NewReader(text))
 	r.Comma, r.LazyQuotes = '\t', true
 	rows, err := r.ReadAll()
 	if err != nil {
@@ -70,6 +70,9 @@ const imageNetClasses = 1000
 func label(s *Set, files []string) error {
 	tables := map[string]map[string]Label{}
 	for i, f := range files {
+		if f == "-" {
+			continue
+		}
 		dir := filepath.Dir(f)
 		if _, ok := tables[dir]; !ok {
 			t, err := ReadLabels(filepath.Join(dir, LabelsFile))

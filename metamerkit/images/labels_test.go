@@ -52,6 +52,8 @@ func TestLabelsFile(t *testing.T) {
 	for table, want := range map[string]string{
 		"file\tindex\na.png\t1000\n": "the class 1000 for a.png, expected one of ImageNet-1k, 0 to 999",
 		"file\tindex\na.png\tcat\n":  `line 2: the index is "cat"`,
+		"file,index\na.png,1\n":      "separated by tabs, not by ,",
+		"\xff\xfef\x00":              "UTF-16",
 		"picture\tindex\n":           "expected file and index among them",
 		"file\tindex\na.png\n":       "wrong number of fields",
 	} {

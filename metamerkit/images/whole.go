@@ -1,19 +1,13 @@
 package images
 
-import (
-	"fmt"
-	"os"
-)
-
-// Whole reads a JPEG or PNG file at its own size: pixels [h,w,3] in [0,1].
-// Transparent pixels are composited over white.
+// Whole reads an image file at its own size: pixels [h,w,3] in [0,1] (see
+// Transform.Decode).
 func Whole(path string) (pixels []float32, h, w int, err error) {
-	f, err := os.Open(path)
+	data, err := load(path)
 	if err != nil {
-		return nil, 0, 0, fmt.Errorf("images: %w", err)
+		return nil, 0, 0, err
 	}
-	defer f.Close()
-	r, err := read(path, f)
+	r, err := read(path, data)
 	if err != nil {
 		return nil, 0, 0, err
 	}

@@ -21,6 +21,10 @@ type ImageSet struct {
 	// Of a part of a larger set (see Part): where in the whole it begins, and
 	// how many images the whole has; 0: this is the whole.
 	First, Of int
+
+	// Notes are what a reader should know of how files became images: those that were
+	// left out or turned. They are no part of the set's SHA-256.
+	Notes []string
 }
 
 // Len is the number of images.

@@ -1,6 +1,7 @@
 package place
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"io/fs"
@@ -34,6 +35,22 @@ func Open(path string) (*os.File, error) {
 	}
 	return os.Open(path)
 }
+
+// ReadText reads a whole regular file of text in UTF-8, without the byte order mark that
+// some editors put first.
+func ReadText(path string) ([]byte, error) {
+	data, err := ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
+		return nil, fmt.Errorf("%s is in UTF-16, expected UTF-8", path)
+	}
+	return bytes.TrimPrefix(data, []byte(BOM)), nil
+}
+
+// BOM is the byte order mark in UTF-8.
+const BOM = "\ufeff"
 
 // ReadFile reads a whole regular file (see Open).
 func ReadFile(path string) ([]byte, error) {

@@ -91,6 +91,9 @@ func Do(ctx context.Context, e ask.Engine, p Plan, o Options) (*Result, error) {
 		if r.Images, err = images.OpenLine(p.Images, images.Options{Size: p.Size}); err != nil {
 			return nil, fmt.Errorf("study: plan %s: %w", p.Name, err)
 		}
+		for _, n := range r.Images.Notes {
+			o.Warn(n)
+		}
 	}
 	if err := r.resolve(ctx, e, o); err != nil {
 		return nil, err

@@ -38,7 +38,7 @@ func TestEvenKernel(t *testing.T) {
 				case c.k%2 == 1 && !right:
 					t.Errorf("kernels of odd size are wrong too: value %g, gradient·x %g", value, gradient)
 				case c.k%2 == 0 && right:
-					fixed(t, "metamerkit/zoo/block/convolve.go and metamerkit/zoo/onnx/windows.go (zero padding of kernels)")
+					fixed(t, "metamerkit/zoo/block/convolve.go and metamerkit/zoo/onnx/conv.go (zero padding of kernels)")
 				}
 			})
 		}

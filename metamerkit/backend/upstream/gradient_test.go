@@ -17,7 +17,7 @@ func TestIdentity(t *testing.T) {
 			x := ConstTensor(g, normal(1, 3))
 			return Gradient(ReduceAllSum(Identity(x)), x)
 		})
-		expect(t, err, "no gradient is defined", "metamerkit/zoo/onnx/rewrite.go (dropIdentities)")
+		expect(t, err, "no gradient is defined", "metamerkit/zoo/onnx/constants.go (Identity)")
 	})
 }
 

@@ -3,7 +3,7 @@
 usage: jpeg.py (in its own folder; Pillow 13.0.0 with libjpeg-turbo 3.2.0, torchvision 0.26.0)
 """
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 from torchvision import transforms as T
 
 rng = np.random.default_rng(5)
@@ -27,11 +27,11 @@ kinds = {
 }
 for name, (what, options) in kinds.items():
     what.save(f"jpeg_{name}.jpg", quality=90, **options)
-# An orientation that a camera noted is not applied.
+# The orientation that a camera noted is applied.
 exif = Image.Exif()
 exif[0x0112] = 6
 im.save("jpeg_turned.jpg", quality=90, exif=exif)
 for name in [*kinds, "turned"]:
-    back = Image.open(f"jpeg_{name}.jpg").convert("RGB")
+    back = ImageOps.exif_transpose(Image.open(f"jpeg_{name}.jpg")).convert("RGB")
     back.save(f"jpeg_{name}.png")
     T.CenterCrop(20)(T.Resize(22, T.InterpolationMode.BICUBIC)(back)).save(f"jpeg_{name}_20.png")

@@ -36,7 +36,7 @@ func Activation(name string) (func(x *Node) *Node, error) {
 // GELU is x·Φ(x), Φ the normal distribution function (Hendrycks & Gimpel 2016,
 // arXiv:1606.08415).
 func GELU(x *Node) *Node {
-	return Mul(x, MulScalar(AddScalar(erf(MulScalar(x, math.Sqrt2/2)), 1), 0.5))
+	return Mul(x, MulScalar(AddScalar(ErrorFunction(MulScalar(x, math.Sqrt2/2)), 1), 0.5))
 }
 
 // GELUTanh is the approximation of GELU by tanh, of SigLIP and the JAX models.
@@ -63,11 +63,11 @@ func HardSigmoid(x *Node) *Node {
 // HardSwish is x·HardSigmoid(x).
 func HardSwish(x *Node) *Node { return Mul(x, HardSigmoid(x)) }
 
-// erf is the error function. The Go backend's own starts workers while it holds
+// ErrorFunction is erf. The Go backend's own starts workers while it holds
 // one and waits for ever where there is only one (docs/upstream.md, "Independent
 // convolutions wait for each other"); there it is Abramowitz & Stegun 7.1.26,
 // which is 1.5e-7 off at most.
-func erf(x *Node) *Node {
+func ErrorFunction(x *Node) *Node {
 	if x.Graph().Backend().Name() != "go" {
 		return Erf(x)
 	}

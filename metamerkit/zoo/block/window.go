@@ -110,3 +110,9 @@ func (w Window) frame(x *Node) (pads [2][2]int, n [2]int) {
 	}
 	return pads, n
 }
+
+// Convolve is the convolution of x with a frozen kernel [K,K,C/Groups,O]. What is computed
+// from the kernel alone is kept by the name of the scope s (see Once).
+func (w Window) Convolve(s *model.Scope, x, kernel *Node) *Node {
+	return w.frozen(s, x, kernel.Shape().Dim(3), false, func() *Node { return kernel })
+}

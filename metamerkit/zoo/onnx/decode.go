@@ -5,29 +5,17 @@ import (
 	"fmt"
 
 	"github.com/gomlx/compute-onnx/support/protos"
-	gomlxonnx "github.com/gomlx/onnx-gomlx/onnx"
 	"google.golang.org/protobuf/proto"
 )
 
-// Limits of what is read: protobuf's own, and a graph far larger than any model
-// (the importer recurses along the graph).
+// Limits of what is read: protobuf's own, and a graph far larger than any model.
 const (
 	maxBytes = 2 << 30
 	maxNodes = 100_000
 )
 
-// noExternalData refuses tensors that lie in other files.
-type noExternalData struct{}
-
-func (noExternalData) ReadInto(i gomlxonnx.ExternalDataInfo, _ []byte) error {
-	return fmt.Errorf("external data in %q is not read", i.Location)
-}
-
-func (noExternalData) Close() error { return nil }
-
-// decode reads a model and checks what all else relies on: every tensor holds as
-// many elements as its shape says, inside the file, and the nodes are in an order
-// in which each one's inputs come before it.
+// decode reads a model and checks what all else relies on: names are defined once and
+// before they are read.
 func decode(data []byte) (*protos.ModelProto, error) {
 	if len(data) > maxBytes {
 		return nil, fmt.Errorf("%d bytes, expected at most %d", len(data), maxBytes)
@@ -42,8 +30,8 @@ func decode(data []byte) (*protos.ModelProto, error) {
 		return nil, errors.New("it is no ONNX model: it has no graph")
 	case len(g.Node) > maxNodes:
 		return nil, fmt.Errorf("%d nodes, expected at most %d", len(g.Node), maxNodes)
-	case len(m.Functions) > 0 || len(g.SparseInitializer) > 0:
-		return nil, errors.New("functions and sparse tensors are not supported")
+	case len(g.SparseInitializer) > 0:
+		return nil, errors.New("sparse tensors are not supported")
 	}
 	known := map[string]bool{}
 	define := func(name string) error {
@@ -54,10 +42,7 @@ func decode(data []byte) (*protos.ModelProto, error) {
 		return nil
 	}
 	for _, t := range g.Initializer {
-		if err := checkTensor(t); err != nil {
-			return nil, err
-		}
-		if err := define(t.Name); err != nil {
+		if err := define(t.GetName()); err != nil {
 			return nil, err
 		}
 	}
@@ -70,7 +55,7 @@ func decode(data []byte) (*protos.ModelProto, error) {
 		}
 	}
 	for _, n := range g.Node {
-		for _, in := range n.Input {
+		for _, in := range n.GetInput() {
 			if in != "" && !known[in] {
 				return nil, fmt.Errorf("node %q reads tensor %q before it is computed", n.Name, in)
 			}
@@ -87,70 +72,42 @@ func decode(data []byte) (*protos.ModelProto, error) {
 			}
 		}
 	}
-	if len(g.Output) != 1 || !known[g.Output[0].GetName()] {
-		return nil, fmt.Errorf("%d outputs, expected one that a node computes", len(g.Output))
+	for _, o := range g.Output {
+		if !known[o.GetName()] {
+			return nil, fmt.Errorf("no node computes the output %q", o.GetName())
+		}
 	}
 	return m, nil
 }
 
 func checkNode(n *protos.NodeProto) error {
-	if len(n.Output) == 0 || n.Output[0] == "" {
-		return fmt.Errorf("node %q has no output", n.Name)
+	if n == nil || len(n.Output) == 0 || n.Output[0] == "" {
+		return fmt.Errorf("node %q has no output", n.GetName())
 	}
 	for _, a := range n.Attribute {
-		if a.G != nil || len(a.Graphs) > 0 {
+		if (a.GetG() != nil || len(a.GetGraphs()) > 0) && n.OpType != "If" && n.OpType != "Loop" && n.OpType != "Scan" {
 			return fmt.Errorf("node %q (%s) holds a graph of its own, which is not supported", n.Name, n.OpType)
 		}
-		if a.SparseTensor != nil || len(a.SparseTensors) > 0 {
+		if a.GetSparseTensor() != nil || len(a.GetSparseTensors()) > 0 {
 			return fmt.Errorf("node %q (%s) holds a sparse tensor, which is not supported", n.Name, n.OpType)
 		}
-		for _, t := range append(a.Tensors, a.T) {
-			if t == nil {
-				continue
-			}
-			if err := checkTensor(t); err != nil {
-				return fmt.Errorf("node %q: %w", n.Name, err)
-			}
-		}
 	}
 	return nil
 }
 
-// bytesOf is the width of the element types that are read.
-var bytesOf = map[protos.TensorProto_DataType]int{
-	protos.TensorProto_FLOAT: 4, protos.TensorProto_DOUBLE: 8, protos.TensorProto_INT64: 8, protos.TensorProto_INT32: 4,
-	protos.TensorProto_INT16: 2, protos.TensorProto_INT8: 1, protos.TensorProto_UINT8: 1, protos.TensorProto_BOOL: 1,
-}
-
-func checkTensor(t *protos.TensorProto) error {
-	if t.DataLocation != protos.TensorProto_DEFAULT || len(t.ExternalData) > 0 {
-		return fmt.Errorf("tensor %q lies in another file; export the model as one file", t.Name)
-	}
-	kind := protos.TensorProto_DataType(t.DataType)
-	width, ok := bytesOf[kind]
-	if !ok || t.Segment != nil {
-		return fmt.Errorf("tensor %q is of type %v, expected float, double, integers or bool in one piece", t.Name, kind)
-	}
-	have := len(t.RawData) / width
-	if len(t.RawData) == 0 {
-		have = len(t.FloatData) + len(t.DoubleData) + len(t.Int32Data) + len(t.Int64Data)
-	}
-	n := 1
-	for _, d := range t.Dims {
-		if d < 0 || d > maxBytes || d > 0 && n > maxBytes/int(d) {
-			return fmt.Errorf("tensor %q has the shape %v", t.Name, t.Dims)
+// opsetOf is the version of the standard operators that a list of imports states.
+func opsetOf(imports []*protos.OperatorSetIdProto) int {
+	for _, o := range imports {
+		if o.GetDomain() == "" || o.GetDomain() == "ai.onnx" {
+			return int(o.GetVersion())
 		}
-		n *= int(d)
 	}
-	if n != have || len(t.RawData)%width != 0 {
-		return fmt.Errorf("tensor %q %v needs %d elements, the file holds %d", t.Name, t.Dims, n, have)
-	}
-	return nil
+	return 0
 }
 
-// checkInput returns the name of the image input, float32 [N,3,size,size]. Inputs
-// that have an initializer are taken off the list.
-func checkInput(g *protos.GraphProto, size int) (string, error) {
+// imageInput finds the image input, float32 [N,3,S,S] or [N,S,S,3] with N dynamic or 1,
+// and says whether its channels come last. Inputs that have an initializer are no inputs.
+func imageInput(g *protos.GraphProto, size int) (name string, last bool, err error) {
 	given := map[string]bool{}
 	for _, t := range g.Initializer {
 		given[t.Name] = true
@@ -161,21 +118,35 @@ func checkInput(g *protos.GraphProto, size int) (string, error) {
 			inputs = append(inputs, in)
 		}
 	}
-	if g.Input = inputs; len(inputs) != 1 {
-		return "", fmt.Errorf("%d inputs without a value, expected one", len(inputs))
+	if len(inputs) != 1 {
+		return "", false, fmt.Errorf("%d inputs without a value, expected one", len(inputs))
 	}
-	t := inputs[0].GetType().GetTensorType()
+	t, name := inputs[0].GetType().GetTensorType(), inputs[0].Name
 	dims := t.GetShape().GetDim()
-	if protos.TensorProto_DataType(t.GetElemType()) != protos.TensorProto_FLOAT || len(dims) != 4 {
-		return "", fmt.Errorf("input %q is %v with %d axes, expected FLOAT [N,3,%d,%d]", inputs[0].Name, protos.TensorProto_DataType(t.GetElemType()), len(dims), size, size)
+	if kind := protos.TensorProto_DataType(t.GetElemType()); kind != protos.TensorProto_FLOAT || len(dims) != 4 {
+		return "", false, fmt.Errorf("input %q is %v with %d axes, expected FLOAT [N,3,%d,%d]: export a model that reads float32 images", name, kind, len(dims), size, size)
 	}
-	for i, want := range []int64{0, 3, int64(size), int64(size)} {
-		if v, fixed := dims[i].GetValue().(*protos.TensorShapeProto_Dimension_DimValue); fixed && v.DimValue != want {
-			if i == 0 {
-				return "", fmt.Errorf("input %q has a fixed batch of %d images; export the model with a dynamic batch axis", inputs[0].Name, v.DimValue)
-			}
-			return "", fmt.Errorf("input %q has %d at axis %d, expected [N,3,%d,%d]", inputs[0].Name, v.DimValue, i, size, size)
+	fixed := func(i int) (int64, bool) {
+		v, ok := dims[i].GetValue().(*protos.TensorShapeProto_Dimension_DimValue)
+		if !ok {
+			return 0, false
+		}
+		return v.DimValue, true
+	}
+	if n, ok := fixed(0); ok && n != 1 {
+		return "", false, fmt.Errorf("input %q has a fixed batch of %d images; export the model with an example of one image, or with a dynamic batch axis (dynamic_shapes={\"x\": {0: \"batch\"}} or, with dynamo=False, dynamic_axes={\"x\": {0: \"batch\"}})", name, n)
+	}
+	first, hasFirst := fixed(1)
+	end, hasEnd := fixed(3)
+	last = hasEnd && end == 3 && !(hasFirst && first == 3 && size != 3)
+	want := []int64{0, 3, int64(size), int64(size)}
+	if last {
+		want = []int64{0, int64(size), int64(size), 3}
+	}
+	for i := 1; i < 4; i++ {
+		if v, ok := fixed(i); ok && v != want[i] {
+			return "", false, fmt.Errorf("input %q has %d at axis %d, expected [N,3,%d,%d] or [N,%d,%d,3]", name, v, i, size, size, size, size)
 		}
 	}
-	return inputs[0].Name, nil
+	return name, last, nil
 }

@@ -45,22 +45,27 @@ func TestRefused(t *testing.T) {
 		"huge shape":   {func(m *protos.ModelProto) { m.Graph.Initializer[0].Dims[0] = 1 << 40 }, "has the shape"},
 		"short tensor": {func(m *protos.ModelProto) { m.Graph.Initializer[0].Dims[0]++ }, "elements"},
 		"subgraph":     {func(m *protos.ModelProto) { node(m, "conv1").Attribute[0].G = &protos.GraphProto{Name: "inner"} }, "graph of its own"},
-		"fixed batch":  {func(m *protos.ModelProto) { setBatch(m, 1) }, "fixed batch"},
+		"fixed batch":  {func(m *protos.ModelProto) { setBatch(m, 2) }, "fixed batch"},
 		"old opset":    {func(m *protos.ModelProto) { m.OpsetImport[0].Version = 6 }, "opset 6"},
-		"same padding": {func(m *protos.ModelProto) {
+		"padding of no kind": {func(m *protos.ModelProto) {
 			n := node(m, "conv1")
-			n.Attribute = append(n.Attribute, text("auto_pad", "SAME_UPPER"))
-		}, "SAME_UPPER"},
+			n.Attribute = append(n.Attribute, text("auto_pad", "SAME"))
+		}, "auto_pad"},
+		"attribute of no operator": {func(m *protos.ModelProto) {
+			n := node(m, "conv1")
+			n.Attribute = append(n.Attribute, text("activation", "Relu"))
+		}, "node \"conv1\" (Conv, opset 13), activation"},
+		"operator of another domain": {func(m *protos.ModelProto) { node(m, "relu1").Domain = "com.microsoft" }, "com.microsoft"},
+		"training mode": {func(m *protos.ModelProto) {
+			n := node(m, "drop")
+			n.Input = []string{n.Input[0], n.Input[1], "on"}
+			m.Graph.Initializer = append(m.Graph.Initializer, &protos.TensorProto{Name: "on", DataType: int32(protos.TensorProto_BOOL), Int32Data: []int32{1}})
+		}, "export model.eval()"},
 		"computed kernel": {func(m *protos.ModelProto) { node(m, "conv3").Input[1] = "c2" }, "expected an initializer"},
 		"wrong kernel size": {func(m *protos.ModelProto) {
 			n := node(m, "conv2")
 			n.Attribute = append(n.Attribute, ints("kernel_shape", 3, 3))
 		}, "kernel_shape is [3 3]"},
-		"padded mean": {func(m *protos.ModelProto) {
-			n := node(m, "relu1")
-			n.OpType, n.Attribute = "AveragePool", []*protos.AttributeProto{ints("kernel_shape", 3, 3), ints("pads", 1, 1, 1, 1)}
-		}, "padded AveragePool"},
-		"old softmax": {func(m *protos.ModelProto) { node(m, "relu1").OpType = "Softmax"; m.OpsetImport[0].Version = 12 }, "softmax"},
 		"two outputs": {func(m *protos.ModelProto) { m.Graph.Output = append(m.Graph.Output, m.Graph.Output[0]) }, "2 outputs"},
 		"dot name": {func(m *protos.ModelProto) {
 			m.Graph.Initializer[1].Name = ".."

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/gomlx/compute-onnx/support/protos"
+	"github.com/gomlx/compute/dtypes"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/place"
 )
@@ -25,7 +25,7 @@ func Layers(path string) ([]Layer, error) {
 	}
 	m, err := decode(data)
 	if err != nil {
-		return nil, &FileError{path, err.Error()}
+		return nil, &FileError{Path: path, Problem: err.Error(), Err: err}
 	}
 	var out []Layer
 	for _, n := range m.Graph.Node {
@@ -34,26 +34,39 @@ func Layers(path string) ([]Layer, error) {
 	return out, nil
 }
 
+// tap is a layer and how to get it.
+type tap struct {
+	name, tensor string
+	before       string // the input of the node, if that is a Relu
+}
+
+func (n *net) has(name string) bool { _, ok := n.index[name]; return ok }
+
+// names are the names of all layers, in graph order.
+func (n *net) names() (out []string) {
+	for _, t := range n.layers {
+		out = append(out, t.name)
+	}
+	return out
+}
+
 // taps lists the layers whose value depends on the image, and finds them by node
 // or tensor. A node's name goes before a tensor's; one that two nodes bear finds
-// neither. alias maps outputs of nodes that were taken out to what stands for them.
-func taps(g *protos.GraphProto, alias map[string]node, input, output string) ([]tap, map[string]int) {
+// neither. Nodes that do nothing are other names of the layer before them.
+func (n *net) taps(d *drawing) ([]tap, map[string]int) {
 	var list []tap
 	index, twice := map[string]int{}, []string{}
-	depends := map[string]bool{input: true}
-	for _, n := range g.Node {
-		if n.OpType == "Shape" || n.OpType == "Size" || !slices.ContainsFunc(n.Input, func(s string) bool { return depends[s] }) {
+	for _, s := range n.steps {
+		v := d.values[s.n.Output[0]]
+		if s.op.passes || v == nil || !v.varying || v.kind != dtypes.Float32 || len(v.dims) == 0 {
 			continue
 		}
-		for _, o := range n.Output {
-			depends[o] = true
-		}
-		t := tap{name: n.Name, tensor: n.Output[0]}
+		t := tap{name: s.n.Name, tensor: s.n.Output[0]}
 		if t.name == "" {
 			t.name = t.tensor
 		}
-		if n.OpType == "Relu" {
-			t.before = n.Input[0]
+		if s.n.OpType == "Relu" {
+			t.before = s.n.Input[0]
 		}
 		if _, dup := index[t.name]; dup {
 			twice = append(twice, t.name)
@@ -71,9 +84,9 @@ func taps(g *protos.GraphProto, alias map[string]node, input, output string) ([]
 			index[t.tensor] = i
 		}
 	}
-	for tensor, n := range alias {
-		if i, ok := byTensor[n.source]; ok {
-			for _, name := range []string{n.name, tensor} {
+	for tensor, a := range n.alias {
+		if i, ok := byTensor[a.source]; ok {
+			for _, name := range []string{a.name, tensor} {
 				if _, taken := index[name]; !taken && name != "" && !slices.Contains(twice, name) {
 					index[name] = i
 				}
@@ -81,8 +94,12 @@ func taps(g *protos.GraphProto, alias map[string]node, input, output string) ([]
 		}
 	}
 	index[logits] = len(list)
-	last := tap{name: logits, tensor: output}
-	if i, ok := byTensor[output]; ok {
+	last := tap{name: logits, tensor: n.output}
+	source := n.output
+	if a, ok := n.alias[source]; ok {
+		source = a.source
+	}
+	if i, ok := byTensor[source]; ok {
 		last.before = list[i].before
 	}
 	for i := range list {

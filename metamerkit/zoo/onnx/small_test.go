@@ -100,8 +100,8 @@ func TestReadsNoMore(t *testing.T) {
 		t.Fatal(err)
 	}
 	for layer, want := range map[string][]string{
-		"conv1":  {"/ONNX/b", "/ONNX/k2_odd"},
-		"logits": {"/ONNX/b", "/ONNX/fc", "/ONNX/g2_odd", "/ONNX/k2_odd", "/ONNX/k4_odd"},
+		"conv1":  {"/ONNX/b", "/ONNX/k2.hwio"},
+		"logits": {"/ONNX/b", "/ONNX/fc", "/ONNX/g2.hwio", "/ONNX/k2.hwio", "/ONNX/k4.hwio"},
 	} {
 		got, _, err := net.Reads(c.Input, layer)
 		if err != nil {

@@ -1,0 +1,160 @@
+package onnx
+
+import (
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/zoo/block"
+)
+
+func init() {
+	register(7, func(c *call) *value {
+		c.ignore("storage_order") // of the indices, which are refused
+		x, axes := c.spatial()
+		w := c.pool(x, axes)
+		b := block.Window{K: w.kernel[0], Stride: w.strides[0]}
+		if w.square() && w.even() && w.ceil == [2]int{} {
+			b.Pad = w.start[0]
+			return c.fromSpatial(b.Max(x), axes)
+		}
+		x = w.framed(x, Infinity(x.Graph(), x.DType(), -1))
+		if w.square() {
+			return c.fromSpatial(b.Max(x), axes)
+		}
+		var y *Node
+		for _, v := range w.views(x) { // the first of equal ones has the gradient
+			if y == nil {
+				y = v
+				continue
+			}
+			y = Where(GreaterThan(v, y), v, y)
+		}
+		return c.fromSpatial(y, axes)
+	}, nil, "MaxPool")
+	register(7, func(c *call) *value {
+		counted := countInside
+		if c.bool("count_include_pad", false) {
+			counted = countPadded
+		}
+		x, axes := c.spatial()
+		w := c.pool(x, axes)
+		return c.fromSpatial(c.mean(w, x, counted), axes)
+	}, nil, "AveragePool")
+	register(7, func(c *call) *value {
+		p := c.int("p", 2)
+		x, axes := c.spatial()
+		w := c.pool(x, axes)
+		return c.fromSpatial(c.rooted(c.mean(w, c.power(x, p), countOne), p), axes)
+	}, nil, "LpPool")
+	global := func(since int, name string, f func(c *call, x *Node) *Node) {
+		register(since, func(c *call) *value {
+			if c.rank(0) < 3 || !c.value(0).kind.IsFloat() {
+				c.refuse("", "", "its input is %v %v, expected [N,C,…] of floating type", c.in[0].kind, c.dims(0))
+			}
+			var axes []int
+			for a := 2; a < c.rank(0); a++ {
+				axes = append(axes, a)
+			}
+			l := c.along(0, axes...)
+			at := make([]int, len(axes))
+			for i, a := range axes {
+				at[i] = l.axis(a)
+			}
+			c.reduced = at
+			return l.wrap(f(c, l.x))
+		}, nil, name)
+	}
+	global(7, "GlobalAveragePool", func(c *call, x *Node) *Node { return ReduceAndKeep(x, ReduceMean, c.reduced...) })
+	global(7, "GlobalMaxPool", func(c *call, x *Node) *Node { return ReduceAndKeep(x, ReduceMax, c.reduced...) })
+	global(7, "GlobalLpPool", func(c *call, x *Node) *Node {
+		p := c.int("p", 2)
+		return c.rooted(ReduceAndKeep(c.power(x, p), ReduceSum, c.reduced...), p)
+	})
+}
+
+// pool is the geometry of a pool of x [images·N,H,W,C].
+func (c *call) pool(x *Node, axes int) window {
+	kernel := c.list("kernel_shape")
+	if kernel == nil {
+		c.refuse("kernel_shape", "", "it is missing")
+	}
+	return c.window(kernel, axes, [2]int{x.Shape().Dim(1), x.Shape().Dim(2)}, c.bool("ceil_mode", false))
+}
+
+// What the sum of a window is divided by. What ceil_mode adds behind the padding never
+// counts.
+const (
+	countInside = iota // elements inside the image
+	countPadded        // and inside the padding
+	countOne           // 1: it stays a sum
+)
+
+// mean is the mean of windows of x [B,H,W,C]: a matrix for each axis, whose rows say what
+// counts how much.
+func (c *call) mean(w window, x *Node, counted int) *Node {
+	if k := w.kernel; k == w.strides && k[0] == k[1] && w.dilations == [2]int{1, 1} && w.start == [2]int{} && w.end == [2]int{} && w.ceil == [2]int{} && counted != countOne {
+		return block.PoolMean(x, k[0])
+	}
+	for k := range 2 {
+		size := x.Shape().Dim(k + 1)
+		if w.kernel[k] == 1 && w.strides[k] == 1 && w.n[k] == size {
+			continue
+		}
+		c.spend(size * w.n[k])
+		m := newTensor(x.DType(), w.n[k], size)
+		for i := range w.n[k] {
+			first, count := i*w.strides[k]-w.start[k], 0
+			for j := range w.kernel[k] {
+				at := first + j*w.dilations[k]
+				if at >= 0 && at < size || counted == countPadded && at < size+w.end[k] {
+					count++
+				}
+			}
+			if counted == countOne {
+				count = 1
+			}
+			for j := range w.kernel[k] {
+				if at := first + j*w.dilations[k]; at >= 0 && at < size {
+					m.setFloat(i*size+at, m.float(i*size+at)+1/float64(count))
+				}
+			}
+		}
+		x = byMatrix(x, k+1, m)
+	}
+	return x
+}
+
+// byMatrix multiplies an axis of x by a matrix [to,from].
+func byMatrix(x *Node, axis int, m *tensor) *Node {
+	y := DotGeneral(x, []int{axis}, nil, ConstTensor(x.Graph(), m.device()), []int{1}, nil) // the axis comes last
+	order := make([]int, x.Rank())
+	for a := range order {
+		switch {
+		case a < axis:
+			order[a] = a
+		case a == axis:
+			order[a] = x.Rank() - 1
+		default:
+			order[a] = a - 1
+		}
+	}
+	return TransposeAllAxes(y, order...)
+}
+
+// power is |x|ᵖ and rooted its inverse, for p of 1 and 2.
+func (c *call) power(x *Node, p int) *Node {
+	switch p {
+	case 1:
+		return Abs(x)
+	case 2:
+		return Square(x)
+	}
+	c.refuse("p", "", "it is %d, expected 1 or 2", p)
+	return nil
+}
+
+func (c *call) rooted(x *Node, p int) *Node {
+	if p == 1 {
+		return x
+	}
+	return Sqrt(x)
+}
