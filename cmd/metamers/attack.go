@@ -123,7 +123,7 @@ func (c *attackCmd) sanity(ctx context.Context, g *globals, e *train.Evaluator, 
 
 // measure is one accuracy in percent, with a line of progress.
 func measure(ctx context.Context, g *globals, e *train.Evaluator, w map[string]*tensors.Tensor, set *images.Set, a train.Attack) (card.Measured, error) {
-	bar := newCountBar(g, "attack: "+a.String(), set.Len())
+	bar := newCountBar(g, "attack: "+a.String(), "images", set.Len())
 	acc, err := e.Accuracy(ctx, w, set, a, bar.set)
 	bar.clear()
 	r := card.Measured{Data: "cifar10 test", Accuracy: float64(int(acc*1e4+.5)) / 100, Images: set.Len()}

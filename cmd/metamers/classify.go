@@ -96,7 +96,7 @@ func (c *classifyCmd) Run(ctx context.Context, g *globals) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		r, err := c.one(e, m, zero, truth)
+		r, err := c.one(ctx, g, e, m, zero, truth)
 		if err != nil {
 			return err
 		}
@@ -109,7 +109,7 @@ func (c *classifyCmd) Run(ctx context.Context, g *globals) error {
 }
 
 // one lets a model look at the images.
-func (c *classifyCmd) one(e *engine.Engine, m *card.Card, zero *engine.ZeroShot, truth map[string]int) (r classified, err error) {
+func (c *classifyCmd) one(ctx context.Context, g *globals, e *engine.Engine, m *card.Card, zero *engine.ZeroShot, truth map[string]int) (r classified, err error) {
 	o := images.Options{Size: m.Input.Size, Filter: m.Input.Filter, Crop: m.Input.Crop}
 	if images.IsNamed(c.Images...) && images.IsCIFAR(c.Images[0]) {
 		o = images.Options{}
@@ -121,7 +121,7 @@ func (c *classifyCmd) one(e *engine.Engine, m *card.Card, zero *engine.ZeroShot,
 	if m.Classes > 0 {
 		zero = nil
 	}
-	logits, err := e.Logits(m.Name, set, c.Batch, zero)
+	logits, err := c.logits(ctx, g, e, m.Name, set, zero)
 	if err != nil {
 		return r, err
 	}
@@ -171,6 +171,29 @@ func (c *classifyCmd) one(e *engine.Engine, m *card.Card, zero *engine.ZeroShot,
 // allFinite reports whether no number is NaN or infinite.
 func allFinite(v []float32) bool {
 	return !slices.ContainsFunc(v, func(x float32) bool { return x-x != 0 })
+}
+
+// logits reads a model's logits, several batches at a time. The last piece takes what is left,
+// so that no batch has a size of its own unless the set is no larger.
+func (c *classifyCmd) logits(ctx context.Context, g *globals, e *engine.Engine, model string, set *images.Set, zero *engine.ZeroShot) (out [][]float32, err error) {
+	bar := newCountBar(g, model, "images classified", set.Len())
+	defer bar.clear()
+	piece := 4 * c.Batch
+	for n := set.Len(); len(out) < n; bar.set(len(out)) {
+		from, to := len(out), len(out)+piece
+		if n-to < c.Batch {
+			to = n
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		l, err := e.Logits(model, set.Slice(from, to), c.Batch, zero)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, l...)
+	}
+	return out, nil
 }
 
 // comparable says whether a set's own labels are the model's classes.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/contest"
@@ -44,26 +43,15 @@ func (c *contestCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	var shown *bar
-	title := ""
+	shown := newBar(g, "", nil)
 	r, err := contest.Do(ctx, e, p, contest.Options{
-		Store: store, Warn: func(s string) { fmt.Fprintln(os.Stderr, "warning:", s) },
+		Store: store, Warn: shown.warn,
 		Progress: func(what string, pr metamer.Progress) {
-			if what != title {
-				if shown != nil {
-					shown.clear()
-				}
-				title, shown = what, newBar(g, what, make([]string, len(pr.Loss)))
-			}
-			if pr.Loss != nil && len(shown.members) == 0 {
-				shown.members = make([]string, len(pr.Loss))
-			}
+			shown.title = what
 			shown.show(pr)
 		},
 	})
-	if shown != nil {
-		shown.clear()
-	}
+	shown.clear()
 	if err != nil {
 		return err
 	}

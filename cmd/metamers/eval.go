@@ -158,8 +158,9 @@ func (c *evalCmd) report(ctx context.Context, g *globals, q engine.Evaluation) e
 		return err
 	}
 	bar := newBar(g, "evaluation", nil)
+	bar.units(metamer.Progress{What: phase("models")})
 	q.Progress = bar.units
-	q.Warn = func(s string) { bar.clear(); fmt.Fprintln(os.Stderr, "warning:", s) }
+	q.Warn = bar.warn
 	rows, err := e.Evaluate(ctx, q)
 	bar.clear()
 	if err != nil {

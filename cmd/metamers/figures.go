@@ -154,8 +154,9 @@ func (c *figuresCmd) measured(ctx context.Context, g *globals, named []*metamer.
 		}
 	}
 	bar := newBar(g, "evaluation", nil)
+	bar.units(metamer.Progress{What: phase("models")})
 	q.Progress = bar.units
-	q.Warn = func(s string) { bar.clear(); fmt.Fprintln(os.Stderr, "warning:", s) }
+	q.Warn = bar.warn
 	rows, err := e.Evaluate(ctx, q)
 	bar.clear()
 	return rows, err

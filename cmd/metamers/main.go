@@ -24,8 +24,10 @@ import (
 // globals are the flags of every command.
 type globals struct {
 	Backend string `help:"auto, cuda, xla (on the CPU) or go (pure Go, needs nothing)." enum:"auto,cuda,xla,go" default:"auto" env:"METAMERS_BACKEND"`
-	JSON    bool   `help:"Print JSON for machines; no progress bar."`
-	Quiet   bool   `short:"q" help:"No progress bar."`
+	JSON    bool   `help:"Print JSON for machines, and no progress unless --progress asks for it."`
+	Quiet   bool   `short:"q" help:"Print no progress and no forecast."`
+
+	Progress string `help:"On standard error: bar, lines (one every 10 s), json (the same as JSON lines), none; auto is a bar on a terminal and lines elsewhere." enum:"auto,bar,lines,json,none" default:"auto" env:"METAMERS_PROGRESS"`
 
 	Version kong.VersionFlag `help:"Print what this program was built from."`
 }

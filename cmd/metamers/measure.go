@@ -72,7 +72,7 @@ func (c *measureCmd) Run(ctx context.Context, g *globals) error {
 		i := slices.IndexFunc(metrics, func(m imgmetrics.Metric) bool { return m.Reference })
 		return fmt.Errorf("measure: %s compares with a reference image: expected --reference FILE or FOLDER", metrics[i].Name)
 	}
-	if err := measureAll(ctx, r, pictures); err != nil {
+	if err := measureAll(ctx, g, r, pictures); err != nil {
 		return err
 	}
 	if g.JSON {
@@ -217,7 +217,9 @@ func (c *measureCmd) metrics(b *backend.Backend) (out []imgmetrics.Metric, err e
 
 // measureAll measures images of one size together, as many at once as the runner
 // takes.
-func measureAll(ctx context.Context, r *imgmetrics.Runner, pictures []*picture) error {
+func measureAll(ctx context.Context, g *globals, r *imgmetrics.Runner, pictures []*picture) error {
+	bar := newCountBar(g, "measuring", "images", len(pictures))
+	defer bar.clear()
 	for from := 0; from < len(pictures); {
 		p := pictures[from]
 		to := from
@@ -236,6 +238,7 @@ func measureAll(ctx context.Context, r *imgmetrics.Runner, pictures []*picture) 
 			pictures[from+i].values = v
 		}
 		from = to
+		bar.set(from)
 	}
 	return nil
 }

@@ -296,7 +296,9 @@ func (m modelsPullCmd) Run(ctx context.Context, g *globals) error {
 		if err != nil {
 			return err
 		}
-		p, err := depot.Pull(ctx, c, depot.Options{Again: m.Again, Progress: bytesBar(g, c.Name)})
+		show, clear := bytesBar(g, c.Name)
+		p, err := depot.Pull(ctx, c, depot.Options{Again: m.Again, Progress: show})
+		clear()
 		if err != nil {
 			return err
 		}

@@ -150,7 +150,10 @@ func (c *modelsAddCmd) locate(ctx context.Context, g *globals, m *card.Card) err
 	if strings.HasPrefix(path, "http://") || strings.HasPrefix(path, "https://") {
 		m.Weights.URL = path
 		to := filepath.Join(place.Cache(), "weights", m.Name, m.Weights.File)
-		if _, err := fetch.File(ctx, to, fetch.Request{URL: path, SHA256: c.SHA256, Progress: bytesBar(g, m.Name)}); err != nil {
+		show, clear := bytesBar(g, m.Name)
+		_, err := fetch.File(ctx, to, fetch.Request{URL: path, SHA256: c.SHA256, Progress: show})
+		clear()
+		if err != nil {
 			return err
 		}
 		path = to

@@ -85,14 +85,14 @@ func TestNotFinite(t *testing.T) {
 			t.Fatal(err)
 		}
 		classes := map[string]int{}
-		r, err := (&classifyCmd{Images: []string{"photos:4"}, Top: 5, Batch: 4}).one(e, m, nil, nil)
+		r, err := (&classifyCmd{Images: []string{"photos:4"}, Top: 5, Batch: 4}).one(t.Context(), &globals{Quiet: true}, e, m, nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, n := range r.Images {
 			classes[n] = 0
 		}
-		if r, err = (&classifyCmd{Images: []string{"photos:4"}, Top: 5, Batch: 4}).one(e, m, nil, classes); err != nil {
+		if r, err = (&classifyCmd{Images: []string{"photos:4"}, Top: 5, Batch: 4}).one(t.Context(), &globals{Quiet: true}, e, m, nil, classes); err != nil {
 			t.Fatal(err)
 		}
 		for i, g := range r.Guesses {

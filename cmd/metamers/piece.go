@@ -65,7 +65,7 @@ func (c *reproduceCmd) piece(ctx context.Context, g *globals, e *engine.Engine, 
 	}
 	o := study.Options{
 		Store: store, Images: set, Blocks: c.Blocks, CheckpointEvery: c.Checkpoint, Unjudged: set.Of > 0, Progress: bar.show,
-		Warn: func(s string) { bar.clear(); fmt.Fprintln(os.Stderr, "warning:", s) },
+		Warn: bar.warn,
 	}
 	if set.Of == 0 {
 		o.Extra = extras(set)

@@ -9,9 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
-
 	"github.com/ensemble-metamers/metamers/metamerkit/claims"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	_ "github.com/ensemble-metamers/metamers/metamerkit/images/photos" // the image set photos
@@ -118,10 +115,9 @@ func (c *reproduceCmd) Run(ctx context.Context, g *globals) error {
 	r, err := study.Do(ctx, e, p, study.Options{
 		Store: store, Images: set, Blocks: c.Blocks, CheckpointEvery: c.Checkpoint, Extra: extras(set), Progress: bar.show, Available: c.Available, Speeds: speeds,
 		Forecast: func(f *study.Forecast) {
-			bar.clear()
-			fmt.Fprintln(os.Stderr, forecastLine(f))
+			bar.note(forecastLine(f))
 		},
-		Warn: func(s string) { bar.clear(); fmt.Fprintln(os.Stderr, "warning:", s) },
+		Warn: bar.warn,
 		Ran: func(run *metamer.Run) {
 			if !g.JSON {
 				bar.clear()
@@ -187,40 +183,4 @@ func ids(runs []*metamer.Run) (out []string) {
 		out = append(out, r.ID)
 	}
 	return out
-}
-
-// planBar is the progress of a whole plan on a terminal.
-type planBar struct {
-	pb   *progressbar.ProgressBar
-	last time.Time
-}
-
-const planUnits = 10000 // of the bar
-
-func newPlanBar(g *globals, name string) *planBar {
-	b := &planBar{}
-	if !g.Quiet && !g.JSON && term.IsTerminal(int(os.Stderr.Fd())) {
-		b.pb = progressbar.NewOptions(planUnits, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetWidth(24), progressbar.OptionSetPredictTime(false),
-			progressbar.OptionSetElapsedTime(true), progressbar.OptionClearOnFinish(), progressbar.OptionSetDescription(name))
-	}
-	return b
-}
-
-func (b *planBar) show(p study.Progress) {
-	if b.pb == nil || time.Since(b.last) < 100*time.Millisecond {
-		return
-	}
-	b.last = time.Now()
-	left := ""
-	if p.Left > 0 {
-		left = ", " + p.Left.Round(time.Second).String() + " left"
-	}
-	b.pb.Describe(p.What + left)
-	b.pb.Set(int(p.Done * planUnits))
-}
-
-func (b *planBar) clear() {
-	if b.pb != nil {
-		b.pb.Clear()
-	}
 }

@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
-	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/sweep"
@@ -95,31 +93,22 @@ func (c *sweepStartCmd) local(ctx context.Context, g *globals, s *sweep.Sweep, p
 	if !g.JSON {
 		fmt.Printf("sweep %s: %d of %d shards to do, %d workers\n", s.ID(), len(pending), len(s.Shards), len(workers))
 	}
-	var bar *progressbar.ProgressBar
-	if !g.Quiet && !g.JSON && term.IsTerminal(int(os.Stderr.Fd())) {
-		bar = progressbar.NewOptions(len(pending), progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetWidth(24), progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(false),
-			progressbar.OptionSetElapsedTime(true), progressbar.OptionClearOnFinish(), progressbar.OptionSetDescription(s.Name))
-	}
+	bar, done := newMeter(g), 0
 	err = s.Local(ctx, sweep.LocalOptions{Program: prog, Workers: workers, Retries: c.Retries, Changed: func(r sweep.Record) {
-		if bar != nil {
-			_ = bar.Clear()
-		}
+		bar.clear()
 		if r.State != sweep.Running && !g.JSON {
 			fmt.Println(recordLine(s, r))
 		}
-		if bar == nil {
-			return
-		}
 		if r.State == sweep.Done {
-			_ = bar.Add(1)
+			done++
 		}
-		if st, err := s.Status(nil); err == nil && st.Left > 0 {
-			bar.Describe(s.Name + ", " + st.Left.String() + " left")
+		now := state{Title: s.Name, Phase: fmt.Sprintf("%d of %d shards", done, len(pending)), Done: float64(done) / float64(max(len(pending), 1))}
+		if st, err := s.Status(nil); err == nil {
+			now.Left = st.Left
 		}
+		bar.show(now)
 	}})
-	if bar != nil {
-		_ = bar.Clear()
-	}
+	bar.clear()
 	if g.JSON {
 		st, e := s.Status(nil)
 		if e == nil {

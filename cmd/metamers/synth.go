@@ -11,10 +11,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/ensemble-metamers/metamers/metamerkit/engine"
 	"github.com/ensemble-metamers/metamers/metamerkit/figures"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/study"
+	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
 // imageFlags say which images.
@@ -179,14 +183,76 @@ func savePNG(path string, draw func() (image.Image, error)) error {
 	return figures.WritePNG(path, m)
 }
 
-// synthesize runs a request with a progress bar.
+// synthesize runs a request. It says first what it will do and, before it computes, how long
+// that takes.
 func synthesize(ctx context.Context, g *globals, e *engine.Engine, q engine.Request, took *parts) (*metamer.Run, error) {
 	bar := newBar(g, strings.Join(names(q.Recipe), "+")+" "+q.Recipe.Stage, names(q.Recipe))
-	q.Progress = took.progress(bar.show)
-	q.Warn = func(s string) { bar.clear(); fmt.Fprintln(os.Stderr, "warning:", s) }
+	one := forecastOne(bar, e, q)
+	q.Progress = took.progress(func(p metamer.Progress) {
+		switch p.Phase {
+		case "models":
+			bar.note(startLine(q))
+		case "compile":
+			bar.note(oneLine(bar, one))
+		}
+		one.See(p)
+		bar.show(p)
+	})
+	q.Warn = bar.warn
 	run, err := e.Synthesize(ctx, q)
+	if err == nil && !run.Cached {
+		if err := one.Learn(run); err != nil {
+			bar.warn(err.Error())
+		}
+	}
 	bar.clear()
 	return run, err
+}
+
+// startLine says what a run is made of.
+func startLine(q engine.Request) string {
+	r, set := q.Recipe.WithDefaults(), q.Images
+	what := fmt.Sprintf("%d images", set.Len())
+	if set.Len() == 1 {
+		what = "1 image"
+	}
+	return fmt.Sprintf("%s of %s (%s), %d² pixels; %s at %s; %s, %s an image", what, set.Name, few(set.Names), set.Size,
+		strings.Join(r.ModelNames(), " + "), r.Stage, r.Optimizer.Name, english.Plural(r.Evaluations(r.Steps), "gradient evaluation", ""))
+}
+
+// few are the first of several names, and how many more there are.
+func few(names []string) string {
+	const most = 4
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most-1], ", "), len(names)-most+1)
+}
+
+// forecastOne begins the forecast of a run, in which models have their full names.
+func forecastOne(bar *bar, e *engine.Engine, q engine.Request) *study.One {
+	r := q.Recipe.WithDefaults()
+	r.Models = slices.Clone(r.Models)
+	for i, m := range r.Models {
+		if c, err := zoo.Lookup(m.Name); err == nil { // else the engine says what is wrong
+			r.Models[i].Name = c.Name
+		}
+	}
+	speeds, err := openSpeeds(string(e.Backend.Kind))
+	if err != nil {
+		bar.warn(err.Error())
+	}
+	return study.NewOne(r, q.Images, speeds)
+}
+
+// oneLine is the forecast in a line; where it is not known the bar gives one after the first
+// steps.
+func oneLine(bar *bar, one *study.One) string {
+	if d, known := one.Expected(); known {
+		return "expected: about " + about(d)
+	}
+	bar.unknown = true
+	return "how long it takes is not known for these models here; the first steps tell"
 }
 
 func names(r metamer.Recipe) []string { return r.ModelNames() }

@@ -157,7 +157,7 @@ func (c *trainCmd) Run(ctx context.Context, g *globals) error {
 	}
 	bar := newTrainBar(g, name)
 	r, err := train.Run(ctx, train.Job{Backend: b, Card: m, Train: set, Options: o, From: from, Dir: filepath.Join(c.Out, name), Every: c.Every, Fallback: c.Fallback,
-		Progress: bar.show, Warn: func(s string) { bar.clear(); fmt.Fprintln(os.Stderr, "warning:", s) }})
+		Progress: bar.show, Warn: bar.warn})
 	bar.clear()
 	if r != nil && len(r.Points) > 0 {
 		f, e := figures.TrainingCurves(curves(name, r))

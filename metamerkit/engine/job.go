@@ -89,7 +89,7 @@ func (j *job) run(ctx context.Context) (*metamer.Run, error) {
 func (j *job) batch(ctx context.Context, loop *synth.Loop, c *synth.Cursor, per int) error {
 	n := j.r.Images.Count
 	loop.Each = func(c *synth.Cursor, last []float64) error {
-		p := metamer.Progress{Phase: "synthesis", Step: c.Step, Steps: j.r.Steps, Evaluations: j.r.Evaluations(c.Step), Image: j.state.First, Batch: min(j.r.Batch, n-j.state.First), Images: n, Loss: last}
+		p := metamer.Progress{Phase: "synthesis", Step: c.Step, Steps: j.r.Steps, Evaluations: j.r.Evaluations(c.Step), Image: j.state.First, Batch: min(j.r.Batch, n-j.state.First), Full: j.r.Batch, Images: n, Loss: last}
 		if j.q.PreviewEvery > 0 && time.Since(j.shown) >= j.q.PreviewEvery {
 			if err := c.Fetch(); err != nil {
 				return err

@@ -107,6 +107,7 @@ type Progress struct {
 	Evaluations int
 	Image       int       // images finished before this batch
 	Batch       int       // images of the batch, without what fills it up
+	Full        int       // images of every batch but the last, which may have fewer
 	Images      int       // images in all
 	Loss        []float64 // mean over the batch, one a member; NaN while not yet seen
 	// Preview holds the batch's images so far, [n,Size,Size,3], where a preview was
