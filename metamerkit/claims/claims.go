@@ -138,7 +138,7 @@ func Untested(list []Claim) string {
 	case 0:
 		return ""
 	case len(list):
-		return "The claims of the paper are not tested by this plan: " + strings.Join(parts, "; ") + "."
+		return fmt.Sprintf("This plan does not test the paper's claims. They need at least %d images (JSD %d), an ensemble with one of its members as a set of its own, a set of CNNs and one of transformers with as many members and the same training, and observers outside these sets.", minUnits, metamer.MinImages)
 	}
 	return "Not tested by this plan: " + strings.Join(parts, "; ") + "."
 }

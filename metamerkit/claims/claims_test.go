@@ -128,7 +128,7 @@ func TestNothingToCompare(t *testing.T) {
 	if got := Untested([]Claim{few["ensembles"], few["divergence"]}); !strings.HasPrefix(got, "Not tested by this plan: “Ensembles' metamers") || !strings.Contains(got, "at least 8 images; here: ") || !strings.Contains(got, "4 images") {
 		t.Error(got)
 	}
-	if got := Untested([]Claim{few["ensembles"]}); !strings.HasPrefix(got, "The claims of the paper are not tested by this plan: ") {
+	if got := Untested([]Claim{few["ensembles"]}); !strings.HasPrefix(got, "This plan does not test the paper's claims. They need at least 8 images (JSD 16), ") {
 		t.Error(got)
 	}
 	if got := Tested([]Claim{few["ensembles"], few["divergence"]}); len(got) != 1 || got[0].Name != "divergence" || Untested(got) != "" {

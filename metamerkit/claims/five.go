@@ -40,7 +40,7 @@ func basis(m *mean, what, lacking string) string {
 // every stage and every observer outside the ensemble, recognizability of the
 // ensemble's metamer of an image minus that of the single model's.
 func (t *table) ensembles(o Options) Claim {
-	c := Claim{Name: "ensembles", Needs: "an ensemble, one of its members as a set of its own, an observer outside the ensemble and " + enough, Unit: "of images", Text: "Ensembles' metamers are recognized more often than single models'",
+	c := Claim{Name: "ensembles", Needs: "an ensemble with one of its members as a set of its own, an observer outside the ensemble, and " + enough, Unit: "of images", Text: "Ensembles' metamers are recognized more often than single models'",
 		Test: "Recognizability of an ensemble's metamer minus that of a single model's (one of the ensemble's members), the same image, stage and observer, the observer outside the ensemble; mean over all such comparisons. " + overImages}
 	m := newMean(t.images)
 	t.pairsOf(func(e, s string) {
@@ -59,7 +59,7 @@ func (t *table) ensembles(o Options) Claim {
 // and every observer outside: (ensemble at Late − ensemble at Early) − (single at
 // Late − single at Early).
 func (t *table) late(o Options) Claim {
-	c := Claim{Name: "late", Needs: "an ensemble of CNNs and one of its members as a set of its own, both at early and late, an observer outside the ensemble and " + enough, Unit: "of images", Text: "CNN ensembles keep recognizability at Late where single CNNs lose it",
+	c := Claim{Name: "late", Needs: "an ensemble of CNNs with one of its members as a set of its own, both at early and late, an observer outside the ensemble, and " + enough, Unit: "of images", Text: "CNN ensembles keep recognizability at Late where single CNNs lose it",
 		Test: "Change of recognizability from Early to Late of a CNN ensemble minus that of a single CNN (one of its members), the same image and observer, the observer outside the ensemble; mean over all such comparisons. " + overImages}
 	m := newMean(t.images)
 	t.pairsOf(func(e, s string) {
@@ -94,7 +94,7 @@ func (t *table) kinds(do func(cnn, transformer string)) {
 // natural: how far an image metric of a metamer lies from that of its reference, in
 // standard deviations of the references' values, for CNNs minus for transformers.
 func (t *table) natural(o Options) Claim {
-	c := Claim{Name: "natural", Needs: "a set of CNNs and a set of transformers with as many members and the same training, image metrics and " + enough, Unit: "standard deviations", Text: "Transformers' metamers look more natural by the image metrics",
+	c := Claim{Name: "natural", Needs: "a set of CNNs and a set of transformers with as many members and the same training, image metrics, and " + enough, Unit: "standard deviations", Text: "Transformers' metamers look more natural by the image metrics",
 		Test: "Distance of an image metric of the metamer from that of its reference, in standard deviations of the metric over the references: of a CNN set minus of a transformer set with as many members and the same training, the same image and stage; mean over all such pairs and all metrics that need no reference. " + overImages}
 	m := newMean(t.images)
 	used := map[string]bool{}
@@ -151,7 +151,7 @@ func spread(v []float64) float64 {
 // transfer: recognizability of CNNs' metamers minus that of transformers', by
 // observers outside both.
 func (t *table) transfer(o Options) Claim {
-	c := Claim{Name: "transfer", Needs: "a set of CNNs and a set of transformers with as many members and the same training, an observer outside both and " + enough, Unit: "of images", Text: "Transformers' metamers transfer less to other models",
+	c := Claim{Name: "transfer", Needs: "a set of CNNs and a set of transformers with as many members and the same training, an observer outside both, and " + enough, Unit: "of images", Text: "Transformers' metamers transfer less to other models",
 		Test: "Recognizability of a CNN set's metamer minus that of a transformer set's with as many members and the same training, the same image, stage and observer, the observer outside both sets; mean over all such comparisons. " + overImages}
 	m := newMean(t.images)
 	t.kinds(func(cnn, transformer string) {

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
@@ -117,9 +116,9 @@ func (l DescentLine) add(p *plot.Plot, c color.RGBA, dashed bool) error {
 		}
 		slices.Sort(v)
 		x := float64(l.Evaluations[k])
-		mid = append(mid, plotter.XY{X: x, Y: stat.Quantile(0.5, stat.LinInterp, v, nil)})
-		band = append(band, plotter.XY{X: x, Y: stat.Quantile(0.25, stat.LinInterp, v, nil)})
-		high = append(high, plotter.XY{X: x, Y: stat.Quantile(0.75, stat.LinInterp, v, nil)})
+		mid = append(mid, plotter.XY{X: x, Y: Quantile(0.5, v)})
+		band = append(band, plotter.XY{X: x, Y: Quantile(0.25, v)})
+		high = append(high, plotter.XY{X: x, Y: Quantile(0.75, v)})
 	}
 	if len(mid) == 0 {
 		return fmt.Errorf("no losses")

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 
-	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/text"
@@ -196,9 +195,9 @@ func curve(p *plot.Plot, steps []int, at map[int][]float64, c color.RGBA) (*plot
 	for _, s := range steps {
 		v, x := at[s], float64(s)
 		slices.Sort(v)
-		mid = append(mid, plotter.XY{X: x, Y: stat.Quantile(0.5, stat.LinInterp, v, nil)})
-		low = append(low, plotter.XY{X: x, Y: stat.Quantile(0.25, stat.LinInterp, v, nil)})
-		high = append(high, plotter.XY{X: x, Y: stat.Quantile(0.75, stat.LinInterp, v, nil)})
+		mid = append(mid, plotter.XY{X: x, Y: Quantile(0.5, v)})
+		low = append(low, plotter.XY{X: x, Y: Quantile(0.25, v)})
+		high = append(high, plotter.XY{X: x, Y: Quantile(0.75, v)})
 	}
 	line, err := plotter.NewLine(mid)
 	if err != nil {

@@ -57,6 +57,9 @@ func Vary(runs []*metamer.Run, of func(*metamer.Run) string) string {
 	}
 	for _, by := range []func(*metamer.Run) string{
 		func(r *metamer.Run) string { return "at " + r.Recipe.Stage },
+		func(r *metamer.Run) string {
+			return map[bool]string{true: "for ensembles", false: "for single models"}[len(r.Recipe.Models) > 1]
+		},
 		func(r *metamer.Run) string { return "for {" + strings.Join(r.Recipe.ModelNames(), " + ") + "}" },
 	} {
 		if said, ok := split(runs, texts, of, by); ok {

@@ -19,8 +19,15 @@ const software = "github.com/ensemble-metamers/metamers"
 // method and the images come from, and each model.
 func (r *Result) Citations() []Citation {
 	version := ""
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Path == software && info.Main.Version != "" {
-		version = ", version " + info.Main.Version
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Path == software {
+		if info.Main.Version != "" && info.Main.Version != "(devel)" {
+			version = ", version " + info.Main.Version
+		}
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				version += ", commit " + s.Value[:min(len(s.Value), 12)]
+			}
+		}
 	}
 	out := []Citation{
 		{"experiment", Paper + ".", "https://arxiv.org/abs/2504.01739"},

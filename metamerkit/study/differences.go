@@ -145,9 +145,6 @@ func (r *Result) hereLoss() string {
 			"relative-l2": "relative L2 distance of each image (Feather et al. 2023)", "squared-l2": "squared L2 distance of each image",
 			"cosine": "cosine distance of each image", "correlation": "1 − Pearson correlation of each image",
 		}[rec.Loss]
-		if text != "" && len(rec.Models) > 1 {
-			text += ", of each member"
-		}
 		for _, p := range rec.Penalties {
 			text += fmt.Sprintf(", and the penalty %s × %g", p.Name, p.Weight)
 		}

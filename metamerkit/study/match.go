@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"gonum.org/v1/gonum/stat"
-
 	"github.com/ensemble-metamers/metamers/metamerkit/figures"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
@@ -123,11 +121,8 @@ func figure(v float64, format string) string {
 
 func median(v []float64) float64 {
 	sorted := slices.DeleteFunc(slices.Clone(v), math.IsNaN)
-	if len(sorted) == 0 {
-		return math.NaN()
-	}
 	slices.Sort(sorted)
-	return stat.Quantile(0.5, stat.LinInterp, sorted, nil)
+	return figures.Quantile(0.5, sorted)
 }
 
 func capital(s string) string {

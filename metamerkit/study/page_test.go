@@ -64,14 +64,14 @@ func TestPageSaysWhatWasDone(t *testing.T) {
 		return Plan{Name: "small", Sets: m.study.Sets[:2], Stages: []string{"late"}, Measures: []string{"recognizability", "success"}}
 	}
 	of := map[string][]string{
-		"pgd": {"pgd: step size × gradient", "the step size is 1, halved at 8 equal intervals", "the active model switches every 10 steps, in the order of the set", "passes the gradient unchanged", "schedule one model, every step for {resnet20}; switch every 10 steps, order given for {resnet20 + vgg11}",
+		"pgd": {"pgd: step size × gradient", "the step size is 1, halved at 8 equal intervals", "the active model switches every 10 steps, in the order of the set", "passes the gradient unchanged", "schedule one model, every step for single models; switch every 10 steps, order given for ensembles",
 			"N(0.5, 0.05) clamped to [0,1] by the seed 0"},
-		"fast": {"lbfgs with a memory of 10 pairs", "all members are evaluated at every step and their losses averaged", "one-sided residual", "20 for {resnet20}; 10 (20 gradient evaluations an image) for {resnet20 + vgg11}",
+		"fast": {"lbfgs with a memory of 10 pairs", "all members are evaluated at every step and their losses averaged", "one-sided residual", "20 for single models; 10 (20 gradient evaluations an image) for ensembles",
 			"uniform in [0,1) by the seed 7", "all runs have the seed 7"},
 	}
 	both := []string{"6 images of 16² pixels", "30 random pairs of the run's own references", "late: 10 of 12", "relative L2 distance 0.125", "Pearson 0.750", "most similar pair of the null distribution 0.501",
 		"relative L2 distance of each image (Feather et al. 2023)", "2 convolutional networks", "Figures 4, 5, 6 and 7 are left out: the plan does not measure them.", "layer3 (a reason, of words)",
-		"The claims of the paper are not tested by this plan", "Boehm et al. 2025", "github.com/ensemble-metamers/metamers", "weights: made up, none."}
+		"This plan does not test the paper's claims.", "Boehm et al. 2025", "github.com/ensemble-metamers/metamers", "weights: made up, none."}
 	texts := map[string]string{}
 	for name, settings := range map[string]Settings{
 		"pgd":  {Steps: 20},
@@ -138,7 +138,7 @@ func TestPageWithholdsFew(t *testing.T) {
 	if _, err := r.Figure("figure5"); err == nil || !strings.Contains(err.Error(), why) {
 		t.Errorf("figure5: %v", err)
 	}
-	if _, err := r.Table("claims"); err == nil || !strings.Contains(err.Error(), "not tested by this plan") {
+	if _, err := r.Table("claims"); err == nil || !strings.Contains(err.Error(), "does not test the paper's claims") {
 		t.Errorf("claims: %v", err)
 	}
 	for i := range r.Rows {
