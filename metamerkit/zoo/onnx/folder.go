@@ -1,74 +1,105 @@
 package onnx
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"github.com/gomlx/compute-onnx/support/protos"
 )
 
-// newFolder reads tensors that lie in files beside the one at path, as torch's exporter
-// puts them. Names lead nowhere but into the folder: os.Root holds them, symbolic links
-// included.
-func newFolder(path string) reader {
-	return func(p *protos.TensorProto, size int) ([]byte, error) {
-		fields := map[string]string{}
-		for _, e := range p.ExternalData {
-			fields[e.GetKey()] = e.GetValue()
-		}
-		name := fields["location"]
-		if p.DataLocation != protos.TensorProto_EXTERNAL || name == "" {
-			return nil, fmt.Errorf("it lies in another file, but the file has no name")
-		}
-		number := func(key string, otherwise int64) (int64, error) {
-			s, ok := fields[key]
-			if !ok {
-				return otherwise, nil
-			}
+// folder reads tensors that lie in files beside a model, as torch's exporter puts them.
+// Names lead nowhere but into the folder: os.Root holds them, symbolic links included.
+type folder struct {
+	path  string // of the model
+	files map[string][]byte
+}
+
+// sum is the SHA-256 of the model: that of the file or, where others lie beside it, that
+// of all their sums and names. Models that were trained apart can differ in those alone.
+func (f *folder) sum(own string) string {
+	if len(f.files) == 0 {
+		return own
+	}
+	all := sha256.New()
+	fmt.Fprintln(all, own)
+	for _, name := range slices.Sorted(maps.Keys(f.files)) {
+		fmt.Fprintf(all, "%x %q\n", sha256.Sum256(f.files[name]), name)
+	}
+	return hex.EncodeToString(all.Sum(nil))
+}
+
+// tensor returns the bytes of a tensor, which has size of them.
+func (f *folder) tensor(p *protos.TensorProto, size int) ([]byte, error) {
+	fields := map[string]string{}
+	for _, e := range p.ExternalData {
+		fields[e.GetKey()] = e.GetValue()
+	}
+	name := fields["location"]
+	if p.DataLocation != protos.TensorProto_EXTERNAL || name == "" {
+		return nil, fmt.Errorf("it lies in another file, but the file has no name")
+	}
+	at := map[string]int64{"offset": 0, "length": int64(size)}
+	for key := range at {
+		if s, ok := fields[key]; ok {
 			v, err := strconv.ParseInt(s, 10, 64)
 			if err != nil || v < 0 {
-				return 0, fmt.Errorf("its %s in the file %q is %q, expected a number", key, name, s)
+				return nil, fmt.Errorf("its %s in the file %q is %q, expected a number", key, name, s)
 			}
-			return v, nil
+			at[key] = v
 		}
-		offset, err := number("offset", 0)
-		if err != nil {
-			return nil, err
-		}
-		length, err := number("length", int64(size))
-		if err != nil {
-			return nil, err
-		}
-		if length != int64(size) {
-			return nil, fmt.Errorf("it has %d bytes in the file %q, expected %d", length, name, size)
-		}
-		if !filepath.IsLocal(name) {
-			return nil, fmt.Errorf("it lies in %q, which is not beside the model: export with external_data=False", name)
-		}
-		root, err := os.OpenRoot(filepath.Dir(path))
-		if err != nil {
-			return nil, err
-		}
-		defer root.Close()
-		info, err := root.Stat(name)
-		if err != nil {
-			return nil, fmt.Errorf("it lies in the file %q beside the model, which cannot be read (%w): keep both files together, or export with external_data=False", name, err)
-		}
-		if !info.Mode().IsRegular() || offset > info.Size() || int64(size) > info.Size()-offset {
-			return nil, fmt.Errorf("it lies at byte %d of the file %q, which has %d bytes: expected %d more", offset, name, info.Size(), size)
-		}
-		f, err := root.Open(name)
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		raw := make([]byte, size)
-		if _, err := io.ReadFull(io.NewSectionReader(f, offset, int64(size)), raw); err != nil {
-			return nil, fmt.Errorf("file %q: %w", name, err)
-		}
-		return raw, nil
 	}
+	if at["length"] != int64(size) {
+		return nil, fmt.Errorf("it has %d bytes in the file %q, expected %d", at["length"], name, size)
+	}
+	data, err := f.file(name)
+	if err != nil {
+		return nil, err
+	}
+	if n := int64(len(data)); at["offset"] > n || int64(size) > n-at["offset"] {
+		return nil, fmt.Errorf("it lies at byte %d of the file %q, which has %d bytes: expected %d more", at["offset"], name, n, size)
+	}
+	return data[at["offset"]:][:size], nil
+}
+
+// file reads a file beside the model, once.
+func (f *folder) file(name string) ([]byte, error) {
+	if data, ok := f.files[name]; ok {
+		return data, nil
+	}
+	if !filepath.IsLocal(name) {
+		return nil, fmt.Errorf("it lies in %q, which is not beside the model: export with external_data=False", name)
+	}
+	root, err := os.OpenRoot(filepath.Dir(f.path))
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	info, err := root.Stat(name)
+	if err != nil {
+		return nil, fmt.Errorf("it lies in the file %q beside the model, which cannot be read (%w): keep both files together, or export with external_data=False", name, err)
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxBytes {
+		return nil, fmt.Errorf("it lies in %q, which is no regular file of at most %d bytes", name, maxBytes)
+	}
+	h, err := root.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer h.Close()
+	data := make([]byte, info.Size())
+	if _, err := io.ReadFull(h, data); err != nil {
+		return nil, fmt.Errorf("file %q: %w", name, err)
+	}
+	if f.files == nil {
+		f.files = map[string][]byte{}
+	}
+	f.files[name] = data
+	return data, nil
 }

@@ -106,6 +106,7 @@ func (n *net) first(nodes []*protos.NodeProto, size int) error {
 	}
 	n.layers, n.index = n.taps(d)
 	n.release()
+	n.external = nil // and what it has read
 	err = exceptions.TryCatch[error](func() { Gradient(ReduceAllSum(d.activation(out)), images) })
 	if err != nil {
 		return fmt.Errorf("its output has no gradient by the image: %s", firstLine(err))
