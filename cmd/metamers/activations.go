@@ -17,7 +17,7 @@ type activationsCmd struct {
 	Model  string    `required:"" help:"Name of the model." predictor:"model"`
 	Stage  []string  `required:"" help:"Stages or layers, separated by commas." predictor:"stages"`
 	Images imageSpec `help:"Image set, as of synth." placeholder:"SET" predictor:"images"`
-	Size   int       `help:"Pixels a side (default: 32 for cifar10, 224 for photos and files)."`
+	Size   int       `positive:"" help:"Pixels a side (default: 32 for cifar10, 224 for photos and files)."`
 	Filter string    `help:"Resampling of files: bicubic or bilinear." enum:"bicubic,bilinear" default:"bicubic"`
 	OfRun  string    `name:"run" help:"In place of --images: the metamers of a run, and beside them its references (references, and reference.STAGE)." placeholder:"ID" predictor:"run"`
 	storeOnly

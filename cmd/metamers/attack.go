@@ -21,7 +21,7 @@ type attackCmd struct {
 
 	Attacked int     `help:"Attack only the first so many of the images; clean accuracy is of all (0: all)." default:"0"`
 	Restarts int     `help:"Random starts of each attack." default:"1"`
-	StepSize float64 `help:"Of a step, in pixels of [0,1] or as an L2 norm (default 2.5·epsilon/steps, at most epsilon)."`
+	StepSize float64 `positive:"" help:"Of a step, in pixels of [0,1] or as an L2 norm (default 2.5·epsilon/steps, at most epsilon)."`
 	Batch    int     `help:"Images in one executable." default:"100"`
 	Seed     uint64  `help:"Of the random starts."`
 	Sanity   bool    `help:"Check that the attacks behave: more epsilon, lower accuracy; more steps stronger; noise weaker; 0 % without a bound. Takes the first threat."`

@@ -121,6 +121,15 @@ func (c *classifyCmd) one(ctx context.Context, g *globals, e *engine.Engine, m *
 	if m.Classes > 0 {
 		zero = nil
 	}
+	classes := m.Classes
+	if zero != nil {
+		classes = len(zero.Classes)
+	}
+	for _, name := range set.Names {
+		if truth[name] >= classes {
+			return r, fmt.Errorf("%s gives %s the class %d, and %s has %d classes: expected 0 to %d", c.Labels, name, truth[name], m.Name, classes, classes-1)
+		}
+	}
 	logits, err := c.logits(ctx, g, e, m.Name, set, zero)
 	if err != nil {
 		return r, err

@@ -72,6 +72,7 @@ func main() {
 	kongcompletion.Register(parser, predictors())
 	k, err := parser.Parse(os.Args[1:])
 	parser.FatalIfErrorf(err)
+	parser.FatalIfErrorf(checkPositive(k.Flags()))
 	if slices.ContainsFunc(k.Path, func(p *kong.Path) bool { return p.Command != nil && p.Command.Tag.Has("computes") }) {
 		largePages()
 	}

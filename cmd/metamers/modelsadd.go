@@ -29,10 +29,10 @@ type modelsAddCmd struct {
 	Key      string            `help:"Entry of the checkpoint to read, such as state_dict_ema or last.model."`
 	Strip    string            `help:"Prefix of the names of the network's tensors, such as student.backbone." placeholder:"PREFIX"`
 	SHA256   string            `help:"SHA-256 that the file must have, or its first digits." name:"sha256"`
-	Size     int               `help:"Image size in pixels a side."`
+	Size     int               `positive:"" help:"Image size in pixels a side."`
 	Mean     []float64         `help:"Mean that the model subtracts, R,G,B of pixels in [0,1] (default: ImageNet's, .485,.456,.406)."`
 	Std      []float64         `help:"Standard deviation that it divides by, R,G,B (default: ImageNet's, .229,.224,.225)."`
-	Crop     float64           `help:"Share of the image that the centre crop of the model's own evaluation keeps."`
+	Crop     float64           `positive:"" help:"Share of the image that the centre crop of the model's own evaluation keeps."`
 	Filter   string            `help:"Resampling of the model's own evaluation: bicubic or bilinear."`
 	Order    string            `help:"Order of the channels: rgb or bgr."`
 	Classes  int               `help:"Number of classes, 0 for no classifier (default: that of --arch, or of the ONNX file)." default:"-1"`

@@ -23,9 +23,9 @@ type reproduceCmd struct {
 	Measure   bool      `help:"With --dry-run: measure what is not known of this machine's speed."`
 	Available bool      `help:"Leave out the model sets and observers whose weights are not here."`
 	Images    imageSpec `help:"Image set in place of the plan's." placeholder:"SET"`
-	Size      int       `help:"Pixels a side, for image files."`
-	Steps     int       `help:"Optimisation steps in place of the plan's."`
-	Seed      uint64    `help:"Seed in place of the plan's."`
+	Size      int       `positive:"" help:"Pixels a side, for image files."`
+	Steps     int       `positive:"" help:"Optimisation steps in place of the plan's."`
+	Seed      *uint64   `help:"Seed in place of the plan's."`
 	storeFlag
 	Checkpoint time.Duration `help:"Save what was done this often; a run that is killed loses no more." default:"30s"`
 	Results    string        `help:"Folder of figures, tables, rows and index.html." default:"out" type:"path"`
@@ -33,7 +33,7 @@ type reproduceCmd struct {
 	Set    []string `group:"One piece of the plan" help:"Only this model set of the plan, at --stage: its run and its rows, no figures." placeholder:"MODEL,…" predictor:"models"`
 	Stage  string   `group:"One piece of the plan" help:"Only this stage." predictor:"stage"`
 	Part   string   `group:"One piece of the plan" help:"Only images FROM up to TO (from 0), as a run of their own with the same bits; no rows." placeholder:"FROM-TO"`
-	Blocks int      `group:"One piece of the plan" help:"Put the run together from runs of parts of N images, a multiple of the batch; those that are missing are made." placeholder:"N"`
+	Blocks int      `positive:"" group:"One piece of the plan" help:"Put the run together from runs of parts of N images, a multiple of the batch; those that are missing are made." placeholder:"N"`
 }
 
 func (c *reproduceCmd) Help() string {
@@ -66,8 +66,8 @@ func (c *reproduceCmd) plan() (study.Plan, error) {
 			*o.to = *o.from
 		}
 	}
-	if c.Seed != 0 {
-		p.Settings.Seed = c.Seed
+	if c.Seed != nil {
+		p.Settings.Seed = *c.Seed
 	}
 	if c.Images != nil {
 		p.Images = images.Join(c.Images)

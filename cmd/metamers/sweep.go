@@ -40,12 +40,12 @@ type sweepStartCmd struct {
 	On      string    `help:"local, slurm or kubernetes." enum:"local,slurm,kubernetes" default:"local"`
 	Shard   string    `help:"Images a shard, a multiple of the batch (default: the plan's, else four batches)." placeholder:"images:N"`
 	DryRun  bool      `help:"Show shards, commands, expected hours and bytes; do nothing."`
-	Workers int       `help:"On this machine: how many at a time (default: one a GPU; one without a GPU)."`
+	Workers int       `positive:"" help:"On this machine: how many at a time (default: one a GPU; one without a GPU)."`
 	Retries int       `help:"On this machine: how often a shard that fails is tried again." default:"1"`
 	Images  imageSpec `help:"Image set in place of the plan's." placeholder:"SET"`
-	Size    int       `help:"Pixels a side, for image files."`
-	Steps   int       `help:"Optimisation steps in place of the plan's."`
-	Seed    uint64    `help:"Seed in place of the plan's."`
+	Size    int       `positive:"" help:"Pixels a side, for image files."`
+	Steps   int       `positive:"" help:"Optimisation steps in place of the plan's."`
+	Seed    *uint64   `help:"Seed in place of the plan's."`
 	sweepStore
 	Manifests string `help:"For Kubernetes: the folder to write (default: the sweep's name)." type:"path" placeholder:"DIR"`
 }

@@ -24,7 +24,7 @@ import (
 // imageFlags say which images.
 type imageFlags struct {
 	Images imageSpec `required:"" help:"cifar10, cifar10:N, cifar10:FROM-TO, cifar10:train:N, photos, photos:N (embedded photographs), a folder, or one or more files, such as *.jpg: all values up to the next flag." placeholder:"SET" predictor:"images"`
-	Size   int       `help:"Pixels a side (default: 32 for cifar10, 224 for photos and files)."`
+	Size   int       `positive:"" help:"Pixels a side (default: 32 for cifar10, 224 for photos and files)."`
 	Filter string    `help:"Resampling of files: bicubic or bilinear." enum:"bicubic,bilinear" default:"bicubic"`
 }
 
@@ -34,14 +34,14 @@ func (f imageFlags) open() (*images.Set, error) {
 
 // recipeFlags are the settings of a recipe; zero values are its defaults.
 type recipeFlags struct {
-	Steps       int      `help:"Optimisation steps (default 1000); with fast, evaluations (default 400)."`
-	Evaluations int      `help:"Model gradient evaluations an image, in place of --steps: with all members at every step (average, lbfgs) as many fewer steps."`
+	Steps       int      `positive:"" help:"Optimisation steps (default 1000); with fast, evaluations (default 400)."`
+	Evaluations int      `positive:"" help:"Model gradient evaluations an image, in place of --steps: with all members at every step (average, lbfgs) as many fewer steps."`
 	Schedule    string   `help:"switch, switch:EVERY, switch:EVERY:random or average (default: switch:10; switch:1 for fourier, average for lbfgs)." predictor:"schedule"`
 	Optimizer   string   `help:"fast, which chooses lbfgs or fourier; pgd (the paper's), momentum, adam, lbfgs or fourier." default:"fast" predictor:"optimizer"`
 	Metric      string   `help:"Of lbfgs and fourier: 1/f (default), natural or pixels." predictor:"metric"`
-	StepSize    float64  `help:"Step size: for pgd and momentum the L2 norm of a step (default 1), for adam its learning rate (default .01), for lbfgs the largest norm of a step (default 5) and for fourier that of the first (default 2), at 32²."`
-	Halvings    int      `help:"Equal intervals after each of which pgd's and momentum's step size is halved (default 8)."`
-	Momentum    float64  `help:"Of momentum, and adam's beta1 (default .9)."`
+	StepSize    float64  `positive:"" help:"Step size: for pgd and momentum the L2 norm of a step (default 1), for adam its learning rate (default .01), for lbfgs the largest norm of a step (default 5) and for fourier that of the first (default 2), at 32²."`
+	Halvings    int      `positive:"" help:"Equal intervals after each of which pgd's and momentum's step size is halved (default 8)."`
+	Momentum    float64  `positive:"" help:"Of momentum, and adam's beta1 (default .9)."`
 	Loss        string   `help:"relative-l2, squared-l2, cosine or correlation." default:"relative-l2" predictor:"loss"`
 	Penalty     []string `help:"An image regulariser, tv=WEIGHT or grey=WEIGHT; named in the results." placeholder:"NAME=WEIGHT"`
 	Start       string   `help:"noise, grey, uniform, reference, or an image file." default:"noise" predictor:"start"`

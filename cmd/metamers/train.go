@@ -32,15 +32,15 @@ type trainCmd struct {
 	Method   string `help:"How adversarial images are made: nfgsm (one step that does not collapse), pgd:STEPS or fgsm (default nfgsm)."`
 	Fallback bool   `help:"Go on with pgd:3 when fast adversarial training collapses, rather than stop."`
 
-	Epochs    int           `help:"Passes over the training images (default 20)."`
+	Epochs    int           `positive:"" help:"Passes over the training images (default 20)."`
 	Within    time.Duration `help:"End the schedule after this time, if it is nearer than --epochs: for a job with a time limit. The measurement at the end comes on top." placeholder:"2h"`
-	Batch     int           `help:"Images a step (default 128)."`
+	Batch     int           `positive:"" help:"Images a step (default 128)."`
 	Optimizer string        `help:"sgd or adamw (default: what the architecture trains well with)."`
-	LR        float64       `name:"lr" help:"Largest learning rate."`
+	LR        float64       `positive:"" name:"lr" help:"Largest learning rate."`
 	Decay     float64       `help:"Weight decay of kernels and matrices; negative: none."`
 	Clip      float64       `help:"Largest L2 norm of the gradient."`
 	Schedule  string        `help:"onecycle, cosine or constant (default onecycle)."`
-	Warmup    float64       `help:"Share of the steps in which the learning rate rises (default .3 for onecycle, else .05)."`
+	Warmup    float64       `positive:"" help:"Share of the steps in which the learning rate rises (default .3 for onecycle, else .05)."`
 	Smoothing float64       `help:"Label smoothing."`
 	Crop      int           `help:"Zeros around an image before a random crop (default an eighth of its side); negative: none."`
 	NoFlip    bool          `help:"No mirror images."`
@@ -48,7 +48,7 @@ type trainCmd struct {
 	Mixup     float64       `help:"α of mixup."`
 	Average   string        `help:"Average of the weights: ema:DECAY or swa:SHARE." placeholder:"KIND:NUMBER"`
 	Precision string        `help:"auto (bf16 on a GPU), f32 or bf16."`
-	Limit     int           `help:"Use only so many training images."`
+	Limit     int           `positive:"" help:"Use only so many training images."`
 	Seed      uint64        `help:"Of everything random."`
 
 	Every    time.Duration `help:"Between checkpoints." default:"5m"`

@@ -4,12 +4,9 @@
 package contest
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/goccy/go-yaml"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/place"
@@ -41,7 +38,7 @@ type Method struct {
 
 // Load reads a plan from a YAML file.
 func Load(path string) (Plan, error) {
-	data, err := place.ReadFile(path)
+	data, err := place.ReadText(path)
 	if err != nil {
 		return Plan{}, fmt.Errorf("contest: plan: %w", err)
 	}
@@ -54,7 +51,7 @@ func Load(path string) (Plan, error) {
 
 // Parse reads a plan's YAML. Unknown fields and impossible values are errors.
 func Parse(data []byte) (p Plan, err error) {
-	if err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(&p); err != nil {
+	if err := study.Decode(data, &p); err != nil {
 		return p, err
 	}
 	if p.Images == "" {
@@ -75,6 +72,17 @@ func Parse(data []byte) (p Plan, err error) {
 func (p Plan) validate() error {
 	if len(p.Sets) == 0 || len(p.Stages) == 0 || len(p.Seeds) == 0 || len(p.Methods) < 2 {
 		return fmt.Errorf("%d sets, %d stages, %d seeds, %d methods: expected at least 1, 1, 1 and 2", len(p.Sets), len(p.Stages), len(p.Seeds), len(p.Methods))
+	}
+	if s, ok := study.Repeated(p.Stages); ok {
+		return fmt.Errorf("stages: %s is there twice", s)
+	}
+	if s, ok := study.Repeated(p.Seeds); ok {
+		return fmt.Errorf("seeds: %d is there twice", s)
+	}
+	for i, set := range p.Sets {
+		if slices.ContainsFunc(p.Sets[:i], func(s []string) bool { return slices.Equal(s, set) }) {
+			return fmt.Errorf("sets: %s is there twice", label(set))
+		}
 	}
 	var names []string
 	for i, m := range p.Methods {

@@ -58,7 +58,11 @@ func ReadLabels(path string) (map[string]Label, error) {
 		if name >= 0 { // ImageNet's lists name a class several times
 			l.Name, _, _ = strings.Cut(row[name], ",")
 		}
-		out[filepath.Base(row[file])] = l
+		base := filepath.Base(row[file])
+		if before, ok := out[base]; ok && before.Index != n {
+			return nil, fmt.Errorf("%s, line %d: %s has the class %d, and %d further up; expected one line a file", path, i+2, base, n, before.Index)
+		}
+		out[base] = l
 	}
 	return out, nil
 }

@@ -50,12 +50,13 @@ func TestLabelsFile(t *testing.T) {
 		t.Errorf("a single file: %v %v", one, err)
 	}
 	for table, want := range map[string]string{
-		"file\tindex\na.png\t1000\n": "the class 1000 for a.png, expected one of ImageNet-1k, 0 to 999",
-		"file\tindex\na.png\tcat\n":  `line 2: the index is "cat"`,
-		"file,index\na.png,1\n":      "separated by tabs, not by ,",
-		"\xff\xfef\x00":              "UTF-16",
-		"picture\tindex\n":           "expected file and index among them",
-		"file\tindex\na.png\n":       "wrong number of fields",
+		"file\tindex\na.png\t1000\n":            "the class 1000 for a.png, expected one of ImageNet-1k, 0 to 999",
+		"file\tindex\na.png\tcat\n":             `line 2: the index is "cat"`,
+		"file,index\na.png,1\n":                 "separated by tabs, not by ,",
+		"\xff\xfef\x00":                         "UTF-16",
+		"picture\tindex\n":                      "expected file and index among them",
+		"file\tindex\nx/a.png\t1\ny/a.png\t2\n": "line 3: a.png has the class 2, and 1",
+		"file\tindex\na.png\n":                  "wrong number of fields",
 	} {
 		if _, err := open(table); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), filepath.Join(dir, LabelsFile)) {
 			t.Errorf("%q: %v, expected %q", table, err, want)

@@ -133,7 +133,7 @@ func Load(name string) (Plan, error) {
 	if isName {
 		data, err = plans.ReadFile("plans/" + name + ".yaml")
 	} else {
-		if data, err = place.ReadFile(name); err != nil {
+		if data, err = place.ReadText(name); err != nil {
 			if !strings.ContainsAny(name, "./\\") {
 				return Plan{}, fmt.Errorf("study: %w", metamer.Unknown("plan", name, Names()))
 			}
@@ -150,22 +150,34 @@ func Load(name string) (Plan, error) {
 	return p, nil
 }
 
-// Parse reads a plan's YAML.
-func Parse(data []byte) (p Plan, err error) {
+// Decode reads a YAML file of one document into v. Unknown fields, fields that are there
+// twice and further documents are errors.
+func Decode(data []byte, v any) (err error) {
 	const most = 1 << 20
 	if len(data) > most {
-		return p, fmt.Errorf("%d bytes, expected at most %d", len(data), most)
+		return fmt.Errorf("%d bytes, expected at most %d", len(data), most)
 	}
 	defer func() { // the parser is not hardened against every input
 		if r := recover(); r != nil {
 			err = fmt.Errorf("it cannot be read as YAML: %v", r)
 		}
 	}()
-	d := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict())
-	if err := d.Decode(&p); err != nil {
-		if err == io.EOF {
-			return p, fmt.Errorf("it is empty")
-		}
+	d := yaml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(data, []byte(place.BOM))), yaml.Strict())
+	switch err := d.Decode(v); {
+	case err == io.EOF:
+		return fmt.Errorf("it is empty")
+	case err != nil:
+		return err
+	}
+	if err := d.Decode(new(any)); err != io.EOF {
+		return fmt.Errorf("it holds a second document, behind ---; expected one")
+	}
+	return nil
+}
+
+// Parse reads a plan's YAML.
+func Parse(data []byte) (p Plan, err error) {
+	if err := Decode(data, &p); err != nil {
 		return p, err
 	}
 	p = p.WithDefaults()
@@ -189,6 +201,16 @@ func (p Plan) WithDefaults() Plan {
 	return p
 }
 
+// Repeated returns the first element that is in a list twice.
+func Repeated[T comparable](list []T) (twice T, ok bool) {
+	for i, v := range list {
+		if slices.Contains(list[:i], v) {
+			return v, true
+		}
+	}
+	return twice, false
+}
+
 // Validate reports the first thing that cannot be carried out.
 func (p Plan) Validate() error {
 	if len(p.Sets) == 0 {
@@ -204,6 +226,12 @@ func (p Plan) Validate() error {
 	}
 	if len(p.Stages) == 0 {
 		return fmt.Errorf("stages: none given")
+	}
+	if s, ok := Repeated(p.Stages); ok {
+		return fmt.Errorf("stages: %s is there twice", s)
+	}
+	if s, ok := Repeated(p.Observers); ok {
+		return fmt.Errorf("observers: %s is there twice", s)
 	}
 	if p.Bootstrap < 0 || p.Size < 0 {
 		return fmt.Errorf("bootstrap %d and size %d: expected no negative numbers", p.Bootstrap, p.Size)

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/figures/figurestest"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/place"
 )
 
 // made answers with the made-up study and runs of package figurestest.
@@ -231,6 +233,10 @@ func TestPlans(t *testing.T) {
 		"precision":   {"sets: [[a]]\nsettings: {precision: half}", "mixed"},
 		"type":        {"sets: resnet20", "sets"},
 		"binary":      {"\x00\xff", ""},
+		"stage twice": {"sets: [[a]]\nstages: [late, late]", "stages: late is there twice"},
+		"observers":   {"sets: [[a]]\nobservers: [a, b, a]", "observers: a is there twice"},
+		"key twice":   {"sets: [[a]]\nname: a\nname: b", "name"},
+		"documents":   {"sets: [[a]]\n---\nsets: [[b]]", "second document"},
 	} {
 		if _, err := Parse([]byte(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", name, err)
@@ -246,6 +252,20 @@ func TestPlans(t *testing.T) {
 	two.Settings.Precision = ""
 	if one.key(p, "a", "late", 16, 32) == one.key(two, "a", "late", 16, 32) {
 		t.Error("a step in mixed precision has the speed of one in float32")
+	}
+	dir := t.TempDir()
+	marked, fifo := filepath.Join(dir, "marked.yaml"), filepath.Join(dir, "fifo.yaml")
+	if err := os.WriteFile(marked, []byte(place.BOM+"---\nname: marked\nsets: [[a]]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := Load(marked); err != nil || p.Name != "marked" {
+		t.Errorf("a byte order mark: %+v %v", p, err)
+	}
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(fifo); err == nil || !strings.Contains(err.Error(), fifo+" is a FIFO") {
+		t.Errorf("a FIFO: %v", err)
 	}
 	if _, err := Load("frist"); err == nil || !strings.Contains(err.Error(), "first") {
 		t.Error(err)

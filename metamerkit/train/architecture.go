@@ -44,7 +44,7 @@ var Architectures = sync.OnceValue(func() []Architecture {
 // or the one in a JSON file (a name that ends in .json).
 func FindArchitecture(name string) (a Architecture, err error) {
 	if strings.HasSuffix(name, ".json") {
-		data, err := place.ReadFile(name)
+		data, err := place.ReadText(name)
 		if err != nil {
 			return a, fmt.Errorf("train: %w", err)
 		}

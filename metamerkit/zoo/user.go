@@ -90,7 +90,7 @@ func readCard(path string) (*card.Card, error) {
 	if s.Size() > card.MaxBytes {
 		return nil, fmt.Errorf("zoo: %s has %d bytes, expected at most %d", path, s.Size(), card.MaxBytes)
 	}
-	data, err := place.ReadFile(path)
+	data, err := place.ReadText(path)
 	if err != nil {
 		return nil, fmt.Errorf("zoo: %w", err)
 	}
