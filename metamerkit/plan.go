@@ -34,4 +34,5 @@ type Settings struct {
 	Seed      uint64
 	PlainReLU bool
 	Precision string // float32 (default), bfloat16 or mixed
+	Null      string // the null set of the match statistics: photos:64 (default), cifar10:1000, a folder, none
 }

@@ -64,36 +64,38 @@ func (r *Run) MIMEBundle() (map[string][]byte, error) {
 }
 
 func (r *Run) String() string {
-	s := fmt.Sprintf("run %s of {%s} at %s: %d of %d images are metamers for every member", r.ID, strings.Join(r.Recipe.ModelNames(), ", "), r.Recipe.Stage, r.PassCount(), r.Recipe.Images.Count)
+	s := fmt.Sprintf("run %s of {%s} at %s: %s", r.ID, strings.Join(r.Recipe.ModelNames(), ", "), r.Recipe.Stage, r.Verdict())
 	if r.Stopped != "" {
 		s += "; " + r.Stopped
 	}
 	return s
 }
 
-// Verdicts is the evidence as a table: for each member the means over the images,
-// beside the null distribution's largest values.
+// Verdicts is the table of match statistics: for each member the means over the images,
+// beside the largest values of the null distribution, and the largest p of an image.
 func (r *Run) Verdicts() *Table {
-	t := &Table{Name: "verdicts", Title: "Evidence", Caption: r.String() + ". In brackets: the largest value of random pairs of different images.",
-		Columns: []table.Column{{Head: "member"}, {Head: "relative L2", Right: true}, {Head: "Pearson", Right: true}, {Head: "Spearman", Right: true}, {Head: "SNR (dB)", Right: true}, {Head: "same class", Right: true}, {Head: "pass", Right: true}}}
-	n := float64(r.Recipe.Images.Count)
-	for _, null := range r.Nulls {
-		var loss, pearson, spearman, snr float64
-		same, pass := 0, 0
-		for _, e := range r.Evidence {
-			if e.Member != null.Member {
-				continue
+	t := &Table{Name: "verdicts", Title: "Match statistics", Caption: r.String() + ".",
+		Columns: []table.Column{{Head: "member"}, {Head: "relative L2", Right: true}, {Head: "Pearson", Right: true}, {Head: "Spearman", Right: true}, {Head: "SNR (dB)", Right: true}, {Head: "largest p", Right: true}, {Head: "same class", Right: true}, {Head: "pass", Right: true}}}
+	of := func(k, n int) string { return fmt.Sprintf("%d of %d", k, n) }
+	for i, m := range r.Matches() {
+		tested := m.Null.Untested() == ""
+		beside := func(format string, v, null float64) string {
+			if !tested {
+				return fmt.Sprintf(format, v)
 			}
-			loss, pearson, spearman, snr = loss+e.Loss/n, pearson+e.Pearson/n, spearman+e.Spearman/n, snr+e.SNR/n
-			if e.SameClass {
-				same++
-			}
-			if e.Verdict == "pass" {
-				pass++
-			}
+			return fmt.Sprintf(format+" ("+format+")", v, null)
 		}
-		of := func(k int) string { return fmt.Sprintf("%d of %.0f", k, n) }
-		t.Rows = append(t.Rows, []string{null.Member, fmt.Sprintf("%.4f", loss), fmt.Sprintf("%.3f (%.3f)", pearson, null.Pearson), fmt.Sprintf("%.3f (%.3f)", spearman, null.Spearman), fmt.Sprintf("%.1f (%.1f)", snr, null.SNR), of(same), of(pass)})
+		p, pass := "–", metamer.NotTested
+		if m.PPearson > 0 {
+			p = fmt.Sprintf("%.2g", max(m.PPearson, m.PSpearman, m.PSNR))
+		}
+		if m.Tested > 0 {
+			pass = of(m.Pass, m.Tested)
+		}
+		t.Rows = append(t.Rows, []string{m.Null.Member, fmt.Sprintf("%.4f", m.Loss), beside("%.3f", m.Pearson, m.Null.Pearson), beside("%.3f", m.Spearman, m.Null.Spearman), beside("%.1f", m.SNR, m.Null.SNR), p, of(m.Same, m.Count), pass})
+		if i == 0 && tested {
+			t.Caption += " In brackets: the largest value of the null distribution, which is of " + m.Null.Of() + "; p is that of the image and statistic with the largest."
+		}
 	}
 	return t
 }

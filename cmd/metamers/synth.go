@@ -260,12 +260,14 @@ func names(r metamer.Recipe) []string { return r.ModelNames() }
 // report prints what a run gave, and where the time went if took is not nil.
 func report(g *globals, run *metamer.Run, took *parts) error {
 	if g.JSON {
+		pass, tested := run.Tally()
 		return json.NewEncoder(os.Stdout).Encode(struct {
 			ID, Dir  string
 			Recipe   metamer.Recipe
 			Evidence []metamer.Evidence
 			Nulls    []metamer.Null
 			Passed   int
+			Tested   int // images
 			Cached   bool
 			StepsRun int
 			// Evaluations of one model's gradient, of the image that took the most.
@@ -273,30 +275,15 @@ func report(g *globals, run *metamer.Run, took *parts) error {
 			Seconds     float64
 			Stopped     string
 			Parts       *parts `json:",omitempty"` // of the command's wall time
-		}{run.ID, run.Dir, run.Recipe, run.Evidence, run.Nulls, run.PassCount(), run.Cached, run.StepsRun, run.Recipe.Evaluations(run.StepsRun), run.Seconds, run.Stopped, took})
+		}{run.ID, run.Dir, run.Recipe, run.Evidence, run.Nulls, pass, tested, run.Cached, run.StepsRun, run.Recipe.Evaluations(run.StepsRun), run.Seconds, run.Stopped, took})
 	}
-	n := run.Recipe.Images.Count
 	state := fmt.Sprintf("%s, %d steps, %d gradient evaluations, in %.1f s", run.Recipe.Optimizer.Name, run.StepsRun, run.Recipe.Evaluations(run.StepsRun), run.Seconds)
 	if run.Cached {
 		state = "was there already"
 	}
-	fmt.Printf("run %s (%s): %d of %d images are metamers for every member\n", run.ID, state, run.PassCount(), n)
-	fmt.Printf("  %-20s %8s %9s %9s %8s %11s %6s   null of random pairs: Pearson Spearman SNR\n", "member", "rel. L2", "Pearson", "Spearman", "SNR dB", "same class", "pass")
-	for m, null := range run.Nulls {
-		var loss, pearson, spearman, snr float64
-		same, pass := 0, 0
-		for _, e := range run.Evidence[m*n : (m+1)*n] {
-			loss, pearson, spearman, snr = loss+e.Loss, pearson+e.Pearson, spearman+e.Spearman, snr+e.SNR
-			if e.SameClass {
-				same++
-			}
-			if e.Verdict == "pass" {
-				pass++
-			}
-		}
-		f := float64(n)
-		fmt.Printf("  %-20s %8.4f %9.3f %9.3f %8.1f %5d of %-3d %2d/%-3d   %d pairs, at most %.3f %.3f %.1f\n",
-			null.Member, loss/f, pearson/f, spearman/f, snr/f, same, n, pass, n, null.Pairs, null.Pearson, null.Spearman, null.SNR)
+	fmt.Printf("run %s (%s): %s\n", run.ID, state, run.Verdict())
+	for _, line := range matchTable(run) {
+		fmt.Println("  " + line)
 	}
 	if run.Stopped != "" {
 		fmt.Println("  stopped:", run.Stopped)

@@ -47,6 +47,7 @@ type Synthesis struct {
 	Recipe metamer.Recipe // of Models only the names need be set; Images and Versions are filled in
 	Images *images.Set
 	Given  *images.Set // the initial images of Start.Kind "image": one, or one an image
+	Null   *images.Set // the null set, called Recipe.Null.Name if that is set; nil: it is opened by that name
 	Store  *runs.Store // nil: the run is not saved
 
 	// Blocks, if above 0, has the run put together from runs of parts of this many

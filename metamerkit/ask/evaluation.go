@@ -24,6 +24,10 @@ type Evaluation struct {
 	// Images are the references of all runs; nil: each run's are opened again by the
 	// name in its recipe, and must have its SHA-256.
 	Images *images.Set
+	// NullName is the null set of the match statistics, NoNull for none; "": that of each
+	// run, and DefaultNull for runs that name none. Null, if given, is the set itself.
+	NullName string
+	Null     *images.Set
 	// Observers are models by name or alias. nil: the runs' members, and all models
 	// that are here and have the same labels as the first member.
 	Observers    []string

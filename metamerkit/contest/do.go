@@ -39,7 +39,8 @@ type Cell struct {
 	Passed  []float64
 	// Recognized is the share of observers outside the set that give image i the
 	// reference's class; Final its relative L2 distance, the mean of the members;
-	// Passed is 1 where every member's verdict is pass. All are means over seeds.
+	// Passed is 1 where every member's verdict is pass, NaN where it is not tested. All are
+	// means over seeds.
 	Recognized []float64
 	Curve      Curve
 }
@@ -111,9 +112,12 @@ func (c *Cell) judge(ctx context.Context, e ask.Engine, p Plan, set *images.Set)
 		for _, ev := range run.Evidence {
 			c.Final[ev.Image] += ev.Loss / float64(len(run.Recipe.Models)) / seeds
 		}
-		for i, ok := range run.Passed() {
-			if ok {
+		for i, outcome := range run.Outcomes() {
+			switch outcome {
+			case metamer.Pass:
 				c.Passed[i] += 1 / seeds
+			case metamer.NotTested:
+				c.Passed[i] = math.NaN()
 			}
 		}
 		rows, err := e.Evaluate(ctx, ask.Evaluation{Runs: []*metamer.Run{run}, Images: set, Observers: p.Observers, Measures: []string{"recognizability"}})

@@ -20,7 +20,9 @@ func (e *Engine) ahead(ctx context.Context, q Request, r metamer.Recipe, subject
 	if ctx.Err() != nil || e.judges(ctx, r, subjects) != nil || q.Next == nil {
 		return
 	}
+	null := q.Recipe.Null
 	q.Recipe, q.Next = *q.Next, nil
+	q.Recipe.NullPairs, q.Recipe.Null = 0, null // that of the images
 	if !e.fits(q.Recipe) || e.inFolder(q) {
 		return
 	}

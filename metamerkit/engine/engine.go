@@ -49,6 +49,7 @@ type Engine struct {
 	loaded   atomic.Pointer[map[string]*zoo.Net] // a copy of nets, for those who do not wait
 	files    recall                              // of runs and rows
 	shelf    shelf                               // of references that observers read
+	nulls    nulls                               // null sets and null distributions
 }
 
 // Open opens a backend (see backend.Open) and returns an engine on it.

@@ -26,6 +26,7 @@ type portrait struct {
 	refs *images.Set
 	sum  string // SHA-256 of the references
 	made *metamer.Made
+	null *nullSet // nil where nothing is tested
 }
 
 // row begins the rows of a run.
@@ -64,7 +65,7 @@ func (e *Engine) Evaluate(ctx context.Context, q Evaluation) (metamer.Rows, erro
 	if err := q.Validate(); err != nil {
 		return nil, err
 	}
-	runs, err := portraits(q, metamer.Recipe{Backend: string(e.Backend.Kind), Versions: versions(e.Backend)}.Computed())
+	runs, err := e.portraits(q, metamer.Recipe{Backend: string(e.Backend.Kind), Versions: versions(e.Backend)}.Computed())
 	if err != nil {
 		return nil, err
 	}
@@ -153,8 +154,8 @@ func (u unit) key() string {
 	return fmt.Sprintf("%s %d %s %s", u.sum, u.refs.Size, u.judge.Card.Name, u.judge.Layer)
 }
 
-// portraits opens the references of every run.
-func portraits(q Evaluation, computed string) ([]portrait, error) {
+// portraits opens the references and the null set of every run.
+func (e *Engine) portraits(q Evaluation, computed string) ([]portrait, error) {
 	var out []portrait
 	open := references{given: q.Images}
 	for _, run := range q.Runs {
@@ -162,11 +163,19 @@ func portraits(q Evaluation, computed string) ([]portrait, error) {
 		if err != nil {
 			return nil, err
 		}
-		made := run.Made()
+		var null *nullSet
+		of := *run // what its rows say: the null set is the one that they are tested against
+		if slices.Contains(q.Measures, "success") {
+			if null, err = e.nullOf(q, run); err != nil {
+				return nil, err
+			}
+			of.Recipe.NullPairs, of.Recipe.Null = 0, null.NullRef
+		}
+		made := of.Made()
 		if made.Versions == "" { // made elsewhere: what measures
 			made.Versions = computed
 		}
-		out = append(out, portrait{run, refs, sum, made})
+		out = append(out, portrait{run, refs, sum, made, null})
 	}
 	return out, nil
 }

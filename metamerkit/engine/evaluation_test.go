@@ -26,7 +26,7 @@ func made(t *testing.T, e *Engine, set *images.Set, models ...string) *metamer.R
 	if err != nil {
 		t.Fatal(err)
 	}
-	run, err := e.Synthesize(context.Background(), Request{Images: set, Store: store, Recipe: metamer.Recipe{Models: members(models...), Stage: "middle", Steps: 30, NullPairs: 40}})
+	run, err := e.Synthesize(context.Background(), Request{Images: set, Store: store, Recipe: metamer.Recipe{Models: members(models...), Stage: "middle", Steps: 30}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func TestEvaluate(t *testing.T) {
 	}
 	r := run.Recipe
 	same, err := fresh.Synthesize(context.Background(), Request{Images: set, Store: &runs.Store{Dir: filepath.Dir(run.Dir)},
-		Recipe: metamer.Recipe{Models: members("resnet2b", "resnet4b"), Stage: r.Stage, Steps: r.Steps, NullPairs: r.NullPairs}})
+		Recipe: metamer.Recipe{Models: members("resnet2b", "resnet4b"), Stage: r.Stage, Steps: r.Steps}})
 	if err != nil || same.ID != run.ID || !same.Cached {
 		t.Errorf("synthesised again: %v", err)
 	}

@@ -13,14 +13,9 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
-// evidenceBytes is what the references' activations of a block of images may take, with
-// their ranks; as much again is another block's or the metamers'.
-var evidenceBytes int64 = 1 << 30 // tests make it small
-
-// judge adds the evidence of every image and member to a run. Activations that are too
-// many for memory are computed again, block by block. The lock is held, and given back
-// while they are compared.
-func (e *Engine) judge(ctx context.Context, run *metamer.Run, subjects []synth.Subject, refs *images.Set) error {
+// judge adds the match statistics of every image and member to a run, batch by batch. The
+// lock is held, and given back while they are computed.
+func (e *Engine) judge(ctx context.Context, run *metamer.Run, subjects []synth.Subject, q Request) error {
 	r := run.Recipe
 	n, per := r.Images.Count, r.Images.Size*r.Images.Size*3
 	e.mu.Unlock()
@@ -36,50 +31,25 @@ func (e *Engine) judge(ctx context.Context, run *metamer.Run, subjects []synth.S
 		if err != nil {
 			return err
 		}
-		size := blockOf(p.Shapes[0], r.Batch, n, evidenceBytes)
-		var held []evaluate.Vector // the references, where they are one block
-		var heldClass []int
-		read := func(pixels []float32, from, to int) (v []evaluate.Vector, classes []int, err error) {
-			for at := from; at < to; at += r.Batch {
-				if err := ctx.Err(); err != nil {
-					return nil, nil, err
-				}
-				var part []evaluate.Vector
-				var class []int
-				if part, class, err = e.read(s, p, pixels[at*per:min(at+r.Batch, to)*per]); err != nil {
-					return nil, nil, err
-				}
-				v, classes = append(v, part...), append(classes, class...)
-			}
-			return v, classes, nil
-		}
-		null, err := evaluate.NullOver(s.Card.Name, n, size, r.NullPairs, r.Seed, func(from, to int) (v []evaluate.Vector, err error) {
-			v, class, err := read(refs.Pixels, from, to)
-			if size >= n {
-				held, heldClass = v, class
-			}
-			return v, err
-		})
+		null, err := e.null(ctx, s, &nullSet{r.Null, q.Null})
 		if err != nil {
 			return err
 		}
-		run.Nulls = append(run.Nulls, null)
-		for from := 0; from < n; from += size {
-			to := min(from+size, n)
-			ref, refClass := held, heldClass
-			if ref == nil {
-				if ref, refClass, err = read(refs.Pixels, from, to); err != nil {
-					return err
-				}
+		run.Nulls = append(run.Nulls, null.Null)
+		for from := 0; from < n; from += r.Batch {
+			if err := ctx.Err(); err != nil {
+				return err
 			}
-			for at := from; at < to; at += r.Batch {
-				met, class, err := read(run.Metamers, at, min(at+r.Batch, to))
-				if err != nil {
-					return err
-				}
-				k := at - from
-				run.Evidence = append(run.Evidence, evaluate.JudgeEach(at, null, ref[k:k+len(met)], met, refClass[k:k+len(met)], class)...)
+			to := min(from+r.Batch, n)
+			ref, refClass, err := e.read(s, p, q.Images.Pixels[from*per:to*per])
+			if err != nil {
+				return err
 			}
+			met, class, err := e.read(s, p, run.Metamers[from*per:to*per])
+			if err != nil {
+				return err
+			}
+			run.Evidence = append(run.Evidence, null.JudgeEach(from, ref, met, refClass, class)...)
 		}
 	}
 	return nil
@@ -92,16 +62,6 @@ func (e *Engine) exact(s synth.Subject, r metamer.Recipe) (synth.Subject, error)
 		return s, nil
 	}
 	return e.subject(s.Card.Name, s.Layer, "")
-}
-
-// blockOf is how many images of n have activations of this shape that take at most so
-// many bytes, ranks included: whole batches, at least one.
-func blockOf(shape []int, batch, n int, bytes int64) int {
-	one := int64(16)
-	for _, d := range shape {
-		one *= int64(d)
-	}
-	return min(max(int(bytes/one)/batch, 1)*batch, max(n, 1))
 }
 
 // layersOf are what evidence reads of a member.

@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -14,31 +16,115 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/runs"
 )
 
-// Evidence in blocks of one batch, whose activations are computed again, is that of all
-// images at once, to the bit.
-func TestEvidenceInBlocks(t *testing.T) {
-	set, err := images.Open([]string{"photos:7"}, images.Options{Size: 32})
+// The verdict of an image is the same alone and among 63 others, to the bit, also where
+// these are the null set itself.
+func TestVerdictAlone(t *testing.T) {
+	set, err := images.Open([]string{metamer.DefaultNull}, images.Options{Size: 32})
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := New(backendtest.Open(t, backend.Go))
-	q := Request{Images: set, Recipe: metamer.Recipe{Models: members("plain7_48.mm_c10"), Stage: "early", Steps: 2, Batch: 3}}
-	var got [2]*metamer.Run
-	for i, bytes := range []int64{1 << 30, 1} {
-		whole := evidenceBytes
-		t.Cleanup(func() { evidenceBytes = whole })
-		evidenceBytes = bytes
-		if got[i], err = e.Synthesize(context.Background(), q); err != nil {
+	b := backendtest.Open(t, backend.Go)
+	tested := func(e *Engine, q Request) *metamer.Run {
+		t.Helper()
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		q.Recipe.Models, q.Recipe.Stage, q.Recipe.Start.Kind = members("vit_4_96.mm_c10"), "late", "reference"
+		q, err := e.withNull(q)
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	if len(got[0].Evidence) != 7 || !reflect.DeepEqual(got[0].Evidence, got[1].Evidence) || !reflect.DeepEqual(got[0].Nulls, got[1].Nulls) {
-		t.Errorf("in blocks:\n%+v\n%+v\nat once:\n%+v\n%+v", got[1].Nulls, got[1].Evidence, got[0].Nulls, got[0].Evidence)
-	}
-	for _, c := range []struct{ dim, batch, n, want int }{{64, 3, 7, 7}, {64, 3, 4000, 1023}, {1 << 20, 3, 7, 3}, {1 << 10, 3, 0, 1}} {
-		if got := blockOf([]int{c.dim}, c.batch, c.n, 1<<20); got != c.want {
-			t.Errorf("%+v: blocks of %d", c, got)
+		r, subjects, err := e.resolve(q)
+		if err != nil {
+			t.Fatal(err)
 		}
+		run := &metamer.Run{Recipe: r}
+		for i := range q.Images.Len() { // further from the references, image by image
+			for k, v := range q.Images.Image(i) {
+				run.Metamers = append(run.Metamers, v+float32((k*k+k)%7-3)*0.01*float32(i))
+			}
+		}
+		if err := e.judge(context.Background(), run, subjects, q); err != nil {
+			t.Fatal(err)
+		}
+		return run
+	}
+	e := New(b)
+	all := tested(e, Request{Images: set})
+	if all.Nulls[0].Of() != "2016 pairs of photos:64" || all.Recipe.Null.SHA256 != all.Nulls[0].SHA256 || all.Recipe.Null.Pairs != 2016 {
+		t.Errorf("null %+v of recipe %+v", all.Nulls[0], all.Recipe.Null)
+	}
+	if pass, of := all.Tally(); of != 64 || pass == 0 || pass == 64 {
+		t.Errorf("%d of %d images pass: expected some that do and some that do not", pass, of)
+	}
+	for _, e := range []*Engine{e, New(b)} { // the second one computes the null again
+		one := tested(e, Request{Images: set.Slice(0, 1)})
+		if one.Evidence[0] != all.Evidence[0] || one.Nulls[0] != all.Nulls[0] || one.Evidence[0].Verdict != metamer.Pass {
+			t.Errorf("alone %+v\n%+v\namong others %+v\n%+v", one.Evidence[0], one.Nulls[0], all.Evidence[0], all.Nulls[0])
+		}
+	}
+	// Images that the null set has twice count once, and a set that is too small tests nothing.
+	twice := set.Slice(0, 30)
+	twice.Name = "thirty"
+	twice.Names, twice.Labels, twice.Pixels = append(twice.Names[:30:30], "again"), append(twice.Labels[:30:30], -1), append(twice.Pixels[:len(twice.Pixels):len(twice.Pixels)], set.Image(3)...)
+	few := tested(e, Request{Images: set.Slice(0, 1), Null: twice})
+	if ev := few.Evidence[0]; few.Recipe.Null.Pairs != 435 || few.Recipe.Null.Name != "thirty" || ev.Verdict != metamer.NotTested || ev.Loss != all.Evidence[0].Loss {
+		t.Errorf("%+v\n%+v", few.Recipe.Null, ev)
+	}
+	if got := few.Verdict(); got != "1 image not tested: the null set thirty has 435 pairs, expected at least 1000" {
+		t.Error(got)
+	}
+}
+
+// The null distribution of activations that find no room is computed in blocks, to the
+// same values; without a null set nothing is computed.
+func TestNullInBlocks(t *testing.T) {
+	e := New(backendtest.Open(t, backend.XLA))
+	set, err := e.nullSet("photos:50", nil, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.mu.Lock()
+	s, err := e.subject("vit_4_96.mm_c10", "late", "")
+	e.mu.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, err := e.null(context.Background(), s, set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := e.null(context.Background(), s, set); err != nil || !reflect.DeepEqual(again, whole) || len(e.nulls.dists) != 1 {
+		t.Errorf("asked again: %+v: %v", again, err)
+	}
+	room := nullMemory
+	t.Cleanup(func() { nullMemory = room })
+	nullMemory = 1 << 15 // a few activations
+	e.nulls.dists = nil
+	blocks, err := e.null(context.Background(), s, set)
+	if err != nil || math.Abs(blocks.Pearson-whole.Pearson) > 1e-9 || math.Abs(blocks.Spearman-whole.Spearman) > 1e-9 || math.Abs(blocks.SNR-whole.SNR) > 1e-9 || blocks.Pairs != 1225 {
+		t.Errorf("in blocks %+v, at once %+v: %v", blocks.Null, whole.Null, err)
+	}
+	if set, err = e.nullSet(metamer.NoNull, nil, 32); err != nil {
+		t.Fatal(err)
+	}
+	if none, err := e.null(context.Background(), s, set); err != nil || none.Untested() != "there is no null set" {
+		t.Errorf("%+v: %v", none, err)
+	}
+	if _, err := e.nullSet("", set.images, 32); err != nil { // none is given
+		t.Error(err)
+	}
+}
+
+// Of a large set as many images are taken as are compared, at equal distances.
+func TestLargeNullSet(t *testing.T) {
+	set := &images.Set{Name: "many", Size: 1}
+	for i := range 3000 {
+		set.Names, set.Labels = append(set.Names, fmt.Sprint(i)), append(set.Labels, i%10)
+		set.Pixels = append(set.Pixels, float32(i), 0, 0)
+	}
+	got := distinct(set)
+	if got.Len() != metamer.MaxNullImages || got.Names[0] != "0" || got.Names[1] != "2" || got.Names[1413] != "2997" || got.Pixels[3*1413] != 2997 {
+		t.Errorf("%d images, %v …", got.Len(), got.Names[:2])
 	}
 }
 

@@ -60,5 +60,5 @@ func (e *Engine) join(ctx context.Context, q Request, r metamer.Recipe, subjects
 		whole.Seconds += run.Seconds
 		whole.Stopped += run.Stopped
 	}
-	return whole, e.judge(ctx, whole, subjects, q.Images)
+	return whole, e.judge(ctx, whole, subjects, q)
 }

@@ -6,26 +6,27 @@ import (
 	"slices"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
+// success tests the metamers against the null distribution.
 func (p *page) success(ctx context.Context) error {
-	values, err := p.ref.gram(ctx, false)
-	if err != nil {
-		return err
-	}
-	ranks, err := p.ref.gram(ctx, true)
+	null, err := p.ref.e.null(ctx, p.u.judge, p.u.null)
 	if err != nil {
 		return err
 	}
 	if err := p.met.finish(ctx); err != nil {
 		return err
 	}
-	null, err := evaluate.NullFrom(p.base.Observer, values, ranks, p.u.run.Recipe.WithDefaults().NullPairs, p.u.run.Recipe.Seed)
-	if err != nil {
-		return err
-	}
 	n := p.ref.n
-	measures := []string{"success", "match/relative-l2", "match/pearson", "match/spearman", "match/snr"}
+	measures := []string{"success", "match/relative-l2", "match/pearson", "match/spearman", "match/snr", "match/p-pearson", "match/p-spearman", "match/p-snr"}
+	untested := null.Untested()
+	tested := func(v float64) float64 {
+		if untested != "" {
+			return math.NaN()
+		}
+		return v
+	}
 	got, reasons := make([][]float64, len(measures)), make([]string, n)
 	for from := 0; from < n; from += p.ref.batch {
 		to := min(from+p.ref.batch, n)
@@ -37,10 +38,16 @@ func (p *page) success(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for i, ev := range evaluate.JudgeEach(from, null, evaluate.NewVectors(a), evaluate.NewVectors(b), p.ref.classesOf(from, to), p.met.classesOf(from, to)) {
-			pass := map[string]float64{"pass": 1, "fail": 0, "none": math.NaN()}[ev.Verdict]
-			one := []float64{pass, ev.Loss, ev.Pearson, ev.Spearman, ev.SNR}
-			if reasons[from+i] = "a single image has no null distribution"; ev.Loss == math.MaxFloat64 {
+		for i, ev := range null.JudgeEach(from, evaluate.NewVectors(a), evaluate.NewVectors(b), p.ref.classesOf(from, to), p.met.classesOf(from, to)) {
+			pass := 0.0
+			if ev.Verdict == metamer.Pass {
+				pass = 1
+			}
+			one := []float64{tested(pass), ev.Loss, ev.Pearson, ev.Spearman, ev.SNR, tested(ev.PPearson), tested(ev.PSpearman), tested(ev.PSNR)}
+			if untested != "" {
+				reasons[from+i] = metamer.NotTested + ": " + untested
+			}
+			if ev.Loss == math.MaxFloat64 {
 				reasons[from+i] = "the activations are not finite"
 				for k := range one[1:] {
 					one[1+k] = math.NaN()

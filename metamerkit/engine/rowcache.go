@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -28,7 +29,7 @@ type rowKey struct {
 	Similarities, Metrics     []string           `json:",omitempty"`
 	Bins                      int                `json:",omitempty"`
 	MinImages                 int                `json:",omitempty"` // where there are fewer
-	NullPairs                 int                `json:",omitempty"`
+	Null                      string             `json:",omitempty"` // SHA-256 of the null set, or its name where it has none
 	Bootstrap                 evaluate.Bootstrap // as given: zero settings are defaults of this format
 	Versions                  map[string]string
 	Of                        []string `json:",omitempty"` // the rows that these are means of, by their hashes
@@ -47,7 +48,7 @@ func (e *Engine) rowKey(q Evaluation, u unit, measure string) rowKey {
 	case "rsa":
 		k.Similarities = q.Similarities
 	case "success":
-		k.NullPairs = u.run.Recipe.NullPairs
+		k.Null = cmp.Or(u.null.SHA256, u.null.Name)
 	}
 	return k
 }

@@ -23,6 +23,10 @@ type Request = ask.Synthesis
 func (e *Engine) Resolve(q Request) (metamer.Recipe, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	q, err := e.withNull(q)
+	if err != nil {
+		return q.Recipe, err
+	}
 	r, _, err := e.resolve(q)
 	return r, err
 }
@@ -144,6 +148,9 @@ func (e *Engine) synthesize(ctx context.Context, q Request) (run *metamer.Run, e
 			q.Warn(fmt.Sprintf("where the image files are could not be noted, so that evaluations in another folder need --images: %v", err))
 		}
 	}()
+	if q, err = e.withNull(q); err != nil {
+		return nil, err
+	}
 	if q.Store != nil && !unopened(q.Recipe) {
 		if run, err = e.stored(ctx, q); err != nil || run != nil {
 			return run, err

@@ -1,10 +1,9 @@
-// Package evaluate judges metamers: here, whether they are any.
+// Package evaluate measures metamers and tests whether they match their references.
 package evaluate
 
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"slices"
 	"strings"
 
@@ -131,136 +130,47 @@ func noise(a, b Vector) (sum float64) {
 	return sum
 }
 
-// nullStream keeps the pairs of the null apart from other draws of the same seed.
-const nullStream = 0x6e756c6c
-
-// NullOf measures random ordered pairs of different images (all pairs when there
-// are no more than asked for) and returns the largest value each measure reached.
-func NullOf(member string, acts []Vector, pairs int, seed uint64) metamer.Null {
-	null, err := NullOver(member, len(acts), max(len(acts), 1), pairs, seed, func(from, to int) ([]Vector, error) { return acts[from:to], nil })
-	if err != nil {
-		panic("evaluate: " + err.Error()) // slicing has none
-	}
-	return null
-}
-
-// NullOver is NullOf of n images of which no more than two blocks of size images are
-// held at a time: read gives those from up to to, block by block and again as needed,
-// k blocks k(k+1)/2 times at most.
-func NullOver(member string, n, size, pairs int, seed uint64, read func(from, to int) ([]Vector, error)) (metamer.Null, error) {
-	null := metamer.Null{Member: member, Pearson: -1, Spearman: -1, SNR: -maxSNR}
-	rng := rand.New(rand.NewPCG(seed, nullStream))
-	of := map[[2]int][][2]int{} // pairs of images by pair of blocks, the later first
-	for _, k := range pick(rng, n*(n-1), pairs) {
-		i, j := k/(n-1), k%(n-1)
-		if j >= i {
-			j++
-		}
-		null.Pairs++
-		at := [2]int{max(i, j) / size, min(i, j) / size}
-		of[at] = append(of[at], [2]int{i, j})
-	}
-	block := func(b int) ([]Vector, error) { return read(b*size, min((b+1)*size, n)) }
-	for a := 0; a*size < n; a++ {
-		var left []Vector
-		for b := a; b >= 0; b-- {
-			list := of[[2]int{a, b}]
-			if list == nil {
-				continue
-			}
-			var err error
-			if left == nil {
-				if left, err = block(a); err != nil {
-					return null, err
-				}
-			}
-			right := left
-			if b != a {
-				if right, err = block(b); err != nil {
-					return null, err
-				}
-			}
-			in := func(i int) Vector {
-				if i/size == a {
-					return left[i-a*size]
-				}
-				return right[i-b*size]
-			}
-			got := make([][3]float64, len(list))
-			split(len(list), func(from, to int) {
-				for k := from; k < to; k++ {
-					x, y := in(list[k][0]), in(list[k][1])
-					got[k] = [3]float64{Pearson(x, y), Spearman(x, y), SNR(x, y)}
-				}
-			})
-			for _, v := range got {
-				null.Pearson, null.Spearman, null.SNR = max(null.Pearson, v[0]), max(null.Spearman, v[1]), max(null.SNR, v[2])
-			}
-		}
-	}
-	return null, nil
-}
-
-// pick returns k different numbers below n, all of them when k ≥ n.
-func pick(rng *rand.Rand, n, k int) []int {
-	if k >= n {
-		out := make([]int, n)
-		for i := range out {
-			out[i] = i
-		}
-		return out
-	}
-	seen := map[int]bool{}
-	out := make([]int, 0, k)
-	for len(out) < k {
-		if v := rng.IntN(n); !seen[v] {
-			seen[v] = true
-			out = append(out, v)
-		}
-	}
-	return out
-}
-
-// Judge compares the metamer of one image with its reference at one member. It
-// passes when all three measures lie above the null and the class is the same.
-// Without pairs (a set of one image) the verdict is "none".
-func Judge(image int, null metamer.Null, ref, met Vector, refClass, class int) metamer.Evidence {
+// Judge compares the metamer of one image with its reference at one member. It passes
+// when all three statistics lie above every pair of the null distribution and the class
+// is the same.
+func (n *Null) Judge(image int, ref, met Vector, refClass, class int) metamer.Evidence {
 	e := metamer.Evidence{
-		Image: image, Member: null.Member, RefClass: refClass, Class: class, SameClass: refClass == class && class >= 0,
+		Image: image, Member: n.Member, RefClass: refClass, Class: class, SameClass: refClass == class && class >= 0,
 		Loss: Relative(ref, met), Pearson: Pearson(ref, met), Spearman: Spearman(ref, met), SNR: SNR(ref, met),
 	}
-	if null.Pairs == 0 {
-		e.Verdict, e.Why = "none", "a single image has no null distribution"
+	if why := n.Untested(); why != "" {
+		e.Verdict, e.Why = metamer.NotTested, why
 		return e
 	}
 	var why []string
 	if e.Loss == math.MaxFloat64 {
 		why = append(why, "activations that are not finite")
 	}
-	above := func(what string, v, bound float64) {
+	against := func(what string, v, bound float64, null []float64) float64 {
 		if !(v > bound) {
 			why = append(why, fmt.Sprintf("%s %.3f is not above the null's %.3f", what, v, bound))
 		}
+		return pValue(null, v)
 	}
-	above("Pearson", e.Pearson, null.Pearson)
-	above("Spearman", e.Spearman, null.Spearman)
-	above("SNR", e.SNR, null.SNR)
+	e.PPearson = against("Pearson", e.Pearson, n.Pearson, n.pearson)
+	e.PSpearman = against("Spearman", e.Spearman, n.Spearman, n.spearman)
+	e.PSNR = against("SNR", e.SNR, n.SNR, n.snr)
 	if class >= 0 && !e.SameClass {
 		why = append(why, "another class")
 	}
-	e.Verdict, e.Why = "pass", strings.Join(why, "; ")
+	e.Verdict, e.Why = metamer.Pass, strings.Join(why, "; ")
 	if why != nil {
-		e.Verdict = "fail"
+		e.Verdict = metamer.Fail
 	}
 	return e
 }
 
 // JudgeEach is Judge of several images from the first on, side by side.
-func JudgeEach(first int, null metamer.Null, refs, mets []Vector, refClasses, classes []int) []metamer.Evidence {
+func (n *Null) JudgeEach(first int, refs, mets []Vector, refClasses, classes []int) []metamer.Evidence {
 	out := make([]metamer.Evidence, len(mets))
 	split(len(mets), func(from, to int) {
 		for i := from; i < to; i++ {
-			out[i] = Judge(first+i, null, refs[i], mets[i], refClasses[i], classes[i])
+			out[i] = n.Judge(first+i, refs[i], mets[i], refClasses[i], classes[i])
 		}
 	})
 	return out

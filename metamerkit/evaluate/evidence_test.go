@@ -2,114 +2,108 @@ package evaluate
 
 import (
 	"context"
-	"errors"
+	"math"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-func TestJudge(t *testing.T) {
-	acts := []Vector{NewVector([]float32{1, 2, 3, 4}), NewVector([]float32{4, 1, 3, 2}), NewVector([]float32{9, 0, 2, -1})}
-	null := NullOf("m", acts, 1000, 1)
-	if null.Pairs != 6 {
-		t.Errorf("%d pairs of 3 images, expected all 6", null.Pairs)
+// nullFrom is the null distribution of activations.
+func nullFrom(t *testing.T, acts Held) *Null {
+	t.Helper()
+	values, err := NewGram(context.Background(), acts, 0)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if got := NullOf("m", acts, 4, 1); got.Pairs != 4 || got != NullOf("m", acts, 4, 1) {
-		t.Errorf("4 pairs asked for, got %+v, not repeatable", got)
+	ranks, err := NewGram(context.Background(), Ranked(acts), 0)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if e := Judge(0, null, acts[0], acts[0], 3, 3); e.Verdict != "pass" || e.SNR != maxSNR || e.Loss != 0 {
-		t.Errorf("an identical activation gives %+v", e)
+	n := len(acts)
+	null, err := NewNull("m", metamer.NullRef{Name: "set", Count: n, SHA256: "sum", Pairs: n * (n - 1) / 2}, values, ranks)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if e := Judge(0, null, acts[0], acts[0], 3, 4); e.Verdict != "fail" || e.SameClass {
-		t.Errorf("another class gives %+v", e)
-	}
-	if e := Judge(0, null, acts[0], acts[1], 3, 3); e.Verdict != "fail" || e.Why == "" {
-		t.Errorf("another image gives %+v", e)
-	}
-	if e := Judge(0, NullOf("m", acts[:1], 10, 1), acts[0], acts[0], 3, 3); e.Verdict != "none" {
-		t.Errorf("one image gives %+v", e)
-	}
+	return null
 }
 
-func TestModelWithoutClasses(t *testing.T) {
-	acts := []Vector{NewVector([]float32{1, 2, 3, 4}), NewVector([]float32{4, 1, 3, 2})}
-	e := Judge(0, NullOf("m", acts, 10, 1), acts[0], acts[0], -1, -1)
-	if e.Verdict != "pass" || e.SameClass {
+func TestJudge(t *testing.T) {
+	acts, _ := sampled(46, 40, 3)
+	null, first := nullFrom(t, acts), NewVector(acts[0])
+	if null.Pairs != 1035 || null.Set != "set" || null.SHA256 != "sum" || null.Of() != "1035 pairs of set" {
+		t.Errorf("%+v of 46 images", null.Null)
+	}
+	if e := null.Judge(0, first, first, 3, 3); e.Verdict != metamer.Pass || e.SNR != maxSNR || e.Loss != 0 || e.PPearson != 1./1036 || e.PSpearman != 1./1036 || e.PSNR != 1./1036 {
+		t.Errorf("an identical activation gives %+v", e)
+	}
+	if e := null.Judge(0, first, first, 3, 4); e.Verdict != metamer.Fail || e.SameClass {
+		t.Errorf("another class gives %+v", e)
+	}
+	if e := null.Judge(0, first, NewVector(acts[1]), 3, 3); e.Verdict != metamer.Fail || e.Why == "" || e.PPearson < 2./1036 {
+		t.Errorf("another image gives %+v", e)
+	}
+	// A model without classes.
+	if e := null.Judge(0, first, first, -1, -1); e.Verdict != metamer.Pass || e.SameClass {
 		t.Errorf("a model without classes gives %+v, expected a pass and no class", e)
 	}
 }
 
-// The bound is the maximum of the pairs, with SNR taken in both directions.
-func TestNullIsTheMaximum(t *testing.T) {
-	acts := []Vector{NewVector([]float32{1, 2, 3, 4}), NewVector([]float32{40, 10, 30, 20}), NewVector([]float32{9, 0, 2, -1})}
-	got := NullOf("m", acts, 6, 1)
-	p, s, snr := -2., -2., -1e9
+// Without a null set, or with one of too few pairs, nothing passes and nothing fails.
+func TestNotTested(t *testing.T) {
+	acts, _ := sampled(45, 40, 3) // 990 pairs
+	for why, null := range map[string]*Null{
+		"the null set set has 990 pairs, expected at least 1000": nullFrom(t, acts),
+		"there is no null set": Untestable("m", metamer.NullRef{Name: metamer.NoNull}),
+	} {
+		for _, class := range []int{3, 4} {
+			e := null.Judge(0, NewVector(acts[0]), NewVector(acts[1]), 3, class)
+			if e.Verdict != metamer.NotTested || e.Why != why || e.PPearson != 0 || e.Loss == 0 || e.SameClass != (class == 3) {
+				t.Errorf("%+v, expected no test: %s", e, why)
+			}
+		}
+	}
+	if _, err := NewNull("m", metamer.NullRef{Name: "set", Pairs: 7}, &Gram{N: 3}, &Gram{N: 3}); err == nil || !strings.Contains(err.Error(), "7 pairs") {
+		t.Errorf("pairs that are not those of the set: %v", err)
+	}
+}
+
+// From inner products the null is that of the pairs themselves, with SNR taken in both
+// directions.
+func TestNullOfPairs(t *testing.T) {
+	acts, met := sampled(9, 40, 3)
+	acts = append(acts, met[0], acts[0], make([]float32, 40)) // an image twice, a dead layer
+	got := nullFrom(t, acts)
+	var pearson, spearman, snr []float64
 	for i := range acts {
-		for j := range acts {
-			if i != j {
-				p, s, snr = max(p, Pearson(acts[i], acts[j])), max(s, Spearman(acts[i], acts[j])), max(snr, SNR(acts[i], acts[j]))
-			}
+		for j := range i {
+			a, b := NewVector(acts[i]), NewVector(acts[j])
+			pearson, spearman, snr = append(pearson, Pearson(a, b)), append(spearman, Spearman(a, b)), append(snr, max(SNR(a, b), SNR(b, a)))
 		}
 	}
-	if got.Pearson != p || got.Spearman != s || got.SNR != snr || p == 1 {
-		t.Errorf("null %+v, expected Pearson %v, Spearman %v, SNR %v", got, p, s, snr)
-	}
-	if few := NullOf("m", acts, 2, 3); few.Pearson > p || few.SNR > snr || few.Pairs != 2 {
-		t.Errorf("2 pairs give %+v, beyond all pairs %+v", few, got)
+	for _, c := range []struct {
+		what      string
+		largest   float64
+		got, want []float64
+		tolerance float64
+	}{{"Pearson", got.Pearson, got.pearson, pearson, 1e-12}, {"Spearman", got.Spearman, got.spearman, spearman, 1e-12}, {"SNR", got.SNR, got.snr, snr, 1e-9}} {
+		slices.Sort(c.want)
+		if len(c.got) != 66 || c.largest != c.got[65] {
+			t.Fatalf("%s: %d values, the largest %v", c.what, len(c.got), c.largest)
+		}
+		for i := range c.want {
+			near(t, c.what, c.got[i], c.want[i], c.tolerance)
+		}
 	}
 }
 
-// From inner products the null is the same.
-func TestNullFromGram(t *testing.T) {
-	ref, met := sampled(9, 40, 3)
-	ref = append(ref, met[0], ref[0], make([]float32, 40)) // an image twice, a dead layer
-	vectors := make([]Vector, len(ref))
-	for i, a := range ref {
-		vectors[i] = NewVector(a)
-	}
-	values, err := NewGram(context.Background(), ref, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ranked, err := NewGram(context.Background(), Ranked(ref), 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, pairs := range []int{1000, 20, 5} {
-		want := NullOf("m", vectors, pairs, 8)
-		got, err := NullFrom("m", values, ranked, pairs, 8)
-		if err != nil || got.Pairs != want.Pairs {
-			t.Fatalf("%+v, expected %+v: %v", got, want, err)
+// p counts the null values that reach a value.
+func TestPValue(t *testing.T) {
+	null := []float64{-1, 0, 0, 0.5}
+	for v, want := range map[float64]float64{-2: 1, -1: 1, -0.5: 4. / 5, 0: 4. / 5, 0.2: 2. / 5, 0.5: 2. / 5, 0.6: 1. / 5, math.Inf(-1): 1} {
+		if got := pValue(null, v); got != want {
+			t.Errorf("p of %v is %v, expected %v", v, got, want)
 		}
-		near(t, "Pearson", got.Pearson, want.Pearson, 1e-12)
-		near(t, "Spearman", got.Spearman, want.Spearman, 1e-12)
-		near(t, "SNR", got.SNR, want.SNR, 1e-9)
-	}
-}
-
-// In blocks the null is the same, to the bit, and no more than two blocks are held.
-func TestNullOver(t *testing.T) {
-	ref, _ := sampled(23, 40, 3)
-	vectors := make([]Vector, len(ref))
-	for i, a := range ref {
-		vectors[i] = NewVector(a)
-	}
-	for _, pairs := range []int{1000, 60, 3} {
-		want := NullOf("m", vectors, pairs, 8)
-		for _, size := range []int{1, 4, 22, 23, 50} {
-			reads := 0
-			got, err := NullOver("m", len(vectors), size, pairs, 8, func(from, to int) ([]Vector, error) {
-				if reads++; to-from > size || from%size != 0 {
-					t.Fatalf("images %d to %d in blocks of %d", from, to, size)
-				}
-				return slices.Clone(vectors[from:to]), nil
-			})
-			k := (len(vectors) + size - 1) / size
-			if err != nil || got != want || reads > k*(k+1)/2 {
-				t.Errorf("blocks of %d: %+v after %d reads, expected %+v: %v", size, got, reads, want, err)
-			}
-		}
-	}
-	if _, err := NullOver("m", 9, 2, 10, 1, func(int, int) ([]Vector, error) { return nil, errors.New("gone") }); err == nil {
-		t.Error("a read that fails is no error")
 	}
 }

@@ -3,30 +3,59 @@ package evaluate
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
+	"slices"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// NullFrom is NullOf from inner products, of activations and of their ranks, so that
-// the activations need not be in memory. It takes the same pairs.
-func NullFrom(member string, values, ranks *Gram, pairs int, seed uint64) (metamer.Null, error) {
-	null := metamer.Null{Member: member, Pearson: -1, Spearman: -1, SNR: -maxSNR}
-	if values.N != ranks.N {
-		return null, fmt.Errorf("evaluate: activations of %d images and ranks of %d", values.N, ranks.N)
-	}
+// Null is the null distribution of one member: the match statistics of all pairs of the
+// images of a null set.
+type Null struct {
+	metamer.Null
+	pearson, spearman, snr []float64 // of each pair, ascending
+}
+
+// Untestable is the null distribution of a null set with too few pairs (NullRef.Untested).
+func Untestable(member string, set metamer.NullRef) *Null {
+	return &Null{Null: metamer.Null{Member: member, Set: set.Name, SHA256: set.SHA256, Pairs: set.Pairs}}
+}
+
+// NewNull measures all pairs of a null set, of which the inner products of the
+// activations and of their ranks are given. SNR has a direction: of a pair the larger of
+// both counts.
+func NewNull(member string, set metamer.NullRef, values, ranks *Gram) (*Null, error) {
 	n := values.N
-	for _, k := range pick(rand.New(rand.NewPCG(seed, nullStream)), n*(n-1), pairs) {
-		i, j := k/(n-1), k%(n-1)
-		if j >= i {
-			j++
+	if n != ranks.N || n*(n-1)/2 != set.Pairs {
+		return nil, fmt.Errorf("evaluate: the null set %s: activations of %d images and ranks of %d, expected %d pairs", set.Name, n, ranks.N, set.Pairs)
+	}
+	null := Untestable(member, set)
+	for i := range n {
+		for j := range i {
+			null.pearson = append(null.pearson, or0(values.Pearson(i, j)))
+			null.spearman = append(null.spearman, or0(ranks.Pearson(i, j)))
+			null.snr = append(null.snr, max(values.snr(i, j), values.snr(j, i)))
 		}
-		null.Pairs++
-		null.Pearson = max(null.Pearson, or0(values.Pearson(i, j)))
-		null.Spearman = max(null.Spearman, or0(ranks.Pearson(i, j)))
-		null.SNR = max(null.SNR, values.snr(i, j))
+	}
+	for _, m := range []struct {
+		largest *float64
+		of      []float64
+	}{{&null.Pearson, null.pearson}, {&null.Spearman, null.spearman}, {&null.SNR, null.snr}} {
+		slices.Sort(m.of)
+		if len(m.of) > 0 {
+			*m.largest = m.of[len(m.of)-1]
+		}
 	}
 	return null, nil
+}
+
+// Bytes is what the distribution takes in memory.
+func (n *Null) Bytes() int { return 8 * 3 * len(n.pearson) }
+
+// pValue is the empirical p of a value: (k+1)/(n+1), where k of n null values, in
+// ascending order, reach it (North et al. 2002).
+func pValue(null []float64, v float64) float64 {
+	below, _ := slices.BinarySearch(null, v)
+	return float64(len(null)-below+1) / float64(len(null)+1)
 }
 
 // or0 is 0 where a correlation is not defined, as in Pearson.

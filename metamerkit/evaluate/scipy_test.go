@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"math"
 	"testing"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
 //go:embed testdata/scipy.json
@@ -47,13 +49,17 @@ func TestAgainstSciPy(t *testing.T) {
 func TestDegenerate(t *testing.T) {
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
 	plain, flat, zero := NewVector([]float32{1, 2, 4}), NewVector([]float32{.1, .1, .1}), NewVector(make([]float32, 3))
-	null := NullOf("m", []Vector{plain, NewVector([]float32{4, 1, 3})}, 10, 1)
+	acts := Held{}
+	for i := range 46 {
+		acts = append(acts, []float32{float32(i), float32(i * i % 7), 3})
+	}
+	null := nullFrom(t, acts)
 	for name, v := range map[string]Vector{
 		"constant": flat, "zero": zero, "NaN": NewVector([]float32{1, nan, 4}), "Inf": NewVector([]float32{1, inf, 4}),
 		"all NaN": NewVector([]float32{nan, nan, nan}),
 	} {
-		e := Judge(0, null, plain, v, 1, 1)
-		if e.Verdict != "fail" || e.Why == "" {
+		e := null.Judge(0, plain, v, 1, 1)
+		if e.Verdict != metamer.Fail || e.Why == "" {
 			t.Errorf("%s: %+v, expected a failure with a reason", name, e)
 		}
 		if e.Pearson != 0 {

@@ -89,7 +89,7 @@ func ExampleGallery() {
 	s := figurestest.Study()
 	refs, runs := figurestest.Runs(s.Sets[0], s.Sets[1], s.Sets[3], s.Sets[6])
 	golden(figures.Gallery(s, refs, nil, runs...))
-	// Output: Metamers of single models and ensembles, 637 × 260 points: as testdata/figure2.png
+	// Output: Metamers of single models and ensembles, 637 × 288 points: as testdata/figure2.png
 }
 
 func ExampleRecognizability() {

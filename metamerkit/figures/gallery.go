@@ -2,6 +2,8 @@ package figures
 
 import (
 	"fmt"
+	"image/color"
+	"slices"
 
 	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
@@ -14,9 +16,10 @@ import (
 // Gallery draws Figure 2: metamers of a few reference images for several model
 // sets, a block a stage. Runs must be of the references; which are the images'
 // indices, nil for the first four. A disc says that the image is a metamer for
-// every member, a ring that it is not.
+// every member, a ring that it is not, a bar that this is not tested; beside it stands the
+// largest relative L2 distance of a member.
 func Gallery(s *Study, refs *images.Set, which []int, runs ...*metamer.Run) (*Figure, error) {
-	g := &gallery{study: s, refs: refs, which: which, runs: map[string]*metamer.Run{}}
+	g := &gallery{study: s, refs: refs, which: which, runs: map[string]*metamer.Run{}, marks: map[*metamer.Run][]Mark{}, distances: map[*metamer.Run][][]float64{}}
 	if g.which == nil {
 		for i := range min(4, refs.Len()) {
 			g.which = append(g.which, i)
@@ -35,6 +38,7 @@ func Gallery(s *Study, refs *images.Set, which []int, runs ...*metamer.Run) (*Fi
 		}
 		name := SetName(r.Recipe.ModelNames())
 		g.runs[name+"@"+r.Recipe.Stage] = r
+		g.marks[r], g.distances[r] = marks(r), distances(r)
 		if !seen[name] {
 			sets = append(sets, r.Recipe.ModelNames())
 		}
@@ -56,7 +60,7 @@ func Gallery(s *Study, refs *images.Set, which []int, runs ...*metamer.Run) (*Fi
 	g.lay()
 	return &Figure{
 		Name: "figure2", Title: "Metamers of single models and ensembles",
-		Caption: s.caption("Metamers of the same reference images by model set (rows) and stage (blocks). A disc marks a metamer for every member of the set, a ring an image that is none for at least one."),
+		Caption: s.caption("Metamers of the same reference images by model set (rows) and stage (blocks). A disc marks a metamer for every member of the set, a ring an image that is none for at least one, a bar an image that is not tested; below each stands the relative L2 distance of its activations, the largest of the members."),
 		Width:   g.width, Height: g.height, draw: g.draw,
 	}, nil
 }
@@ -78,6 +82,8 @@ type gallery struct {
 	stages        []string
 	runs          map[string]*metamer.Run // by set@stage
 	labels        [][]string              // of each set, wrapped
+	marks         map[*metamer.Run][]Mark
+	distances     map[*metamer.Run][][]float64
 	left          vg.Length
 	width, height vg.Length
 }
@@ -85,6 +91,7 @@ type gallery struct {
 const (
 	galleryCell vg.Length = 40
 	galleryGap  vg.Length = 12
+	galleryNote vg.Length = 7 // below a metamer
 )
 
 var galleryText = style(fontSmall, false, ink, text.XRight, text.YCenter)
@@ -100,7 +107,7 @@ func (g *gallery) lay() {
 	g.left = max(g.left, 62)
 	block := vg.Length(len(g.which))*(galleryCell+2) + galleryGap
 	g.width = g.left + vg.Length(len(g.stages))*block
-	g.height = 24 + vg.Length(1+len(g.sets))*(galleryCell+2) + 6 + 20
+	g.height = 24 + galleryCell + 2 + vg.Length(len(g.sets))*(galleryCell+2+galleryNote) + 6 + 20
 }
 
 func (g *gallery) draw(c draw.Canvas) {
@@ -109,7 +116,7 @@ func (g *gallery) draw(c draw.Canvas) {
 	row := func(i int) vg.Length { // y of the lower edge; a little room below the references
 		y := top - vg.Length(i+1)*(galleryCell+2)
 		if i > 0 {
-			y -= 6
+			y -= 6 + vg.Length(i-1)*galleryNote
 		}
 		return y
 	}
@@ -138,28 +145,46 @@ func (g *gallery) draw(c draw.Canvas) {
 				}
 				per := g.refs.Size * g.refs.Size * 3
 				picture(c, r.Metamers[i*per:(i+1)*per], g.refs.Size, at, galleryCell)
-				verdict(c, vg.Point{X: x + galleryCell - 5, Y: at.Y + 5}, r.Passed()[i])
+				verdict(c, vg.Point{X: x + galleryCell - 5, Y: at.Y + 5}, g.marks[r][i])
+				if of := g.distances[r][i]; len(of) > 0 {
+					c.FillText(distanceText, vg.Point{X: x + galleryCell/2, Y: at.Y - 1}, short(slices.Max(of)))
+				}
 			}
 		}
 	}
 	note := style(fontSmall, false, axisInk, text.XLeft, text.YCenter)
 	x, y := c.Min.X+g.left, c.Min.Y+9
-	verdict(c, vg.Point{X: x + 4, Y: y}, true)
-	c.FillText(note, vg.Point{X: x + 11, Y: y}, legendPass)
-	x += 11 + note.Width(legendPass) + 14
-	if x+16+note.Width(legendFail) < c.Max.X {
-		verdict(c, vg.Point{X: x + 4, Y: y}, false)
-		c.FillText(note, vg.Point{X: x + 11, Y: y}, legendFail)
+	shown := map[Mark]bool{}
+	for _, r := range g.runs {
+		for _, i := range g.which {
+			shown[g.marks[r][i]] = true
+		}
+	}
+	for k, words := range legends {
+		if shown[Mark(k)] && x+16+note.Width(words) < c.Max.X {
+			verdict(c, vg.Point{X: x + 4, Y: y}, Mark(k))
+			c.FillText(note, vg.Point{X: x + 11, Y: y}, words)
+			x += 11 + note.Width(words) + 14
+		}
 	}
 }
 
-// verdict draws a disc (pass) or a ring on white.
-func verdict(c draw.Canvas, at vg.Point, pass bool) {
-	c.DrawGlyph(draw.GlyphStyle{Color: white, Radius: 4, Shape: draw.CircleGlyph{}}, at)
-	if pass {
-		c.DrawGlyph(draw.GlyphStyle{Color: green, Radius: 3, Shape: draw.CircleGlyph{}}, at)
-		return
+// distanceText is that of relative L2 distances beside verdicts.
+var distanceText = style(fontSmall-1.5, false, axisInk, text.XCenter, text.YTop)
+
+// verdict draws a disc (pass), a ring (fail) or a bar (not tested) on white.
+func verdict(c draw.Canvas, at vg.Point, k Mark) {
+	glyph := func(ink color.Color, radius vg.Length) {
+		c.DrawGlyph(draw.GlyphStyle{Color: ink, Radius: radius, Shape: draw.CircleGlyph{}}, at)
 	}
-	c.DrawGlyph(draw.GlyphStyle{Color: orange, Radius: 3, Shape: draw.CircleGlyph{}}, at)
-	c.DrawGlyph(draw.GlyphStyle{Color: white, Radius: 1.6, Shape: draw.CircleGlyph{}}, at)
+	glyph(white, 4)
+	switch k {
+	case Pass:
+		glyph(green, 3)
+	case Fail:
+		glyph(orange, 3)
+		glyph(white, 1.6)
+	case NotTested:
+		c.StrokeLine2(draw.LineStyle{Color: axisInk, Width: 1.4}, at.X-2.4, at.Y, at.X+2.4, at.Y)
+	}
 }

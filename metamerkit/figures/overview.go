@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"image/color"
 	"math"
+	"slices"
 
 	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
@@ -23,7 +24,7 @@ func Overview(s *Study, refs *images.Set, run *metamer.Run) (*Figure, error) {
 	o := &overview{study: s, refs: refs, run: run}
 	return &Figure{
 		Name: "figure1", Title: "Ensemble metamers",
-		Caption: s.caption(fmt.Sprintf("Making and judging ensemble metamers. Left: starting from noise, gradient steps change the image until every member of the model set has the reference's activations at one stage%s. Middle: observers, image metrics and representational similarity judge the result. Right: examples at %s for {%s}.", after("; ", turns(run)), title(run.Recipe.Stage), s.Label(run.Recipe.ModelNames()))),
+		Caption: s.caption(fmt.Sprintf("Making and judging ensemble metamers. Left: starting from noise, gradient steps change the image until every member of the model set has the reference's activations at one stage%s. Middle: observers, image metrics and representational similarity judge the result. Right: examples at %s for {%s}, with the relative L2 distance of their activations, the largest of the members.", after("; ", turns(run)), title(run.Recipe.Stage), s.Label(run.Recipe.ModelNames()))),
 		Width:   560, Height: 236, draw: o.draw,
 	}, nil
 }
@@ -55,8 +56,8 @@ func (o *overview) draw(c draw.Canvas) {
 
 // first is an example that is a metamer, if any is.
 func (o *overview) first() int {
-	for i, ok := range o.run.Passed() {
-		if ok {
+	for i, k := range marks(o.run) {
+		if k == Pass {
 			return i
 		}
 	}
@@ -142,17 +143,20 @@ func (o *overview) examples(c draw.Canvas, at func(x, y vg.Length) vg.Point) {
 	c.FillText(head, at(463, 34), "reference")
 	c.FillText(head, at(517, 34), "metamer")
 	shown := 0
-	passed := o.run.Passed()
+	verdicts, distances := marks(o.run), distances(o.run)
 	// Metamers first; where there are too few, the others, marked as such.
-	for _, want := range []bool{true, false} {
+	for _, want := range []Mark{Pass, NotTested, Fail} {
 		for i := range o.refs.Len() {
-			if passed[i] != want || shown == 4 {
+			if verdicts[i] != want || shown == 4 {
 				continue
 			}
 			y := 84 + vg.Length(shown)*47
 			picture(c, o.refs.Image(i), o.refs.Size, at(441, y), 44)
 			picture(c, o.run.Metamers[i*per:(i+1)*per], o.refs.Size, at(495, y), 44)
-			verdict(c, at(534, y-5), passed[i])
+			verdict(c, at(547, y-16), verdicts[i])
+			if of := distances[i]; len(of) > 0 {
+				c.FillText(distanceText, at(547, y-9), short(slices.Max(of)))
+			}
 			shown++
 		}
 	}

@@ -3,6 +3,8 @@ package figures
 import (
 	"fmt"
 	"image"
+	"math"
+	"slices"
 	"strings"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
@@ -24,19 +26,73 @@ func Contact(title string, refs *images.Set, runs ...*metamer.Run) (image.Image,
 		if r.Recipe.Images.Count != refs.Len() || r.Recipe.Images.Size != refs.Size {
 			return nil, fmt.Errorf("figures: run %s has %d images of %d², the references are %d of %d²", r.ID, r.Recipe.Images.Count, r.Recipe.Images.Size, refs.Len(), refs.Size)
 		}
-		var marks []Mark
-		for _, ok := range r.Passed() {
-			if ok {
-				marks = append(marks, Pass)
-			} else {
-				marks = append(marks, Fail)
-			}
-		}
 		s.Rows = append(s.Rows, Row{
 			Label:  strings.Join(r.Recipe.ModelNames(), " + "),
-			Sub:    fmt.Sprintf("%s · %s, %d steps · %d of %d pass", r.Recipe.Stage, r.Recipe.Optimizer.Name, r.StepsRun, r.PassCount(), refs.Len()),
-			Pixels: r.Metamers, Marks: marks,
+			Sub:    fmt.Sprintf("%s · %s, %d steps · %s", r.Recipe.Stage, r.Recipe.Optimizer.Name, r.StepsRun, passed(r)),
+			Pixels: r.Metamers, Marks: marks(r), Notes: notes(r, refs),
 		})
 	}
 	return s.Render()
+}
+
+// passed says how many images pass.
+func passed(r *metamer.Run) string {
+	pass, tested := r.Tally()
+	if tested == 0 {
+		return metamer.NotTested
+	}
+	return fmt.Sprintf("%d of %d pass", pass, tested)
+}
+
+// marks are the verdicts on the images of a run.
+func marks(r *metamer.Run) (out []Mark) {
+	for _, o := range r.Outcomes() {
+		out = append(out, map[string]Mark{metamer.Pass: Pass, metamer.Fail: Fail, metamer.NotTested: NotTested}[o])
+	}
+	return out
+}
+
+// distances are the relative L2 distances of each image, one a member, in their order.
+func distances(r *metamer.Run) [][]float64 {
+	out := make([][]float64, r.Recipe.Images.Count)
+	for _, m := range r.Recipe.ModelNames() {
+		for _, e := range r.Evidence {
+			if e.Member == m {
+				out[e.Image] = append(out[e.Image], e.Loss)
+			}
+		}
+	}
+	return out
+}
+
+// notes write the distances below the images of a contact sheet; nil for a run without.
+func notes(r *metamer.Run, refs *images.Set) []string {
+	out, some := make([]string, refs.Len()), false
+	for i, of := range distances(r) {
+		var words []string
+		for _, d := range of {
+			words = append(words, short(d))
+		}
+		if out[i] = strings.Join(words, " "); len(of) > 3 {
+			out[i] = "at most " + short(slices.Max(of))
+		}
+		some = some || len(of) > 0
+	}
+	if !some {
+		return nil
+	}
+	return out
+}
+
+// short is a number with two digits behind the point, such as .07.
+func short(v float64) string {
+	switch {
+	case math.IsNaN(v) || v >= 100: // of activations that are not finite
+		return "–"
+	case v >= 9.95:
+		return fmt.Sprintf("%.0f", v)
+	case v < 0.995:
+		return fmt.Sprintf("%.2f", v)[1:]
+	}
+	return fmt.Sprintf("%.1f", v)
 }

@@ -182,17 +182,13 @@ func MetricText(name string) string {
 	return "pixels"
 }
 
-// NullText describes the null distribution that a run's match statistics are held
+// NullText describes the null distribution that a run's match statistics are tested
 // against.
 func NullText(run *metamer.Run) string {
 	if len(run.Nulls) == 0 {
-		return fmt.Sprintf("at most %d random pairs of the run's own references", run.Recipe.NullPairs)
+		return run.Recipe.NullOf()
 	}
-	n := run.Nulls[0]
-	if n.Pairs == 0 {
-		return "none: a single image has no pairs"
-	}
-	return fmt.Sprintf("%d random pairs of the run's own references", n.Pairs)
+	return run.Nulls[0].Of()
 }
 
 // ReLUText says what becomes of a ReLU that the layer of a stage ends in.

@@ -20,22 +20,27 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 )
 
-// Mark says how a metamer was judged.
+// Mark is the verdict on a metamer.
 type Mark int
 
-// The marks: a filled disc passes, an open ring fails, so that they are told
-// apart without colour too.
+// The marks: a filled disc passes, an open ring fails, a bar is not tested, so that they
+// are told apart without colour too.
 const (
 	NoMark Mark = iota
 	Pass
 	Fail
+	NotTested
 )
+
+// legends explain the marks.
+var legends = []string{Pass: "metamer for every member", Fail: "not a metamer for at least one member", NotTested: "not tested"}
 
 // Row is one row of a contact sheet.
 type Row struct {
 	Label, Sub string    // Sub stands smaller under Label, which is broken where it is long
 	Pixels     []float32 // [n,Size,Size,3] in [0,1]
 	Marks      []Mark    // one an image, or none
+	Notes      []string  // below each image, or none
 }
 
 // Sheet is a contact sheet: the reference images above, a row for each model set
@@ -49,8 +54,7 @@ type Sheet struct {
 }
 
 const (
-	legendPass = "metamer for every member"
-	legendFail = "not a metamer for at least one member"
+	legendNotes = "below: relative L2 distance for each member"
 
 	margin  = 16
 	gap     = 4
@@ -58,6 +62,7 @@ const (
 	smallPx = 11
 
 	lineHeight = 17
+	noteHeight = 13
 	widest     = 16 * (64 + gap) // pixels that images take side by side
 	labelWidth = 210             // pixels that a row's label takes on a line, if it can be broken
 )
@@ -68,8 +73,8 @@ func (s Sheet) Render() (image.Image, error) {
 	n := len(s.Columns)
 	per := s.Size * s.Size * 3
 	for _, r := range s.Rows {
-		if len(r.Pixels) != n*per || len(r.Marks) != 0 && len(r.Marks) != n {
-			return nil, fmt.Errorf("figures: row %q has %d values and %d marks, expected %d images of %d²", r.Label, len(r.Pixels), len(r.Marks), n, s.Size)
+		if len(r.Pixels) != n*per || len(r.Marks) != 0 && len(r.Marks) != n || len(r.Notes) != 0 && len(r.Notes) != n {
+			return nil, fmt.Errorf("figures: row %q has %d values, %d marks and %d notes, expected %d images of %d²", r.Label, len(r.Pixels), len(r.Marks), len(r.Notes), n, s.Size)
 		}
 	}
 	if n == 0 || len(s.Rows) == 0 || s.Size < 1 || s.PerLine < 0 {
@@ -88,23 +93,33 @@ func (s Sheet) Render() (image.Image, error) {
 	line = min(line, n)
 	labels := make([][]string, len(s.Rows))
 	left := margin
-	marked := false
+	shown := map[Mark]bool{} // in the legend
+	noted := false
+	tops, below := make([]int, len(s.Rows)), 0 // of each row, from the first one's
 	for k, r := range s.Rows {
 		labels[k] = broken(regular, r.Label, cell/lineHeight-1)
 		left = max(left, margin+width(small, r.Sub)+12)
 		for _, part := range labels[k] {
 			left = max(left, margin+width(regular, part)+12)
 		}
-		marked = marked || len(r.Marks) > 0
+		for _, k := range r.Marks {
+			shown[k] = true
+		}
+		tops[k], below = below, below+cell+gap
+		if len(r.Notes) > 0 {
+			noted, below = true, below+noteHeight
+		}
 	}
+	delete(shown, NoMark)
 	blocks := (n + line - 1) / line
 	head := 22
-	blockHeight := head + len(s.Rows)*(cell+gap) + 12
+	blockHeight := head + below + 12
 	w := max(left+line*(cell+gap)+margin, margin*2+width(bold, s.Title))
 	h := margin + 30 + blocks*blockHeight + margin
-	if marked {
+	legend := s.legend(shown, noted, small)
+	if legend != nil {
 		h += 24
-		w = max(w, margin*2+70+width(small, legendPass)+width(small, legendFail))
+		w = max(w, legend(nil, 0)+margin)
 	}
 	m := image.NewRGBA(image.Rect(0, 0, w, h))
 	draw.Draw(m, m.Bounds(), image.White, image.Point{}, draw.Src)
@@ -116,7 +131,7 @@ func (s Sheet) Render() (image.Image, error) {
 			x := left + c*(cell+gap)
 			label(m, small, x, top+head-8, clip(small, s.Columns[i], cell), ink)
 			for k, r := range s.Rows {
-				y := top + head + k*(cell+gap)
+				y := top + head + tops[k]
 				src := images.ToImage(r.Pixels[i*per:(i+1)*per], s.Size)
 				var scaler xdraw.Interpolator = xdraw.NearestNeighbor
 				if cell < s.Size {
@@ -126,10 +141,14 @@ func (s Sheet) Render() (image.Image, error) {
 				if len(r.Marks) > 0 {
 					mark(m, x+cell-9, y+cell-9, r.Marks[i])
 				}
+				if len(r.Notes) > 0 {
+					note := clip(small, r.Notes[i], cell)
+					label(m, small, x+(cell-width(small, note))/2, y+cell+noteHeight-2, note, grey)
+				}
 			}
 		}
 		for k, r := range s.Rows {
-			y := top + head + k*(cell+gap) + cell/2 - (len(labels[k])-1)*lineHeight/2
+			y := top + head + tops[k] + cell/2 - (len(labels[k])-1)*lineHeight/2
 			for _, part := range labels[k] {
 				label(m, regular, margin, y, part, ink)
 				y += lineHeight
@@ -137,14 +156,41 @@ func (s Sheet) Render() (image.Image, error) {
 			label(m, small, margin, y-lineHeight+15, r.Sub, grey)
 		}
 	}
-	if marked {
-		y := h - margin - 6
-		mark(m, margin+6, y-4, Pass)
-		x := margin + 18 + label(m, small, margin+18, y, legendPass, grey)
-		mark(m, x+22, y-4, Fail)
-		label(m, small, x+34, y, legendFail, grey)
+	if legend != nil {
+		legend(m, h-margin-6)
 	}
 	return m, nil
+}
+
+// legend draws the explanation of the marks and notes of a sheet at a baseline and
+// returns where it ends; without an image it only measures. It is nil if there is nothing
+// to explain.
+func (s Sheet) legend(shown map[Mark]bool, noted bool, f font.Face) func(m draw.Image, y int) int {
+	if len(shown) == 0 && !noted {
+		return nil
+	}
+	return func(m draw.Image, y int) int {
+		x := margin
+		text := func(s string) {
+			if m != nil {
+				label(m, f, x, y, s, grey)
+			}
+			x += width(f, s) + 16
+		}
+		for k, words := range legends {
+			if shown[Mark(k)] {
+				if m != nil {
+					mark(m, x+6, y-4, Mark(k))
+				}
+				x += 18
+				text(words)
+			}
+		}
+		if noted {
+			text(legendNotes)
+		}
+		return x - 16
+	}
 }
 
 // broken breaks a label into lines of labelWidth, at spaces and behind dots, but into at
@@ -198,7 +244,7 @@ func clip(f font.Face, s string, w int) string {
 	return s
 }
 
-// mark draws a disc or a ring on white, around x, y.
+// mark draws a disc, a ring or a bar on white, around x, y.
 func mark(m draw.Image, x, y int, k Mark) {
 	if k == NoMark {
 		return
@@ -211,6 +257,11 @@ func mark(m draw.Image, x, y int, k Mark) {
 				m.Set(x+dx, y+dy, color.White)
 			case k == Pass:
 				m.Set(x+dx, y+dy, green)
+			case k == NotTested:
+				m.Set(x+dx, y+dy, color.White)
+				if max(dy, -dy) <= 1 && max(dx, -dx) <= 4 {
+					m.Set(x+dx, y+dy, grey)
+				}
 			case d > 12:
 				m.Set(x+dx, y+dy, orange)
 			default:

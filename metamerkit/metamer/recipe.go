@@ -120,20 +120,23 @@ type Recipe struct {
 	// Steps: default 1000. With the schedule average each is an evaluation of every
 	// member's gradient (see Evaluations); with the optimiser fast it is the number of
 	// evaluations, default 400.
-	Steps     int               `json:"steps"`
-	Schedule  Schedule          `json:"schedule"`
-	Optimizer Optimizer         `json:"optimizer"`
-	Loss      string            `json:"loss"` // default relative-l2
-	Penalties []Penalty         `json:"penalties,omitempty"`
-	Start     Start             `json:"start"`
-	Warm      *Warm             `json:"warm,omitempty"` // lbfgs only
-	Stop      Stop              `json:"stop"`
-	PlainReLU bool              `json:"plainReLU"`           // no gradient through dead units of the tapped ReLU
-	Precision string            `json:"precision,omitempty"` // of the members: "" (float32) | bfloat16 (their matrices and kernels) | mixed (their activations in synthesis too)
-	Batch     int               `json:"batch"`               // images in one executable; default 16; AutoBatch
-	Seed      uint64            `json:"seed"`
-	NullPairs int               `json:"nullPairs"` // random pairs of the null distribution, default 1000 (fewer when the set has fewer)
-	Backend   string            `json:"backend"`   // xla | cuda | go: last bits differ between them
+	Steps     int       `json:"steps"`
+	Schedule  Schedule  `json:"schedule"`
+	Optimizer Optimizer `json:"optimizer"`
+	Loss      string    `json:"loss"` // default relative-l2
+	Penalties []Penalty `json:"penalties,omitempty"`
+	Start     Start     `json:"start"`
+	Warm      *Warm     `json:"warm,omitempty"` // lbfgs only
+	Stop      Stop      `json:"stop"`
+	PlainReLU bool      `json:"plainReLU"`           // no gradient through dead units of the tapped ReLU
+	Precision string    `json:"precision,omitempty"` // of the members: "" (float32) | bfloat16 (their matrices and kernels) | mixed (their activations in synthesis too)
+	Batch     int       `json:"batch"`               // images in one executable; default 16; AutoBatch
+	Seed      uint64    `json:"seed"`
+	Null      NullRef   `json:"null,omitzero"` // of the match statistics; its default is DefaultNull
+	// NullPairs is set in recipes made before there were null sets: their null is of so
+	// many random pairs of the run's own references.
+	NullPairs int               `json:"nullPairs,omitempty"`
+	Backend   string            `json:"backend"` // xla | cuda | go: last bits differ between them
 	Versions  map[string]string `json:"versions,omitempty"`
 }
 
@@ -215,7 +218,9 @@ func (r Recipe) WithDefaults() Recipe {
 		r.Warm = &w
 	}
 	def(&r.Batch, 16)
-	def(&r.NullPairs, 1000)
+	if r.NullPairs == 0 {
+		def(&r.Null.Name, DefaultNull)
+	}
 	return r
 }
 
@@ -306,7 +311,7 @@ func (r Recipe) Validate() error {
 	}{
 		{"steps", float64(r.Steps), 1}, {"batch", float64(max(r.Batch, b2i(r.Batch == AutoBatch))), 1}, {"images", float64(r.Images.Count), 1},
 		{"switch interval", float64(max(r.Schedule.Every, b2i(r.Schedule.Kind != "switch"))), 1},
-		{"stop loss", r.Stop.Loss, 0}, {"stop patience", float64(r.Stop.Patience), 0}, {"null pairs", float64(r.NullPairs), 1},
+		{"stop loss", r.Stop.Loss, 0}, {"stop patience", float64(r.Stop.Patience), 0},
 		{"halvings", float64(r.Optimizer.Halvings), 0}, {"start standard deviation", r.Start.Std, 0},
 	} {
 		if !(n.got >= n.from) {

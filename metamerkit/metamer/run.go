@@ -2,11 +2,19 @@ package metamer
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 )
 
-// Evidence says, for one image and one member, whether the metamer matches.
+// The verdicts of an image and a member.
+const (
+	Pass      = "pass"
+	Fail      = "fail"
+	NotTested = "not tested" // there is no null set, or it has too few pairs
+)
+
+// Evidence holds the match statistics of one image and one member, and the verdict.
 type Evidence struct {
 	Image     int     `json:"image"`  // index in the image set
 	Member    string  `json:"member"` // model name
@@ -17,19 +25,14 @@ type Evidence struct {
 	RefClass  int     `json:"refClass"`
 	Class     int     `json:"class"`
 	SameClass bool    `json:"sameClass"`
-	Verdict   string  `json:"verdict"` // pass | fail | none (a set of one image has no null)
+	Verdict   string  `json:"verdict"` // Pass | Fail | NotTested ("none" in old runs of a single image)
 	Why       string  `json:"why,omitempty"`
-}
 
-// Null summarises the distribution of the three measures over random pairs of
-// different reference images, for one member: each bound is the largest value
-// any pair reached, and the metamer has to lie above it.
-type Null struct {
-	Member   string  `json:"member"`
-	Pairs    int     `json:"pairs"`
-	Pearson  float64 `json:"pearson"`
-	Spearman float64 `json:"spearman"`
-	SNR      float64 `json:"snr"`
+	// The empirical p of each statistic, (k+1)/(n+1) where k of n null pairs reach it; 0
+	// where it is not tested, and in runs made before there were null sets.
+	PPearson  float64 `json:"pPearson,omitempty"`
+	PSpearman float64 `json:"pSpearman,omitempty"`
+	PSNR      float64 `json:"pSNR,omitempty"`
 }
 
 // Trace is the inversion loss during a run. Row i holds the losses of model
@@ -75,25 +78,68 @@ func (r *Run) Made() *Made {
 	return m
 }
 
-// Passed returns for each image whether every member's verdict is pass.
-func (r *Run) Passed() []bool {
-	ok := make([]bool, r.Recipe.Images.Count)
-	for i := range ok {
-		ok[i] = len(r.Evidence) > 0
-	}
+// Outcomes returns the verdict of each image: Fail if it is that of any member, Pass if
+// it is that of all.
+func (r *Run) Outcomes() []string {
+	out := make([]string, r.Recipe.Images.Count)
 	for _, e := range r.Evidence {
-		ok[e.Image] = ok[e.Image] && e.Verdict == "pass"
+		switch o := &out[e.Image]; {
+		case e.Verdict == Fail || *o == Fail:
+			*o = Fail
+		case e.Verdict != Pass || *o == NotTested:
+			*o = NotTested
+		default:
+			*o = Pass
+		}
 	}
-	return ok
+	for i, o := range out {
+		if o == "" { // a run without match statistics
+			out[i] = NotTested
+		}
+	}
+	return out
+}
+
+// Tally returns how many images are tested, and how many of these pass for every member.
+func (r *Run) Tally() (pass, tested int) {
+	for _, o := range r.Outcomes() {
+		pass, tested = pass+b2i(o == Pass), tested+b2i(o != NotTested)
+	}
+	return pass, tested
 }
 
 // PassCount returns how many images pass for every member.
 func (r *Run) PassCount() int {
-	n := 0
-	for _, ok := range r.Passed() {
-		n += b2i(ok)
+	pass, _ := r.Tally()
+	return pass
+}
+
+// Verdict says in one phrase how many images are metamers, or why that is not tested.
+func (r *Run) Verdict() string {
+	n := r.Recipe.Images.Count
+	images := func(n int) string {
+		if n == 1 {
+			return "1 image"
+		}
+		return fmt.Sprintf("%d images", n)
 	}
-	return n
+	pass, tested := r.Tally()
+	if tested == 0 {
+		why := "it has no match statistics"
+		for _, null := range r.Nulls {
+			why = null.Untested()
+		}
+		return fmt.Sprintf("%s not tested: %s", images(n), why)
+	}
+	are := "are metamers"
+	if tested == 1 {
+		are = "is a metamer"
+	}
+	text := fmt.Sprintf("%d of %s %s for every member", pass, images(tested), are)
+	if tested < n {
+		text += fmt.Sprintf(", %d not tested", n-tested)
+	}
+	return text
 }
 
 // Progress is what a running synthesis or evaluation reports. In an evaluation steps

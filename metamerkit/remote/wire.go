@@ -54,6 +54,7 @@ type Status struct {
 type synthesis struct {
 	Recipe          metamer.Recipe
 	Images, Given   *errand.Images
+	Null            *errand.Images
 	Store           string // what runs.Open takes; "": not saved
 	Blocks          int
 	Next            *metamer.Recipe
@@ -66,7 +67,7 @@ type synthesis struct {
 }
 
 func packSynthesis(q ask.Synthesis) synthesis {
-	w := synthesis{Recipe: q.Recipe, Images: errand.PackImages(q.Images), Given: errand.PackImages(q.Given), Blocks: q.Blocks, Next: q.Next, CheckpointEvery: q.CheckpointEvery, PreviewEvery: q.PreviewEvery, Progress: q.Progress != nil}
+	w := synthesis{Recipe: q.Recipe, Images: errand.PackImages(q.Images), Given: errand.PackImages(q.Given), Null: errand.PackImages(q.Null), Blocks: q.Blocks, Next: q.Next, CheckpointEvery: q.CheckpointEvery, PreviewEvery: q.PreviewEvery, Progress: q.Progress != nil}
 	if q.Store != nil {
 		w.Store = q.Store.Where()
 	}
@@ -81,6 +82,9 @@ func (w synthesis) ask() (q ask.Synthesis, err error) {
 	if q.Given, err = w.Given.Set(); err != nil {
 		return q, err
 	}
+	if q.Null, err = w.Null.Set(); err != nil {
+		return q, err
+	}
 	if w.Store != "" {
 		q.Store, err = runs.Open(w.Store)
 	}
@@ -93,13 +97,14 @@ type evaluation struct {
 	Evaluation ask.Evaluation // settings only
 	Runs       []*errand.Run
 	Images     *errand.Images
+	Null       *errand.Images
 	ImagesSum  string // of Images sent without pixels: their SHA-256
 	Progress   bool
 }
 
 func packEvaluation(q ask.Evaluation) evaluation {
-	w := evaluation{Evaluation: q, Images: errand.PackImages(q.Images), Progress: q.Progress != nil}
-	w.Evaluation.Runs, w.Evaluation.Images, w.Evaluation.Progress, w.Evaluation.Warn = nil, nil, nil, nil
+	w := evaluation{Evaluation: q, Images: errand.PackImages(q.Images), Null: errand.PackImages(q.Null), Progress: q.Progress != nil}
+	w.Evaluation.Runs, w.Evaluation.Images, w.Evaluation.Null, w.Evaluation.Progress, w.Evaluation.Warn = nil, nil, nil, nil, nil
 	for _, r := range q.Runs {
 		p := errand.PackRun(r)
 		p.Start, p.Run.Trace = nil, metamer.Trace{}
@@ -111,6 +116,9 @@ func packEvaluation(q ask.Evaluation) evaluation {
 func (w evaluation) ask() (q ask.Evaluation, err error) {
 	q = w.Evaluation
 	if q.Images, err = w.Images.Set(); err != nil {
+		return q, err
+	}
+	if q.Null, err = w.Null.Set(); err != nil {
 		return q, err
 	}
 	for i, r := range w.Runs {

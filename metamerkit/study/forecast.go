@@ -44,16 +44,8 @@ func turns(r metamer.Recipe, i int) float64 {
 	return float64(all/period*r.Schedule.Every + min(max(all%period-i*r.Schedule.Every, 0), r.Schedule.Every))
 }
 
-// ofPairs is the share of the evidence of 16 images that their pairs take, for the null
-// distribution: seen on two networks, whose evidence of 400 images took 17 times as long.
-const ofPairs = 0.4
-
-// evidence is that of n images, of which so many pairs at most are compared.
-func (v Speed) evidence(n, pairs int) float64 {
-	of := func(n int) float64 { return float64(max(min(n*(n-1), pairs), 1)) }
-	k := max(v.Images, 1)
-	return v.Evidence * ((1-ofPairs)*float64(n)/float64(k) + ofPairs*of(n)/of(k))
-}
+// evidence is that of n images.
+func (v Speed) evidence(n int) float64 { return v.Evidence * float64(n) / float64(max(v.Images, 1)) }
 
 // load is work: how long it takes alone, and the processor time that it needs, in seconds
 // of all cores.
@@ -152,9 +144,10 @@ func (p Plan) Forecast(s *Speeds, warm map[string]bool, set *images.Set, there f
 						probed[m+", "+stage] = true
 					}
 					own.add(batches*turns(r, i)*v.Step, v.StepBusy)
-					judged += v.evidence(n, r.NullPairs)
+					judged += v.evidence(n)
 					if key := s.key(p, m, stage, batch, size); !compiled[key] {
 						compiled[key] = true
+						judged += v.Null
 						compile.add(v.Compile, v.CompileBusy)
 					}
 				}

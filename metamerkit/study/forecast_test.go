@@ -33,15 +33,15 @@ func TestForecast(t *testing.T) {
 	if len(f.Unknown) != 3 || len(f.Parts) != 2 || f.Gradients != 2*50*6 || f.Evaluations != 2 {
 		t.Errorf("%+v", f)
 	}
-	s.Of[s.key(p, "resnet20", "late", 4, 16)] = Speed{Compile: 7, Step: 0.1, Evidence: 2, Images: 4}
-	s.Of[s.key(p, "vgg11", "late", 4, 16)] = Speed{Compile: 5, Step: 0.3, Evidence: 4, Images: 4}
+	s.Of[s.key(p, "resnet20", "late", 4, 16)] = Speed{Compile: 7, Step: 0.1, Null: 0.5, Evidence: 2, Images: 4}
+	s.Of[s.key(p, "vgg11", "late", 4, 16)] = Speed{Compile: 5, Step: 0.3, Null: 0.25, Evidence: 4, Images: 4}
 	s.Judging[s.judgeKey(p, "vgg11", "late", 16)] = Judgement{Compile: 3, Each: 4, Images: 4}
 	s.Judging[s.judgeKey(p, "", "", 16)] = Judgement{Compile: 1, Each: 2, Images: 4}
 	f = p.Forecast(s, nil, m.refs, func(metamer.Recipe, int) (bool, bool) { return false, false })
 	cores := float64(runtime.NumCPU()) // files are written beside the next run
 	for i, want := range []float64{
-		6*0.5/cores + 2*50*0.1 + 3.8 + 7,          // two batches; evidence of six images: 1.5 times the images, 2.5 times the pairs
-		6*0.5 + 2*(30*0.1+20*0.3) + 3.8 + 7.6 + 5, // every ten steps the other member; vgg11 is compiled now
+		6*0.5/cores + 2*50*0.1 + 3 + 0.5 + 7,         // two batches; evidence of six images, and the null distribution
+		6*0.5 + 2*(30*0.1+20*0.3) + 3 + 6 + 0.25 + 5, // every ten steps the other member; vgg11 is compiled now
 	} {
 		if got := f.Parts[i].Expected.Seconds(); math.Abs(got-want) > 1e-9 {
 			t.Errorf("part %d: %v s, expected %v", i, got, want)
@@ -75,7 +75,7 @@ func TestForecast(t *testing.T) {
 		t.Errorf("other measures cost something else: %+v", f)
 	}
 	f = p.Forecast(s, map[string]bool{s.key(p, "resnet20", "late", 4, 16): true}, m.refs, func(r metamer.Recipe, _ int) (bool, bool) { return len(r.Models) == 2, true })
-	if f.Parts[0].Expected != 16800*time.Millisecond || f.Parts[1].Expected != 0 || f.Evaluation != 0 || f.Left() != 16800*time.Millisecond {
+	if f.Parts[0].Expected != 16*time.Second || f.Parts[1].Expected != 0 || f.Evaluation != 0 || f.Left() != 16*time.Second {
 		t.Errorf("%+v", f)
 	}
 }

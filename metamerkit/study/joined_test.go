@@ -45,7 +45,7 @@ func TestJoined(t *testing.T) {
 		do   func(*metamer.Recipe)
 		want string
 	}{
-		"null":      {func(r *metamer.Recipe) { r.NullPairs = 12 }, "nullPairs (1000 in 14 runs, 12 in 7 runs)"},
+		"null":      {func(r *metamer.Recipe) { r.Null.Name = "cifar10:99" }, "null name (photos:64 in 14 runs, cifar10:99 in 7 runs)"},
 		"optimiser": {func(r *metamer.Recipe) { r.Optimizer.Name = "adam" }, "optimizer name (pgd in 14 runs, adam in 7 runs)"},
 		"start":     {func(r *metamer.Recipe) { r.Start.Kind = "uniform" }, "start kind (noise in 14 runs, uniform in 7 runs)"},
 		"nothing":   {func(*metamer.Recipe) {}, ""},

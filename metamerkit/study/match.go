@@ -85,7 +85,7 @@ func closeness(run *metamer.Run, member int) match {
 		}
 	}
 	for _, n := range run.Nulls {
-		if n.Member == name && n.Pairs > 0 {
+		if n.Member == name && n.Untested() == "" {
 			m.null, m.nearest = n, math.Pow(10, -n.SNR/20)
 		}
 	}

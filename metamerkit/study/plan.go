@@ -53,6 +53,7 @@ type Settings struct {
 	Seed      uint64    `yaml:"seed"`
 	PlainReLU bool      `yaml:"plain relu"`
 	Precision string    `yaml:"precision,omitempty"` // float32 (default), bfloat16 or mixed
+	Null      string    `yaml:"null set,omitempty"`  // of the match statistics: photos:64 (default), cifar10:1000, a folder, none
 }
 
 // optimizer, schedule and warm are written as on the command line, such as "fast",
@@ -162,7 +163,11 @@ func Decode(data []byte, v any) (err error) {
 			err = fmt.Errorf("it cannot be read as YAML: %v", r)
 		}
 	}()
-	d := yaml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(data, []byte(place.BOM))), yaml.Strict())
+	data = bytes.TrimPrefix(data, []byte(place.BOM))
+	if err := checkKeys(data); err != nil {
+		return err
+	}
+	d := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict())
 	switch err := d.Decode(v); {
 	case err == io.EOF:
 		return fmt.Errorf("it is empty")
@@ -256,7 +261,7 @@ func (p Plan) Recipe(set []string, stage string) metamer.Recipe {
 	r := metamer.Recipe{
 		Stage: stage, Steps: s.Steps, Schedule: metamer.Schedule(s.Schedule), Loss: s.Loss, Batch: int(s.Batch), Seed: s.Seed, PlainReLU: s.PlainReLU, Precision: s.Precision,
 		Optimizer: metamer.Optimizer{Name: s.Optimizer.Name, StepSize: s.Optimizer.StepSize, Halvings: s.Optimizer.Halvings, Momentum: s.Optimizer.Momentum, Beta2: s.Optimizer.Beta2, Metric: s.Optimizer.Metric, Memory: s.Optimizer.Memory},
-		Start:     metamer.Start{Kind: s.Start}, Warm: (*metamer.Warm)(s.Warm),
+		Start:     metamer.Start{Kind: s.Start}, Warm: (*metamer.Warm)(s.Warm), Null: metamer.NullRef{Name: s.Null},
 	}
 	for _, m := range set {
 		r.Models = append(r.Models, metamer.ModelRef{Name: m})

@@ -15,11 +15,12 @@ import (
 )
 
 // Speed is what one model at one stage costs on this machine, in seconds: the first
-// time it is used (compilation), each gradient evaluation of a batch, and the evidence
-// of all images of a run.
+// time it is used (compilation, and the null distribution), each gradient evaluation of a
+// batch, and the match statistics of all images of a run.
 type Speed struct {
 	Compile  float64 `json:"compile"`
 	Step     float64 `json:"step"`
+	Null     float64 `json:"null"`
 	Evidence float64 `json:"evidence"` // of one member
 	Images   int     `json:"images"`   // that Evidence is of
 
@@ -107,7 +108,7 @@ func (s *Speeds) key(p Plan, model, stage string, batch, size int) string {
 	if r.Precision != "" {
 		precision = ", " + r.Precision
 	}
-	return fmt.Sprintf("%s: %s %s, %s, %s%s, batch %d of %d²", s.Machine, model, stage, r.Optimizer.Name, r.Loss, precision, batch, size)
+	return fmt.Sprintf("%s: %s %s, %s, %s%s, batch %d of %d², null set %s", s.Machine, model, stage, r.Optimizer.Name, r.Loss, precision, batch, size, r.Null.Name)
 }
 
 // judgeKey is the key of Judging for an observer at a stage; of image metrics, where

@@ -58,7 +58,7 @@ func planned(r metamer.Recipe) string {
 	for i, m := range r.Models {
 		models[i].Name = m.Name
 	}
-	r.Models, r.Backend, r.Versions, r.Images.Name = models, "", nil, ""
+	r.Models, r.Backend, r.Versions, r.Images.Name, r.Null = models, "", nil, "", metamer.NullRef{Name: r.Null.Name}
 	text, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Sprint(r) // NaN: equal to no other

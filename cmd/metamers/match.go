@@ -1,0 +1,38 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+// matchTable is the table of a run's match statistics, line by line: means over the
+// images, in the second line of each member the largest value of the null distribution
+// and the largest p of an image.
+func matchTable(run *metamer.Run) (lines []string) {
+	matches := run.Matches()
+	if len(matches) == 0 {
+		return nil
+	}
+	wide := len("  null, largest")
+	for _, m := range matches {
+		wide = max(wide, len(m.Null.Member))
+	}
+	line := func(format string, values ...any) { lines = append(lines, fmt.Sprintf(format, values...)) }
+	line("%-*s %8s %9s %9s %8s %11s %9s", wide, "member", "rel. L2", "Pearson", "Spearman", "SNR dB", "same class", "pass")
+	for _, m := range matches {
+		pass := metamer.NotTested
+		if m.Tested > 0 {
+			pass = fmt.Sprintf("%d of %d", m.Pass, m.Tested)
+		}
+		line("%-*s %8.4f %9.3f %9.3f %8.1f %5d of %-3d %10s", wide, m.Null.Member, m.Loss, m.Pearson, m.Spearman, m.SNR, m.Same, m.Count, pass)
+		if m.Null.Untested() == "" {
+			line("%-*s %8s %9.3f %9.3f %8.1f", wide, "  null, largest", "", m.Null.Pearson, m.Null.Spearman, m.Null.SNR)
+		}
+		if m.PPearson > 0 {
+			line("%-*s %8s %9.2g %9.2g %8.2g", wide, "  p, largest", "", m.PPearson, m.PSpearman, m.PSNR)
+		}
+	}
+	line("null distribution: %s", matches[0].Null.Of())
+	return lines
+}

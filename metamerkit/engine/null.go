@@ -1,0 +1,228 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"sync"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
+	_ "github.com/ensemble-metamers/metamers/metamerkit/images/photos" // the default null set
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/synth"
+)
+
+const (
+	// nullBatch is the number of images of a null set that are read at once. It is the
+	// same for every run, so that all runs have the same null distribution, to the bit.
+	nullBatch = 16
+	// nullBytes bounds what null distributions take in memory: those of 5,000 layers with
+	// the default null set.
+	nullBytes = 256 << 20
+	// nullSets is how many null sets are kept.
+	nullSets = 4
+)
+
+// nullMemory is what the activations of a null set may take while its pairs are compared;
+// beyond it they are computed again in blocks.
+var nullMemory int64 = 1 << 30 // tests make it small
+
+// nullSet is a null set as its pairs are compared.
+type nullSet struct {
+	metamer.NullRef
+	images *images.Set // nil where nothing is tested
+}
+
+// nulls keeps null sets and the null distributions of members, those used last.
+type nulls struct {
+	mu    sync.Mutex
+	sets  []keptNullSet
+	dists []keptNull
+}
+
+type keptNullSet struct {
+	key any // the *images.Set that was given, or name and size of a set that cannot change, or nil
+	set *nullSet
+}
+
+type keptNull struct {
+	key  string
+	dist *evaluate.Null
+}
+
+// nullSet prepares a null set for images of a size: one that is given, or one by name.
+func (e *Engine) nullSet(name string, given *images.Set, size int) (*nullSet, error) {
+	if name == metamer.NoNull {
+		return &nullSet{NullRef: metamer.NullRef{Name: name}}, nil
+	}
+	var key any // nil: files, which may change
+	if given != nil {
+		name, key = cmp.Or(name, given.Name), given
+	}
+	name = cmp.Or(name, metamer.DefaultNull)
+	if given == nil && images.IsNamed(name) {
+		key = fmt.Sprint(name, " ", size)
+	}
+	e.nulls.mu.Lock()
+	defer e.nulls.mu.Unlock()
+	if i := slices.IndexFunc(e.nulls.sets, func(k keptNullSet) bool {
+		return key != nil && k.key == key || given != nil && k.set.images == given
+	}); i >= 0 {
+		k := e.nulls.sets[i]
+		e.nulls.sets = append(slices.Delete(e.nulls.sets, i, i+1), k)
+		return k.set, nil
+	}
+	if given == nil {
+		var err error
+		o := images.Options{Size: size}
+		if name == metamer.DefaultNull {
+			o.Folder = os.DevNull // which holds no file of this name
+		}
+		if given, err = images.Open([]string{name}, o); err != nil {
+			return nil, fmt.Errorf("engine: null set: %w", err)
+		}
+	}
+	if given.Size != size {
+		return nil, fmt.Errorf("engine: the null set %s has images of %d², the run's are of %d²: expected the same size", name, given.Size, size)
+	}
+	set := &nullSet{images: distinct(given)}
+	n := set.images.Len()
+	set.NullRef = metamer.NullRef{Name: name, Count: n, SHA256: set.images.SHA256(), Pairs: n * (n - 1) / 2}
+	if e.nulls.sets = append(e.nulls.sets, keptNullSet{key, set}); len(e.nulls.sets) > nullSets {
+		e.nulls.sets = slices.Delete(e.nulls.sets, 0, 1)
+	}
+	return set, nil
+}
+
+// distinct is a set without labels, and without images whose pixels are those of another;
+// of more than MaxNullImages it takes as many at equal distances.
+func distinct(set *images.Set) *images.Set {
+	seen := map[[sha256.Size]byte]bool{}
+	var pick []int
+	for i := range set.Len() {
+		h, buf := sha256.New(), []byte(nil)
+		for _, p := range set.Image(i) {
+			buf = binary.LittleEndian.AppendUint32(buf, math.Float32bits(p))
+		}
+		h.Write(buf)
+		if sum := [sha256.Size]byte(h.Sum(nil)); !seen[sum] {
+			seen[sum] = true
+			pick = append(pick, i)
+		}
+	}
+	if n := len(pick); n > metamer.MaxNullImages {
+		for k := range metamer.MaxNullImages {
+			pick[k] = pick[k*n/metamer.MaxNullImages]
+		}
+		pick = pick[:metamer.MaxNullImages]
+	}
+	out := &images.Set{Name: set.Name, Size: set.Size}
+	for _, i := range pick {
+		out.Names, out.Labels, out.Pixels = append(out.Names, set.Names[i]), append(out.Labels, -1), append(out.Pixels, set.Image(i)...)
+	}
+	return out
+}
+
+// withNull puts the null set of a request, as its pairs are compared, in its place, and
+// in the recipe.
+func (e *Engine) withNull(q Request) (Request, error) {
+	if q.Images == nil {
+		return q, nil // reported where images are needed
+	}
+	set, err := e.nullSet(q.Recipe.Null.Name, q.Null, q.Images.Size)
+	if err != nil {
+		return q, err
+	}
+	q.Recipe.NullPairs, q.Recipe.Null, q.Null = 0, set.NullRef, set.images
+	return q, nil
+}
+
+// nullOf is the null set of a run that is evaluated.
+func (e *Engine) nullOf(q Evaluation, run *metamer.Run) (*nullSet, error) {
+	size := run.Recipe.Images.Size
+	if q.Null != nil || q.NullName != "" {
+		return e.nullSet(q.NullName, q.Null, size)
+	}
+	own := run.Recipe.Null // none in runs of before and in metamers made elsewhere
+	set, err := e.nullSet(own.Name, nil, size)
+	if err == nil && own.SHA256 != "" && set.SHA256 != own.SHA256 {
+		err = fmt.Errorf("engine: its images have the SHA-256 %.12s…, the recipe says %.12s…", set.SHA256, own.SHA256)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the null set %s of run %s cannot be opened again; name one (--null): %w", own.Name, run.ID, err)
+	}
+	return set, nil
+}
+
+// null returns the null distribution of a model, which is open, at a layer. The engine is
+// taken while the device computes.
+func (e *Engine) null(ctx context.Context, s synth.Subject, set *nullSet) (*evaluate.Null, error) {
+	if set.Untested() != "" {
+		return evaluate.Untestable(s.Card.Name, set.NullRef), nil
+	}
+	key := fmt.Sprint(s.Net.Key, " ", s.Layer, " ", set.SHA256, " ", set.images.Size)
+	if dist := e.nulls.recall(key); dist != nil {
+		named := *dist // the images may have been called otherwise then
+		named.Set = set.Name
+		return &named, nil
+	}
+	// The layer that is compared is the first one that the probe reads.
+	r := &reading{e: e, key: set.Name, net: s.Net.Key, pixels: set.images.Pixels, n: set.Count, per: set.images.Size * set.images.Size * 3, batch: nullBatch, memory: nullMemory, layer: 0, logits: -1}
+	err := e.turn(func() (err error) {
+		if r.probe, err = e.probe(s, nullBatch, set.images.Size, layersOf(s)...); err == nil {
+			r.products, err = e.products(r.n, r.Dim())
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.classes, r.categories = make([]int, r.n), make([]int, r.n)
+	r.keep = int64(r.n)*int64(r.Dim())*4 <= r.memory/3
+	values, err := r.gram(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	ranks, err := r.gram(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	dist, err := evaluate.NewNull(s.Card.Name, set.NullRef, values, ranks)
+	if err == nil {
+		e.nulls.keep(key, dist)
+	}
+	return dist, err
+}
+
+// recall returns a distribution that is kept, nil if there is none.
+func (n *nulls) recall(key string) *evaluate.Null {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	i := slices.IndexFunc(n.dists, func(k keptNull) bool { return k.key == key })
+	if i < 0 {
+		return nil
+	}
+	k := n.dists[i]
+	n.dists = append(slices.Delete(n.dists, i, i+1), k)
+	return k.dist
+}
+
+func (n *nulls) keep(key string, dist *evaluate.Null) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.dists = append(slices.DeleteFunc(n.dists, func(k keptNull) bool { return k.key == key }), keptNull{key, dist})
+	total := 0
+	for _, k := range n.dists {
+		total += k.dist.Bytes()
+	}
+	for total > nullBytes && len(n.dists) > 1 {
+		total -= n.dists[0].dist.Bytes()
+		n.dists = slices.Delete(n.dists, 0, 1)
+	}
+}
