@@ -69,7 +69,8 @@ func Locate(c *card.Card) (Found, error) {
 	if !slices.Contains(generic, w.File) {
 		rel = append(rel, filepath.Join("weights", w.File))
 	}
-	missing.Names, missing.Folders = slices.Compact(rel), place.Data()
+	rel = slices.Compact(rel)
+	missing.Names, missing.Folders = rel, place.Data()
 	for _, d := range missing.Folders {
 		for _, r := range rel {
 			p := filepath.Join(d, r)
