@@ -3,7 +3,6 @@ package foreign
 import (
 	"fmt"
 	"os"
-	"slices"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/weights"
@@ -30,7 +29,11 @@ func pair(s Source) (met, ref stack, notes []string, err error) {
 		return met, ref, nil, err
 	}
 	if s.Images != nil {
-		return met, stack{path: s.Images.Name, n: s.Images.Len(), size: s.Images.Size}, notes, nil
+		ref = stack{path: s.Images.Name, n: s.Images.Len(), size: s.Images.Size, names: s.Images.Names}
+		if met.names != nil && met.n == ref.n {
+			err = match(&met, ref, true, &notes)
+		}
+		return met, ref, notes, err
 	}
 	if same {
 		if isImages(s.Metamers) || len(file) < 2 {
@@ -42,7 +45,7 @@ func pair(s Source) (met, ref stack, notes []string, err error) {
 		return met, ref, nil, err
 	}
 	if met.names != nil && ref.names != nil && met.n == ref.n {
-		err = match(&met, ref, &notes)
+		err = match(&met, ref, false, &notes)
 	}
 	return met, ref, notes, err
 }
@@ -78,26 +81,7 @@ func folder(path string, size int) (stack, error) {
 	if err != nil {
 		return stack{}, fmt.Errorf("foreign: %w", err)
 	}
-	return stack{path: path, n: set.Len(), size: set.Size, pixels: set.Pixels, names: set.Names, labels: set.Labels, classes: set.ClassNames}, nil
-}
-
-// match pairs images by file name where the names are the same, else by order.
-func match(met *stack, ref stack, notes *[]string) error {
-	if slices.Equal(met.names, ref.names) {
-		*notes = append(*notes, "metamers and references paired by file name")
-		return nil
-	}
-	per := met.size * met.size * 3
-	out := make([]float32, 0, len(met.pixels))
-	for _, name := range ref.names {
-		i := slices.Index(met.names, name)
-		if i < 0 {
-			*notes = append(*notes, fmt.Sprintf("metamers and references paired by order: there is no metamer called %s", name))
-			return nil
-		}
-		out = append(out, met.pixels[i*per:(i+1)*per]...)
-	}
-	*notes = append(*notes, "metamers and references paired by file name")
-	met.pixels, met.names = out, ref.names
-	return nil
+	s := stack{path: path, n: set.Len(), size: set.Size, pixels: set.Pixels, names: set.Names, labels: set.Labels, classes: set.ClassNames}
+	s.byNumber()
+	return s, nil
 }
