@@ -76,7 +76,7 @@ require (
 	github.com/ulikunitz/xz v0.5.15
 	golang.org/x/exp v0.0.0-20260410095643-746e56fc9e2f // indirect
 	golang.org/x/image v0.43.0
-	golang.org/x/sys v0.44.0 // indirect
+	golang.org/x/sys v0.44.0
 	golang.org/x/term v0.43.0
 	golang.org/x/text v0.38.0 // indirect
 	gonum.org/v1/gonum v0.17.0

@@ -88,7 +88,13 @@ func (d diagnosis) print() {
 	}
 	for _, f := range d.Folders {
 		if f.Here || f.Use == "cache" {
-			line(f.Use, "%s, %.1f GiB free%s", f.Path, gib(f.Free), map[bool]string{false: " (made when needed)"}[f.Here])
+			state := ""
+			if f.Use == "cache" && d.ReadOnly {
+				state = " (cannot be written)"
+			} else if !f.Here {
+				state = " (made when needed)"
+			}
+			line(f.Use, "%s, %.1f GiB free%s", f.Path, gib(f.Free), state)
 		}
 	}
 	line("models", "%d of %d have their weights: %s", len(d.Ready), len(d.Ready)+len(d.Missing), orNone(strings.Join(d.Ready, ", ")))

@@ -119,7 +119,13 @@ func (s storeFlag) open() (*runs.Store, error) { return openStore(s.Store) }
 func (s storeFlag) locate() (*runs.Store, error) { return runs.Locate(storeName(s.Store)) }
 
 // openStore opens the store of a flag, the default one for "".
-func openStore(where string) (*runs.Store, error) { return runs.Open(storeName(where)) }
+func openStore(where string) (*runs.Store, error) {
+	s, err := runs.Open(storeName(where))
+	if err != nil && where == "" {
+		return nil, fmt.Errorf("%w (--store or METAMERS_RUNS names another place for runs)", err)
+	}
+	return s, err
+}
 
 // openFound is openStore for a store that must be there.
 func openFound(where string) (*runs.Store, error) {

@@ -171,6 +171,13 @@ func TestDoctor(t *testing.T) {
 	if _, ready, _ := strings.Cut(stdout, "have their weights: "); strings.Contains(strings.SplitN(ready, "\n", 2)[0], "resnet20") {
 		t.Errorf("models have weights that are nowhere:\n%s", stdout)
 	}
+	nowhere := filepath.Join(os.DevNull, "cache")
+	stdout, _, status = try(t, "METAMERS_CACHE="+nowhere, "METAMERS_DATA="+empty, "doctor")
+	for _, want := range []string{nowhere + ", ", "(cannot be written)", "the cache folder cannot be written (" + os.DevNull, "plain7_48.mm_c10"} {
+		if status != 0 || !strings.Contains(stdout, want) {
+			t.Errorf("status %d, does not say %q:\n%s", status, want, stdout)
+		}
+	}
 	needsData(t)
 	stdout, _, _ = try(t, "doctor")
 	if strings.Contains(stdout, "CIFAR-10:") || !strings.Contains(stdout, "resnet2b, ") {

@@ -29,6 +29,7 @@ type Findings struct {
 	Computes   string   // its own description
 	Devices    []string // its devices
 	Folders    []Folder
+	ReadOnly   bool     // nothing can be written in the cache folder
 	Advice     []string // a line each: what is missing and how to mend it
 }
 
@@ -73,6 +74,10 @@ func Survey(want Kind) Findings {
 	}
 	f.open(want)
 	f.Folders = append(f.Folders, folder("cache", place.Cache()))
+	if err := place.Writable(place.Cache()); err != nil {
+		f.ReadOnly = true
+		f.advise("the cache folder cannot be written (" + oneLine(err) + "): METAMERS_CACHE names another; without one, carried models are read from memory, runs need --store, and nothing that was measured is kept")
+	}
 	for _, d := range place.Data() {
 		if d != place.Cache() {
 			f.Folders = append(f.Folders, folder("data", d))

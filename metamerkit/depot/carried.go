@@ -20,8 +20,9 @@ var carried fs.FS
 func Carry(f fs.FS) { carried = f }
 
 // unpack writes a carried file into the cache folder, once (and again where it was
-// damaged), and returns its path; "" if it is not carried. The name holds the sum, so that another version of the
-// program has its own.
+// damaged), and returns its path; "" if it is not carried. The name holds the sum, so that
+// another version of the program has its own. Where the cache folder cannot be written,
+// the path is of a file in memory.
 func unpack(w card.Weights) (string, error) {
 	if carried == nil || len(w.SHA256) < 8 {
 		return "", nil
@@ -41,13 +42,43 @@ func unpack(w card.Weights) (string, error) {
 	if err == nil && bytes.Equal(have, data) {
 		return path, checked.note(path)
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return "", fmt.Errorf("unpacking the weights %s: %w", w.File, err)
+	if err = os.MkdirAll(filepath.Dir(path), 0o755); err == nil {
+		err = place.WriteBytes(path, data)
 	}
-	if err := place.WriteBytes(path, data); err != nil {
-		return "", fmt.Errorf("unpacking the weights %s: %w", w.File, err)
+	if err == nil {
+		return path, checked.note(path)
 	}
-	return path, checked.note(path)
+	path, failed := held.path(w.SHA256, w.File, data) // the cache folder cannot be written
+	if failed != nil {
+		return "", fmt.Errorf("unpacking the weights %s: %w", w.File, errors.Join(err, failed))
+	}
+	return path, nil
+}
+
+// inMemory are carried files that could not be written into the cache folder.
+type inMemory struct {
+	mu    sync.Mutex
+	paths map[string]string // by SHA-256
+	files []*os.File        // stay open: a file in memory ends with its last descriptor
+}
+
+var held inMemory
+
+func (m *inMemory) path(sum, name string, data []byte) (string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if p, ok := m.paths[sum]; ok {
+		return p, nil
+	}
+	f, p, err := memoryFile(name, data)
+	if err != nil {
+		return "", err
+	}
+	if m.paths == nil {
+		m.paths = map[string]string{}
+	}
+	m.paths[sum], m.files = p, append(m.files, f)
+	return p, nil
 }
 
 // found are files as they were when they were last held against the program's.

@@ -23,6 +23,28 @@ func Cache() string {
 	return filepath.Join(d, "metamers")
 }
 
+// Writable returns an error if nothing can be written in a folder, or made in the nearest
+// folder above it that exists.
+func Writable(dir string) error {
+	at := dir
+	for {
+		if info, err := os.Stat(at); err == nil {
+			if !info.IsDir() {
+				return fmt.Errorf("%s is a %s, expected a folder", at, Kind(info.Mode()))
+			}
+			break
+		} else if at == filepath.Dir(at) {
+			return err
+		}
+		at = filepath.Dir(at)
+	}
+	made, err := os.MkdirTemp(at, ".metamers-*")
+	if err != nil {
+		return err
+	}
+	return os.Remove(made)
+}
+
 // Runs returns the default folder of the run store.
 func Runs() string { return filepath.Join(Cache(), "runs") }
 
