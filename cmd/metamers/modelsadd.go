@@ -67,7 +67,7 @@ def keep(name): return lambda module, args, out: seen.update({name: out})
 for name in "layer1", "layer3":  # layers by their names here
     model.get_submodule(name).register_forward_hook(keep(name))
 seen["logits"] = model.eval()((x - mean) / std)  # mean, std: [3,1,1]
-numpy.savez("check.npz", images=x, **{k: v.detach() for k, v in seen.items()})
+numpy.savez("check.npz", images=x, **{k: seen[k].detach() for k in seen})
 `
 
 // exportLine writes an ONNX file.

@@ -185,3 +185,34 @@ func TestModelsAddCheck(t *testing.T) {
 		t.Error("models check --with found no difference in a file that differs")
 	}
 }
+
+// Networks as their users have them agree with what PyTorch computed (testdata/scripts/own_model.py):
+// a fine-tuned ResNet in a checkpoint of training code, and one with a definition of its own,
+// from both of PyTorch's exporters.
+func TestOwnModels(t *testing.T) {
+	add := adder(t)
+	own := func(name string) string { return filepath.Join("testdata", "own", name) }
+	for _, c := range []modelsAddCmd{
+		{Arch: "resnet18", Config: `{"layers":[1,1,1,1],"channels":[4,6,8,10]}`, Classes: 10, Size: 48, Weights: own("narrow.pt"), Check: own("narrow.npz")},
+		{ONNX: own("net.onnx"), Size: 32, Check: own("net.npz")},
+		{ONNX: own("named.onnx"), Size: 32, Check: own("named.npz"), Stages: map[string]string{"middle": "/block2/Add"}},
+	} {
+		path := c.ONNX + c.Weights
+		if err := add(c); err != nil {
+			t.Errorf("%s: %v", path, err)
+			continue
+		}
+		name := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+		m, err := zoo.Lookup(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.Classes != 10 || m.Labels != "none" {
+			t.Errorf("%s: %d classes of %s", name, m.Classes, m.Labels)
+		}
+		c.Mean, c.Name = []float64{.5, .5, .5}, "other"
+		if err := add(c); err == nil || !strings.Contains(err.Error(), "differs by") || !strings.Contains(err.Error(), "--mean") {
+			t.Errorf("%s with another mean: %v", name, err)
+		}
+	}
+}

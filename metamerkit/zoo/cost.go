@@ -158,7 +158,21 @@ func Propose(layers []Layer) map[string]string {
 	if whole := slices.DeleteFunc(slices.Clone(fit), func(l Layer) bool { return !l.Whole }); len(whole) >= 3 {
 		fit = whole
 	}
-	out := map[string]string{metamer.Stages[2]: fit[len(fit)-1].Name}
+	// A layer that only rearranges the one before it, such as a reshape, gives way to that.
+	size := func(k int) (n int) {
+		n = 1
+		for _, d := range fit[k].Shape {
+			n *= d
+		}
+		return n
+	}
+	name := func(k int) string {
+		for k > 0 && fit[k].Share == fit[k-1].Share && size(k) == size(k-1) {
+			k--
+		}
+		return fit[k].Name
+	}
+	out := map[string]string{metamer.Stages[2]: name(len(fit) - 1)}
 	for i, share := range []float64{1. / 3, 2. / 3} {
 		best := 0
 		for k, l := range fit {
@@ -171,7 +185,7 @@ func Propose(layers []Layer) map[string]string {
 				best = k
 			}
 		}
-		out[metamer.Stages[i]] = fit[best].Name
+		out[metamer.Stages[i]] = name(best)
 	}
 	return out
 }
