@@ -83,8 +83,12 @@ func attention(c *call) *value {
 	if c.bool("is_causal", false) {
 		hidden(GreaterOrEqual(iotaLike(scores, 3), iotaLike(scores, 4)))
 	}
-	e := Exp(Sub(scores, StopGradient(ReduceAndKeep(scores, ReduceMax, 4))))
-	p := Mul(e, Reciprocal(ReduceAndKeep(e, ReduceSum, 4)))
+	// A row in which the mask hides all is 0.
+	most := StopGradient(ReduceAndKeep(scores, ReduceMax, 4))
+	most = Where(IsFinite(most), most, ZerosLike(most))
+	e := Exp(Sub(scores, most))
+	sum := ReduceAndKeep(e, ReduceSum, 4)
+	p := Mul(e, Reciprocal(Where(Equal(sum, ZerosLike(sum)), OnesLike(sum), sum)))
 	y := DotGeneral(Reshape(p, images*n*heads, t, s), []int{2}, []int{0}, stack(v), []int{1}, []int{0})
 	y = Reshape(y, images, n, heads, t, -1)
 	if flat {

@@ -83,7 +83,7 @@ func (c *call) bias(i int, x *Node) *Node {
 func (c *call) convolve(w window, x, kernel *Node, groups int) *Node {
 	if w.square() {
 		b := block.Window{K: w.kernel[0], Stride: w.strides[0], Groups: groups}
-		if w.even() {
+		if w.even() && w.start[0] < w.kernel[0] {
 			b.Pad = w.start[0]
 		} else {
 			x = w.framed(x, nil)

@@ -54,7 +54,7 @@ func (p *program) function(d *drawing, n *protos.NodeProto, f *protos.FunctionPr
 	if opset == 0 {
 		opset = p.opset
 	}
-	p.load(d, renamed(f.Node, label(n)+"/"+n.Output[0], names, given), opset, depth+1)
+	p.load(d, renamed(f.Node, opset, label(n)+"/"+n.Output[0], names, given), opset, depth+1)
 }
 
 // branch chooses a branch of an If, whose condition must be a constant.
@@ -118,12 +118,12 @@ func (p *program) branch(d *drawing, s *step, depth int) {
 		}
 		names[o.GetName()] = n.Output[i]
 	}
-	p.load(d, renamed(nodes, prefix, names, nil), s.opset, depth+1)
+	p.load(d, renamed(nodes, s.opset, prefix, names, nil), s.opset, depth+1)
 }
 
 // renamed copies nodes with other names for their tensors, and with the values of the
 // attributes that they refer to. Names that are not in the map get the prefix.
-func renamed(nodes []*protos.NodeProto, prefix string, names map[string]string, given map[string]*protos.AttributeProto) []*protos.NodeProto {
+func renamed(nodes []*protos.NodeProto, opset int, prefix string, names map[string]string, given map[string]*protos.AttributeProto) []*protos.NodeProto {
 	rename := func(list []string) []string {
 		out := make([]string, len(list))
 		for i, name := range list {
@@ -145,7 +145,7 @@ func renamed(nodes []*protos.NodeProto, prefix string, names map[string]string, 
 		}
 		for _, a := range n.Attribute {
 			if a.GetG() != nil || len(a.GetGraphs()) > 0 {
-				panic(fmt.Errorf("node %q (%s) of a function or branch holds a graph of its own, which is not supported", n.Name, n.OpType))
+				panic(&Unsupported{Node: label(n), Op: n.OpType, Opset: opset, Attribute: a.Name, Why: "it lies in a function or branch and holds a graph of its own", Hint: hintControl})
 			}
 			if ref := a.GetRefAttrName(); ref != "" {
 				from := given[ref]

@@ -145,8 +145,9 @@ func lpNorm(c *call) *value {
 	p := c.int("p", 2)
 	axis := c.axis("axis", c.int("axis", -1), c.rank(0))
 	l := c.along(0, axis)
-	size := c.rooted(ReduceAndKeep(c.power(l.x, p), ReduceSum, l.axis(axis)), p)
-	return l.wrap(Div(l.x, size))
+	sum := ReduceAndKeep(c.power(l.x, p), ReduceSum, l.axis(axis))
+	sum = Where(Equal(sum, ZerosLike(sum)), OnesLike(sum), sum) // nothing stays nothing
+	return l.wrap(Div(l.x, c.rooted(sum, p)))
 }
 
 // lrn divides by a power of the mean square of neighbouring channels.

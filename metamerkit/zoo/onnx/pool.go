@@ -12,7 +12,7 @@ func init() {
 		x, axes := c.spatial()
 		w := c.pool(x, axes)
 		b := block.Window{K: w.kernel[0], Stride: w.strides[0]}
-		if w.square() && w.even() && w.ceil == [2]int{} {
+		if w.square() && w.even() && w.start[0] < w.kernel[0] && w.ceil == [2]int{} {
 			b.Pad = w.start[0]
 			return c.fromSpatial(b.Max(x), axes)
 		}

@@ -38,7 +38,7 @@ type node struct{ name, source string }
 func newProgram(m *protos.ModelProto, external reader) (*program, error) {
 	p := &program{constants: map[string]*tensor{}, alias: map[string]node{}, functions: map[functionKey]*protos.FunctionProto{}, external: external}
 	if p.opset = opsetOf(m.OpsetImport); p.opset < oldest || p.opset > newest {
-		return nil, fmt.Errorf("opset %d, expected %d to %d: %s", p.opset, oldest, newest, hintOpset)
+		return nil, &Unsupported{Opset: p.opset, Why: fmt.Sprintf("expected %d to %d", oldest, newest), Hint: hintOpset}
 	}
 	for _, f := range m.Functions {
 		if f != nil {
@@ -179,6 +179,11 @@ func (d *drawing) run(s *step) []*value {
 
 // compute runs the operator, and refuses what it did not read.
 func (c *call) compute(op operator) (outs []*value) {
+	for i, v := range c.in {
+		if v != nil && v.host == nil && sizeOf(v.dims) == 0 {
+			c.refuse(c.inputName(i), "", "it is empty: %v", v.dims)
+		}
+	}
 	if op.fold != nil && c.constant() {
 		for _, t := range op.fold(c) {
 			if t == nil {

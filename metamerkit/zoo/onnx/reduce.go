@@ -53,7 +53,10 @@ func init() {
 		})
 	}, nil, "Softmax")
 	register(7, func(c *call) *value {
-		return c.softmax(func(x *Node, axes []int) *Node { return Sub(x, logSumExp(x, axes)) })
+		return c.softmax(func(x *Node, axes []int) *Node {
+			x = Sub(x, StopGradient(ReduceAndKeep(x, ReduceMax, axes...)))
+			return Sub(x, Log(ReduceAndKeep(Exp(x), ReduceSum, axes...)))
+		})
 	}, nil, "LogSoftmax")
 	register(7, func(c *call) *value { return c.best(ArgMax) }, nil, "ArgMax")
 	register(7, func(c *call) *value { return c.best(ArgMin) }, nil, "ArgMin")

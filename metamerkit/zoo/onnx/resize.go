@@ -75,7 +75,7 @@ func resize(c *call) *value {
 		c.spend(sizeOf([]int{to[i], from[axes[i]]}))
 		m := newTensor(x.DType(), to[i], from[axes[i]])
 		for j := range to[i] {
-			c.weights(s, m, j, scales[i], float64(to[i]))
+			c.weights(s, m, j, scales[i], to[i])
 		}
 		x = byMatrix(x, l.axis(axes[i]), m)
 	}
@@ -115,6 +115,9 @@ func (c *call) scales(axes []int) (scales []float64, to []int) {
 			if !(s > 0 && n <= maxElements) {
 				c.refuse("scales", "", "a scale is %g", s)
 			}
+			if float64(from[a])*s-n > 1e-4 && c.attrs["coordinate_transformation_mode"] != nil && string(c.attrs["coordinate_transformation_mode"].S) == "align_corners" {
+				c.refuse("scales", "export with sizes in place of scales", "%d elements times %g is no whole number, where implementations of align_corners differ", from[a], s)
+			}
 			scales, to = append(scales, s), append(to, int(n))
 		}
 		return scales, to
@@ -126,7 +129,7 @@ func (c *call) scales(axes []int) (scales []float64, to []int) {
 		if to[i] < 1 || to[i] > maxElements || from[a] < 1 {
 			c.refuse("sizes", "", "they are %v for the shape %v", to, from)
 		}
-		scales = append(scales, float64(to[i])/float64(from[a]))
+		scales = append(scales, float64(float32(to[i])/float32(from[a])))
 	}
 	if policy == "stretch" {
 		return scales, to
@@ -146,10 +149,12 @@ func (c *call) scales(axes []int) (scales []float64, to []int) {
 }
 
 // weights fills row j of a matrix [to,from] for an axis: which elements make element j.
-func (c *call) weights(s scaling, m *tensor, j int, scale, to float64) {
+func (c *call) weights(s scaling, m *tensor, j int, wide float64, count int) {
 	from := m.dims[1]
-	n, x := float64(from), float64(j)
-	var at float64 // the position in the input
+	// In float32, as other implementations have it: where elements lie exactly between
+	// others, rounding decides.
+	n, x, scale, to := float32(from), float32(j), float32(wide), float32(count)
+	var at float32 // the position in the input
 	switch s.coordinates {
 	case "half_pixel":
 		at = (x+0.5)/scale - 0.5
@@ -168,23 +173,32 @@ func (c *call) weights(s scaling, m *tensor, j int, scale, to float64) {
 	default:
 		c.refuse("coordinate_transformation_mode", "", "it is %q, expected half_pixel, half_pixel_symmetric, pytorch_half_pixel, asymmetric or align_corners", s.coordinates)
 	}
+	place := float64(at)
 	if s.mode == "nearest" {
-		m.setFloat(j*from+min(max(c.nearest(s.nearest, at), 0), from-1), 1)
+		picked := c.nearest(s.nearest, place)
+		exact := (float64(j)+0.5)/wide - 0.5 + float64(from)/2*(1-float64(count)/(float64(from)*wide))
+		if s.coordinates == "half_pixel_symmetric" && picked != c.nearest(s.nearest, exact) {
+			c.refuse("coordinate_transformation_mode", "", "element %d lies between two others, where implementations of half_pixel_symmetric differ", j)
+		}
+		if c.opset < 11 && wide < 1 && place != math.Trunc(place) {
+			c.refuse("mode", "export with opset_version=11 or later", "before opset 11 implementations of nearest differ where an image is made smaller by no whole number")
+		}
+		m.setFloat(j*from+min(max(picked, 0), from-1), 1)
 		return
 	}
 	width := 1.0 // of the filter's elements, for antialiasing
 	if s.antialias && scale < 1 {
-		width = 1 / scale
+		width = 1 / wide
 	}
 	reach := width
 	if s.mode == "cubic" {
 		reach *= 2
 	}
 	// Elements outside are those at the edge again, or are left out.
-	first, last := int(math.Floor(at-reach)), int(math.Ceil(at+reach))
+	first, last := int(math.Floor(place-reach)), int(math.Ceil(place+reach))
 	row, sum := make([]float64, from), 0.0
 	for i := first; i <= last; i++ {
-		w := filter(s, (float64(i)-at)/width)
+		w := filter(s, (float64(i)-place)/width)
 		if (i < 0 || i >= from) && s.excludeOutside {
 			continue
 		}

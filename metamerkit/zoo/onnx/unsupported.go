@@ -9,7 +9,7 @@ import (
 // as ONNX defines it. Nothing of that kind is ever let through.
 type Unsupported struct {
 	Node      string // its name, or its first output where it has none
-	Op        string
+	Op        string // "" where the file as a whole is at fault
 	Attribute string // the attribute or input at fault, "" where it is the operator
 	Opset     int    // of the file
 	Why       string
@@ -18,7 +18,11 @@ type Unsupported struct {
 
 func (e *Unsupported) Error() string {
 	var s strings.Builder
-	fmt.Fprintf(&s, "node %q (%s, opset %d)", e.Node, e.Op, e.Opset)
+	if e.Op == "" {
+		fmt.Fprintf(&s, "opset %d", e.Opset)
+	} else {
+		fmt.Fprintf(&s, "node %q (%s, opset %d)", e.Node, e.Op, e.Opset)
+	}
 	if e.Attribute != "" {
 		fmt.Fprintf(&s, ", %s", e.Attribute)
 	}
