@@ -166,7 +166,11 @@ func settings(run *metamer.Run) (out []setting) {
 	add("ReLU at the end of the layer", "%s", ReLUText(r))
 	add("seed", "%d", r.Seed)
 	add("images", "%s: %d of %d² pixels", r.Images.Name, r.Images.Count, r.Images.Size)
-	add("null distribution", "%s", NullText(run))
+	null := NullText(run)
+	if len(run.Nulls) > 0 && len(run.Nulls[0].SHA256) >= 12 {
+		null += ", SHA-256 " + run.Nulls[0].SHA256[:12] + "…"
+	}
+	add("null distribution", "%s", null)
 	add("backend", "%s", dash(r.Backend))
 	return out
 }

@@ -110,20 +110,18 @@ func (r *Result) areMetamers() string {
 	r.byStage(func(stage string, runs []*metamer.Run) {
 		pass, tested, all := 0, 0, 0
 		for _, run := range runs {
-			all += run.Recipe.Images.Count
-			if !untested(run) {
-				pass, tested = pass+run.PassCount(), tested+run.Recipe.Images.Count
-			}
+			p, t := run.Tally()
+			pass, tested, all = pass+p, tested+t, all+run.Recipe.Images.Count
 		}
-		text := fmt.Sprintf("%s: %d of %d", stage, pass, tested)
+		text := fmt.Sprintf("%s %d of %d", stage, pass, tested)
 		if tested == 0 {
-			text = stage + ": not tested"
+			text = stage + " not tested"
 		} else if tested < all {
 			text += fmt.Sprintf(" (%d not tested)", all-tested)
 		}
 		parts = append(parts, text)
 	})
-	return fmt.Sprintf("Images that are metamers for every member of their set: %s. %s.", strings.Join(parts, "; "), capital(r.nulls()))
+	return fmt.Sprintf("Images that are metamers for every member of their set: %s. %s.", strings.Join(parts, ", "), capital(r.nulls()))
 }
 
 func (r *Result) converged() string {

@@ -30,11 +30,11 @@ func (r *Result) Match() *figures.Table {
 	t := &figures.Table{Name: matchName, Title: "Match statistics",
 		Caption: "How close the activations of metamers come to those of their references, for each member of each model set: medians over images, of the relative L2 distance also the smallest and the largest. " +
 			"Beside the distance stands what the same network gives for the initial image, for the most similar pair of different images of the null distribution, and for a JPEG copy of each reference (quality " + fmt.Sprint(jpegQuality) + ", median). " +
-			"The relative L2 distance is 0 for equal activations; that of a pair follows from its SNR (10^(−SNR/20)). An image is a metamer when Pearson, Spearman and SNR lie above the whole null distribution and the class is the same, for every member. " +
+			"The relative L2 distance is 0 for equal activations; that of a pair follows from its SNR (10^(−SNR/20)). An image is a metamer when Pearson, Spearman and SNR lie above the whole null distribution and the class is the same, for every member. p is the share of null pairs that reach the statistic of an image ((k+1)/(n+1)), of the image and statistic where it is largest. " +
 			capital(r.nulls()) + ".",
 		Columns: []figures.Column{{Head: "model set"}, {Head: "stage"}, {Head: "member"},
 			{Head: "relative L2", Right: true}, {Head: "initial image", Right: true}, {Head: "null: nearest", Right: true}, {Head: "JPEG copy", Right: true},
-			{Head: "Pearson", Right: true}, {Head: "null: largest", Right: true}, {Head: "Spearman", Right: true}, {Head: "null: largest", Right: true}, {Head: "SNR, dB", Right: true}, {Head: "null: largest", Right: true},
+			{Head: "Pearson", Right: true}, {Head: "null: largest", Right: true}, {Head: "Spearman", Right: true}, {Head: "null: largest", Right: true}, {Head: "SNR, dB", Right: true}, {Head: "null: largest", Right: true}, {Head: "largest p", Right: true},
 			{Head: "same class", Right: true}, {Head: "metamers", Right: true}}}
 	s := r.Study()
 	for _, run := range r.Runs {
@@ -42,7 +42,7 @@ func (r *Result) Match() *figures.Table {
 			c := closeness(run, m)
 			row := []string{s.Label(run.Recipe.ModelNames()), run.Recipe.Stage, s.Members([]string{name}),
 				spanned(c.distance, "%.3f"), figure(started(run, m), "%.3f"), figure(c.nearest, "%.3f"), figure(r.jpeg(name, run.Recipe.Stage), "%.3f"),
-				figure(median(c.pearson), "%.3f"), figure(c.null.Pearson, "%.3f"), figure(median(c.spearman), "%.3f"), figure(c.null.Spearman, "%.3f"), figure(median(c.snr), "%.1f"), figure(c.null.SNR, "%.1f"),
+				figure(median(c.pearson), "%.3f"), figure(c.null.Pearson, "%.3f"), figure(median(c.spearman), "%.3f"), figure(c.null.Spearman, "%.3f"), figure(median(c.snr), "%.1f"), figure(c.null.SNR, "%.1f"), figure(c.p, "%.2g"),
 				fmt.Sprintf("%d of %d", c.same, len(c.distance)), verdict(run)}
 			t.Rows = append(t.Rows, row)
 		}
@@ -50,23 +50,20 @@ func (r *Result) Match() *figures.Table {
 	return t
 }
 
-// verdict says how many images of a run are metamers for every member.
+// verdict says how many images of a run that are tested are metamers for every member.
 func verdict(run *metamer.Run) string {
-	if untested(run) {
-		return "not tested"
+	pass, tested := run.Tally()
+	if tested == 0 {
+		return metamer.NotTested
 	}
-	return fmt.Sprintf("%d of %d", run.PassCount(), run.Recipe.Images.Count)
+	return fmt.Sprintf("%d of %d", pass, tested)
 }
 
-// untested reports whether no image of a run was tested against a null distribution.
-func untested(run *metamer.Run) bool {
-	return !slices.ContainsFunc(run.Evidence, func(e metamer.Evidence) bool { return e.Verdict == "pass" || e.Verdict == "fail" })
-}
-
-// close holds the match statistics of all images of a run at a member.
+// match holds the match statistics of all images of a run at a member.
 type match struct {
 	distance, pearson, spearman, snr []float64
 	same                             int
+	p                                float64      // the largest empirical p of an image and statistic; NaN: there is none
 	null                             metamer.Null // NaN: there is none
 	nearest                          float64      // relative L2 distance of its most similar pair
 }
@@ -74,7 +71,7 @@ type match struct {
 func closeness(run *metamer.Run, member int) match {
 	nan := math.NaN()
 	name := run.Recipe.Models[member].Name
-	m := match{null: metamer.Null{Pearson: nan, Spearman: nan, SNR: nan}, nearest: nan}
+	m := match{p: nan, null: metamer.Null{Pearson: nan, Spearman: nan, SNR: nan}, nearest: nan}
 	for _, e := range run.Evidence {
 		if e.Member != name {
 			continue
@@ -82,6 +79,9 @@ func closeness(run *metamer.Run, member int) match {
 		m.distance, m.pearson, m.spearman, m.snr = append(m.distance, e.Loss), append(m.pearson, e.Pearson), append(m.spearman, e.Spearman), append(m.snr, e.SNR)
 		if e.SameClass {
 			m.same++
+		}
+		if p := max(e.PPearson, e.PSpearman, e.PSNR); p > 0 && !(p <= m.p) {
+			m.p = p
 		}
 	}
 	for _, n := range run.Nulls {
@@ -92,12 +92,20 @@ func closeness(run *metamer.Run, member int) match {
 	return m
 }
 
-// nulls says in one sentence which null distributions the runs were held against.
+// nulls says which null distributions the runs were tested against, or why they were not.
 func (r *Result) nulls() string {
 	if len(r.Runs) == 0 {
 		return "there is no null distribution"
 	}
-	return "null distribution: " + figures.Vary(r.Runs, figures.NullText)
+	return "null distribution: " + figures.Vary(r.Runs, func(run *metamer.Run) string {
+		text := figures.NullText(run)
+		if len(run.Nulls) > 0 {
+			if why := run.Nulls[0].Untested(); why != "" && run.Nulls[0].Set != metamer.NoNull {
+				text += " (not tested: " + why + ")"
+			}
+		}
+		return text
+	})
 }
 
 // spanned is a median with the smallest and largest value.

@@ -22,7 +22,7 @@ var (
 
 // paged carries a plan out with made-up results and returns the text of its page, and
 // the page.
-func paged(t *testing.T, m *made, p Plan) (text, page string, r *Result) {
+func paged(t *testing.T, m *made, p Plan, null metamer.Null) (text, page string, r *Result) {
 	t.Helper()
 	for _, run := range m.runs { // as the plan has them made
 		refs, trace := run.Recipe.Images, run.Trace
@@ -32,9 +32,14 @@ func paged(t *testing.T, m *made, p Plan) (text, page string, r *Result) {
 		}
 		run.Recipe.Images, run.Trace, run.Evidence, run.Nulls = refs, trace, nil, nil
 		for _, member := range run.Recipe.ModelNames() {
-			run.Nulls = append(run.Nulls, metamer.Null{Member: member, Pairs: 30, Pearson: 0.5, Spearman: 0.6, SNR: 6})
+			null.Member = member
+			run.Nulls = append(run.Nulls, null)
 			for i := range refs.Count {
-				run.Evidence = append(run.Evidence, metamer.Evidence{Image: i, Member: member, Loss: 0.125, Pearson: 0.75, Spearman: 0.8125, SNR: 18, SameClass: true, Verdict: map[bool]string{true: "pass", false: "fail"}[i > 0]})
+				verdict := map[bool]string{true: metamer.Pass, false: metamer.Fail}[i > 0]
+				if null.Untested() != "" {
+					verdict = metamer.NotTested
+				}
+				run.Evidence = append(run.Evidence, metamer.Evidence{Image: i, Member: member, Loss: 0.125, Pearson: 0.75, Spearman: 0.8125, SNR: 18, SameClass: true, Verdict: verdict})
 			}
 		}
 	}
@@ -65,14 +70,18 @@ func TestPageSaysWhatWasDone(t *testing.T) {
 	}
 	of := map[string][]string{
 		"pgd": {"pgd: step size × gradient", "the step size is 1, halved at 8 equal intervals", "the active model switches every 10 steps, in the order of the set", "passes the gradient unchanged", "schedule one model, every step for single models; switch every 10 steps, order given for ensembles",
-			"N(0.5, 0.05) clamped to [0,1] by the seed 0"},
+			"N(0.5, 0.05) clamped to [0,1] by the seed 0", "null distribution 2016 pairs of photos:64, SHA-256 abababababab…", "Null distribution: 2016 pairs of photos:64."},
 		"fast": {"lbfgs with a memory of 10 pairs", "all members are evaluated at every step and their losses averaged", "one-sided residual", "20 for single models; 10 (20 gradient evaluations an image) for ensembles",
-			"uniform in [0,1) by the seed 7", "all runs have the seed 7"},
+			"uniform in [0,1) by the seed 7", "all runs have the seed 7", "null distribution 30 random pairs of the run's own references"},
 	}
-	both := []string{"6 images of 16² pixels", "30 random pairs of the run's own references", "late: 10 of 12", "relative L2 distance 0.125", "Pearson 0.750", "most similar pair of the null distribution 0.501",
+	both := []string{"6 images of 16² pixels", "late 10 of 12", "relative L2 distance 0.125", "Pearson 0.750", "most similar pair of the null distribution 0.501",
 		"relative L2 distance of each image (Feather et al. 2023)", "2 convolutional networks", "Figures 4, 5, 6 and 7 are left out: the plan does not measure them.", "layer3 (a reason, of words)",
 		"This plan does not test the paper's claims.", "Boehm et al. 2025", "github.com/ensemble-metamers/metamers", "weights: made up, none."}
 	texts := map[string]string{}
+	nulls := map[string]metamer.Null{
+		"pgd":  {Set: "photos:64", SHA256: strings.Repeat("ab", 32), Pairs: 2016, Pearson: 0.5, Spearman: 0.6, SNR: 6},
+		"fast": {Pairs: 30, Pearson: 0.5, Spearman: 0.6, SNR: 6},
+	}
 	for name, settings := range map[string]Settings{
 		"pgd":  {Steps: 20},
 		"fast": {Steps: 20, Optimizer: optimizer{Name: "fast"}, Start: "uniform", Seed: 7},
@@ -81,7 +90,7 @@ func TestPageSaysWhatWasDone(t *testing.T) {
 		m.study.Observers = m.study.Observers[:2]
 		p := small(m)
 		p.Settings = settings
-		text, page, _ := paged(t, m, p)
+		text, page, _ := paged(t, m, p, nulls[name])
 		texts[name] = text
 		order := []string{`id="answers"`, `id="match"`, `id="losses"`, `id="sheets"`, `id="paper"`, `id="figure1"`, `id="table1"`, `id="differences"`, `id="cite"`, `id="data"`}
 		for i, id := range order {
@@ -126,8 +135,8 @@ func TestPageWithholdsFew(t *testing.T) {
 	}
 	why := metamer.TooFew(4, metamer.MinImages)
 	p := Plan{Name: "few", Sets: m.study.Sets[:2], Stages: []string{"late"}, Measures: []string{"recognizability", "jsd"}}
-	text, page, r := paged(t, m, p)
-	for _, want := range []string{"Figures 5 and 7 are left out: " + why + ".", "withheld: " + why} {
+	text, page, r := paged(t, m, p, metamer.Null{Set: metamer.NoNull})
+	for _, want := range []string{"Figures 5 and 7 are left out: " + why + ".", "withheld: " + why, "Images that are metamers for every member of their set: late not tested. Null distribution: no null set."} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page does not say %q", want)
 		}
