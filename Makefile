@@ -40,10 +40,10 @@ reproduce: setup build ## a whole study: metamers, seven figures, five tables, c
 	bin/metamers reproduce --scale $(SCALE) $(if $(STEPS),--steps $(STEPS))
 
 lab: ## JupyterLab with the kernel "Go (metamers)"; sets up what is missing
-	@go run ./kernel lab
+	@env -u GOOS -u GOARCH go run ./kernel lab
 
 lab-setup: ## all that make lab needs, without opening it
-	@go run ./kernel lab --setup-only
+	@env -u GOOS -u GOARCH go run ./kernel lab --setup-only
 
 test: setup check test-xla test-go race fuzz test-kernel test-lab test-notebooks test-manifests test-slurm ## everything that CI runs
 

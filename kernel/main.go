@@ -24,6 +24,7 @@ var commands struct {
 
 func main() {
 	shim.Main() // if called as go, gopls, ... by GoNB
+	setup.Native()
 	ctx := kong.Parse(&commands, kong.Name("kernel"), kong.Description("The Jupyter kernel \"Go (metamers)\"."), kong.UsageOnError())
 	ctx.FatalIfErrorf(ctx.Run())
 }

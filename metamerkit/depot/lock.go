@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -45,7 +46,7 @@ func LockPath() string { return filepath.Join(place.Cache(), "models.lock.json")
 // Pins reads the lock; there is none before the first pull.
 func Pins() (map[string]Pin, error) {
 	data, err := os.ReadFile(LockPath())
-	if errors.Is(err, os.ErrNotExist) {
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return map[string]Pin{}, nil
 	}
 	if err != nil {
