@@ -37,7 +37,7 @@ func (e *Engine) identity(model, stage, precision string) (identity, error) {
 	if err != nil {
 		return identity{}, err
 	}
-	id.sha256, err = e.sum(path)
+	id.sha256, err = zoo.Sum(c, path, e.sum)
 	return id, err
 }
 

@@ -31,7 +31,7 @@ type Net struct {
 	// Weights holds a tensor for each variable of Forward, by scope path
 	// ("/layer1/0/conv1/weight").
 	Weights map[string]*tensors.Tensor
-	SHA256  string   // of the file, whole
+	SHA256  string   // of the file, whole, and of those that it refers to, see Sum
 	Notes   []string // what had to be done to the file's names, for people
 	Key     string   // set by whoever opened it, to tell nets apart
 
@@ -60,6 +60,7 @@ var (
 	mu       sync.RWMutex
 	families = map[string]Opener{}
 	builders = map[string]Builder{}
+	summers  = map[string]Summer{}
 	cards    map[string]*card.Card // by name
 	aliases  map[string]string
 )
@@ -76,6 +77,28 @@ func RegisterFamily(name string, open Opener) {
 		panic("zoo: RegisterFamily called twice for " + name)
 	}
 	families[name] = open
+}
+
+// Summer returns the SHA-256 that tells the models of a family apart, Net.SHA256, from the
+// file at path. sum is that of one file.
+type Summer func(path string, sum func(path string) (string, error)) (string, error)
+
+// RegisterSum adds the Summer of a family whose models are more than one file.
+func RegisterSum(family string, s Summer) {
+	mu.Lock()
+	defer mu.Unlock()
+	summers[family] = s
+}
+
+// Sum is what Net.SHA256 will be of the card's model at path, without opening it.
+func Sum(c *card.Card, path string, sum func(path string) (string, error)) (string, error) {
+	mu.RLock()
+	s := summers[c.Family]
+	mu.RUnlock()
+	if s == nil {
+		return sum(path)
+	}
+	return s(path, sum)
 }
 
 // Families lists what RegisterFamily was called with, sorted.

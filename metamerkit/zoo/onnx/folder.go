@@ -2,13 +2,10 @@ package onnx
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 
 	"github.com/gomlx/compute-onnx/support/protos"
@@ -19,20 +16,26 @@ import (
 type folder struct {
 	path  string // of the model
 	files map[string][]byte
+	total int64 // bytes of them
 }
 
-// sum is the SHA-256 of the model: that of the file or, where others lie beside it, that
-// of all their sums and names. Models that were trained apart can differ in those alone.
+// readAll reads all files that a model refers to.
+func (f *folder) readAll(m *protos.ModelProto) error {
+	for _, name := range outside(m) {
+		if _, err := f.file(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sum is the SHA-256 of the model, see Sum.
 func (f *folder) sum(own string) string {
-	if len(f.files) == 0 {
-		return own
+	sums := map[string]string{}
+	for name, data := range f.files {
+		sums[name] = fmt.Sprintf("%x", sha256.Sum256(data))
 	}
-	all := sha256.New()
-	fmt.Fprintln(all, own)
-	for _, name := range slices.Sorted(maps.Keys(f.files)) {
-		fmt.Fprintf(all, "%x %q\n", sha256.Sum256(f.files[name]), name)
-	}
-	return hex.EncodeToString(all.Sum(nil))
+	return combined(own, sums)
 }
 
 // tensor returns the bytes of a tensor, which has size of them.
@@ -74,7 +77,7 @@ func (f *folder) file(name string) ([]byte, error) {
 		return data, nil
 	}
 	if !filepath.IsLocal(name) {
-		return nil, fmt.Errorf("it lies in %q, which is not beside the model: export with external_data=False", name)
+		return nil, fmt.Errorf("a tensor lies in %q, which is not beside the model: export with external_data=False", name)
 	}
 	root, err := os.OpenRoot(filepath.Dir(f.path))
 	if err != nil {
@@ -83,10 +86,10 @@ func (f *folder) file(name string) ([]byte, error) {
 	defer root.Close()
 	info, err := root.Stat(name)
 	if err != nil {
-		return nil, fmt.Errorf("it lies in the file %q beside the model, which cannot be read (%w): keep both files together, or export with external_data=False", name, err)
+		return nil, fmt.Errorf("a tensor lies in the file %q beside the model, which cannot be read (%w): keep both files together, or export with external_data=False", name, err)
 	}
-	if !info.Mode().IsRegular() || info.Size() > maxBytes {
-		return nil, fmt.Errorf("it lies in %q, which is no regular file of at most %d bytes", name, maxBytes)
+	if f.total += info.Size(); !info.Mode().IsRegular() || f.total > maxBytes {
+		return nil, fmt.Errorf("a tensor lies in %q, expected regular files of at most %d bytes together", name, maxBytes)
 	}
 	h, err := root.Open(name)
 	if err != nil {

@@ -45,7 +45,7 @@ const constantBudget = 1 << 28
 
 // parse reads the bytes of a file and draws it once, with its gradient, on a graph that
 // is thrown away: what cannot be computed is found here. Nothing is run.
-func parse(data []byte, size int, external reader) (n *net, err error) {
+func parse(data []byte, size int, beside *folder) (n *net, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			n, err = nil, asError(r)
@@ -53,6 +53,9 @@ func parse(data []byte, size int, external reader) (n *net, err error) {
 	}()
 	m, err := decode(data)
 	if err != nil {
+		return nil, err
+	}
+	if err := beside.readAll(m); err != nil {
 		return nil, err
 	}
 	n = &net{weights: map[string]*tensors.Tensor{}}
@@ -63,7 +66,7 @@ func parse(data []byte, size int, external reader) (n *net, err error) {
 		return nil, fmt.Errorf("%d outputs, expected one", len(m.Graph.Output))
 	}
 	n.output = m.Graph.Output[0].GetName()
-	if n.program, err = newProgram(m, external); err != nil {
+	if n.program, err = newProgram(m, beside.tensor); err != nil {
 		return nil, err
 	}
 	return n, n.first(m.Graph.Node, size)

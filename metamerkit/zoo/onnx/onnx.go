@@ -19,7 +19,10 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
-func init() { zoo.RegisterFamily("onnx", Open) }
+func init() {
+	zoo.RegisterFamily("onnx", Open)
+	zoo.RegisterSum("onnx", Sum)
+}
 
 // logits is the name under which the output is marked.
 const logits = "logits"
@@ -51,7 +54,7 @@ func Open(c *card.Card, path string) (*zoo.Net, error) {
 		return nil, err
 	}
 	beside := &folder{path: path}
-	n, err := parse(data, c.Input.Size, beside.tensor)
+	n, err := parse(data, c.Input.Size, beside)
 	// The file's own sum is that of a card that was written without the files beside it.
 	sum := beside.sum(own)
 	if want := c.Weights.SHA256; !strings.HasPrefix(own, want) && !strings.HasPrefix(sum, want) {

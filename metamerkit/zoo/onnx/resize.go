@@ -112,6 +112,9 @@ func (c *call) scales(axes []int) (scales []float64, to []int) {
 		for i, a := range axes {
 			s := given.float(i)
 			n := math.Floor(float64(from[a]) * s)
+			if s < 1 && c.n.OpType == "Upsample" {
+				c.refuse("scales", hintOpset, "a scale is %g, expected 1 or more", s)
+			}
 			if !(s > 0 && n <= maxElements) {
 				c.refuse("scales", "", "a scale is %g", s)
 			}
@@ -176,8 +179,7 @@ func (c *call) weights(s scaling, m *tensor, j int, wide float64, count int) {
 	place := float64(at)
 	if s.mode == "nearest" {
 		picked := c.nearest(s.nearest, place)
-		exact := (float64(j)+0.5)/wide - 0.5 + float64(from)/2*(1-float64(count)/(float64(from)*wide))
-		if s.coordinates == "half_pixel_symmetric" && picked != c.nearest(s.nearest, exact) {
+		if s.coordinates == "half_pixel_symmetric" && c.nearest(s.nearest, place-1e-4) != c.nearest(s.nearest, place+1e-4) {
 			c.refuse("coordinate_transformation_mode", "", "element %d lies between two others, where implementations of half_pixel_symmetric differ", j)
 		}
 		if c.opset < 11 && wide < 1 && place != math.Trunc(place) {
