@@ -16,7 +16,7 @@ import (
 type activationsCmd struct {
 	Model  string    `required:"" help:"Name of the model." predictor:"model"`
 	Stage  []string  `required:"" help:"Stages or layers, separated by commas." predictor:"stages"`
-	Images imageSpec `help:"Image set, as of synth." placeholder:"SET" predictor:"images"`
+	Images imageSpec `help:"Image set, as of synth; with --run the references, where they cannot be found by what the run says of them." placeholder:"SET" predictor:"images"`
 	Size   int       `positive:"" help:"Pixels a side (default: 32 for cifar10, 224 for photos and files)."`
 	Filter string    `help:"Resampling of files: bicubic or bilinear." enum:"bicubic,bilinear" default:"bicubic"`
 	OfRun  string    `name:"run" help:"In place of --images: the metamers of a run, and beside them its references (references, and reference.STAGE)." placeholder:"ID" predictor:"run"`
@@ -119,8 +119,8 @@ func (c *activationsCmd) Run(ctx context.Context, g *globals) error {
 
 // open opens the images, or a run's metamers and its references.
 func (c *activationsCmd) open() (set, references *images.Set, err error) {
-	if (c.Images == nil) == (c.OfRun == "") {
-		return nil, nil, fmt.Errorf("expected either --images or --run")
+	if c.Images == nil && c.OfRun == "" {
+		return nil, nil, fmt.Errorf("expected --images or --run")
 	}
 	if c.OfRun == "" {
 		set, err = imageFlags{c.Images, c.Size, c.Filter}.open()
@@ -141,7 +141,7 @@ func (c *activationsCmd) open() (set, references *images.Set, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if references, err = engine.References(run); err != nil {
+	if references, err = referencesOf(run, c.Images, c.Filter); err != nil {
 		return nil, nil, err
 	}
 	metamers := *references

@@ -18,18 +18,21 @@ import (
 )
 
 type classifyCmd struct {
-	Images  []string `arg:"" help:"Image files, folders, or a set such as cifar10:16 or photos:8." predictor:"images"`
-	Models  []string `required:"" help:"Names of models, separated by commas." predictor:"models"`
-	Top     int      `default:"5" help:"Classes to show for each image."`
-	Labels  string   `help:"Table with a head that names a column file and a column index, separated by tabs: also print accuracy." placeholder:"FILE.tsv" type:"existingfile" predictor:"file"`
-	Classes string   `help:"Class embeddings for models without a classifier, such as CLIP: safetensors with one matrix, a row a class, and the names in its metadata." placeholder:"FILE" type:"existingfile" predictor:"file"`
-	Batch   int      `default:"25" help:"Images at a time."`
+	Images     []string  `arg:"" help:"Image files, folders, or a set such as cifar10:16 or photos:8; or IDs of runs (the beginning is enough)." predictor:"images"`
+	Models     []string  `help:"Names of models, separated by commas (default for runs: their members)." predictor:"models"`
+	References imageSpec `name:"images" arguments:"" help:"The reference images of a run, where they cannot be found by what the run says of them." placeholder:"SET"`
+	storeFlag
+	Top     int    `default:"5" help:"Classes to show for each image."`
+	Labels  string `help:"Table with a head that names a column file and a column index, separated by tabs: also print accuracy." placeholder:"FILE.tsv" type:"existingfile" predictor:"file"`
+	Classes string `help:"Class embeddings for models without a classifier, such as CLIP: safetensors with one matrix, a row a class, and the names in its metadata." placeholder:"FILE" type:"existingfile" predictor:"file"`
+	Batch   int    `default:"25" help:"Images at a time."`
 }
 
 func (c *classifyCmd) Help() string {
 	return `Examples:
   metamers classify dog.jpg --models vit_tiny_patch16_224,resnet20
   metamers classify photos:16 --models vit_tiny_patch16_224
+  metamers classify 3f2a --models resnet56,vit      # a run: classes of references and metamers side by side
   metamers classify imagenet-sample/ --labels imagenet-sample/labels.tsv --models vit_tiny_patch16_224
 
 Each model sees the images as in its own evaluation: the size, crop and filter of its
@@ -80,9 +83,19 @@ func (c *classifyCmd) Run(ctx context.Context, g *globals) error {
 			return err
 		}
 	}
+	found, err := c.runs()
+	if err != nil {
+		return err
+	}
+	if found == nil && len(c.Models) == 0 {
+		return fmt.Errorf("--models names no model: expected one or more, separated by commas (see: metamers models)")
+	}
 	e, err := g.engine()
 	if err != nil {
 		return err
+	}
+	if found != nil {
+		return c.compareAll(ctx, g, e, found, zero)
 	}
 	var all []classified
 	for _, name := range c.Models {
@@ -142,11 +155,7 @@ func (c *classifyCmd) one(ctx context.Context, g *globals, e *engine.Engine, m *
 			l = nil
 		}
 		for _, k := range order(l)[:min(max(c.Top, 5), len(l))] {
-			name := labels.Name(m.Labels, k)
-			if zero != nil && k < len(zero.Names) {
-				name = zero.Names[k]
-			}
-			top = append(top, guess{k, name, probability(l, k)})
+			top = append(top, guess{k, className(m, zero, k), probability(l, k)})
 		}
 		want, known := truth[set.Names[i]]
 		if truth == nil && set.Labels[i] >= 0 && zero == nil && comparable(set, m) {
@@ -175,6 +184,14 @@ func (c *classifyCmd) one(ctx context.Context, g *globals, e *engine.Engine, m *
 		}
 	}
 	return r, nil
+}
+
+// className is what class k of a model is called.
+func className(m *card.Card, zero *engine.ZeroShot, k int) string {
+	if zero != nil && k < len(zero.Names) {
+		return zero.Names[k]
+	}
+	return labels.Name(m.Labels, k)
 }
 
 // allFinite reports whether no number is NaN or infinite.

@@ -112,6 +112,26 @@ func (c *evalCmd) Run(ctx context.Context, g *globals) error {
 	return c.report(ctx, g, q)
 }
 
+// referencesOf opens the references of a run: those that a flag names, which must be the same
+// pixels, or what the run says of them.
+func referencesOf(run *metamer.Run, names []string, filter string) (*images.Set, error) {
+	if names == nil {
+		return engine.References(run)
+	}
+	set, err := openFor(names, filter, run)
+	if err != nil {
+		return nil, err
+	}
+	want, got := run.Recipe.Images.SHA256, set.SHA256()
+	if bare := set.Unlabelled(); got != want && bare.SHA256() == want { // from before folders had labels
+		return bare, nil
+	}
+	if got != want {
+		return nil, fmt.Errorf("--images: %s are not the references of run %s: their SHA-256 is %.12s…, its recipe says %.12s…", set.Name, run.ID, got, want)
+	}
+	return set, nil
+}
+
 // openFor opens the references of a run by a name of the user's, at the run's size.
 func openFor(names []string, filter string, run *metamer.Run) (*images.Set, error) {
 	return withNotes(images.Open(names, images.Options{Size: run.Recipe.Images.Size, Filter: filter}))

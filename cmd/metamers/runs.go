@@ -3,8 +3,10 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
@@ -82,7 +84,29 @@ func (c runsShowCmd) Run(g *globals) error {
 		return err
 	}
 	run.Cached = true
-	return report(g, run, nil)
+	if err := report(g, run, nil); err != nil || g.JSON {
+		return err
+	}
+	return printImages(os.Stdout, run)
+}
+
+// printImages prints a table of a run's images: name, relative L2 distance for each member, and
+// the verdict.
+func printImages(out io.Writer, run *metamer.Run) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "\nimage\trel. L2 for "+strings.Join(run.Recipe.ModelNames(), ", ")+"\tverdict")
+	for i, verdict := range run.Outcomes() {
+		var losses []string
+		for _, m := range run.Recipe.ModelNames() {
+			for _, e := range run.Evidence {
+				if e.Image == i && e.Member == m {
+					losses = append(losses, fmt.Sprintf("%.4f", e.Loss))
+				}
+			}
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\n", run.Name(i), strings.Join(losses, ", "), verdict)
+	}
+	return w.Flush()
 }
 
 type runsRmCmd struct {

@@ -216,8 +216,8 @@ func startLine(q engine.Request) string {
 	if set.Len() == 1 {
 		what = "1 image"
 	}
-	return fmt.Sprintf("%s of %s (%s), %d² pixels; %s at %s; %s, %s an image", what, set.Name, few(set.Names), set.Size,
-		strings.Join(r.ModelNames(), " + "), r.Stage, r.Optimizer.Name, english.Plural(r.Evaluations(r.Steps), "gradient evaluation", ""))
+	return fmt.Sprintf("%s of %s (%s), %d² pixels; %s at %s; %s, %s an image; null distribution: %s", what, set.Name, few(set.Names), set.Size,
+		strings.Join(r.ModelNames(), " + "), r.Stage, r.Optimizer.Name, english.Plural(r.Evaluations(r.Steps), "gradient evaluation", ""), r.NullOf())
 }
 
 // few are the first of several names, and how many more there are.
@@ -264,6 +264,7 @@ func report(g *globals, run *metamer.Run, took *parts) error {
 		return json.NewEncoder(os.Stdout).Encode(struct {
 			ID, Dir  string
 			Recipe   metamer.Recipe
+			Names    []string // of the images
 			Evidence []metamer.Evidence
 			Nulls    []metamer.Null
 			Passed   int
@@ -275,7 +276,7 @@ func report(g *globals, run *metamer.Run, took *parts) error {
 			Seconds     float64
 			Stopped     string
 			Parts       *parts `json:",omitempty"` // of the command's wall time
-		}{run.ID, run.Dir, run.Recipe, run.Evidence, run.Nulls, pass, tested, run.Cached, run.StepsRun, run.Recipe.Evaluations(run.StepsRun), run.Seconds, run.Stopped, took})
+		}{run.ID, run.Dir, run.Recipe, run.Names, run.Evidence, run.Nulls, pass, tested, run.Cached, run.StepsRun, run.Recipe.Evaluations(run.StepsRun), run.Seconds, run.Stopped, took})
 	}
 	state := fmt.Sprintf("%s, %d steps, %d gradient evaluations, in %.1f s", run.Recipe.Optimizer.Name, run.StepsRun, run.Recipe.Evaluations(run.StepsRun), run.Seconds)
 	if run.Cached {

@@ -53,16 +53,9 @@ func (j *job) draw(q *errand.Drawing) (*errand.Reply, error) {
 	return &errand.Reply{Figure: &errand.Figure{Title: q.Sheet, Data: data}}, err
 }
 
-// sheet shows images with their classes or names.
+// sheet shows images with their names or classes.
 func sheet(title string, refs *images.Set, perLine int) (image.Image, error) {
-	s := figures.Sheet{Title: title, Size: refs.Size, PerLine: perLine, Rows: []figures.Row{{Pixels: refs.Pixels}}}
-	for i := range refs.Len() {
-		name := refs.Class(i)
-		if name == "" {
-			name = refs.Names[i]
-		}
-		s.Columns = append(s.Columns, name)
-	}
+	s := figures.Sheet{Title: title, Size: refs.Size, PerLine: perLine, Columns: refs.Titles(), Rows: []figures.Row{{Pixels: refs.Pixels}}}
 	return s.Render()
 }
 

@@ -72,7 +72,7 @@ func (j *job) run(ctx context.Context) (*metamer.Run, error) {
 		}
 	}
 	run := &metamer.Run{
-		ID: j.r.ID(), Recipe: j.r, Metamers: j.done, Start: j.start, Trace: j.past,
+		ID: j.r.ID(), Recipe: j.r, Names: j.q.Images.Names, Metamers: j.done, Start: j.start, Trace: j.past,
 		StepsRun: j.state.Most, Stopped: j.state.Why, Seconds: j.state.Seconds + time.Since(j.began).Seconds(),
 	}
 	j.q.Progress(metamer.Progress{Phase: "evidence", Step: j.r.Steps, Steps: j.r.Steps, Image: n, Images: n})

@@ -25,7 +25,7 @@ func checkBlocks(q Request, r metamer.Recipe) error {
 
 // join puts a run together from those of its blocks.
 func (e *Engine) join(ctx context.Context, q Request, r metamer.Recipe, subjects []synth.Subject) (*metamer.Run, error) {
-	whole := &metamer.Run{ID: r.ID(), Recipe: r}
+	whole := &metamer.Run{ID: r.ID(), Recipe: r, Names: q.Images.Names}
 	for from := 0; from < r.Images.Count; from += q.Blocks {
 		to := min(from+q.Blocks, r.Images.Count)
 		b := q

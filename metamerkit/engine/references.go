@@ -22,7 +22,7 @@ func References(run *metamer.Run) (*images.Set, error) {
 		}
 	}
 	if paths := images.Origin(r.SHA256); set == nil && paths != nil {
-		set, _ = reopened(r, paths...)
+		set, first = reopened(r, paths...)
 	}
 	if set == nil {
 		return nil, fmt.Errorf("engine: the reference images %q of run %s cannot be opened again; name them (--images): %w", r.Name, run.ID, first)

@@ -14,14 +14,7 @@ import (
 // Contact draws the contact sheet of runs on the same references: the reference
 // images, then a row a run with its verdicts.
 func Contact(title string, refs *images.Set, runs ...*metamer.Run) (image.Image, error) {
-	s := Sheet{Title: title, Size: refs.Size, Rows: []Row{{Label: "reference", Pixels: refs.Pixels}}}
-	for i := range refs.Len() {
-		name := refs.Class(i)
-		if name == "" {
-			name = refs.Names[i]
-		}
-		s.Columns = append(s.Columns, name)
-	}
+	s := Sheet{Title: title, Size: refs.Size, Columns: refs.Titles(), Rows: []Row{{Label: "reference", Pixels: refs.Pixels}}}
 	for _, r := range runs {
 		if r.Recipe.Images.Count != refs.Len() || r.Recipe.Images.Size != refs.Size {
 			return nil, fmt.Errorf("figures: run %s has %d images of %d², the references are %d of %d²", r.ID, r.Recipe.Images.Count, r.Recipe.Images.Size, refs.Len(), refs.Size)

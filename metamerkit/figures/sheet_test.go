@@ -20,7 +20,9 @@ import (
 
 func ExampleContact() {
 	refs, runs := figurestest.Runs([]string{"resnet20"}, []string{"resnet20", "vit_tiny_patch16_224.augreg_in21k_ft_in1k"})
-	refs.ClassNames[0] = "a spot with a long name"
+	for i := range refs.Names {
+		refs.Names[i] = "a spot with a long name"
+	}
 	m, err := figures.Contact("Metamers of spots", refs, runs...)
 	if err != nil {
 		fmt.Println(err)

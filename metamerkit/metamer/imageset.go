@@ -1,11 +1,13 @@
 package metamer
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"math"
+	"strconv"
 )
 
 // ImageSet is a number of images of one size.
@@ -42,6 +44,24 @@ func (s *ImageSet) Class(i int) string {
 		return s.ClassNames[l]
 	}
 	return ""
+}
+
+// Title is what figures and tables call image i: its name or, where that is only a number as
+// in CIFAR-10, its class.
+func (s *ImageSet) Title(i int) string {
+	if _, err := strconv.Atoi(s.Names[i]); err == nil {
+		return cmp.Or(s.Class(i), s.Names[i])
+	}
+	return s.Names[i]
+}
+
+// Titles are those of all images.
+func (s *ImageSet) Titles() []string {
+	out := make([]string, s.Len())
+	for i := range out {
+		out[i] = s.Title(i)
+	}
+	return out
 }
 
 // SHA256 is over size, labels and pixels (little-endian float32), in hexadecimal:

@@ -147,3 +147,15 @@ func FuzzRows(f *testing.F) {
 		}
 	})
 }
+
+// Images are called by their names; where these are only numbers, by their classes.
+func TestTitles(t *testing.T) {
+	s := &ImageSet{Names: []string{"magpie", "7", "8"}, Labels: []int{0, 0, -1}, ClassNames: []string{"bird"}}
+	if got := strings.Join(s.Titles(), ","); got != "magpie,bird,8" {
+		t.Error(got)
+	}
+	r := &Run{Names: []string{"magpie"}}
+	if r.Name(0) != "magpie" || r.Name(12) != "012" {
+		t.Error(r.Name(0), r.Name(12))
+	}
+}

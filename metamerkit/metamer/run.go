@@ -49,6 +49,7 @@ type Run struct {
 	ID       string
 	Dir      string // "" when it was not saved
 	Recipe   Recipe
+	Names    []string  // of the reference images, such as magpie of magpie.jpg; nil in runs made before they were kept
 	Metamers []float32 // [N,Size,Size,3] in [0,1]
 	Start    []float32 // the initial image, same shape
 	Trace    Trace
@@ -140,6 +141,14 @@ func (r *Run) Verdict() string {
 		text += fmt.Sprintf(", %d not tested", n-tested)
 	}
 	return text
+}
+
+// Name is what image i is called: by its file where that is known, else by its number.
+func (r *Run) Name(i int) string {
+	if i < len(r.Names) {
+		return r.Names[i]
+	}
+	return fmt.Sprintf("%03d", i)
 }
 
 // Progress is what a running synthesis or evaluation reports. In an evaluation steps

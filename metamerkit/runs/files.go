@@ -12,6 +12,9 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
@@ -25,6 +28,7 @@ type evidence struct {
 	Nulls    []metamer.Null     `json:"nulls"`
 	Passed   int                `json:"passed"`
 	Images   int                `json:"images"`
+	Names    []string           `json:"names,omitempty"` // of the reference images
 	StepsRun int                `json:"stepsRun"`
 	Seconds  float64            `json:"seconds"`
 	Stopped  string             `json:"stopped,omitempty"`
@@ -74,6 +78,10 @@ func read(id, dir string) (*metamer.Run, error) {
 	if got := run.Recipe.ID(); got != id {
 		return nil, &CorruptError{Dir: dir, Problem: "it holds the recipe of run " + got}
 	}
+	if n := len(e.Names); n != 0 && n != run.Recipe.Images.Count {
+		return nil, &CorruptError{Dir: dir, Problem: fmt.Sprintf("evidence.json names %d images, expected %d", n, run.Recipe.Images.Count)}
+	}
+	run.Names = e.Names
 	run.Evidence, run.Nulls, run.StepsRun, run.Seconds, run.Stopped = e.Evidence, e.Nulls, e.StepsRun, e.Seconds, e.Stopped
 	for name, to := range map[string]*[]float32{"metamers": &run.Metamers, "start": &run.Start} {
 		f, err := weights.Open(filepath.Join(dir, name+".safetensors"))
@@ -112,14 +120,14 @@ func (w *Work) Finish(run *metamer.Run, extra map[string]func(path string) error
 	}
 	files := map[string]func(string) error{
 		"recipe.json":          writeJSON(r),
-		"evidence.json":        writeJSON(evidence{run.Evidence, run.Nulls, run.PassCount(), r.Images.Count, run.StepsRun, run.Seconds, run.Stopped}),
+		"evidence.json":        writeJSON(evidence{run.Evidence, run.Nulls, run.PassCount(), r.Images.Count, run.Names, run.StepsRun, run.Seconds, run.Stopped}),
 		"trace.csv":            func(p string) error { return writeTrace(p, run) },
 		"metamers.safetensors": tensor("metamers", run.Metamers),
 		"start.safetensors":    tensor("start", run.Start),
 	}
 	per := r.Images.Size * r.Images.Size * 3
 	for i := range r.Images.Count {
-		files[fmt.Sprintf("previews/%03d.png", i)] = func(p string) error {
+		files["previews/"+previewName(run, i)] = func(p string) error {
 			return images.WritePNG(p, run.Metamers[i*per:(i+1)*per], r.Images.Size)
 		}
 	}
@@ -156,6 +164,26 @@ func (w *Work) Finish(run *metamer.Run, extra map[string]func(path string) error
 	}
 	w.done = true
 	return w.dropCheckpoint()
+}
+
+// previewName is a file name for image i: its number and, where it is known, its own name
+// without what file systems or archives do not take.
+func previewName(run *metamer.Run, i int) string {
+	name := fmt.Sprintf("%03d", i)
+	if i < len(run.Names) {
+		clean := strings.Map(func(r rune) rune {
+			if unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("._-", r) {
+				return r
+			}
+			return '_'
+		}, run.Names[i])
+		for len(clean) > 80 {
+			_, last := utf8.DecodeLastRuneInString(clean)
+			clean = clean[:len(clean)-last]
+		}
+		name += "_" + clean
+	}
+	return name + ".png"
 }
 
 // syncFile flushes a file or folder to the disk.

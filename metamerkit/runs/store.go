@@ -3,7 +3,7 @@
 //
 //	<id>/recipe.json evidence.json trace.csv
 //	     metamers.safetensors start.safetensors (float32 [N,Size,Size,3])
-//	     previews/000.png … and what the program adds
+//	     previews/000_magpie.png … and what the program adds
 //	     manifest.json (SHA-256 of every file)
 //	     rows/<key>.<sha256>.csv (what evaluations keep; not in the manifest)
 //	.<id>.lock .<id>.checkpoint .<id>.part-<owner>-* (while it is being made)

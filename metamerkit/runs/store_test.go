@@ -23,7 +23,7 @@ func sample(seed uint64) *metamer.Run {
 		Stage:  "late", Images: metamer.ImageRef{Name: "x", Count: 2, Size: 4}, Seed: seed,
 	}.WithDefaults()
 	run := &metamer.Run{
-		ID: r.ID(), Recipe: r, StepsRun: 20, Seconds: 1.0 / 3, Stopped: "because",
+		ID: r.ID(), Recipe: r, Names: []string{"../b c", "magpie"}, StepsRun: 20, Seconds: 1.0 / 3, Stopped: "because",
 		Evidence: []metamer.Evidence{{Image: 0, Member: "a", Loss: 0.1, Pearson: 1.0 / 3, SNR: -300, Verdict: "pass"}, {Image: 1, Member: "a", Loss: math.MaxFloat64, Verdict: "fail", Why: "w"},
 			{Image: 0, Member: "b", Verdict: "fail"}, {Image: 1, Member: "b", Verdict: "none"}},
 		Nulls: []metamer.Null{{Member: "a", Pairs: 2, Pearson: 0.7}},
@@ -95,7 +95,7 @@ func TestRoundTrip(t *testing.T) {
 	if !reflect.DeepEqual(have, want) {
 		t.Errorf("loaded %+v\nexpected %+v", have, want)
 	}
-	for _, f := range []string{"previews/001.png", "plots/loss.txt"} {
+	for _, f := range []string{"previews/001_magpie.png", "plots/loss.txt"} {
 		if _, err := os.Stat(filepath.Join(got.Dir, f)); err != nil {
 			t.Error(err)
 		}
@@ -103,7 +103,7 @@ func TestRoundTrip(t *testing.T) {
 }
 
 func TestDamagedRun(t *testing.T) {
-	for _, name := range []string{"recipe.json", "evidence.json", "trace.csv", "metamers.safetensors", "start.safetensors", "previews/000.png", "manifest.json"} {
+	for _, name := range []string{"recipe.json", "evidence.json", "trace.csv", "metamers.safetensors", "start.safetensors", "previews/000_.._b_c.png", "manifest.json"} {
 		for what, hurt := range map[string]func([]byte) []byte{
 			"one bit": func(b []byte) []byte { b[len(b)/2] ^= 1; return b },
 			"short":   func(b []byte) []byte { return b[:len(b)/2] },
