@@ -10,6 +10,7 @@ import (
 
 	"github.com/ensemble-metamers/metamers/metamerkit/engine"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
+	"github.com/ensemble-metamers/metamers/metamerkit/place"
 	"github.com/ensemble-metamers/metamers/metamerkit/weights"
 )
 
@@ -49,6 +50,9 @@ func (c *activationsCmd) Run(ctx context.Context, g *globals) error {
 	}
 	if c.Batch < 1 {
 		return fmt.Errorf("batch is %d, expected at least 1", c.Batch)
+	}
+	if err := place.CheckFile(c.Out); err != nil {
+		return err
 	}
 	set, references, err := c.open()
 	if err != nil {

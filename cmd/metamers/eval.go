@@ -70,6 +70,11 @@ asking again is at once. docs/evaluation.md defines every measure.`
 }
 
 func (c *evalCmd) Run(ctx context.Context, g *globals) error {
+	if c.Out != "" {
+		if err := place.CheckFile(c.Out); err != nil {
+			return err
+		}
+	}
 	if c.Metamers != "" {
 		return c.foreign(ctx, g)
 	}

@@ -83,7 +83,7 @@ func (c *figuresCmd) Run(ctx context.Context, g *globals) error {
 				return err
 			}
 			named = append(named, run)
-		case err == nil && st.Mode().IsRegular():
+		case err == nil && !st.IsDir():
 			rows, err := metamer.LoadRows(from)
 			if err != nil {
 				return err

@@ -14,7 +14,9 @@ func pair(s Source) (met, ref stack, notes []string, err error) {
 	var file map[string]*weights.Tensor
 	read := func(path, what string, keys []string, size int) (stack, error) {
 		if isImages(path) {
-			return folder(path, size)
+			out, more, err := folder(path, size)
+			notes = append(notes, more...)
+			return out, err
 		}
 		if file == nil || !same {
 			if file, err = weights.OpenArrays(path); err != nil {
@@ -58,30 +60,30 @@ func isImages(path string) bool {
 
 // folder reads the images of a folder, or one image. size 0: their own, which must
 // be square and all the same; else they are resized and cropped to it.
-func folder(path string, size int) (stack, error) {
+func folder(path string, size int) (stack, []string, error) {
 	if size == 0 {
 		files, err := images.Files(nil, path)
 		if err != nil {
-			return stack{}, fmt.Errorf("foreign: %w", err)
+			return stack{}, nil, fmt.Errorf("foreign: %w", err)
 		}
 		for _, name := range files {
 			w, h, err := images.Size(name)
 			if err != nil {
-				return stack{}, fmt.Errorf("foreign: %w", err)
+				return stack{}, nil, fmt.Errorf("foreign: %w", err)
 			}
 			if size == 0 {
 				size = w
 			}
 			if w != size || h != size {
-				return stack{}, fmt.Errorf("foreign: the metamer %s has %d×%d pixels, expected %d×%d: metamers are not resized", name, w, h, size, size)
+				return stack{}, nil, fmt.Errorf("foreign: the metamer %s has %d×%d pixels, expected %d×%d: metamers are not resized", name, w, h, size, size)
 			}
 		}
 	}
 	set, err := images.Open([]string{path}, images.Options{Size: size})
 	if err != nil {
-		return stack{}, fmt.Errorf("foreign: %w", err)
+		return stack{}, nil, fmt.Errorf("foreign: %w", err)
 	}
 	s := stack{path: path, n: set.Len(), size: set.Size, pixels: set.Pixels, names: set.Names, labels: set.Labels, classes: set.ClassNames}
 	s.byNumber()
-	return s, nil
+	return s, set.Notes, nil
 }

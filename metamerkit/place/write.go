@@ -35,6 +35,23 @@ func WriteFile(path string, write func(f *os.File) error) error {
 	return nil
 }
 
+// CheckFile returns an error if WriteFile cannot write to path: if it is a folder or a
+// socket, or in a folder that does not exist. Long commands call it first.
+func CheckFile(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		if path, err = follow(path); err == nil {
+			_, err = os.Stat(filepath.Dir(path))
+		}
+	} else if mode := info.Mode(); mode.IsDir() || mode&fs.ModeSocket != 0 {
+		err = fmt.Errorf("it is a %s, expected a file", Kind(mode))
+	}
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return nil
+}
+
 // target returns the regular file that path stands for, which need not exist, or the
 // open device, FIFO or standard stream.
 func target(path string) (to string, direct *os.File, err error) {

@@ -35,6 +35,11 @@ func TestWriteFile(t *testing.T) {
 	if err := WriteBytes(dir, []byte("1")); err == nil || !strings.Contains(err.Error(), "folder") {
 		t.Errorf("a folder: %v", err)
 	}
+	for path, good := range map[string]bool{at("new"): true, at("newer"): true, dir: false, at("no/x"): false, os.DevNull: true} {
+		if err := CheckFile(path); (err == nil) != good {
+			t.Errorf("CheckFile(%s): %v", path, err)
+		}
+	}
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) != 1 {
 		t.Errorf("%v left behind: %v", entries, err)
