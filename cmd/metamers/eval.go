@@ -30,11 +30,12 @@ type evalFlags struct {
 	Batch        int      `default:"16" help:"Images at a time."`
 	Memory       int64    `default:"2048" help:"MiB that activations may take; beyond it they are computed again in blocks."`
 	Anew         bool     `help:"Measure again what is kept beside the runs."`
+	Null         string   `help:"Null set of the match statistics (default: that of each run, photos:64 where it has none): a set such as cifar10:1000, a folder, or none." placeholder:"SET" predictor:"images"`
 }
 
 func (f evalFlags) evaluation() engine.Evaluation {
 	return engine.Evaluation{
-		Measures: f.Measures, Metrics: f.Metrics, Observers: f.Observers, Similarities: f.Similarities, Bins: f.Bins, Batch: f.Batch, Memory: f.Memory << 20, Anew: f.Anew,
+		Measures: f.Measures, Metrics: f.Metrics, Observers: f.Observers, Similarities: f.Similarities, Bins: f.Bins, Batch: f.Batch, Memory: f.Memory << 20, Anew: f.Anew, NullName: f.Null,
 		Bootstrap: evaluate.Bootstrap{Resamples: f.Resamples, Method: f.Interval, Seed: f.Seed},
 	}
 }

@@ -6,6 +6,11 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
+// nullFlag names the null set.
+type nullFlag struct {
+	Null string `help:"Null set: a metamer must match its reference better than any pair of its images does. photos:64 (default), another set such as cifar10:1000, a folder, or none, which leaves the run untested. At least 46 images; at most 1414 are compared." placeholder:"SET" predictor:"images"`
+}
+
 // matchTable is the table of a run's match statistics, line by line: means over the
 // images, in the second line of each member the largest value of the null distribution
 // and the largest p of an image.

@@ -79,14 +79,16 @@ func (c *reproduceCmd) piece(ctx context.Context, g *globals, e *engine.Engine, 
 	}
 	run := r.Runs[0]
 	if g.JSON {
+		pass, tested := run.Tally()
 		return json.NewEncoder(os.Stdout).Encode(struct {
 			Runs    []string
 			Cached  bool
 			Recipe  metamer.Recipe
 			Passed  int
+			Tested  int
 			Rows    int
 			Seconds float64
-		}{ids(r.Runs), run.Cached, run.Recipe, run.PassCount(), len(r.Rows), run.Seconds})
+		}{ids(r.Runs), run.Cached, run.Recipe, pass, tested, len(r.Rows), run.Seconds})
 	}
 	fmt.Printf("run %s\n%s\n", run.ID, ranLine(run))
 	return nil

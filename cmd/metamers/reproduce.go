@@ -167,8 +167,7 @@ func (c *reproduceCmd) Run(ctx context.Context, g *globals) error {
 }
 
 func ranLine(run *metamer.Run) string {
-	return fmt.Sprintf("%-32s %-7s %2d of %d images are metamers for every member, mean relative L2 loss %.4f",
-		strings.Join(run.Recipe.ModelNames(), "+"), run.Recipe.Stage, run.PassCount(), run.Recipe.Images.Count, meanLoss(run))
+	return fmt.Sprintf("%-32s %-7s %s, mean relative L2 loss %.4f", strings.Join(run.Recipe.ModelNames(), "+"), run.Recipe.Stage, run.Verdict(), meanLoss(run))
 }
 
 func meanLoss(run *metamer.Run) (sum float64) {

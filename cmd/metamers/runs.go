@@ -37,6 +37,7 @@ func (c runsListCmd) Run(g *globals) error {
 		Recipe *metamer.Recipe `json:",omitempty"`
 		Steps  int
 		Passed int
+		Tested int
 		Error  string `json:",omitempty"`
 	}
 	rows := []row{}
@@ -50,11 +51,16 @@ func (c runsListCmd) Run(g *globals) error {
 			continue
 		}
 		r := run.Recipe
-		rows = append(rows, row{ID: id, Recipe: &r, Steps: run.StepsRun, Passed: run.PassCount()})
+		pass, tested := run.Tally()
+		rows = append(rows, row{ID: id, Recipe: &r, Steps: run.StepsRun, Passed: pass, Tested: tested})
 		if g.JSON {
 			continue
 		}
-		fmt.Printf("%s  %-32s %-7s %-14s %5d steps %-8s %2d of %d pass\n", id, strings.Join(r.ModelNames(), "+"), r.Stage, r.Images.Name, run.StepsRun, r.Optimizer.Name, run.PassCount(), r.Images.Count)
+		passed := fmt.Sprintf("%2d of %d pass", pass, tested)
+		if tested == 0 {
+			passed = metamer.NotTested
+		}
+		fmt.Printf("%s  %-32s %-7s %-14s %5d steps %-8s %s\n", id, strings.Join(r.ModelNames(), "+"), r.Stage, r.Images.Name, run.StepsRun, r.Optimizer.Name, passed)
 	}
 	if g.JSON {
 		return json.NewEncoder(os.Stdout).Encode(rows)

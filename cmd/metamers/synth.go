@@ -114,6 +114,7 @@ type synthCmd struct {
 	Stage  string   `required:"" help:"early, middle, late, or a layer by its own name." predictor:"stage"`
 	imageFlags
 	recipeFlags
+	nullFlag
 	storeFlag
 	Checkpoint time.Duration `help:"Save what was done this often; a run that is killed loses no more." default:"30s"`
 }
@@ -139,6 +140,7 @@ func (c *synthCmd) Run(ctx context.Context, g *globals) error {
 	if q.Recipe, q.Given, err = c.request(c.Models, c.Stage, set, c.Filter); err != nil {
 		return err
 	}
+	q.Recipe.Null.Name = c.Null
 	if q.Store, err = c.storeFlag.open(); err != nil {
 		return err
 	}

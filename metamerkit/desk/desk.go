@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -123,6 +124,7 @@ func (j *job) synthesize(q *errand.Synthesis) (*errand.Reply, error) {
 	if err != nil {
 		return nil, err
 	}
+	q.Recipe.Null.Name = j.nullName(q.Recipe.Null.Name)
 	a := ask.Synthesis{Recipe: q.Recipe, Images: refs, Store: st, PreviewEvery: previewEvery, Warn: j.warn}
 	if j.Extra != nil {
 		a.Extra = j.Extra(refs)
@@ -135,6 +137,15 @@ func (j *job) synthesize(q *errand.Synthesis) (*errand.Reply, error) {
 		return nil, err
 	}
 	return &errand.Reply{Runs: []*errand.Run{errand.PackRun(run)}}, nil
+}
+
+// nullName is the name of a null set as the engine opens it: paths are relative to the
+// program's folder.
+func (j *job) nullName(name string) string {
+	if name == "" || name == metamer.NoNull || images.IsNamed(name) || filepath.IsAbs(name) || j.q.Folder == "" {
+		return name
+	}
+	return filepath.Join(j.q.Folder, name)
 }
 
 func (j *job) evaluate(q *errand.Evaluation) (*errand.Reply, error) {

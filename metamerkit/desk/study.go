@@ -26,6 +26,7 @@ func (j *job) study(q *errand.Study) (*errand.Reply, error) {
 		return nil, fmt.Errorf("desk: the plan cannot be read: %w", err)
 	}
 	p = p.WithDefaults()
+	p.Settings.Null = j.nullName(p.Settings.Null)
 	if err := p.Validate(); err != nil { // before images are opened
 		return nil, fmt.Errorf("study: plan %s: %w", p.Name, err)
 	}

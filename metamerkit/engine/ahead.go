@@ -35,7 +35,7 @@ func (e *Engine) ahead(ctx context.Context, q Request, r metamer.Recipe, subject
 	}
 }
 
-// judges compiles what the evidence of a recipe needs.
+// judges compiles what the match statistics of a recipe need.
 func (e *Engine) judges(ctx context.Context, r metamer.Recipe, subjects []synth.Subject) error {
 	for _, s := range subjects {
 		s, err := e.exact(s, r)
@@ -44,6 +44,11 @@ func (e *Engine) judges(ctx context.Context, r metamer.Recipe, subjects []synth.
 		}
 		if _, err := e.probe(s, r.Batch, r.Images.Size, layersOf(s)...); err != nil {
 			return err
+		}
+		if r.Null.Untested() == "" {
+			if _, _, err := e.nullProbe(s, r.Null.Count, r.Images.Size); err != nil {
+				return err
+			}
 		}
 		if err := ctx.Err(); err != nil {
 			return err

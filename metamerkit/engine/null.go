@@ -6,9 +6,12 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
@@ -47,7 +50,7 @@ type nulls struct {
 }
 
 type keptNullSet struct {
-	key any // the *images.Set that was given, or name and size of a set that cannot change, or nil
+	key any // the *images.Set that was given, or name, size and stamp of the files
 	set *nullSet
 }
 
@@ -56,34 +59,34 @@ type keptNull struct {
 	dist *evaluate.Null
 }
 
-// nullSet prepares a null set for images of a size: one that is given, or one by name.
+// nullSet prepares a null set for images of a size: one that is given, or one by name (a
+// set, or a folder or file).
 func (e *Engine) nullSet(name string, given *images.Set, size int) (*nullSet, error) {
 	if name == metamer.NoNull {
 		return &nullSet{NullRef: metamer.NullRef{Name: name}}, nil
 	}
-	var key any // nil: files, which may change
+	var key any = given
 	if given != nil {
-		name, key = cmp.Or(name, given.Name), given
-	}
-	name = cmp.Or(name, metamer.DefaultNull)
-	if given == nil && images.IsNamed(name) {
-		key = fmt.Sprint(name, " ", size)
+		name = cmp.Or(name, given.Name)
+	} else {
+		name = cmp.Or(name, metamer.DefaultNull)
+		key = fmt.Sprint(name, " ", size, " ", filesStamp(name))
 	}
 	e.nulls.mu.Lock()
 	defer e.nulls.mu.Unlock()
 	if i := slices.IndexFunc(e.nulls.sets, func(k keptNullSet) bool {
-		return key != nil && k.key == key || given != nil && k.set.images == given
+		return k.key == key || given != nil && k.set.images == given
 	}); i >= 0 {
 		k := e.nulls.sets[i]
 		e.nulls.sets = append(slices.Delete(e.nulls.sets, i, i+1), k)
 		return k.set, nil
 	}
 	if given == nil {
-		var err error
 		o := images.Options{Size: size}
 		if name == metamer.DefaultNull {
 			o.Folder = os.DevNull // which holds no file of this name
 		}
+		var err error
 		if given, err = images.Open([]string{name}, o); err != nil {
 			return nil, fmt.Errorf("engine: null set: %w", err)
 		}
@@ -98,6 +101,20 @@ func (e *Engine) nullSet(name string, given *images.Set, size int) (*nullSet, er
 		e.nulls.sets = slices.Delete(e.nulls.sets, 0, 1)
 	}
 	return set, nil
+}
+
+// filesStamp tells the files of a null set from themselves after a change; "" for a set
+// that has none.
+func filesStamp(name string) string {
+	if images.IsNamed(name) {
+		return ""
+	}
+	var b strings.Builder
+	_ = filepath.WalkDir(name, func(path string, _ fs.DirEntry, err error) error {
+		b.WriteString(fileStamp(path))
+		return err // opening the set reports it
+	})
+	return b.String()
 }
 
 // distinct is a set without labels, and without images whose pixels are those of another;
@@ -122,7 +139,7 @@ func distinct(set *images.Set) *images.Set {
 		}
 		pick = pick[:metamer.MaxNullImages]
 	}
-	out := &images.Set{Name: set.Name, Size: set.Size}
+	out := &images.Set{Name: set.Name, Size: set.Size, Paths: set.Paths}
 	for _, i := range pick {
 		out.Names, out.Labels, out.Pixels = append(out.Names, set.Names[i]), append(out.Labels, -1), append(out.Pixels, set.Image(i)...)
 	}
@@ -151,13 +168,20 @@ func (e *Engine) nullOf(q Evaluation, run *metamer.Run) (*nullSet, error) {
 	}
 	own := run.Recipe.Null // none in runs of before and in metamers made elsewhere
 	set, err := e.nullSet(own.Name, nil, size)
-	if err == nil && own.SHA256 != "" && set.SHA256 != own.SHA256 {
-		err = fmt.Errorf("engine: its images have the SHA-256 %.12s…, the recipe says %.12s…", set.SHA256, own.SHA256)
+	if same := err == nil && set.SHA256 == own.SHA256; same || own.SHA256 == "" {
+		return set, err
 	}
-	if err != nil {
-		return nil, fmt.Errorf("the null set %s of run %s cannot be opened again; name one (--null): %w", own.Name, run.ID, err)
+	if paths := images.Origin(own.SHA256); len(paths) == 1 { // where it was when the run was made
+		if moved, err := e.nullSet(paths[0], nil, size); err == nil && moved.SHA256 == own.SHA256 {
+			named := *moved
+			named.Name = own.Name
+			return &named, nil
+		}
 	}
-	return set, nil
+	if err == nil {
+		err = fmt.Errorf("its images have the SHA-256 %.12s…, the recipe says %.12s…", set.SHA256, own.SHA256)
+	}
+	return nil, fmt.Errorf("engine: the null set %s of run %s cannot be opened again, so that another must be named (--null): %w", own.Name, run.ID, err)
 }
 
 // null returns the null distribution of a model, which is open, at a layer. The engine is
@@ -172,12 +196,9 @@ func (e *Engine) null(ctx context.Context, s synth.Subject, set *nullSet) (*eval
 		named.Set = set.Name
 		return &named, nil
 	}
-	// The layer that is compared is the first one that the probe reads.
 	r := &reading{e: e, key: set.Name, net: s.Net.Key, pixels: set.images.Pixels, n: set.Count, per: set.images.Size * set.images.Size * 3, batch: nullBatch, memory: nullMemory, layer: 0, logits: -1}
 	err := e.turn(func() (err error) {
-		if r.probe, err = e.probe(s, nullBatch, set.images.Size, layersOf(s)...); err == nil {
-			r.products, err = e.products(r.n, r.Dim())
-		}
+		r.probe, r.products, err = e.nullProbe(s, r.n, set.images.Size)
 		return err
 	})
 	if err != nil {
@@ -198,6 +219,21 @@ func (e *Engine) null(ctx context.Context, s synth.Subject, set *nullSet) (*eval
 		e.nulls.keep(key, dist)
 	}
 	return dist, err
+}
+
+// nullProbe compiles what a null distribution of n images of a size needs. The layer that is
+// compared is the first one that the probe reads.
+func (e *Engine) nullProbe(s synth.Subject, n, size int) (*synth.Probe, evaluate.Products, error) {
+	p, err := e.probe(s, nullBatch, size, layersOf(s)...)
+	if err != nil {
+		return nil, nil, err
+	}
+	dim := 1
+	for _, d := range p.Shapes[0] {
+		dim *= d
+	}
+	products, err := e.products(n, dim)
+	return p, products, err
 }
 
 // recall returns a distribution that is kept, nil if there is none.

@@ -147,6 +147,12 @@ func (e *Engine) synthesize(ctx context.Context, q Request) (run *metamer.Run, e
 		if err := images.Remember(q.Images, run.Recipe.Images.SHA256); err != nil && q.Warn != nil {
 			q.Warn(fmt.Sprintf("where the image files are could not be noted, so that evaluations in another folder need --images: %v", err))
 		}
+		if q.Null == nil {
+			return
+		}
+		if err := images.Remember(q.Null, run.Recipe.Null.SHA256); err != nil && q.Warn != nil {
+			q.Warn(fmt.Sprintf("where the files of the null set are could not be noted, so that evaluations in another folder need --null: %v", err))
+		}
 	}()
 	if q, err = e.withNull(q); err != nil {
 		return nil, err

@@ -107,7 +107,7 @@ func mediaType(name string) string {
 
 var described = map[string]string{
 	"recipe.json":          "Everything that determines the run; its hash is the run's name",
-	"evidence.json":        "For every image and model whether the metamer matches, and the null distribution",
+	"evidence.json":        "Match statistics and verdict of every image and model, and the null distribution",
 	"trace.csv":            "Inversion loss by step, model and image",
 	"metamers.safetensors": "The metamers, float32 in [0,1], RGB, [N,Size,Size,3]",
 	"start.safetensors":    "The initial images, likewise",
@@ -174,7 +174,7 @@ func (g *graph) run(run *metamer.Run) error {
 		"description": fmt.Sprintf("The %d reference images of %d² pixels; they are not in the archive", r.Images.Count, r.Images.Size)})
 	g.entities = append(g.entities,
 		entity{"@id": base, "@type": "Dataset", "name": title, "identifier": run.ID, "hasPart": files,
-			"description": fmt.Sprintf("%d steps of %s, %d of %d images are metamers for every member", run.StepsRun, r.Optimizer.Name, run.PassCount(), r.Images.Count)},
+			"description": fmt.Sprintf("%d steps of %s, %s", run.StepsRun, r.Optimizer.Name, run.Verdict())},
 		entity{"@id": "#synthesis-" + run.ID, "@type": "CreateAction", "name": title, "instrument": ref("#metamers"), "object": append(models, ref(images)), "result": ref(base)})
 	g.parts = append(g.parts, ref(base))
 	if set := strings.Join(r.ModelNames(), "+") + " " + r.Stage; !slices.Contains(g.sets, set) {

@@ -22,7 +22,7 @@ func NewOne(r metamer.Recipe, set *images.Set, s *Speeds) *One {
 	o := r.Optimizer
 	p := Plan{Sets: [][]string{r.ModelNames()}, Stages: []string{r.Stage}, Measures: []string{}}
 	p.Settings = Settings{
-		Steps: r.Steps, Schedule: schedule(r.Schedule), Loss: r.Loss, Start: r.Start.Kind, Warm: (*warm)(r.Warm), Batch: batch(r.Batch), Seed: r.Seed, PlainReLU: r.PlainReLU, Precision: r.Precision,
+		Steps: r.Steps, Schedule: schedule(r.Schedule), Loss: r.Loss, Start: r.Start.Kind, Warm: (*warm)(r.Warm), Batch: batch(r.Batch), Seed: r.Seed, PlainReLU: r.PlainReLU, Precision: r.Precision, Null: r.Null.Name,
 		Optimizer: optimizer{Name: o.Name, StepSize: o.StepSize, Halvings: o.Halvings, Momentum: o.Momentum, Beta2: o.Beta2, Metric: o.Metric, Memory: o.Memory},
 	}
 	return &One{plan: p, set: set, speeds: s}
@@ -57,7 +57,10 @@ func (o *One) Learn(run *metamer.Run) error {
 		o.speeds.learn(o.plan, run, *w, true)
 		return o.speeds.save()
 	}
-	v := Speed{Step: w.middle(), Evidence: w.files.Sub(w.after).Seconds(), Images: run.Recipe.Images.Count}
+	// Both the null set and the images, each beside its reference, are read by the model.
+	n, took := float64(r.Null.Count), w.files.Sub(w.after).Seconds()
+	share := n / (n + 2*float64(r.Images.Count))
+	v := Speed{Step: w.middle(), Null: took * share, Evidence: took * (1 - share), Images: r.Images.Count}
 	if v.Step == 0 {
 		v.Step = w.step()
 	}
