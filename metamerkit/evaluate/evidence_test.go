@@ -2,6 +2,8 @@ package evaluate
 
 import (
 	"context"
+	_ "embed"
+	"encoding/json"
 	"math"
 	"slices"
 	"strings"
@@ -104,6 +106,42 @@ func TestPValue(t *testing.T) {
 	for v, want := range map[float64]float64{-2: 1, -1: 1, -0.5: 4. / 5, 0: 4. / 5, 0.2: 2. / 5, 0.5: 2. / 5, 0.6: 1. / 5, math.Inf(-1): 1} {
 		if got := pValue(null, v); got != want {
 			t.Errorf("p of %v is %v, expected %v", v, got, want)
+		}
+	}
+}
+
+//go:embed testdata/null.json
+var nullJSON []byte // made by testdata/null.py
+
+// The null distribution, p and verdict are those of SciPy and NumPy.
+func TestNullAgainstNumPy(t *testing.T) {
+	var golden struct {
+		Images   Held
+		Pairs    int
+		Largest  [3]float64
+		Metamers []struct {
+			Ref, Met  []float32
+			Values, P [3]float64
+			Pass      bool
+		}
+	}
+	if err := json.Unmarshal(nullJSON, &golden); err != nil {
+		t.Fatal(err)
+	}
+	null := nullFrom(t, golden.Images)
+	if null.Pairs != golden.Pairs || len(golden.Metamers) != 5 {
+		t.Fatalf("%d pairs and %d metamers, NumPy has %d pairs", null.Pairs, len(golden.Metamers), golden.Pairs)
+	}
+	for i, got := range []float64{null.Pearson, null.Spearman, null.SNR} {
+		near(t, "largest", got, golden.Largest[i], 1e-9)
+	}
+	for i, m := range golden.Metamers {
+		e := null.Judge(i, NewVector(m.Ref), NewVector(m.Met), 0, 0)
+		for k, got := range []float64{e.Pearson, e.Spearman, e.SNR} {
+			near(t, "value", got, m.Values[k], 1e-9)
+		}
+		if p := [3]float64{e.PPearson, e.PSpearman, e.PSNR}; p != m.P || (e.Verdict == metamer.Pass) != m.Pass {
+			t.Errorf("metamer %d: p %v, %s; NumPy has %v, pass %v", i, p, e.Verdict, m.P, m.Pass)
 		}
 	}
 }

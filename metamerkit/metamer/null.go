@@ -64,7 +64,7 @@ type Null struct {
 func (n Null) Of() string {
 	switch {
 	case n.Set == NoNull:
-		return "no null set"
+		return "none"
 	case n.Set == "" && n.Pairs == 0:
 		return "no pairs: there is a single reference"
 	case n.Set == "":
