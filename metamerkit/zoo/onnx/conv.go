@@ -81,6 +81,10 @@ func (c *call) bias(i int, x *Node) *Node {
 
 // convolve is the convolution of x [B,H,W,C] with a kernel [KH,KW,C/groups,O].
 func (c *call) convolve(w window, x, kernel *Node, groups int) *Node {
+	if groups == 1 && w.tiles() {
+		p := block.Patches(x, w.kernel[0])
+		return DotGeneral(p, []int{3}, nil, Reshape(kernel, -1, kernel.Shape().Dim(3)), []int{0}, nil)
+	}
 	if w.square() {
 		b := block.Window{K: w.kernel[0], Stride: w.strides[0], Groups: groups}
 		if w.even() && w.start[0] < w.kernel[0] {
@@ -116,6 +120,11 @@ func (c *call) convolve(w window, x, kernel *Node, groups int) *Node {
 	p := Concatenate(views, 2)
 	y := DotGeneral(p, []int{2}, []int{1}, Reshape(kernel, -1, groups, out/groups), []int{0}, []int{1})
 	return Reshape(TransposeAllAxes(y, 1, 0, 2), b, w.n[0], w.n[1], out)
+}
+
+// tiles says whether square windows lie side by side, without padding.
+func (w window) tiles() bool {
+	return w.square() && w.kernel == w.strides && w.kernel[0] > 1 && w.start == [2]int{} && w.end == [2]int{}
 }
 
 // odd is a kernel with zeros between its elements, for dilations, and behind them, up to
