@@ -78,7 +78,7 @@ func TestGoIsNoCommand(t *testing.T) {
 		{"func f() {\npackages := 1\n_ = packages\n}", nil, nil},
 		{"type T struct {\nA int `json:\"a\n!ls\"`\n}", nil, []string{"json:\"a\n!ls\""}},
 		{"!echo `\n!ls\nx := `\n!b`\nx;", []string{"!echo `", "!ls"}, []string{"\n!b"}},
-		{"!echo 'a \\\n!b'\nx := 1\nx;", []string{"!echo 'a \\", "!b'"}, nil},
+		{"!echo 'a \\\n!b'\nx := 1\nx;", []string{"!echo 'a \\\n!b'"}, nil},
 		{"//gonb:!ls\n1;", []string{"!ls"}, nil},
 		{"%test\nconst s = `\n!ls\n`\nfunc TestA(t *testing.T) {}", []string{"%test"}, []string{"\n!ls\n"}},
 		{"! \n!\t\n1;", nil, nil},
@@ -90,6 +90,9 @@ func TestGoIsNoCommand(t *testing.T) {
 		}
 		code, _ := c.Render()
 		commands, text := gonbReads(code)
+		for i, line := range x.commands {
+			x.commands[i] = shell(line)
+		}
 		if !slices.Equal(commands, x.commands) {
 			t.Errorf("%q: commands %q, want %q, in:\n%s", x.source, commands, x.commands, code)
 		}

@@ -45,12 +45,13 @@ var MarkPattern = regexp.MustCompile(`/\*cell ([0-9a-f]+):(\d+):(\d+)\*/`)
 // displayed.
 func (c *Cell) Render() (code string, value bool) {
 	if c.foreign {
-		return c.edited(c.Source, 0, len(c.Source)), false
+		first := len(c.line(0))
+		return script(c.Source[:first]) + c.edited(c.Source, first, len(c.Source)), false
 	}
 	var b strings.Builder
 	n := ID(c.Source)
 	for _, s := range c.special {
-		b.WriteString(c.Source[s.start:s.end] + "\n")
+		b.WriteString(shell(c.Source[s.start:s.end]) + "\n")
 	}
 	from, to, value := c.lastExpression()
 	if value {

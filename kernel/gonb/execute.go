@@ -44,6 +44,7 @@ type execution struct {
 	refused     bool        // the program came to start after the interrupt
 	building    *buildError // the last build failed
 	program     *program    // the cell's program, once started
+	shell       *program    // the last shell command, until its streams are finished
 	failed      *session.Failure
 	said        string // message of GoNB's own error
 }
@@ -189,6 +190,7 @@ func (e *execution) published(m *wire.Message) {
 			e.idleOnce.Do(func() { close(e.idle) })
 		}
 	case "stream":
+		e.finishShell()
 		if !over {
 			e.out.Stream(c.Name, c.Text)
 		}
@@ -205,6 +207,7 @@ func (e *execution) published(m *wire.Message) {
 
 // finish waits for what the program left in its streams.
 func (e *execution) finish() {
+	e.finishShell()
 	e.mu.Lock()
 	p := e.program
 	e.mu.Unlock()

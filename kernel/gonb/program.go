@@ -54,6 +54,20 @@ func newPump(name string, emit func(name, text string)) (*pump, *os.File, error)
 	return &pump{name: name, f: r, raw: raw, emit: emit, buf: make([]byte, 1<<18)}, w, nil
 }
 
+// open makes the pumps of a program's output streams and returns the ends that the
+// program writes to.
+func (p *program) open() (files []*os.File, err error) {
+	for _, name := range []string{"stdout", "stderr"} {
+		x, w, err := newPump(name, p.emit)
+		if err != nil {
+			return files, err
+		}
+		p.pumps = append(p.pumps, x)
+		files = append(files, w)
+	}
+	return files, nil
+}
+
 // run reads until the end of the stream.
 func (p *pump) run() {
 	defer p.f.Close()
@@ -131,7 +145,10 @@ func (p *program) finish() {
 	if p.ask != nil {
 		p.ask.stop()
 	}
-	p.pipes.finish()
+	if p.pipes != nil {
+		p.pipes.finish()
+		defer p.pipes.close()
+	}
 	done := make(chan struct{})
 	go func() { p.ended.Wait(); close(done) }()
 	select {
@@ -139,7 +156,6 @@ func (p *program) finish() {
 	case <-time.After(childTime):
 		p.drain()
 	}
-	p.pipes.close()
 }
 
 // held returns what looked like a panic on standard error.

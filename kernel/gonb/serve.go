@@ -36,8 +36,9 @@ func (in *Interpreter) serve(c *net.UnixConn) {
 			}
 			continue
 		}
-		if m.Kind == channel.Run {
-			if err := e.startProgram(c, m); err != nil {
+		if start := map[string]func(*net.UnixConn, channel.Message) error{channel.Run: e.startProgram, channel.Shell: e.startShell}[m.Kind]; start != nil {
+			e.finishShell()
+			if err := start(c, m); err != nil {
 				channel.Write(c, channel.Answer{Error: err.Error()})
 			}
 			return
@@ -55,6 +56,7 @@ func (in *Interpreter) serve(c *net.UnixConn) {
 
 // asked does what a message of a cell's program or of the go command asks for.
 func (e *execution) asked(m channel.Message) (text string, err error) {
+	e.finishShell()
 	e.mu.Lock()
 	p := e.program
 	e.mu.Unlock()
@@ -106,12 +108,8 @@ func (e *execution) asked(m channel.Message) (text string, err error) {
 
 // startProgram gives the starter of a cell's program its streams.
 func (e *execution) startProgram(c *net.UnixConn, m channel.Message) error {
-	e.mu.Lock()
-	e.refused = e.interrupted
-	refused := e.refused
-	e.mu.Unlock()
-	if refused { // one that starts right before the interrupt gets the signal
-		return errors.New("the cell was interrupted")
+	if err := e.refuse(); err != nil {
+		return err
 	}
 	p := &program{pid: m.PID, panics: &panicHold{out: e.out}}
 	p.emit = func(name, text string) {
@@ -141,13 +139,10 @@ func (e *execution) startProgram(c *net.UnixConn, m channel.Message) error {
 		}
 		files = append(files, null)
 	}
-	for _, name := range []string{"stdout", "stderr"} {
-		x, w, err := newPump(name, p.emit)
-		if err != nil {
-			return err
-		}
-		p.pumps = append(p.pumps, x)
-		files = append(files, w)
+	outputs, err := p.open()
+	files = append(files, outputs...)
+	if err != nil {
+		return err
 	}
 	if p.pipes, err = newGonbPipes(e.in.tmp(), e, p, stdin); err != nil {
 		return err
@@ -164,4 +159,51 @@ func (e *execution) startProgram(c *net.UnixConn, m channel.Message) error {
 	env := p.pipes.env()
 	env[channel.CellEnv] = e.seq
 	return shim.Send(c, channel.Answer{Env: env}, files...)
+}
+
+// refuse returns an error once the execution is interrupted: a program that starts right
+// before the interrupt gets the signal.
+func (e *execution) refuse() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.refused = e.interrupted
+	if e.refused {
+		return errors.New("the cell was interrupted")
+	}
+	return nil
+}
+
+// startShell gives a shell command its output streams.
+func (e *execution) startShell(c *net.UnixConn, m channel.Message) error {
+	if err := e.refuse(); err != nil {
+		return err
+	}
+	p := &program{pid: m.PID, emit: e.out.Stream}
+	files, err := p.open()
+	defer func() {
+		for _, f := range files {
+			f.Close()
+		}
+	}()
+	if err != nil {
+		return err
+	}
+	for _, x := range p.pumps {
+		p.ended.Go(x.run)
+	}
+	e.mu.Lock()
+	e.shell = p
+	e.mu.Unlock()
+	return shim.Send(c, channel.Answer{}, files...)
+}
+
+// finishShell waits for what the last shell command left in its streams.
+func (e *execution) finishShell() {
+	e.mu.Lock()
+	p := e.shell
+	e.shell = nil
+	e.mu.Unlock()
+	if p != nil {
+		p.finish()
+	}
 }

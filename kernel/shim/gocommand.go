@@ -12,7 +12,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -72,6 +74,31 @@ func ModInit(dir, checkout string) error {
 }
 
 const noValue = "(no value) used as value"
+
+// dotUnused matches what the compiler says where a package that is imported with a dot
+// serves no more, or is in the way of a declaration.
+var dotUnused = regexp.MustCompile(`"([^"\s]+)" imported and not used|already declared through dot-import of package \S+ \("([^"\s]+)"\)`)
+
+// mended returns a text that the compiler refused with what is not the user's mistake
+// taken away: display.Result around an expression without a value, and the dot of an
+// import that GoNB keeps for later cells and this one does not use. It returns nil where
+// there is nothing of the kind.
+func mended(text, said []byte) []byte {
+	if at := bytes.LastIndex(text, []byte(cell.ResultCall)); at >= 0 && bytes.Contains(said, []byte(noValue)) {
+		rest := text[at+len(cell.ResultCall):]
+		return append(append(text[:at:at], cell.NoneCall+"; ("...), rest...)
+	}
+	changed := text
+	for _, m := range dotUnused.FindAllSubmatch(said, -1) {
+		path := strconv.Quote(string(m[1]) + string(m[2]))
+		dot := regexp.MustCompile(`(?m)^(\s*(?:import\s+)?)\.(\s+` + regexp.QuoteMeta(path) + `)$`)
+		changed = dot.ReplaceAll(changed, []byte("${1}_${2}"))
+	}
+	if bytes.Equal(changed, text) {
+		return nil
+	}
+	return changed
+}
 
 // build builds the program of a cell: out becomes the starter, and out.cell the
 // program. What the compiler said goes to the kernel too.
@@ -157,19 +184,16 @@ func compile(cached, source string, text []byte, args []string, kept string) ([]
 		return nil, err
 	}
 	program := filepath.Join(tmp, "program")
-	for again := false; ; again = true {
+	for {
 		if err := os.WriteFile(changed, text, 0o600); err != nil {
 			return nil, err
 		}
 		said, err := attempt(text, tmp, changed, abs, overlay, program, args, kept)
-		if err != nil && !again && bytes.Contains(said, []byte(noValue)) {
-			if at := bytes.LastIndex(text, []byte(cell.ResultCall)); at >= 0 {
-				rest := text[at+len(cell.ResultCall):]
-				text = append(append(text[:at:at], cell.NoneCall+"; ("...), rest...)
+		if err != nil {
+			if changed := mended(text, said); changed != nil {
+				text = changed
 				continue
 			}
-		}
-		if err != nil {
 			return said, err
 		}
 		return said, moveFile(program, cached)
@@ -186,7 +210,7 @@ func attempt(text []byte, tmp, changed, abs, overlay, program string, args []str
 				os.Chtimes(kept, now, now) // for trim: used last
 				return nil, nil
 			}
-			if bytes.Contains(said, []byte(noValue)) && bytes.Contains(text, []byte(cell.ResultCall)) {
+			if mended(text, said) != nil {
 				return said, err
 			}
 			// The go command says it in its own words, or does what the recipe cannot.

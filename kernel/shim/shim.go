@@ -9,7 +9,8 @@
 //     cache, turns the marks of package cell into line directives, and takes back
 //     display.Result around a last expression that has no value.
 //   - goimports runs once for the same text.
-//   - A cell's program is started with streams from the kernel instead of GoNB's.
+//   - A cell's program and its shell commands are started with streams from the kernel
+//     instead of GoNB's.
 package shim
 
 import (
@@ -21,6 +22,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/ensemble-metamers/metamers/kernel/cell"
 )
 
 // Environment that the kernel sets for GoNB.
@@ -34,7 +37,7 @@ const (
 // Names are the names under which the executable belongs on GoNB's PATH. As gopls
 // it ends at once: the kernel asks a gopls of its own, which it starts by the name
 // Gopls, and GoNB would start another.
-var Names = []string{"go", "goimports", "gopls", Gopls}
+var Names = []string{"go", "goimports", "gopls", Gopls, cell.Shell}
 
 // Gopls is the name under which the executable becomes the real gopls.
 const Gopls = "metamers-gopls"
@@ -70,6 +73,8 @@ func Main() {
 	case name == Gopls:
 		syscall.Setpriority(syscall.PRIO_PROCESS, 0, 5) // cells first
 		err = replace(filepath.Join(os.Getenv(ToolsEnv), "gopls"), args, nil)
+	case name == cell.Shell:
+		err = startShell(args)
 	default:
 		err = startCell(args)
 	}

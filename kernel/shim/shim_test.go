@@ -111,3 +111,23 @@ func TestTrim(t *testing.T) {
 		t.Errorf("%d files left, want %d", len(left), cacheFiles)
 	}
 }
+
+// What GoNB keeps of earlier cells does not break a later one.
+func TestMended(t *testing.T) {
+	const text = "package main\n\nimport (\n\t. \"math\"\n\t. \"strings\"\n)\n\nfunc main() { metamersDisplay.Result(f()) }\n"
+	for _, x := range []struct{ said, old, new string }{
+		{"./main.go:4:2: \"math\" imported and not used", ". \"math\"", "_ \"math\""},
+		{"a:4:5: Pi already declared through dot-import of package math (\"math\")\nb:1:2: other declaration of Pi", ". \"math\"", "_ \"math\""},
+		{"main.go:8:39: f() (no value) used as value", "metamersDisplay.Result(f())", "metamersDisplay.None(); (f())"},
+		{"main.go:4:2: \"os\" imported and not used", "", ""},
+		{"main.go:8:39: undefined: f", "", ""},
+	} {
+		want := ""
+		if x.old != "" {
+			want = strings.Replace(text, x.old, x.new, 1)
+		}
+		if got := string(mended([]byte(text), []byte(x.said))); got != want {
+			t.Errorf("%s:\n%s\nwant\n%s", x.said, got, want)
+		}
+	}
+}

@@ -3,10 +3,12 @@ package shim
 import (
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"syscall"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/display/channel"
@@ -16,38 +18,67 @@ import (
 // in a process group of its own. The process stays the one that GoNB waits for.
 func startCell(args []string) error {
 	syscall.Setpgid(0, 0)
-	c, err := net.Dial("unix", os.Getenv(channel.SocketEnv))
-	if err != nil {
-		return fmt.Errorf("reaching the kernel: %w", err)
-	}
-	u := c.(*net.UnixConn)
-	m := channel.Message{Kind: channel.Run, PID: os.Getpid(), Env: map[string]string{
-		"GONB_PIPE": os.Getenv("GONB_PIPE"), "GONB_PIPE_BACK": os.Getenv("GONB_PIPE_BACK")}}
-	if err := channel.Write(u, m); err != nil {
-		return err
-	}
-	answer, files, err := receive(u)
+	answer, err := takeStreams(channel.Message{Kind: channel.Run, PID: os.Getpid(), Env: map[string]string{
+		"GONB_PIPE": os.Getenv("GONB_PIPE"), "GONB_PIPE_BACK": os.Getenv("GONB_PIPE_BACK")}}, 0, 1, 2)
 	if err != nil {
 		return err
-	}
-	if answer.Error != "" {
-		return fmt.Errorf("the kernel: %s", answer.Error)
 	}
 	env := withoutShims(os.Environ())
 	for name, value := range answer.Env {
 		env = append(env, name+"="+value)
 	}
-	for i, fd := range files {
-		if err := syscall.Dup3(fd, i, 0); err != nil {
-			return err
-		}
-	}
-	u.Close()
 	return replace(os.Args[0]+cellSuffix, args, unique(env))
 }
 
-// receive reads an answer and the three streams that come with it.
-func receive(u *net.UnixConn) (a channel.Answer, files []int, err error) {
+// startShell asks the kernel for the output streams of a shell command, or of the
+// program of a script, and becomes it.
+func startShell(args []string) error {
+	if len(args) == 0 {
+		return errors.New("no program for the script (usage: %%script PROGRAM [ARGUMENTS])")
+	}
+	path := "/bin/bash"
+	if args[0] != "-c" {
+		var err error
+		if path, err = exec.LookPath(args[0]); err != nil {
+			return err
+		}
+		args = args[1:]
+	}
+	if _, err := takeStreams(channel.Message{Kind: channel.Shell, PID: os.Getpid()}, 1, 2); err != nil {
+		return err
+	}
+	return replace(path, args, os.Environ())
+}
+
+// takeStreams sends m to the kernel and makes the files that come back the streams with
+// the given numbers.
+func takeStreams(m channel.Message, streams ...int) (channel.Answer, error) {
+	c, err := net.Dial("unix", os.Getenv(channel.SocketEnv))
+	if err != nil {
+		return channel.Answer{}, fmt.Errorf("reaching the kernel: %w", err)
+	}
+	defer c.Close()
+	u := c.(*net.UnixConn)
+	if err := channel.Write(u, m); err != nil {
+		return channel.Answer{}, err
+	}
+	answer, files, err := receive(u, len(streams))
+	if err != nil {
+		return answer, err
+	}
+	if answer.Error != "" {
+		return answer, fmt.Errorf("the kernel: %s", answer.Error)
+	}
+	for i, fd := range files {
+		if err := syscall.Dup3(fd, streams[i], 0); err != nil {
+			return answer, err
+		}
+	}
+	return answer, nil
+}
+
+// receive reads an answer and the streams that come with it.
+func receive(u *net.UnixConn, streams int) (a channel.Answer, files []int, err error) {
 	buf, oob := make([]byte, 1<<16), make([]byte, 256)
 	n, oobn, _, _, err := u.ReadMsgUnix(buf, oob)
 	if err != nil {
@@ -81,8 +112,8 @@ func receive(u *net.UnixConn) (a channel.Answer, files []int, err error) {
 		}
 		files = append(files, fds...)
 	}
-	if len(files) != 3 && a.Error == "" {
-		return a, nil, fmt.Errorf("%d streams from the kernel, want 3", len(files))
+	if len(files) != streams && a.Error == "" {
+		return a, nil, fmt.Errorf("%d streams from the kernel, want %d", len(files), streams)
 	}
 	return a, files, nil
 }

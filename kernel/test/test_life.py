@@ -261,6 +261,38 @@ class Load(unittest.TestCase):
             self.assertEqual([reply["parent_header"]["msg_id"], reply["content"]["status"]], [queued, "aborted"])
         self.assertEqual(run(self.kc, "1")[0]["status"], "ok")
 
+    def test_go_is_no_command(self):
+        made = os.path.join(BASE, "made")
+        for code, want in ((f'fmt.Print(`a\n!touch {made}\npackage b\n%reset\n`)', f"a\n!touch {made}\npackage b\n%reset\n"),
+                           (f'/*\n!touch {made}\n*/\nfmt.Print(1)', "1"),
+                           ('a, b := true, false\nc := a &&\n!b\nfmt.Print(c)', "true")):
+            reply, out = run(self.kc, code)
+            self.assertEqual([reply["status"], "".join(m["content"]["text"] for m in out)], ["ok", want], code)
+        self.assertFalse(os.path.exists(made))
+
+    def test_background_child(self):
+        """A command's background process does not hold the cell; what it writes later is shown."""
+        go = os.path.join(BASE, "go-on")
+        os.mkfifo(go)
+        wait = f"read x < {go}; echo late"
+        for code in (f"!({wait}) & echo x", f"%%bash\n({wait}) &\necho x"):
+            reply, out = run(self.kc, code)
+            self.assertEqual([reply["status"], [m["content"]["text"] for m in out]], ["ok", ["x\n"]], code)
+            with open(go, "w") as f:
+                f.write("\n")
+            while (m := self.kc.get_iopub_msg(timeout=60))["msg_type"] != "stream":
+                pass
+            self.assertEqual(m["content"]["text"], "late\n")
+        _, out = run(self.kc, "!echo one\n!echo two; exit 3\nfmt.Println(3)")
+        self.assertEqual("".join(m["content"]["text"] for m in out), "one\ntwo\nexit status 3\n3\n")
+
+    def test_dot_import(self):
+        reply, _ = run(self.kc, 'import . "math"\nSqrt(4)')
+        self.assertEqual(reply["status"], "ok", reply)
+        for code in ("1 + 2", "fmt.Println(3)", "func root() float64 { return Sqrt(9) }\nroot()", "%rm root", "var Pi = 3\nPi", "%rm Pi"):
+            reply, _ = run(self.kc, code)
+            self.assertEqual(reply["status"], "ok", (code, reply))
+
     def interrupted(self, km, kc, code, after):
         """Interrupts a cell so long after the client heard of it; returns what it showed and how long it took to end."""
         at, out = [], []

@@ -31,6 +31,7 @@ const (
 	Page    = "page"    // show Data in the pager
 	Built   = "built"   // go build ended: Text is what it said, OK how
 	Run     = "run"     // the program of a cell is about to start: its streams, please
+	Shell   = "shell"   // a shell command of a cell is about to start: its output streams, please
 )
 
 // A Message goes to the kernel.
