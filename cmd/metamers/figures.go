@@ -22,7 +22,7 @@ import (
 type figuresCmd struct {
 	From    []string `help:"What to draw: files of rows (.csv, .csv.gz), folders of results (of reproduce), run IDs or run folders." required:"" placeholder:"ROWS|RESULTS|RUN"`
 	Out     string   `help:"Folder of the figures and tables." required:"" type:"path" placeholder:"DIR"`
-	Only    []string `help:"Some of them, such as fig3,table2 (figure1 to figure7, claims, table1 to table5, differences)." placeholder:"NAMES"`
+	Only    []string `help:"Some of them, such as fig3,table2 (losses, figure1 to figure7, match, claims, table1 to table5, differences)." placeholder:"NAMES"`
 	Formats []string `help:"Of figures png, svg, pdf; of tables md, tex, csv, html." default:"png,svg,pdf,md,tex,csv"`
 	DPI     int      `help:"Dots an inch of PNG." default:"144"`
 	storeOnly
@@ -31,8 +31,9 @@ type figuresCmd struct {
 
 func (c *figuresCmd) Help() string {
 	return `Draws figures and tables from what was measured; computes nothing but what runs that
-are named have not been measured of yet. Figures 1 and 2 show images: they need the
-runs that the rows are of, which are looked for in the folder of runs.
+are named have not been measured of yet. Figures 1 and 2, losses and match need the
+runs that the rows are of, which are looked for in the folder of runs. Runs of different
+images are refused; other differences between runs are named.
 
 Examples:
   metamers figures --from out --out print --only fig3,fig5 --formats pdf
@@ -107,6 +108,9 @@ func (c *figuresCmd) Run(ctx context.Context, g *globals) error {
 		default:
 			return fmt.Errorf("figures: %s is no file, no folder and no run in %s", from, stores[0].Where())
 		}
+	}
+	if err := study.SameImages(named...); err != nil { // before anything is measured
+		return err
 	}
 	if named != nil {
 		rows, err := c.measured(ctx, g, named)

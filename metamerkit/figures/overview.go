@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/dustin/go-humanize/english"
 	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -24,7 +25,7 @@ func Overview(s *Study, refs *images.Set, run *metamer.Run) (*Figure, error) {
 	o := &overview{study: s, refs: refs, run: run}
 	return &Figure{
 		Name: "figure1", Title: "Ensemble metamers",
-		Caption: s.caption(fmt.Sprintf("Making and judging ensemble metamers. Left: starting from noise, gradient steps change the image until every member of the model set has the reference's activations at one stage%s. Middle: observers, image metrics and representational similarity judge the result. Right: examples at %s for {%s}, with the relative L2 distance of their activations, the largest of the members.", after("; ", turns(run)), title(run.Recipe.Stage), s.Label(run.Recipe.ModelNames()))),
+		Caption: s.caption(fmt.Sprintf("How ensemble metamers are made and evaluated. Left: starting from %s, gradient steps change the image until every member of the model set has the reference's activations at one stage%s. Middle: %s. Right: examples at %s for {%s}, with the relative L2 distance of their activations, the largest of the members.", beginning(run), after("; ", turns(run)), s.evaluated(), title(run.Recipe.Stage), s.Label(run.Recipe.ModelNames()))),
 		Width:   560, Height: 236, draw: o.draw,
 	}, nil
 }
@@ -73,7 +74,7 @@ func (o *overview) synthesis(c draw.Canvas, at func(x, y vg.Length) vg.Point) {
 	picture(c, o.run.Metamers[i*per:(i+1)*per], o.refs.Size, at(12, 176), 50)
 	c.FillText(caption, at(37, 179), "metamer x′")
 	picture(c, o.run.Start[i*per:(i+1)*per], o.refs.Size, at(12, 227), 26)
-	c.FillText(style(fontSmall, false, axisInk, text.XLeft, text.YCenter), at(42, 214), "initial image: noise")
+	c.FillText(style(fontSmall, false, axisInk, text.XLeft, text.YCenter), at(42, 214), "initial image: "+beginning(o.run))
 	// The members, each read at one stage.
 	names := o.run.Recipe.ModelNames()
 	shown := names[:min(3, len(names))]
@@ -90,7 +91,7 @@ func (o *overview) synthesis(c draw.Canvas, at func(x, y vg.Length) vg.Point) {
 	if len(names) > len(shown) {
 		c.FillText(boxText, at(139, y0+vg.Length(len(shown))*(h+6)+4), fmt.Sprintf("and %d more", len(names)-len(shown)))
 	}
-	box(c, at(200, 118), 48, 28, "loss", "‖F(x′)−F(x)‖")
+	box(c, at(200, 118), 48, 28, "loss", distanceSign(o.run.Recipe.Loss))
 	// The gradient goes back to the pixels.
 	c.StrokeLines(back, []vg.Point{at(224, 118), at(224, 165)})
 	arrow(c, back, at(224, 165), at(64, 165))
@@ -115,6 +116,70 @@ func turns(run *metamer.Run) string {
 	return "the active member switches"
 }
 
+// distanceSign is a loss in signs.
+func distanceSign(loss string) string {
+	switch loss {
+	case "cosine":
+		return "1−cos(F(x′),F(x))"
+	case "correlation":
+		return "1−r(F(x′),F(x))"
+	}
+	return "‖F(x′)−F(x)‖"
+}
+
+// beginning names the initial image.
+func beginning(run *metamer.Run) string {
+	switch kind := run.Recipe.WithDefaults().Start.Kind; kind {
+	case "reference":
+		return "the reference"
+	case "image":
+		return "a given image"
+	case "uniform":
+		return "uniform noise"
+	default:
+		return kind
+	}
+}
+
+// evaluation is a kind of measures as Figure 1 shows it.
+type evaluation struct {
+	what string
+	box  []string
+}
+
+// evaluations are the kinds that the study has values of.
+func (s *Study) evaluations() (out []evaluation) {
+	metrics := map[string]bool{}
+	for _, m := range Metrics {
+		metrics[m.Name] = true
+	}
+	for _, e := range []struct {
+		evaluation
+		of func(metamer.Row) bool
+	}{
+		{evaluation{"recognizability by observers", []string{"Recognizability", "does an observer give", "x′ the class of x?"}}, func(r metamer.Row) bool { return r.Measure == metamer.Recognizability }},
+		{evaluation{"image metrics", []string{"Image metrics", "how natural is x′?", "(noise, NIQE, spectrum …)"}}, func(r metamer.Row) bool { return metrics[r.Measure] && r.Observer == "" }},
+		{evaluation{"similarity distributions", []string{"Similarity distributions", "do images relate to each", "other as before? (JSD)"}}, func(r metamer.Row) bool { return r.Measure == metamer.JSD && r.Withheld() == "" }},
+	} {
+		if slices.ContainsFunc(s.Rows, func(r metamer.Row) bool { return r.Set != "" && r.Image < 0 && !math.IsNaN(r.Value) && e.of(r) }) {
+			out = append(out, e.evaluation)
+		}
+	}
+	return out
+}
+
+// evaluated says in words what was measured of the metamers.
+func (s *Study) evaluated() string {
+	var what []string
+	for _, e := range s.evaluations() {
+		what = append(what, e.what)
+	}
+	if what == nil {
+		return "nothing was measured of the metamers beside how well they match"
+	}
+	return "what was measured of the metamers, " + english.WordSeries(what, "and")
+}
+
 // after is s behind a mark, "" for an empty s.
 func after(mark, s string) string {
 	if s == "" {
@@ -124,11 +189,8 @@ func after(mark, s string) string {
 }
 
 func (o *overview) evaluation(c draw.Canvas, at func(x, y vg.Length) vg.Point) {
-	for k, b := range [][]string{
-		{"Recognizability", "does an observer give", "x′ the class of x?"},
-		{"Image metrics", "how natural is x′?", "(noise, NIQE, spectrum …)"},
-		{"Similarity distributions", "do images relate to each", "other as before? (JSD)"},
-	} {
+	for k, e := range o.study.evaluations() {
+		b := e.box
 		y := 34 + vg.Length(k)*64
 		rectangle(c, vg.Rectangle{Min: at(268, y+54), Max: at(404, y)}, boxFill, boxLine)
 		c.FillText(style(fontText, true, ink, text.XCenter, text.YCenter), at(336, y+13), b[0])

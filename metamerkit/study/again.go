@@ -121,6 +121,9 @@ func (a *Again) Result() (r *Result, notes []string, err error) {
 		}
 		at := place{row.Set, row.Stage}
 		if before, ok := runs[at]; ok && before != row.Run {
+			if made[row.Run] = row.Made; oneImageSet(a.sources([]string{before, row.Run}, made)) != nil { // what weighs more
+				return nil, nil, oneImageSet(a.sources([]string{before, row.Run}, made))
+			}
 			return nil, nil, fmt.Errorf("study: the rows hold two runs, %s and %s, of {%s} at %s: give the rows of one", before, row.Run, row.Set, row.Stage)
 		} else if !ok {
 			runs[at] = row.Run

@@ -27,7 +27,7 @@ func (r *Result) Answers() (out []Answer) {
 		{"Another seed?", r.anotherSeed()},
 		{"Which layers, and why?", r.whichLayers()},
 		{"Which images?", r.whichImages()},
-		{"How were they made?", capital(r.Study().Settings) + ". Table 4 has all settings."},
+		{"How were they made?", "By " + r.Study().Settings + ". Table 4 has all settings."},
 	} {
 		if a.Answer != "" {
 			out = append(out, a)
@@ -142,14 +142,13 @@ func (r *Result) converged() string {
 		return ""
 	}
 	text := fmt.Sprintf("%d of %s (%s). The criterion: over the last tenth of the steps the loss of an image, mean over members, changes by less than %.0f %%.", all, english.Plural(allTold, "image", ""), strings.Join(parts, ", "), 100*restChange)
-	if all < allTold {
+	if shrinks {
+		text = strings.Replace(text, ". The criterion", " came to rest. The criterion", 1) + " The step size shrinks towards the end, so that this does not say that no smaller loss can be reached: a run with more steps would."
+	} else if all < allTold {
 		text += " Where it still changes, more steps would bring the metamer closer."
 	}
 	if allTold < images {
-		text += fmt.Sprintf(" Of %s the trace does not tell.", english.Plural(images-allTold, "image", ""))
-	}
-	if shrinks && all > 0 {
-		text += " The step size shrinks towards the end, so that this says that the procedure came to rest, not that no smaller loss can be reached."
+		text += fmt.Sprintf(" Of %s the trace does not tell: it has too few losses of a member.", english.Plural(images-allTold, "image", ""))
 	}
 	return text
 }
@@ -212,6 +211,19 @@ func (r *Result) whichImages() string {
 	}
 	sum := r.Images.SHA256()
 	return fmt.Sprintf("%s: %s of %d² pixels, SHA-256 %s…: %s.", r.Images.Name, english.Plural(r.Images.Len(), "image", ""), r.Images.Size, sum[:12], strings.Join(names, ", "))
+}
+
+// compared says how many of the images that claims compare are metamers.
+func (r *Result) compared() string {
+	pass, tested := 0, 0
+	for _, run := range r.Runs {
+		p, t := run.Tally()
+		pass, tested = pass+p, tested+t
+	}
+	if tested == 0 {
+		return "The images that these claims compare were not tested to be metamers."
+	}
+	return fmt.Sprintf("Of the images that these claims compare %d of %d are metamers for every member of their set; the others are compared all the same.", pass, tested)
 }
 
 // summary is the first sentence of the page.

@@ -40,6 +40,18 @@ func (a *Again) sources(order []string, made map[string]*metamer.Made) (out []so
 	return out
 }
 
+// SameImages reports runs of different images, which cannot be shown in one curve.
+func SameImages(runs ...*metamer.Run) error {
+	var sources []source
+	for _, r := range runs {
+		sources = append(sources, source{run: r.ID, recipe: r.Recipe, known: true, images: r.Recipe.Images.Count})
+	}
+	if len(sources) == 0 {
+		return nil
+	}
+	return oneImageSet(sources)
+}
+
 // oneImageSet reports runs that were made of different images: values over them do not
 // belong in one curve.
 func oneImageSet(sources []source) error {

@@ -32,18 +32,16 @@ func (r *Result) Match() *figures.Table {
 			"Beside the distance stands what the same network gives for the initial image, for the most similar pair of different images of the null distribution, and for a JPEG copy of each reference (quality " + fmt.Sprint(jpegQuality) + ", median). " +
 			"The relative L2 distance is 0 for equal activations; that of a pair follows from its SNR (10^(−SNR/20)). An image is a metamer when Pearson, Spearman and SNR lie above the whole null distribution and the class is the same, for every member. p is the share of null pairs that reach the statistic of an image ((k+1)/(n+1)), of the image and statistic where it is largest. " +
 			capital(r.nulls()) + ".",
-		Columns: []figures.Column{{Head: "model set"}, {Head: "stage"}, {Head: "member"},
+		Columns: []figures.Column{{Head: "model set"}, {Head: "stage"}, {Head: "member"}, {Head: "metamers", Right: true}, {Head: "same class", Right: true},
 			{Head: "relative L2", Right: true}, {Head: "initial image", Right: true}, {Head: "null: nearest", Right: true}, {Head: "JPEG copy", Right: true},
-			{Head: "Pearson", Right: true}, {Head: "null: largest", Right: true}, {Head: "Spearman", Right: true}, {Head: "null: largest", Right: true}, {Head: "SNR, dB", Right: true}, {Head: "null: largest", Right: true}, {Head: "largest p", Right: true},
-			{Head: "same class", Right: true}, {Head: "metamers", Right: true}}}
+			{Head: "Pearson", Right: true}, {Head: "null: largest", Right: true}, {Head: "Spearman", Right: true}, {Head: "null: largest", Right: true}, {Head: "SNR, dB", Right: true}, {Head: "null: largest", Right: true}, {Head: "largest p", Right: true}}}
 	s := r.Study()
 	for _, run := range r.Runs {
 		for m, name := range run.Recipe.ModelNames() {
 			c := closeness(run, m)
-			row := []string{s.Label(run.Recipe.ModelNames()), run.Recipe.Stage, s.Members([]string{name}),
+			row := []string{s.Label(run.Recipe.ModelNames()), run.Recipe.Stage, s.Members([]string{name}), verdict(run), fmt.Sprintf("%d of %d", c.same, len(c.distance)),
 				spanned(c.distance, "%.3f"), figure(started(run, m), "%.3f"), figure(c.nearest, "%.3f"), figure(r.jpeg(name, run.Recipe.Stage), "%.3f"),
-				figure(median(c.pearson), "%.3f"), figure(c.null.Pearson, "%.3f"), figure(median(c.spearman), "%.3f"), figure(c.null.Spearman, "%.3f"), figure(median(c.snr), "%.1f"), figure(c.null.SNR, "%.1f"), figure(c.p, "%.2g"),
-				fmt.Sprintf("%d of %d", c.same, len(c.distance)), verdict(run)}
+				figure(median(c.pearson), "%.3f"), figure(c.null.Pearson, "%.3f"), figure(median(c.spearman), "%.3f"), figure(c.null.Spearman, "%.3f"), figure(median(c.snr), "%.1f"), figure(c.null.SNR, "%.1f"), figure(c.p, "%.2g")}
 			t.Rows = append(t.Rows, row)
 		}
 	}

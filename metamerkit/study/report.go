@@ -83,6 +83,9 @@ func (r *Result) Write(dir string) (warnings []string, err error) {
 		return warnings, err
 	}
 	page.Untested = claims.Untested(list)
+	if page.Claims != nil {
+		page.Compared = r.compared()
+	}
 	if page.Thumbnails, page.More, err = r.thumbnails(); err != nil {
 		return warnings, err
 	}
@@ -114,6 +117,7 @@ type page struct {
 	More          string // images without one
 	Sheets        []sheet
 	Untested      string // claims that are not tested
+	Compared      string // of how many metamers those are that are
 	Took          string
 	Paper, Date   string
 	Missing       []string
@@ -172,7 +176,7 @@ func (r *Result) leftOut(asked []string) (out []string) {
 const (
 	mostThumbnails = 48
 	thumbnailSide  = 96
-	sheetWidth     = 640
+	sheetWidth     = 960
 )
 
 // thumbnails are small pictures of the references, and more says how many have none.
