@@ -242,10 +242,16 @@ func (r *Result) hereReLU() string {
 }
 
 func (r *Result) hereMatch() string {
-	if runs := r.made(); len(runs) > 0 {
-		return "Pearson, Spearman and SNR of each image and member against a null distribution, and the same class; null distribution: " + figures.Vary(runs, figures.NullText)
+	runs := r.made()
+	if len(runs) == 0 {
+		return ""
 	}
-	return ""
+	return figures.Vary(runs, func(run *metamer.Run) string {
+		if len(run.Nulls) > 0 && run.Nulls[0].Untested() != "" {
+			return "no image is tested: " + run.Nulls[0].Untested()
+		}
+		return "Pearson, Spearman and SNR of each image and member above those of the null distribution, and the same class; null distribution: " + figures.NullText(run)
+	})
 }
 
 func (r *Result) hereRecognizability() string {

@@ -136,7 +136,7 @@ func TestPageWithholdsFew(t *testing.T) {
 	why := metamer.TooFew(4, metamer.MinImages)
 	p := Plan{Name: "few", Sets: m.study.Sets[:2], Stages: []string{"late"}, Measures: []string{"recognizability", "jsd"}}
 	text, page, r := paged(t, m, p, metamer.Null{Set: metamer.NoNull})
-	for _, want := range []string{"Figures 5 and 7 are left out: " + why + ".", "withheld: " + why, "Images that are metamers for every member of their set: late not tested. Null distribution: no null set."} {
+	for _, want := range []string{"Figures 5 and 7 are left out: " + why + ".", "withheld: " + why, "no image is tested: there is no null set", "Images that are metamers for every member of their set: late not tested. Null distribution: none."} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page does not say %q", want)
 		}

@@ -8,12 +8,14 @@ import (
 	"image/color"
 	"image/jpeg"
 	"math"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/ask"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/place"
 )
 
 // jpegQuality is that of the copies of references that metamers are held against: how far
@@ -44,7 +46,9 @@ func (d *doing) yardstick(ctx context.Context) error {
 	for _, stage := range r.Plan.Stages {
 		rec := r.Plan.Recipe(members, stage)
 		rec.Images = metamer.ImageRef{Name: r.Images.Name, Count: r.Images.Len(), Size: r.Images.Size, SHA256: r.Images.SHA256()}
-		runs = append(runs, &metamer.Run{Recipe: rec, Metamers: copies})
+		run := &metamer.Run{ID: jpegPrefix[:len(jpegPrefix)-1] + "-" + rec.Images.SHA256[:16], Recipe: rec, Metamers: copies}
+		run.Dir = filepath.Join(place.Foreign(), run.ID) // rows are kept there, and models are opened only once
+		runs = append(runs, run)
 	}
 	rows, err := d.e.Evaluate(ctx, ask.Evaluation{Runs: runs, Images: r.Images, Observers: members, Measures: []string{"success"}, Warn: func(string) {}, Progress: func(metamer.Progress) {}}) // warnings were given with the runs
 	if err != nil {
