@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -95,15 +97,35 @@ func TestMisfittingWeights(t *testing.T) {
 // A NaN ends the run: step, image and model are said, and the run so far is kept.
 func TestNaN(t *testing.T) {
 	needsData(t)
-	path := altered(t, func(name string, w *weights.Tensor) bool {
+	// models add refuses NaN, and weights with which the activations are not finite. So a
+	// sound model is added, and its file and the sum on its card are then changed.
+	path := altered(t, func(string, *weights.Tensor) bool { return true })
+	broken := altered(t, func(name string, w *weights.Tensor) bool {
 		if name == "layer1.0.conv1.weight" {
-			w.Float[0] = float32(math.NaN())
+			w.Float[0] = math.MaxFloat32
 		}
 		return true
 	})
-	cache := "METAMERS_CACHE=" + t.TempDir()
+	folder := t.TempDir()
+	cache := "METAMERS_CACHE=" + folder
 	if _, stderr, status := try(t, cache, "models", "add", "--arch", "resnet2b", "--weights", path, "--name", "broken"); status != 0 {
 		t.Fatal(stderr)
+	}
+	card := filepath.Join(folder, "cards", "broken.json")
+	text, err := os.ReadFile(card)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sums []string
+	for _, p := range []string{path, broken} {
+		sum, err := weights.Sum(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sums = append(sums, sum)
+	}
+	if err := errors.Join(os.Rename(broken, path), os.WriteFile(card, bytes.Replace(text, []byte(sums[0]), []byte(sums[1]), 1), 0o666)); err != nil {
+		t.Fatal(err)
 	}
 	r, stderr := synthesized(t, cache, "--backend", "go", "synth", "--models", "resnet4b,broken", "--stage", "late", "--images", "cifar10:2", "--optimizer", "pgd", "--steps", "20", "--schedule", "switch:4", "--out", t.TempDir(), "--json")
 	for _, want := range []string{"NaN", "step 4", "image 0", "broken"} {
