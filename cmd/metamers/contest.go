@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strings"
+
+	"github.com/dustin/go-humanize/english"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/contest"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
@@ -44,6 +47,7 @@ func (c *contestCmd) Run(ctx context.Context, g *globals) error {
 		return err
 	}
 	shown := newBar(g, "", nil)
+	shown.note(fmt.Sprintf("%s: %s; %s of %s at %s", p.Name, p.Images, english.Plural(len(p.Methods), "method", ""), english.Plural(len(p.Sets), "model set", ""), strings.Join(p.Stages, ", ")))
 	r, err := contest.Do(ctx, e, p, contest.Options{
 		Store: store, Warn: shown.warn,
 		Progress: func(what string, pr metamer.Progress) {

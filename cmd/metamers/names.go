@@ -40,12 +40,13 @@ type imageSpec []string
 
 // Decode implements kong.MapperValue.
 func (s *imageSpec) Decode(ctx *kong.DecodeContext) error {
-	var first string
-	if err := ctx.Scan.PopValueInto("image set", &first); err != nil {
-		return err
+	isValue := func(t kong.Token) bool { return t.IsValue() || t.Value == "-" } // - is standard input
+	first := ctx.Scan.Pop()
+	if !isValue(first) {
+		return fmt.Errorf("expected an image set, a folder or files, got %q", first.String())
 	}
-	*s = append(*s, first)
-	for next := ctx.Scan.Peek(); next.IsValue(); next = ctx.Scan.Peek() {
+	*s = append(*s, first.String())
+	for next := ctx.Scan.Peek(); isValue(next); next = ctx.Scan.Peek() {
 		name := next.String()
 		if ctx.Value.Tag.Has("arguments") && !exists(name) {
 			break

@@ -37,6 +37,8 @@ func TestImagesAsShellsExpandThem(t *testing.T) {
 		"--images|a.png|--images|b c.png|--stage|late|--models|resnet20":    {"a.png", "b c.png"},
 		"--images=a.png|b c.png|-q|--stage|late|--models|resnet20":          {"a.png", "b c.png"},
 		"--models|resnet20|--stage|late|--images|photos:4":                  {"photos:4"},
+		"--images|-|--models|resnet20|--stage|late":                         {"-"},
+		"--images|a.png|-|--models|resnet20|--stage|late":                   {"a.png", "-"},
 	} {
 		c, err := parsed(t, append([]string{"synth"}, strings.Split(line, "|")...)...)
 		if err != nil || !slices.Equal(c.Synth.Images, want) || c.Synth.Stage != "late" || c.Synth.Models[0] != "resnet20" {

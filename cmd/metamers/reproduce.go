@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
+
 	"github.com/ensemble-metamers/metamers/metamerkit/claims"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	_ "github.com/ensemble-metamers/metamers/metamerkit/images/photos" // the image set photos
@@ -109,6 +111,7 @@ func (c *reproduceCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
+	bar.note(planLine(p, set))
 	if c.Set != nil {
 		return c.piece(ctx, g, e, p, set, store, bar)
 	}
@@ -164,6 +167,12 @@ func (c *reproduceCmd) Run(ctx context.Context, g *globals) error {
 	}
 	fmt.Println("\n" + filepath.Join(c.Results, "index.html"))
 	return nil
+}
+
+// planLine says what the runs of a plan are made of.
+func planLine(p study.Plan, set *images.Set) string {
+	r := p.Recipe(p.Sets[0], p.Stages[0])
+	return fmt.Sprintf("%s: %s; %s at %s; %s; null distribution: %s", p.Name, imagesLine(set), english.Plural(len(p.Sets), "model set", ""), strings.Join(p.Stages, ", "), r.Describe(), r.NullOf())
 }
 
 func ranLine(run *metamer.Run) string {

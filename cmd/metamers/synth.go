@@ -213,13 +213,14 @@ func synthesize(ctx context.Context, g *globals, e *engine.Engine, q engine.Requ
 
 // startLine says what a run is made of.
 func startLine(q engine.Request) string {
-	r, set := q.Recipe.WithDefaults(), q.Images
-	what := fmt.Sprintf("%d images", set.Len())
-	if set.Len() == 1 {
-		what = "1 image"
-	}
-	return fmt.Sprintf("%s of %s (%s), %d² pixels; %s at %s; %s, %s an image; null distribution: %s", what, set.Name, few(set.Names), set.Size,
+	r := q.Recipe.WithDefaults()
+	return fmt.Sprintf("%s; %s at %s; %s, %s an image; null distribution: %s", imagesLine(q.Images),
 		strings.Join(r.ModelNames(), " + "), r.Stage, r.Optimizer.Name, english.Plural(r.Evaluations(r.Steps), "gradient evaluation", ""), r.NullOf())
+}
+
+// imagesLine says how many images are used, where they come from and how large they are.
+func imagesLine(set *images.Set) string {
+	return fmt.Sprintf("%s of %s (%s), %d² pixels", english.Plural(set.Len(), "image", ""), set.Name, few(set.Names), set.Size)
 }
 
 // few are the first of several names, and how many more there are.
