@@ -210,6 +210,20 @@ func TestOwnModels(t *testing.T) {
 		if m.Classes != 10 || m.Labels != "none" {
 			t.Errorf("%s: %d classes of %s", name, m.Classes, m.Labels)
 		}
+		if c.ONNX != "" {
+			for want, change := range map[string]func(c *modelsAddCmd){
+				"(--size 32)":    func(c *modelsAddCmd) { c.Size = 48 },
+				"(--classes)":    func(c *modelsAddCmd) { c.Classes = 7 },
+				"lists them all": func(c *modelsAddCmd) { c.Stages = map[string]string{"late": "/nowhere"} },
+			} {
+				other := c
+				other.Name = "other"
+				change(&other)
+				if err := add(other); err == nil || !strings.Contains(err.Error(), want) {
+					t.Errorf("%s: %v, expected %q", path, err, want)
+				}
+			}
+		}
 		c.Mean, c.Name = []float64{.5, .5, .5}, "other"
 		if err := add(c); err == nil || !strings.Contains(err.Error(), "differs by") || !strings.Contains(err.Error(), "--mean") {
 			t.Errorf("%s with another mean: %v", name, err)

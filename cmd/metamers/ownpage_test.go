@@ -114,3 +114,21 @@ func TestCheckScript(t *testing.T) {
 		}
 	}
 }
+
+// Three networks go the whole way by the commands that a user types, and agree with PyTorch in
+// activations, logits and gradients (testdata/scripts/own_three.py, which also made the page's table).
+func TestThreeOwnModels(t *testing.T) {
+	python := torchPython(t)
+	if out, err := exec.Command(python, "-c", "import timm").CombinedOutput(); err != nil {
+		t.Skipf("%s has no timm: %s", python, lastLine(string(out)))
+	}
+	script, err := os.ReadFile("../../testdata/scripts/own_three.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := runPython(t, python, string(script))
+	t.Log(out)
+	if !strings.HasSuffix(strings.TrimSpace(out), "all agree") || strings.Count(out, "\nadded ") != 5 {
+		t.Errorf("the networks do not agree:\n%s", out)
+	}
+}

@@ -145,7 +145,11 @@ func imageInput(g *protos.GraphProto, size int) (name string, last bool, err err
 	}
 	for i := 1; i < 4; i++ {
 		if v, ok := fixed(i); ok && v != want[i] {
-			return "", false, fmt.Errorf("input %q has %d at axis %d, expected [N,3,%d,%d] or [N,%d,%d,3]", name, v, i, size, size, size, size)
+			hint := ""
+			if want[i] == int64(size) {
+				hint = fmt.Sprintf(": the model reads images of %d pixels (--size %d)", v, v)
+			}
+			return "", false, fmt.Errorf("input %q has %d at axis %d, expected [N,3,%d,%d] or [N,%d,%d,3]%s", name, v, i, size, size, size, size, hint)
 		}
 	}
 	return name, last, nil

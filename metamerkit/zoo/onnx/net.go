@@ -169,7 +169,7 @@ func (n *net) mark(d *drawing, t tap) {
 	v := d.values[t.tensor]
 	a := d.activation(v)
 	if t.name == logits && n.classes > 0 && !slices.Equal(a.Shape().Dimensions, []int{d.images, n.classes}) {
-		panic(fmt.Errorf("onnx: the output has the shape %s, expected [%d %d]", a.Shape(), d.images, n.classes))
+		panic(fmt.Errorf("onnx: the output has the shape %s, expected [%d %d] (--classes)", a.Shape(), d.images, n.classes))
 	}
 	if before := d.values[t.before]; before != nil {
 		a = stage.MarkReLU(d.activation(before), t.name)
