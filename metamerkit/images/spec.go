@@ -122,8 +122,8 @@ func twofold(spec, dir string) error {
 	count := 10000
 	if name != "cifar10" && part == "" {
 		s, err := source(name)("", Options{Size: 8})
-		if err != nil {
-			return fmt.Errorf("images: %w", err)
+		if err != nil { // its files are not here, which is no reason to take the path
+			return metamer.NotPath(dir, spec, metamer.Reading{What: "an image set", Write: name + ":N (the first N)"})
 		}
 		count = s.Len()
 	} else if name == "cifar10" && (part == "train" || strings.HasPrefix(part, "train:")) {

@@ -101,3 +101,15 @@ func TestSplit(t *testing.T) {
 		t.Errorf("%+v, %v", s, err)
 	}
 }
+
+// A set whose files are not on this machine is no reason to take a path of its name.
+func TestSetThatIsNotHere(t *testing.T) {
+	t.Chdir(t.TempDir())
+	images.Register("away", func(string, images.Options) (*images.Set, error) { return nil, errors.New("not here") })
+	picture(t, "away/a.png")
+	_, err := images.Open([]string{"away"}, images.Options{Size: 8})
+	var twofold *metamer.TwofoldError
+	if !errors.As(err, &twofold) || !strings.Contains(err.Error(), "write away:N (the first N) for the first or ./away for the second") {
+		t.Error(err)
+	}
+}
