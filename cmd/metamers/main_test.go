@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/place/placetest"
 )
 
 // asMain makes the test's own binary the program.
@@ -65,7 +67,7 @@ func data(t *testing.T) string {
 func needsData(t *testing.T) {
 	t.Helper()
 	if _, err := os.Stat(filepath.Join(data(t), "weights", "resnet2b.pth")); err != nil {
-		t.Skipf("no weights here: %v", err)
+		placetest.Missing(t, "no weights here: %v", err)
 	}
 }
 

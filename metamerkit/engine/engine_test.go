@@ -13,6 +13,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/place/placetest"
 	"github.com/ensemble-metamers/metamers/metamerkit/runs"
 	"github.com/ensemble-metamers/metamers/metamerkit/weights"
 )
@@ -25,10 +26,10 @@ func cifar(t testing.TB, spec string) *images.Set {
 	}
 	set, err := images.Open([]string{spec}, images.Options{})
 	if err != nil {
-		t.Skipf("no CIFAR-10 here: %v", err)
+		placetest.Missing(t, "no CIFAR-10 here: %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(os.Getenv("METAMERS_DATA"), "weights")); err != nil {
-		t.Skipf("no weights here: %v", err)
+		placetest.Missing(t, "no weights here: %v", err)
 	}
 	return set
 }
@@ -84,22 +85,56 @@ func tolerance(set, stage string) bounds {
 	return b
 }
 
+// golden reads a file of testdata/golden.
+func golden(t testing.TB, name string) map[string]*weights.Tensor {
+	t.Helper()
+	f, err := weights.Open("../../testdata/golden/" + name + ".safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f.Tensors
+}
+
+// firstSteps compares the mean loss over the images in the first steps with PyTorch's.
+func firstSteps(t *testing.T, run *metamer.Run, golden map[string]*weights.Tensor, stage string, steps int) {
+	t.Helper()
+	for i := range steps {
+		ours, theirs, n := 0.0, 0.0, len(run.Trace.Loss[i])
+		for b, v := range run.Trace.Loss[i] {
+			ours, theirs = ours+float64(v)/float64(n), theirs+float64(golden["losses20."+stage].Float[i*n+b])/float64(n)
+		}
+		if !(math.Abs(ours-theirs) <= 1e-3*theirs) {
+			t.Errorf("step %d: mean loss %v, PyTorch has %v", i, ours, theirs)
+		}
+	}
+}
+
+// finalLosses compares each member's mean relative loss over the images with PyTorch's.
+func finalLosses(t *testing.T, run *metamer.Run, golden map[string]*weights.Tensor, stage string, tolerance float64) {
+	t.Helper()
+	n := len(run.Evidence) / len(run.Recipe.Models)
+	for m, name := range run.Recipe.ModelNames() {
+		ours, theirs := 0.0, 0.0
+		for b := range n {
+			ours += run.Evidence[m*n+b].Loss / float64(n)
+			theirs += float64(golden["final."+stage].Float[m*n+b]) / float64(n)
+		}
+		t.Logf("%s: mean relative loss %.5f, PyTorch %.5f", name, ours, theirs)
+		if !(math.Abs(ours-theirs) <= tolerance*theirs) {
+			t.Errorf("%s: mean relative loss %.5f after %d steps, PyTorch has %.5f", name, ours, run.Recipe.Steps, theirs)
+		}
+	}
+}
+
 // The paper's procedure agrees with testdata/scripts/pgd.py, an independent
 // version in PyTorch, from the same start.
 func TestPaperProcedure(t *testing.T) {
 	set := cifar(t, "cifar10:16")
 	e := New(backendtest.Open(t, backend.XLA))
-	read := func(name string) map[string]*weights.Tensor {
-		f, err := weights.Open("../../testdata/golden/" + name + ".safetensors")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return f.Tensors
-	}
 	start := *set
-	start.Name, start.Pixels = "golden start", read("pgd_start")["start"].Float
+	start.Name, start.Pixels = "golden start", golden(t, "pgd_start")["start"].Float
 	for label, names := range map[string][]string{"resnet20_resnet56": {"resnet20", "resnet56"}, "resnet2b_resnet4b": {"resnet2b", "resnet4b"}} {
-		golden := read("pgd_" + label)
+		golden := golden(t, "pgd_"+label)
 		for _, stage := range metamer.Stages {
 			t.Run(label+"/"+stage, func(t *testing.T) {
 				deep := label == "resnet20_resnet56"
@@ -120,31 +155,12 @@ func TestPaperProcedure(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				want := golden["losses20."+stage]
-				for i := range bounds.steps {
-					ours, theirs := 0.0, 0.0
-					for b, v := range run.Trace.Loss[i] {
-						ours, theirs = ours+float64(v)/16, theirs+float64(want.Float[i*16+b])/16
-					}
-					if math.Abs(ours-theirs) > 1e-3*theirs {
-						t.Errorf("step %d: mean loss %v, PyTorch has %v", i, ours, theirs)
-					}
-				}
+				firstSteps(t, run, golden, stage, bounds.steps)
 				if steps < 1000 {
 					t.Log("the first steps; METAMERS_LONG=1 takes all 1000, minutes a stage")
 					return
 				}
-				for m, name := range run.Recipe.ModelNames() {
-					ours, theirs := 0.0, 0.0
-					for b := range 16 {
-						ours += run.Evidence[m*16+b].Loss / 16
-						theirs += float64(golden["final."+stage].Float[m*16+b]) / 16
-					}
-					t.Logf("%s: mean relative loss %.5f, PyTorch %.5f", name, ours, theirs)
-					if math.Abs(ours-theirs) > bounds.final*theirs {
-						t.Errorf("%s: mean relative loss %.5f after 1000 steps, PyTorch has %.5f", name, ours, theirs)
-					}
-				}
+				finalLosses(t, run, golden, stage, bounds.final)
 			})
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/place/placetest"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
@@ -26,7 +27,7 @@ func TestImageNetSample(t *testing.T) {
 	}
 	list, err := place.Find("imagenet-sample/labels.tsv")
 	if err != nil {
-		t.Skipf("no ImageNet sample here: %v", err)
+		placetest.Missing(t, "no ImageNet sample here: %v", err)
 	}
 	labels := map[string]string{}
 	text, err := os.ReadFile(list)
@@ -58,7 +59,7 @@ func TestImageNetSample(t *testing.T) {
 				t.Fatal(err)
 			}
 			if _, err := Locate(c); err != nil {
-				t.Skip(err)
+				placetest.Missing(t, "%v", err)
 			}
 			set, err := images.Open([]string{filepath.Dir(list)}, images.Options{Size: c.Input.Size, Crop: c.Input.Crop, Filter: c.Input.Filter})
 			if err != nil {

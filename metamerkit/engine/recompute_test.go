@@ -13,6 +13,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/foreign"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/place/placetest"
 )
 
 // Metamers made elsewhere have the measures that testdata/scripts/recompute.py
@@ -22,7 +23,7 @@ func TestRecomputedOutside(t *testing.T) {
 		t.Setenv("METAMERS_DATA", "../../../shared/data")
 	}
 	if _, err := place.Find("weights/resnet2b.pth"); err != nil {
-		t.Skipf("no weights here: %v", err)
+		placetest.Missing(t, "no weights here: %v", err)
 	}
 	data, err := os.ReadFile("../../testdata/golden/recompute/golden.json")
 	if err != nil {

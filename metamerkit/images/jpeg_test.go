@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/place/placetest"
 )
 
 // distance is the maximum and mean difference, in levels of 8 bits.
@@ -84,7 +85,7 @@ func TestSampleAgainstPIL(t *testing.T) {
 	}
 	list, err := place.Find("imagenet-sample/labels.tsv")
 	if err != nil {
-		t.Skipf("no ImageNet sample here: %v", err)
+		placetest.Missing(t, "no ImageNet sample here: %v", err)
 	}
 	if testing.Short() {
 		t.Skip("500 photographs are too many for -short")

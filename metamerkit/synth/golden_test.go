@@ -12,6 +12,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/place/placetest"
 	"github.com/ensemble-metamers/metamers/metamerkit/weights"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 	_ "github.com/ensemble-metamers/metamers/metamerkit/zoo/all"
@@ -29,7 +30,7 @@ func subject(t testing.TB, name, stage string) Subject {
 	}
 	path, err := place.Find("weights/" + c.Weights.File)
 	if err != nil {
-		t.Skipf("no weights of %s here: %v", name, err)
+		placetest.Missing(t, "no weights of %s here: %v", name, err)
 	}
 	net, err := zoo.Open(c, path)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/place/placetest"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
@@ -19,7 +20,7 @@ func TestSanityOfPublishedModels(t *testing.T) {
 	b := backendtest.Open(t, backend.XLA)
 	set, err := images.Open([]string{"cifar10:200"}, images.Options{})
 	if err != nil {
-		t.Skip(err)
+		placetest.Missing(t, "%v", err)
 	}
 	for name, want := range map[string]float64{"resnet2b": .58, "resnet4b": .65} {
 		c, err := zoo.Lookup(name)
@@ -28,7 +29,7 @@ func TestSanityOfPublishedModels(t *testing.T) {
 		}
 		path, err := place.Find("weights/" + c.Weights.File)
 		if err != nil {
-			t.Skip(err)
+			placetest.Missing(t, "%v", err)
 		}
 		net, err := zoo.Open(c, path)
 		if err != nil {

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/place/placetest"
 )
 
 // Files and expected values were made with PyTorch by testdata/weights/make.py.
@@ -120,7 +122,7 @@ func dataFile(t testing.TB, name string) string {
 			return p
 		}
 	}
-	t.Skipf("no weights/%s in %v (METAMERS_DATA)", name, dirs)
+	placetest.Missing(t, "no weights/%s in %v (METAMERS_DATA)", name, dirs)
 	return ""
 }
 

@@ -8,6 +8,7 @@ import onnx
 import torch
 import torch.nn.functional as F
 from onnx import numpy_helper
+from safetensors.torch import load_file
 
 
 class FakeReLU(torch.autograd.Function):
@@ -145,3 +146,76 @@ def relative(a, t):
 def cifar_test(folder):
     raw = np.fromfile(f"{folder}/test_batch.bin", np.uint8).reshape(-1, 3073)
     return torch.from_numpy(raw[:, 1:].reshape(-1, 3, 32, 32).astype(np.float32) / 255), raw[:, 0]
+
+
+def carried(name, folder):
+    """A network that the repository carries: its forward function and its stages."""
+    w = {k: v.float() for k, v in load_file(f"{folder}/{name}.safetensors").items()}
+    norm = normal([.4914, .4822, .4465], [.2471, .2435, .2616])
+    return {"resnet8_48": resnet8, "plain7_48": plain7, "vit_4_96": vit_4_96}[name.split(".")[0]](w, norm)
+
+
+def batch_norm(x, w, p):
+    return F.batch_norm(x, w[p + ".running_mean"], w[p + ".running_var"], w[p + ".weight"], w[p + ".bias"])
+
+
+def resnet8(w, norm):
+    def forward(x, fake=None):
+        out = {}
+        x = F.relu(batch_norm(F.conv2d(norm(x), w["conv1.weight"], stride=2, padding=1), w, "bn1"))
+        for s in range(3):
+            p, stride = f"layer{s+1}.0.", 2 if s else 1
+            y = F.relu(batch_norm(F.conv2d(x, w[p + "conv1.weight"], stride=stride, padding=1), w, p + "bn1"))
+            y = batch_norm(F.conv2d(y, w[p + "conv2.weight"], padding=1), w, p + "bn2")
+            if s:
+                c = (y.shape[1] - x.shape[1]) // 2
+                x = F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, c, c))
+            x = out[f"layer{s+1}"] = relu(x + y, f"layer{s+1}", fake)
+        out["avgpool"] = x.mean((2, 3))
+        out["logits"] = F.linear(out["avgpool"], w["linear.weight"], w["linear.bias"])
+        return out
+
+    return forward, dict(early="layer1", middle="layer2", late="avgpool")
+
+
+def plain7(w, norm):
+    def forward(x, fake=None):
+        out, x = {}, norm(x)
+        for s in range(3):
+            name = f"block{s+1}"
+            if s:
+                x = F.max_pool2d(x, 2)
+            for c in range(2):
+                x = F.conv2d(x, w[f"{name}.{c}.conv.weight"], stride=1 if s or c else 2, padding=1)
+                x = relu(batch_norm(x, w, f"{name}.{c}.norm"), name if c else "", fake)
+            out[name] = x
+        out["avgpool"] = x.mean((2, 3))
+        out["logits"] = F.linear(out["avgpool"], w["classifier.weight"], w["classifier.bias"])
+        return out
+
+    return forward, dict(early="block1", middle="block2", late="avgpool")
+
+
+def vit_4_96(w, norm):
+    def lin(x, p):
+        return F.linear(x, w[p + ".weight"], w[p + ".bias"])
+
+    def ln(x, p):
+        return F.layer_norm(x, (96,), w[p + ".weight"], w[p + ".bias"], 1e-6)
+
+    def forward(x, fake=None):
+        out = {}
+        x = F.conv2d(norm(x), w["patch_embed.proj.weight"], w["patch_embed.proj.bias"], stride=4).flatten(2).transpose(1, 2)
+        x = torch.cat([w["cls_token"].expand(len(x), 1, -1), x], 1) + w["pos_embed"]
+        for b in range(6):
+            p = f"blocks.{b}."
+            q, k, v = lin(ln(x, p + "norm1"), p + "attn.qkv").view(*x.shape[:2], 3, 4, 24).permute(2, 0, 3, 1, 4)
+            y = torch.softmax(q @ k.transpose(2, 3) / 24 ** .5, -1) @ v
+            x = x + lin(y.transpose(1, 2).flatten(2), p + "attn.proj")
+            x = x + lin(F.gelu(lin(ln(x, p + "norm2"), p + "mlp.fc1")), p + "mlp.fc2")
+            out[f"blocks.{b}"] = x
+        out["pre_logits"] = ln(x[:, 1:].mean(1), "fc_norm")
+        out["logits"] = lin(out["pre_logits"], "head")
+        return out
+
+    return forward, dict(early="blocks.1", middle="blocks.3", late="pre_logits")

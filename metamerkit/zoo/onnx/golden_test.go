@@ -12,6 +12,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
 	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/place/placetest"
 	"github.com/ensemble-metamers/metamers/metamerkit/stage"
 	"github.com/ensemble-metamers/metamers/metamerkit/weights"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
@@ -29,7 +30,7 @@ func vit(t *testing.T) (*card.Card, *zoo.Net) {
 	}
 	path, err := place.Find("weights/" + c.Weights.File)
 	if err != nil {
-		t.Skipf("no weights of %s here: %v", c.Name, err)
+		placetest.Missing(t, "no weights of %s here: %v", c.Name, err)
 	}
 	net, err := zoo.Open(c, path)
 	if err != nil {
