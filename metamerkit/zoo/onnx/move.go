@@ -3,6 +3,7 @@ package onnx
 import (
 	"slices"
 
+	"github.com/gomlx/compute"
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
@@ -108,4 +109,25 @@ func gatherAny(x *Node, axis int, index []int) *Node {
 	}
 	y := Gather(TransposeAllAxes(x, order...), Reshape(Const(x.Graph(), at), len(at), 1))
 	return TransposeAllAxes(y, back...)
+}
+
+// frame adds elements to both ends of axes of x; counts below 0 take them away.
+func frame(x *Node, with *Node, start, end map[int]int) *Node {
+	axes := make([]compute.PadAxis, x.Rank())
+	needed := false
+	for a := range axes {
+		s, e := start[a], end[a]
+		if s < 0 || e < 0 {
+			x = slice(x, a, max(-s, 0), x.Shape().Dim(a)+min(s, 0)+min(e, 0), 1)
+		}
+		axes[a] = compute.PadAxis{Start: max(s, 0), End: max(e, 0)}
+		needed = needed || axes[a] != compute.PadAxis{}
+	}
+	if !needed {
+		return x
+	}
+	if with == nil {
+		with = ScalarZero(x.Graph(), x.DType())
+	}
+	return Pad(x, with, axes...)
 }
