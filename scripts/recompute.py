@@ -111,7 +111,7 @@ def main():
     theirs, about = {}, {}
     with open(os.path.join(a.results, "rows.csv"), newline="") as f:
         for r in csv.DictReader(f):
-            if r["image"] == "-1" and r["observer"] not in ("", "members", "non-members") and r["value"] != "NaN":
+            if r["run"] and r["image"] == "-1" and r["observer"] not in ("", "members", "non-members") and r["value"] != "NaN":
                 key = r["run"], r["observer"]
                 theirs.setdefault(key, {})[r["measure"]] = float(r["value"])
                 about[key] = r["set"], r["stage"]

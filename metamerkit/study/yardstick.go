@@ -54,6 +54,7 @@ func (d *doing) yardstick(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("study: JPEG copies of the references: %w", err)
 	}
+	var kept metamer.Rows
 	for _, row := range rows {
 		if !strings.HasPrefix(row.Measure, "match/") || row.Observer == metamer.Members || row.Observer == metamer.NonMembers {
 			continue
@@ -62,8 +63,9 @@ func (d *doing) yardstick(ctx context.Context) error {
 		if row.Made != nil {
 			row.Made = &metamer.Made{Images: row.Made.Images, Versions: row.Made.Versions}
 		}
-		r.Rows = append(r.Rows, row)
+		kept = append(kept, row)
 	}
+	r.Rows = append(kept, r.Rows...) // rows of references come first
 	return nil
 }
 
