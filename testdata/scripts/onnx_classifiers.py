@@ -5,11 +5,14 @@ by torch.
     METAMERS_ONNX_CLASSIFIERS=OUT go test ./metamerkit/zoo/onnx -run TestClassifiers -v -update
 
 Each classifier has random weights; its batch normalisations are calibrated on random
-images, so that activations neither vanish nor explode. OUT gets NAME.dynamo.onnx, by torch's
-default exporter (with the weights in a file beside it), NAME.script.onnx, by the TorchScript
-exporter at opset 17, and NAME.safetensors: images [2,S,S,3], logits, cotangents, gradient.
+images, so that activations neither vanish nor explode. The two images are drawn until torch's
+own gradient does not depend on rounding (on an activation at the kink of a ReLU), eight times at
+most. OUT gets NAME.dynamo.onnx, by torch's default exporter (with the weights in a file beside
+it), NAME.script.onnx, by the TorchScript exporter at opset 17, and NAME.safetensors: images
+[2,S,S,3], logits, cotangents, gradient, and how far rounding moves torch's own gradient.
 """
 
+import copy
 import os
 import pathlib
 import sys
@@ -47,7 +50,9 @@ def build(name):
         m = torchvision.models.get_model(name, weights=None, num_classes=10, **options)
     # Branches that start as zero, and scales that start as 1e-6, are not seen in the result.
     for k, p in m.named_parameters():
-        if p.ndim == 1 and p.abs().max() < 1e-3:
+        if p.ndim > 1 and p.abs().max() == 0:
+            p.data.normal_(0, .02)
+        elif p.ndim == 1 and p.abs().max() < 1e-3:
             p.data.uniform_(-.1, .1) if k.endswith("bias") else p.data.uniform_(.5, 1)
         elif p.ndim == 1 and not k.endswith("bias"):
             p.data *= torch.empty_like(p).uniform_(.8, 1.2)
@@ -63,6 +68,14 @@ def build(name):
     return m.eval(), size
 
 
+def at(m, images, direction):
+    """Logits and the gradient of their product with a direction."""
+    x = images.clone().requires_grad_()
+    y = m(x)
+    y.backward(direction)
+    return y.detach(), x.grad
+
+
 def main():
     warnings.simplefilter("ignore")
     out = pathlib.Path(sys.argv[1])
@@ -70,15 +83,21 @@ def main():
     for name in sys.argv[2:] or CLASSIFIERS:
         start = time.time()
         m, size = build(name)
-        images = torch.from_numpy((np.random.default_rng(1).integers(0, 256, (2, 3, size, size)) / 255).astype(np.float32)).requires_grad_()
-        logits = m(images)
-        direction = torch.randn(logits.shape, generator=torch.Generator().manual_seed(2))
-        logits.backward(direction)
-        save_file({"images": images.detach().permute(0, 2, 3, 1).contiguous(), "logits": logits.detach().contiguous(), "direction": direction,
-                   "gradient": images.grad.permute(0, 2, 3, 1).contiguous()}, out / f"{name}.safetensors", {"size": str(size)})
+        direction = torch.randn((2, 10), generator=torch.Generator().manual_seed(2))
+        wide = copy.deepcopy(m).double()
+        for seed in range(1, 9):
+            images = torch.from_numpy((np.random.default_rng(seed).integers(0, 256, (2, 3, size, size)) / 255).astype(np.float32))
+            logits, gradient = at(m, images, direction)
+            _, exact = at(wide, images.double(), direction.double())
+            _, near = at(wide, images.double() + 1e-6 * torch.randn(images.shape), direction.double())
+            rounding = max(float((g - exact).norm() / exact.norm()) for g in (gradient, near))
+            if rounding < 1e-4:
+                break
+        save_file({"images": images.permute(0, 2, 3, 1).contiguous(), "logits": logits.contiguous(), "direction": direction,
+                   "gradient": gradient.permute(0, 2, 3, 1).contiguous(), "rounding": torch.tensor([rounding])}, out / f"{name}.safetensors", {"size": str(size)})
         for p in m.parameters():
             p.requires_grad_(False)
-        image = images.detach()[:1]
+        image = images[:1]
         for label, options in [("script", {"dynamo": False, "opset_version": 17, "input_names": ["image"], "dynamic_axes": {"image": {0: "batch"}}}), ("dynamo", {"verbose": False})]:
             try:
                 torch.onnx.export(m, (image,), out / f"{name}.{label}.onnx", **options)

@@ -29,6 +29,7 @@ type classifier struct {
 	Backend  string  `json:"backend"`
 	Logits   float64 `json:"logits"`
 	Gradient float64 `json:"gradient"`
+	Rounding float64 `json:"rounding,omitempty"` // of torch's own gradient, if that is the larger error
 	Refused  string  `json:"refused,omitempty"`
 }
 
@@ -58,8 +59,8 @@ func TestClassifiers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := classify(t, b, file)
 			t.Logf("%+v", c)
-			if c.Refused == "" && !(c.Logits <= 1e-4 && c.Gradient <= 1e-3) {
-				t.Errorf("relative errors of logits %.2g and gradient %.2g, expected 1e-4 and 1e-3", c.Logits, c.Gradient)
+			if c.Refused == "" && !c.right() {
+				t.Errorf("relative errors of logits %.2g and gradient %.2g, expected 1e-4 and %.2g", c.Logits, c.Gradient, max(1e-3, c.Rounding))
 			}
 			if *update {
 				all := classifiers(t)
@@ -110,7 +111,16 @@ func classify(t *testing.T, b *backend.Backend, file string) classifier {
 	}
 	v, _, g := run(t, b, net, card.Input, images, "logits", stage.Options{}, along(read(t, f, "direction")))
 	c.Logits, c.Gradient = round(distance(v, logits.Float)), round(distance(g, read(t, f, "gradient").Float))
+	if r := f.Tensors["rounding"]; r != nil && r.Float[0] > 1e-3 {
+		c.Rounding = round(float64(r.Float[0]))
+	}
 	return c
+}
+
+// right reports whether logits and gradient are torch's. No gradient is nearer than torch's
+// in float32 is to torch's in float64.
+func (c classifier) right() bool {
+	return c.Refused == "" && c.Logits <= 1e-4 && c.Gradient <= max(1e-3, c.Rounding)
 }
 
 // round keeps two digits, enough for a table.
