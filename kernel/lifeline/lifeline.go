@@ -6,7 +6,8 @@
 // does the same when the kernel is killed. If the watcher is killed, the kernel starts
 // another one; if both are killed, the next kernel of the user finds the folder by its
 // lock and cleans up. A process that has neither the mark nor the session, because it
-// was started with a cleared environment by setsid, is not found. Linux only (/proc).
+// was started with a cleared environment by setsid, is not found; one that forks and
+// ends without pause, each time in a new session, can escape. Linux only (/proc).
 package lifeline
 
 import (
