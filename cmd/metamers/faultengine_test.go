@@ -143,7 +143,7 @@ func clientKilled(c *campaign) string {
 	if !killed && strings.TrimSpace(out) != "" {
 		c.t.Errorf("seed %d: a client says %s", c.seed, out)
 	}
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(5 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		st, err := cl.Status(context.Background())
 		if err != nil {
 			c.t.Fatalf("seed %d: after a kill of a client: %v", c.seed, err)
@@ -152,7 +152,7 @@ func clientKilled(c *campaign) string {
 			break
 		}
 		if time.Now().After(end) {
-			c.t.Fatalf("seed %d: 20 s after its client was killed the engine still works for it", c.seed)
+			c.t.Fatalf("seed %d: five minutes after its client was killed the engine still works for it", c.seed)
 		}
 	}
 	c.look(dir, "a kill of a client")

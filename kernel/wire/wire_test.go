@@ -2,7 +2,6 @@ package wire
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -115,9 +114,7 @@ func serve(t *testing.T, h Handlers, receive func(string, *Message)) (*Connectio
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close(0) })
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	cl, err := Dial(ctx, c, receive)
+	cl, err := Dial(t.Context(), c, receive)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,12 +177,8 @@ func TestNothingLost(t *testing.T) {
 		}
 		s.Publish(message(t, fmt.Sprint("m", i), text), "topic")
 	}
-	s.Close(30 * time.Second)
-	select {
-	case <-done:
-	case <-time.After(30 * time.Second):
-		t.Fatalf("%d of %d messages came", n.Load(), large+small)
-	}
+	s.Close(time.Hour)
+	<-done
 }
 
 // TestGarbage connects with things that are no ZMTP: the server goes on serving.
@@ -210,20 +203,11 @@ func TestGarbage(t *testing.T) {
 	cl.peers["shell"].send([][]byte{[]byte("nothing")})
 	cl.peers["shell"].send(Encode([]byte("other key"), m))
 	for range 2 {
-		select {
-		case <-refused:
-		case <-time.After(10 * time.Second):
-			t.Fatal("not refused")
-		}
+		<-refused
 	}
 	cl.Send("shell", "good", nil, 1)
-	select {
-	case kind := <-got:
-		if kind != "good" {
-			t.Errorf("got %q", kind)
-		}
-	case <-time.After(10 * time.Second):
-		t.Fatal("the server no longer answers")
+	if kind := <-got; kind != "good" {
+		t.Errorf("got %q", kind)
 	}
 }
 

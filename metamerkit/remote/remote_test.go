@@ -161,11 +161,7 @@ func TestFailures(t *testing.T) {
 	if _, err := c.Synthesize(ctx, q); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
-	select {
-	case <-ended:
-	case <-time.After(5 * time.Second):
-		t.Error("the engine goes on after its client left")
-	}
+	<-ended // or the engine goes on after its client left
 	if _, err := c.Status(context.Background()); err != nil {
 		t.Error(err)
 	}
@@ -335,13 +331,8 @@ func TestIdle(t *testing.T) {
 	}
 	letGo()
 	<-ended
-	select {
-	case err := <-done:
-		if err != nil {
-			t.Error(err)
-		}
-	case <-time.After(5 * time.Second):
-		t.Error("an idle engine goes on")
+	if err := <-done; err != nil { // or an idle engine goes on
+		t.Error(err)
 	}
 }
 

@@ -40,8 +40,7 @@ func (b *bench) Synthesize(ctx context.Context, q ask.Synthesis) (*metamer.Run, 
 		close(b.third)
 		select {
 		case <-b.first: // hangs where evaluations wait for all runs
-		case <-time.After(20 * time.Second):
-			return nil, errors.New("no run is evaluated beside the steps of others")
+		case <-ctx.Done():
 		}
 	}
 	if b.fails && n == 3 {
