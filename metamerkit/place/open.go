@@ -23,15 +23,20 @@ func Kind(mode fs.FileMode) string {
 	return "file"
 }
 
-// Open opens a regular file for reading. Anything else is an error that says what it
-// is; opening a FIFO to which nobody writes would wait forever.
+// KindError reports a path that is no regular file.
+type KindError struct{ Path, Kind string }
+
+func (e *KindError) Error() string { return fmt.Sprintf("%s is a %s, expected a file", e.Path, e.Kind) }
+
+// Open opens a regular file for reading. Anything else is a *KindError: opening a FIFO to
+// which nobody writes would wait forever.
 func Open(path string) (*os.File, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is a %s, expected a file", path, Kind(info.Mode()))
+		return nil, &KindError{path, Kind(info.Mode())}
 	}
 	return os.Open(path)
 }

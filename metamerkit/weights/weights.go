@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -137,6 +138,9 @@ func (f *File) load() error {
 
 func openRegular(path string) (*os.File, int64, error) {
 	f, err := place.Open(path)
+	if kind := (*place.KindError)(nil); errors.As(err, &kind) {
+		return nil, 0, &FormatError{path, "weight", "it is a " + kind.Kind}
+	}
 	if err != nil {
 		return nil, 0, fmt.Errorf("weights: %w", err)
 	}
