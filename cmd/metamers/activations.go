@@ -137,7 +137,7 @@ func (c *activationsCmd) open() (set, references *images.Set, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	id, err := store.Resolve(c.OfRun)
+	id, err := runNamed(store, c.OfRun)
 	if err != nil {
 		return nil, nil, err
 	}

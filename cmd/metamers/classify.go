@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -22,7 +23,7 @@ type classifyCmd struct {
 	Models     []string  `help:"Names of models, separated by commas (default for runs: their members)." predictor:"models"`
 	References imageSpec `name:"images" arguments:"" help:"The reference images of a run, where they cannot be found by what the run says of them." placeholder:"SET"`
 	storeFlag
-	Top     int    `default:"5" help:"Classes to show for each image."`
+	Top     int    `positive:"" help:"Classes to show for each image (default 5); of runs the likeliest is shown."`
 	Labels  string `help:"Table with a head that names a column file and a column index, separated by tabs: also print accuracy." placeholder:"FILE.tsv" type:"existingfile" predictor:"file"`
 	Classes string `help:"Class embeddings for models without a classifier, such as CLIP: safetensors with one matrix, a row a class, and the names in its metadata." placeholder:"FILE" type:"existingfile" predictor:"file"`
 	Batch   int    `default:"25" help:"Images at a time."`
@@ -66,8 +67,8 @@ type within struct {
 }
 
 func (c *classifyCmd) Run(ctx context.Context, g *globals) error {
-	if c.Top < 1 || c.Batch < 1 {
-		return fmt.Errorf("top %d and batch %d: expected at least 1", c.Top, c.Batch)
+	if c.top() < 1 || c.Batch < 1 {
+		return fmt.Errorf("top %d and batch %d: expected at least 1", c.top(), c.Batch)
 	}
 	var zero *engine.ZeroShot
 	if c.Classes != "" {
@@ -88,6 +89,9 @@ func (c *classifyCmd) Run(ctx context.Context, g *globals) error {
 		return err
 	}
 	if found == nil && len(c.Models) == 0 {
+		if first := c.Images[0]; len(c.Images) == 1 && first != "-" && !images.IsNamed(first) && !exists(first) {
+			return fmt.Errorf("no run and no image %s: expected the ID of a run, image files, a folder, or a set such as photos:8", first)
+		}
 		return fmt.Errorf("--models names no model: expected one or more, separated by commas (see: metamers models)")
 	}
 	e, err := g.engine()
@@ -119,6 +123,11 @@ func (c *classifyCmd) Run(ctx context.Context, g *globals) error {
 		return json.NewEncoder(os.Stdout).Encode(all)
 	}
 	return printClassified(all)
+}
+
+// top is how many classes of an image are shown.
+func (c *classifyCmd) top() int {
+	return cmp.Or(c.Top, 5)
 }
 
 // one lets a model look at the images.
@@ -154,7 +163,7 @@ func (c *classifyCmd) one(ctx context.Context, g *globals, e *engine.Engine, m *
 		if !allFinite(l) {
 			l = nil
 		}
-		for _, k := range order(l)[:min(max(c.Top, 5), len(l))] {
+		for _, k := range order(l)[:min(max(c.top(), 5), len(l))] {
 			top = append(top, guess{k, className(m, zero, k), probability(l, k)})
 		}
 		want, known := truth[set.Names[i]]
@@ -174,7 +183,7 @@ func (c *classifyCmd) one(ctx context.Context, g *globals, e *engine.Engine, m *
 		} else if truth != nil {
 			return r, fmt.Errorf("%s has no line for the image %s", c.Labels, set.Names[i])
 		}
-		r.Guesses = append(r.Guesses, top[:min(c.Top, len(top))])
+		r.Guesses = append(r.Guesses, top[:min(c.top(), len(top))])
 	}
 	if of > 0 {
 		r.Accuracy = map[string]within{}

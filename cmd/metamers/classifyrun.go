@@ -52,6 +52,9 @@ func (c *classifyCmd) runs() (found []*metamer.Run, err error) {
 	if found != nil && c.Labels != "" {
 		return nil, fmt.Errorf("--labels goes with image files: of a run the classes of reference and metamer are compared")
 	}
+	if found != nil && c.Top != 0 {
+		return nil, fmt.Errorf("--top goes with image files: of a run the likeliest class of reference and metamer is compared")
+	}
 	return found, nil
 }
 

@@ -33,11 +33,12 @@ type evalFlags struct {
 	Null         string   `help:"Null set of the match statistics (default: that of each run, photos:64 where it has none): a set such as cifar10:1000, a folder, or none." placeholder:"SET" predictor:"images"`
 }
 
-func (f evalFlags) evaluation() engine.Evaluation {
+func (f evalFlags) evaluation() (engine.Evaluation, error) {
+	null, err := nullName(f.Null)
 	return engine.Evaluation{
-		Measures: f.Measures, Metrics: f.Metrics, Observers: f.Observers, Similarities: f.Similarities, Bins: f.Bins, Batch: f.Batch, Memory: f.Memory << 20, Anew: f.Anew, NullName: f.Null,
+		Measures: f.Measures, Metrics: f.Metrics, Observers: f.Observers, Similarities: f.Similarities, Bins: f.Bins, Batch: f.Batch, Memory: f.Memory << 20, Anew: f.Anew, NullName: null,
 		Bootstrap: evaluate.Bootstrap{Resamples: f.Resamples, Method: f.Interval, Seed: f.Seed},
-	}
+	}, err
 }
 
 type evalCmd struct {
@@ -86,7 +87,10 @@ func (c *evalCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	q := c.evaluation()
+	q, err := c.evaluation()
+	if err != nil {
+		return err
+	}
 	ids := c.Runs
 	if len(ids) == 0 {
 		if ids, err = store.IDs(); err != nil {
@@ -95,7 +99,7 @@ func (c *evalCmd) Run(ctx context.Context, g *globals) error {
 		slices.Reverse(ids) // oldest first
 	}
 	for _, prefix := range ids {
-		id, err := store.Resolve(prefix)
+		id, err := runNamed(store, prefix)
 		if err != nil {
 			return err
 		}
@@ -172,7 +176,10 @@ func (c *evalCmd) foreign(ctx context.Context, g *globals) error {
 		fmt.Fprintln(os.Stderr, n)
 	}
 	run.Dir = filepath.Join(place.Foreign(), run.ID)
-	q := c.evaluation()
+	q, err := c.evaluation()
+	if err != nil {
+		return err
+	}
 	q.Runs, q.Images = []*metamer.Run{run}, refs
 	return c.report(ctx, g, q)
 }

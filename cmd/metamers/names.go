@@ -18,10 +18,10 @@ var runForm = regexp.MustCompile(`^[0-9a-f]{1,16}$`)
 // of it, perhaps behind "run:", and then returns its whole ID; or a path.
 func runOrPath(s *runs.Store, arg string) (name string, isRun bool, err error) {
 	id := strings.TrimPrefix(arg, "run:")
-	if !runForm.MatchString(id) {
+	if id == arg && !runForm.MatchString(id) {
 		return arg, false, nil
 	}
-	full, err := s.Resolve(id)
+	full, err := runNamed(s, arg)
 	if err != nil && (id != arg || !runs.Missing(err)) {
 		return "", false, fmt.Errorf("%s: %w", arg, err)
 	}
@@ -31,6 +31,12 @@ func runOrPath(s *runs.Store, arg string) (name string, isRun bool, err error) {
 		return full, true, twofold
 	}
 	return arg, false, twofold
+}
+
+// runNamed returns the whole ID of a run of the store, given by its ID or the beginning of it,
+// perhaps behind "run:", where an argument can be nothing else.
+func runNamed(s *runs.Store, arg string) (string, error) {
+	return s.Resolve(strings.TrimPrefix(arg, "run:"))
 }
 
 // imageSpec is the value of --images: a set's name, a folder or files. It takes all values that

@@ -104,7 +104,7 @@ func TestRunOrPath(t *testing.T) {
 // Starts, plans and models that are also files are errors that say how to write each.
 func TestNamesThatAreFiles(t *testing.T) {
 	dir := t.TempDir()
-	for _, f := range []string{"reference", "quick", "resnet8_48.mm_c10", "photos"} {
+	for _, f := range []string{"reference", "quick", "resnet8_48.mm_c10", "photos", "none", "noise"} {
 		if err := os.Mkdir(filepath.Join(dir, f), 0o777); err != nil {
 			t.Fatal(err)
 		}
@@ -114,7 +114,8 @@ func TestNamesThatAreFiles(t *testing.T) {
 		args []string
 		want []string
 	}{
-		"start":    {append(synth, "--images", "photos:1", "--start", "reference"), []string{"start:reference", "./reference"}},
+		"start":    {append(slices.Clone(synth), "--images", "photos:1", "--start", "reference"), []string{"start:reference", "./reference"}},
+		"null":     {append(slices.Clone(synth), "--images", "photos:1", "--null", "none"), []string{"null:none", "./none"}},
 		"set":      {append(synth, "--images", "photos"), []string{"photos:171", "./photos"}},
 		"plan":     {[]string{"reproduce", "--scale", "quick", "--dry-run"}, []string{"plan:quick", "./quick"}},
 		"sweep":    {[]string{"sweep", "quick", "--dry-run"}, []string{"plan:quick", "./quick"}},
@@ -122,6 +123,11 @@ func TestNamesThatAreFiles(t *testing.T) {
 		"from":     {[]string{"train", "--arch", "resnet8_48", "--from", "resnet8_48.mm_c10"}, []string{"model:resnet8_48.mm_c10", "./resnet8_48.mm_c10"}},
 		"measure":  {[]string{"measure", "photos"}, []string{"photos:171", "./photos"}},
 		"classify": {[]string{"classify", "photos", "--models", "resnet8_48.mm_c10"}, []string{"photos:171", "./photos"}},
+		"noise":    {append(slices.Clone(synth), "--images", "photos:1", "--start", "noise"), []string{"start:noise", "./noise"}},
+		"no image": {[]string{"classify", "zzzz"}, []string{"no run and no image zzzz"}},
+		"no run":   {[]string{"classify", "run:zzzz"}, []string{`no run "zzzz"`}},
+		"show":     {[]string{"runs", "show", "run:c63f"}, []string{`no run "c63f"`}},
+		"eval":     {[]string{"eval", "run:c63f"}, []string{`no run "c63f"`}},
 	} {
 		p := program(t, c.args...)
 		p.Dir = dir
@@ -133,6 +139,14 @@ func TestNamesThatAreFiles(t *testing.T) {
 			if !strings.Contains(string(out), w) {
 				t.Errorf("%s: the message does not say %q: %s", name, w, out)
 			}
+		}
+	}
+	// A default that nobody typed is never a path.
+	for _, args := range [][]string{append(slices.Clone(synth), "--images", "photos:1", "--steps", "1", "--null", "null:none"), {"reproduce", "--dry-run"}} {
+		p := program(t, args...)
+		p.Dir = dir
+		if out, err := p.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v: %s", args, err, out)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -19,7 +20,7 @@ import (
 )
 
 type reproduceCmd struct {
-	Scale     string    `help:"A plan by name or a YAML file (see --list)." default:"quick" placeholder:"PLAN"`
+	Scale     string    `help:"A plan by name or a YAML file (see --list; default: quick)." placeholder:"PLAN"`
 	List      bool      `help:"List the plans that come with the program, what they take and what they lack."`
 	DryRun    bool      `help:"Say what the plan would do, how long and how large, and what it lacks; do nothing."`
 	Measure   bool      `help:"With --dry-run: measure what is not known of this machine's speed."`
@@ -87,6 +88,7 @@ func (c *reproduceCmd) Run(ctx context.Context, g *globals) error {
 	if c.Measure && !c.DryRun {
 		return fmt.Errorf("--measure goes with --dry-run; without it what is not known is measured anyway")
 	}
+	c.Scale = cmp.Or(c.Scale, "plan:quick")
 	p, err := c.plan()
 	if err != nil {
 		return err

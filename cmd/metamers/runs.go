@@ -81,7 +81,7 @@ func (c runsShowCmd) Run(g *globals) error {
 	if err != nil {
 		return err
 	}
-	id, err := s.Resolve(c.ID)
+	id, err := runNamed(s, c.ID)
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (c runsRmCmd) Run() error {
 		return err
 	}
 	for _, prefix := range c.ID {
-		id, err := s.Resolve(prefix)
+		id, err := runNamed(s, prefix)
 		if err != nil {
 			return err
 		}

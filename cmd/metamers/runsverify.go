@@ -98,7 +98,7 @@ func chosen(s *runs.Store, prefixes []string) ([]string, error) {
 	}
 	var ids []string
 	for _, p := range prefixes {
-		id, err := s.Resolve(p)
+		id, err := runNamed(s, p)
 		if err != nil {
 			return nil, err
 		}

@@ -44,7 +44,7 @@ type recipeFlags struct {
 	Momentum    float64  `positive:"" help:"Of momentum, and adam's beta1 (default .9)."`
 	Loss        string   `help:"relative-l2, squared-l2, cosine or correlation." default:"relative-l2" predictor:"loss"`
 	Penalty     []string `help:"An image regulariser, tv=WEIGHT or grey=WEIGHT; named in the results." placeholder:"NAME=WEIGHT"`
-	Start       string   `help:"noise, grey, uniform, reference, or an image file." default:"noise" predictor:"start"`
+	Start       string   `help:"noise (default), grey, uniform, reference, or an image file." predictor:"start"`
 	Warm        string   `help:"Begin with so many of the evaluations at another stage, such as middle:40, or in another precision, such as late:200:mixed; with fast or lbfgs. Named in the results." placeholder:"STAGE:EVALUATIONS[:PRECISION]"`
 	StopLoss    float64  `help:"Stop an image when every member's loss is at most this."`
 	Patience    int      `help:"Stop an image after this many steps without progress."`
@@ -96,6 +96,9 @@ func (f recipeFlags) request(models []string, stage string, set *images.Set, fil
 	if r, err = f.recipe(models, stage); err != nil {
 		return r, nil, err
 	}
+	if f.Start == "" { // the recipe's default
+		return r, nil, nil
+	}
 	name, isName, err := metamer.NameOrPath("start", f.Start, func(n string) bool { return n != "image" && slices.Contains(metamer.Starts, n) })
 	if err != nil {
 		return r, nil, err
@@ -140,7 +143,9 @@ func (c *synthCmd) Run(ctx context.Context, g *globals) error {
 	if q.Recipe, q.Given, err = c.request(c.Models, c.Stage, set, c.Filter); err != nil {
 		return err
 	}
-	q.Recipe.Null.Name = c.Null
+	if q.Recipe.Null.Name, err = nullName(c.Null); err != nil {
+		return err
+	}
 	if q.Store, err = c.storeFlag.open(); err != nil {
 		return err
 	}
