@@ -94,17 +94,17 @@ func ExampleGallery() {
 
 func ExampleRecognizability() {
 	golden(figures.Recognizability(figurestest.Study()))
-	// Output: Recognizability, 525 × 406 points: as testdata/figure3.png
+	// Output: Recognizability, 525 × 416 points: as testdata/figure3.png
 }
 
 func ExampleQuality() {
 	golden(figures.Quality(figurestest.Study(), figures.Metrics, nil))
-	// Output: Image metrics, 528 × 417 points: as testdata/figure4.png
+	// Output: Image metrics, 528 × 428 points: as testdata/figure4.png
 }
 
 func ExampleDivergence() {
 	golden(figures.Divergence(figurestest.Study(), metamer.JSD, nil))
-	// Output: Jensen-Shannon divergence, 676 × 273 points: as testdata/figure5.png
+	// Output: Jensen-Shannon divergence, 745 × 273 points: as testdata/figure5.png
 }
 
 // Figure 6 is Figure 4 for sets of one model.
@@ -124,7 +124,7 @@ func ExampleDivergence_single() {
 		f.Name = "figure7"
 	}
 	golden(f, err)
-	// Output: Jensen-Shannon divergence, 460 × 256 points: as testdata/figure7.png
+	// Output: Jensen-Shannon divergence, 529 × 259 points: as testdata/figure7.png
 }
 
 func ExampleTrainingCurves() {
@@ -145,9 +145,9 @@ func ExampleModelSets() {
 	// | resnet20 + vgg11 | 2 | standard CNNs |
 	// | resnet20.linf8 + vgg11.linf8 | 2 | robust CNNs |
 	// | resnet20.linf8 | 1 | robust CNNs |
-	// | vit_tiny_patch16_224 | 1 | standard transformers |
-	// | cct_small | 1 | robust transformers |
-	// | resnet20 + resnet20.linf8 + vit_tiny_patch16_224 | 3 | CNNs with transformers |
+	// | vit_tiny_patch16_224.augreg_in21k_ft_in1k | 1 | standard transformers |
+	// | cct_small.linf8 | 1 | robust transformers |
+	// | resnet20 + resnet20.linf8 + vit_tiny_patch16_224.augreg_in21k_ft_in1k | 3 | CNNs with transformers |
 }
 
 func ExampleModels() {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"image/color"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
@@ -60,9 +61,32 @@ func Gallery(s *Study, refs *images.Set, which []int, runs ...*metamer.Run) (*Fi
 	g.lay()
 	return &Figure{
 		Name: "figure2", Title: "Metamers of single models and ensembles",
-		Caption: s.caption("Metamers of the same reference images by model set (rows) and stage (blocks). A disc marks a metamer for every member of the set, a ring an image that is none for at least one, a bar an image that is not tested; below each stands the relative L2 distance of its activations, the largest of the members."),
+		Caption: s.caption("Metamers of the same reference images by model set (rows) and stage (blocks). " + g.legend() + "Below each stands the relative L2 distance of its activations, the largest of the members."),
 		Width:   g.width, Height: g.height, draw: g.draw,
 	}, nil
+}
+
+// legend explains those verdicts that are shown.
+func (g *gallery) legend() string {
+	shown := map[Mark]bool{}
+	for _, marks := range g.marks {
+		for _, i := range g.which {
+			shown[marks[i]] = true
+		}
+	}
+	var out []string
+	for _, m := range []struct {
+		mark Mark
+		text string
+	}{
+		{Pass, "a disc marks a metamer for every member of the set"}, {Fail, "a ring marks an image that is no metamer for at least one member"}, {NotTested, "a bar marks an image that is not tested"},
+	} {
+		if shown[m.mark] {
+			out = append(out, m.text)
+		}
+	}
+	text := strings.Join(out, ", ")
+	return strings.ToUpper(text[:1]) + text[1:] + ". "
 }
 
 func contains(list []string, s string) bool {

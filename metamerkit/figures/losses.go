@@ -38,12 +38,8 @@ func Losses(s *Study, runs ...*metamer.Run) (*Figure, error) {
 				if SetName(r.Recipe.ModelNames()) != SetName(set) || r.Recipe.Stage != st || len(r.Trace.Step) == 0 {
 					continue
 				}
-				names := make([]string, len(set))
-				for i, m := range set {
-					names[i] = s.short(m)
-				}
 				p := themed("")
-				if err := drawLoss(p, r, names); err != nil {
+				if err := drawLoss(p, r, set); err != nil {
 					return nil, err
 				}
 				p.Title.Text = title(st)
@@ -80,7 +76,7 @@ func Losses(s *Study, runs ...*metamer.Run) (*Figure, error) {
 	}
 	return &Figure{
 		Name: "losses", Title: "Loss curves",
-		Caption: s.caption("Inversion loss over the steps, a panel a model set and stage, a line a member: median over images, and the band from the 25th to the 75th percentile. All panels have the same axis."),
+		Caption: s.caption("Inversion loss over the steps, a panel a model set and stage, a line a member: median over images, and the band from the 25th to the 75th percentile. All panels have the same axis of losses; the axis of steps ends with the run of the panel."),
 		Width:   max(vg.Length(len(stages))*lossWidth, 270) + 12, Height: vg.Length(len(rows)) * lossHeight,
 		draw: func(c draw.Canvas) {
 			body := draw.Crop(c, 6, -10, 4, -6)

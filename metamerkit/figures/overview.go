@@ -5,6 +5,7 @@ import (
 	"image/color"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/dustin/go-humanize/english"
 	"gonum.org/v1/plot/text"
@@ -23,9 +24,13 @@ func Overview(s *Study, refs *images.Set, run *metamer.Run) (*Figure, error) {
 		return nil, fmt.Errorf("figures: overview of run %s: its images are not the %d references of %d²", run.ID, n, refs.Size)
 	}
 	o := &overview{study: s, refs: refs, run: run}
+	what, until := "ensemble metamers", "every member of the model set has"
+	if len(run.Recipe.Models) == 1 {
+		what, until = "metamers", "the model has"
+	}
 	return &Figure{
-		Name: "figure1", Title: "Ensemble metamers",
-		Caption: s.caption(fmt.Sprintf("How ensemble metamers are made and evaluated. Left: starting from %s, gradient steps change the image until every member of the model set has the reference's activations at one stage%s. Middle: %s. Right: examples at %s for {%s}, with the relative L2 distance of their activations, the largest of the members.", beginning(run), after("; ", turns(run)), s.evaluated(), title(run.Recipe.Stage), s.Label(run.Recipe.ModelNames()))),
+		Name: "figure1", Title: strings.ToUpper(what[:1]) + what[1:],
+		Caption: s.caption(fmt.Sprintf("How %s are made and evaluated. Left: starting from %s, gradient steps change the image until %s the reference's activations at one stage%s. Middle: %s. Right: examples at %s for {%s}, with the relative L2 distance of their activations%s.", what, beginning(run), until, after("; ", turns(run)), s.evaluated(), title(run.Recipe.Stage), s.Label(run.Recipe.ModelNames()), largest(run))),
 		Width:   560, Height: 236, draw: o.draw,
 	}, nil
 }
@@ -82,7 +87,12 @@ func (o *overview) synthesis(c draw.Canvas, at func(x, y vg.Length) vg.Point) {
 	y0 := 104 - vg.Length(len(shown))*(h+6)/2
 	for k, n := range shown {
 		y := y0 + vg.Length(k)*(h+6)
-		box(c, at(100, y+h), 78, h, o.study.short(n))
+		head, tag, tagged := strings.Cut(n, ".")
+		lines := []string{head}
+		if tagged {
+			lines = append(lines, "."+tag)
+		}
+		box(c, at(100, y+h), 78, h, lines...)
 		mid := y + h/2
 		arrow(c, flow, at(64, 57), at(99, mid))
 		arrow(c, flow, at(64, 151), at(99, mid))
@@ -114,6 +124,14 @@ func turns(run *metamer.Run) string {
 		return "all members at each step"
 	}
 	return "the active member switches"
+}
+
+// largest says which of the members' distances an image of an ensemble is shown with.
+func largest(run *metamer.Run) string {
+	if len(run.Recipe.Models) == 1 {
+		return ""
+	}
+	return ", the largest of the members"
 }
 
 // distanceSign is a loss in signs.

@@ -121,7 +121,7 @@ func Quality(s *Study, measures []Measure, keep func(set []string) bool) (*Figur
 	q.lay()
 	return &Figure{
 		Name: "figure4", Title: "Image metrics",
-		Caption: s.caption("Image metrics of metamers by stage: mean over images with 95 % bootstrap intervals. Arrows point in the better direction; the grey line is the references' mean."),
+		Caption: s.caption(fmt.Sprintf("Image metrics of metamers%s by stage: mean over images with 95 %% bootstrap intervals. Arrows point in the better direction; the grey line is the references' mean.", ofSets(sets))),
 		Width:   q.width, Height: q.height, draw: q.draw,
 	}, nil
 }

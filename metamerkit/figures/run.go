@@ -20,7 +20,7 @@ func Contact(title string, refs *images.Set, runs ...*metamer.Run) (image.Image,
 			return nil, fmt.Errorf("figures: run %s has %d images of %d², the references are %d of %d²", r.ID, r.Recipe.Images.Count, r.Recipe.Images.Size, refs.Len(), refs.Size)
 		}
 		s.Rows = append(s.Rows, Row{
-			Label:  strings.Join(r.Recipe.ModelNames(), " + "),
+			Label:  Members(r.Recipe.ModelNames()),
 			Sub:    fmt.Sprintf("%s · %s, %d steps · %s", r.Recipe.Stage, r.Recipe.Optimizer.Name, r.StepsRun, passed(r)),
 			Pixels: r.Metamers, Marks: marks(r), Notes: notes(r, refs),
 		})

@@ -117,7 +117,7 @@ func settings(run *metamer.Run) (out []setting) {
 		add("metric", "%s", MetricText(o.Metric))
 	case "lbfgs":
 		add("largest step", "%g × side/32 (L2 norm per image), halved until the objective falls", o.StepSize)
-		add("memory", "%d pairs", o.Memory)
+		add("memory", "%s", english.Plural(o.Memory, "pair", ""))
 		add("metric", "%s", MetricText(o.Metric))
 	case "fourier":
 		add("step size", "%g × side/32 (L2 norm per image), cosine decay", o.StepSize)

@@ -46,7 +46,7 @@ func Divergence(s *Study, measure string, keep func(set []string) bool) (*Figure
 	m.lay()
 	return &Figure{
 		Name: "figure5", Title: "Jensen-Shannon divergence",
-		Caption: s.caption("Jensen-Shannon divergence (bits) between the representational similarity distributions of metamers and of references, by stage, observer (rows) and model set (columns). Dashed outlines: the observer is a member of the set."),
+		Caption: s.caption(fmt.Sprintf("Jensen-Shannon divergence (bits) between the representational similarity distributions of metamers%s and of references, by stage, observer (rows) and model set (columns). Dashed outlines: the observer is a member of the set.", ofSets(m.sets))),
 		Width:   m.width, Height: m.height, draw: m.draw,
 	}, nil
 }
@@ -76,7 +76,7 @@ func (m *matrix) lay() {
 		m.cell = max(9, 24*24/vg.Length(n))
 	}
 	for _, o := range m.observers {
-		m.left = max(m.left, matrixText.Width(m.study.short(o))+10)
+		m.left = max(m.left, matrixText.Width(o)+10)
 	}
 	longest := vg.Length(0)
 	for _, set := range m.sets {
@@ -127,7 +127,7 @@ func (m *matrix) draw(c draw.Canvas) {
 		}
 	}
 	for i, o := range m.observers {
-		c.FillText(matrixText, vg.Point{X: c.Min.X + m.left, Y: top - (vg.Length(i)+0.5)*m.cell}, m.study.short(o))
+		c.FillText(matrixText, vg.Point{X: c.Min.X + m.left, Y: top - (vg.Length(i)+0.5)*m.cell}, o)
 	}
 	m.separators(c, top)
 	m.scale(c, colors, top, bottom)

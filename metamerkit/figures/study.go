@@ -115,18 +115,19 @@ func (s *Study) group(models ...string) group {
 	return group{training + " " + nouns[kind], order + slices.Index(card.Trainings, training)}
 }
 
-// short is a model's name without its tag, unless two models would share it.
-func (s *Study) short(name string) string {
-	head, _, tagged := strings.Cut(name, ".")
-	if !tagged {
-		return name
+// ofSets says of which kind of model sets a figure is, to follow a noun.
+func ofSets(sets [][]string) string {
+	single, ensemble := false, false
+	for _, set := range sets {
+		single, ensemble = single || len(set) == 1, ensemble || len(set) > 1
 	}
-	for other := range s.Cards {
-		if o, _, _ := strings.Cut(other, "."); other != name && o == head {
-			return name
-		}
+	switch {
+	case single && ensemble:
+		return " of single models and of ensembles"
+	case single:
+		return " of single models"
 	}
-	return head
+	return " of ensembles"
 }
 
 // Label is a model set's name as figures show it.
@@ -134,17 +135,11 @@ func (s *Study) Label(set []string) string {
 	if n := s.Names[SetName(set)]; n != "" {
 		return n
 	}
-	return s.Members(set)
+	return Members(set)
 }
 
-// Members are a model set's members as figures show them.
-func (s *Study) Members(set []string) string {
-	names := make([]string, len(set))
-	for i, m := range set {
-		names[i] = s.short(m)
-	}
-	return strings.Join(names, " + ")
-}
+// Members are a model set's members as figures and tables show them.
+func Members(set []string) string { return strings.Join(set, " + ") }
 
 // find returns the row that is over all images with these names.
 func (s *Study) find(measure string, set []string, stage, observer string) (metamer.Row, bool) {

@@ -40,7 +40,7 @@ func ModelSets(s *Study) *Table {
 		Columns: []Column{{Head: "model set"}, {Head: "members", Right: true}, {Head: "kind"}}}
 	named := false
 	for _, set := range s.sets() {
-		row := []string{s.Label(set), strconv.Itoa(len(set)), s.group(set...).name, s.Members(set)}
+		row := []string{s.Label(set), strconv.Itoa(len(set)), s.group(set...).name, Members(set)}
 		named = named || row[0] != row[3]
 		t.Rows = append(t.Rows, row)
 	}

@@ -79,11 +79,19 @@ func category(a *plot.Axis, names []string) {
 	a.Min, a.Max = -0.35, float64(len(names))-0.65
 }
 
-// wrap breaks words, at " + " first, into lines no wider than w.
+// wrap breaks a text at blanks into lines no wider than w, and a model's name that is
+// wider before the point of its tag.
 func wrap(st text.Style, s string, w vg.Length) []string {
-	var lines []string
-	line := ""
+	var lines, words []string
 	for _, word := range strings.Fields(s) {
+		if i := strings.Index(word, "."); i > 0 && st.Width(word) > w {
+			words = append(words, word[:i])
+			word = word[i:]
+		}
+		words = append(words, word)
+	}
+	line := ""
+	for _, word := range words {
 		joined := strings.TrimSpace(line + " " + word)
 		if line != "" && st.Width(joined) > w {
 			lines = append(lines, line)

@@ -39,7 +39,7 @@ func (n NullRef) Untested() string { return Null{Set: n.Name, Pairs: n.Pairs}.Un
 func (r Recipe) NullOf() string {
 	switch {
 	case r.NullPairs > 0:
-		return fmt.Sprintf("at most %d random pairs of the run's own references", r.NullPairs)
+		return fmt.Sprintf("at most %s of the run's own references", pairs(r.NullPairs, "random "))
 	case r.Null.Name == "": // of metamers made elsewhere
 		return "not stated"
 	}
@@ -68,11 +68,19 @@ func (n Null) Of() string {
 	case n.Set == "" && n.Pairs == 0:
 		return "no pairs: there is a single reference"
 	case n.Set == "":
-		return fmt.Sprintf("%d random pairs of the run's own references", n.Pairs)
+		return pairs(n.Pairs, "random ") + " of the run's own references"
 	case n.Pairs == 0: // not opened yet
 		return "pairs of " + n.Set
 	}
-	return fmt.Sprintf("%d pairs of %s", n.Pairs, n.Set)
+	return pairs(n.Pairs, "") + " of " + n.Set
+}
+
+// pairs counts pairs of a kind.
+func pairs(n int, kind string) string {
+	if n == 1 {
+		return "1 " + kind + "pair"
+	}
+	return fmt.Sprintf("%d %spairs", n, kind)
 }
 
 // Untested says why nothing is tested against the null distribution, "" if it is.
@@ -83,7 +91,7 @@ func (n Null) Untested() string {
 	case n.Set == "" && n.Pairs == 0:
 		return "a single reference has no null distribution"
 	case n.Set != "" && n.Pairs < MinNullPairs:
-		return fmt.Sprintf("the null set %s has %d pairs, expected at least %d", n.Set, n.Pairs, MinNullPairs)
+		return fmt.Sprintf("the null set %s has %s, expected at least %d", n.Set, pairs(n.Pairs, ""), MinNullPairs)
 	}
 	return ""
 }

@@ -181,9 +181,9 @@ func (r *Result) whichLayers() string {
 					continue
 				}
 				layer, named := c.Stages[stage]
-				text := fmt.Sprintf("%s of %s is %s (%s)", stage, r.Study().Members([]string{m}), layer.Layer, layer.Why)
+				text := fmt.Sprintf("%s of %s is %s (%s)", stage, m, layer.Layer, layer.Why)
 				if !named {
-					text = fmt.Sprintf("%s, a layer of %s, by its own name", stage, r.Study().Members([]string{m}))
+					text = fmt.Sprintf("%s, a layer of %s, by its own name", stage, m)
 				}
 				parts = once(parts, text)
 			}

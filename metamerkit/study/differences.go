@@ -174,7 +174,7 @@ func (r *Result) hereStep() string {
 		case "adam":
 			text = fmt.Sprintf("Adam with a learning rate of %g and cosine decay", o.StepSize)
 		case "lbfgs":
-			text = fmt.Sprintf("lbfgs with a memory of %d pairs, in a metric of %s", o.Memory, figures.MetricText(o.Metric))
+			text = fmt.Sprintf("lbfgs with a memory of %s, in a metric of %s", english.Plural(o.Memory, "pair", ""), figures.MetricText(o.Metric))
 		case "fourier":
 			text = fmt.Sprintf("fourier: steps of %g × side/32 with momentum %g and cosine decay, in a metric of %s", o.StepSize, o.Momentum, figures.MetricText(o.Metric))
 		case "fast":
@@ -268,8 +268,8 @@ func (r *Result) hereRecognizability() string {
 	if members+others == 0 {
 		return ""
 	}
-	text := fmt.Sprintf("share of images that an observer gives the class which it gives the reference; %s, of which %d are members of a set",
-		english.Plural(members+others, "observer", ""), members)
+	text := fmt.Sprintf("share of images that an observer gives the class which it gives the reference; %s, of which %d %s of a set",
+		english.Plural(members+others, "observer", ""), members, english.PluralWord(members, "is a member", "are members"))
 	return text + fmt.Sprintf("; 95 %% intervals by %d resamples of images", cmp.Or(r.Plan.Bootstrap, evaluate.DefaultResamples))
 }
 

@@ -39,7 +39,7 @@ func (r *Result) Match() *figures.Table {
 	for _, run := range r.Runs {
 		for m, name := range run.Recipe.ModelNames() {
 			c := closeness(run, m)
-			row := []string{s.Label(run.Recipe.ModelNames()), run.Recipe.Stage, s.Members([]string{name}), verdict(run), fmt.Sprintf("%d of %d", c.same, len(c.distance)),
+			row := []string{s.Label(run.Recipe.ModelNames()), run.Recipe.Stage, name, verdict(run), fmt.Sprintf("%d of %d", c.same, len(c.distance)),
 				spanned(c.distance, "%.3f"), figure(started(run, m), "%.3f"), figure(c.nearest, "%.3f"), figure(r.jpeg(name, run.Recipe.Stage), "%.3f"),
 				figure(median(c.pearson), "%.3f"), figure(c.null.Pearson, "%.3f"), figure(median(c.spearman), "%.3f"), figure(c.null.Spearman, "%.3f"), figure(median(c.snr), "%.1f"), figure(c.null.SNR, "%.1f"), figure(c.p, "%.2g")}
 			t.Rows = append(t.Rows, row)

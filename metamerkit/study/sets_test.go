@@ -63,8 +63,8 @@ observers: ["*.linf8", twenty]`))
 		t.Errorf("%v %v\n%s", back.Sets, err, text)
 	}
 	s := &figures.Study{Names: got.names(), Cards: m.study.Cards}
-	if s.Label(want[5]) != "two" || s.Members(want[5]) != "resnet20 + vgg11" {
-		t.Error(s.Label(want[5]), s.Members(want[5]))
+	if s.Label(want[5]) != "two" || figures.Members(want[5]) != "resnet20 + vgg11" {
+		t.Error(s.Label(want[5]), figures.Members(want[5]))
 	}
 
 	// What is not here is named with its sets, or left out where that is asked for.
