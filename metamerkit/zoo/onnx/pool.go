@@ -64,7 +64,7 @@ func init() {
 		}, nil, name)
 	}
 	global(7, "GlobalAveragePool", func(c *call, x *Node) *Node { return ReduceAndKeep(x, ReduceMean, c.reduced...) })
-	global(7, "GlobalMaxPool", func(c *call, x *Node) *Node { return ReduceAndKeep(x, ReduceMax, c.reduced...) })
+	global(7, "GlobalMaxPool", func(c *call, x *Node) *Node { return shared(ReduceMax)(x, c.reduced) })
 	global(7, "GlobalLpPool", func(c *call, x *Node) *Node {
 		p := c.int("p", 2)
 		return c.rooted(ReduceAndKeep(c.power(x, p), ReduceSum, c.reduced...), p)

@@ -20,8 +20,8 @@ func init() {
 	}{
 		{"ReduceSum", 13, keep(ReduceSum), func(a *tensor, of []int) float64 { return total(a, of) }},
 		{"ReduceMean", 18, keep(ReduceMean), func(a *tensor, of []int) float64 { return total(a, of) / float64(len(of)) }},
-		{"ReduceMax", 18, keep(ReduceMax), func(a *tensor, of []int) float64 { return extreme(a, of, math.Max) }},
-		{"ReduceMin", 18, keep(ReduceMin), func(a *tensor, of []int) float64 { return extreme(a, of, math.Min) }},
+		{"ReduceMax", 18, shared(ReduceMax), func(a *tensor, of []int) float64 { return extreme(a, of, math.Max) }},
+		{"ReduceMin", 18, shared(ReduceMin), func(a *tensor, of []int) float64 { return extreme(a, of, math.Min) }},
 		{"ReduceProd", 18, nil, func(a *tensor, of []int) float64 {
 			p := 1.0
 			for _, i := range of {
@@ -61,6 +61,18 @@ func init() {
 	register(7, func(c *call) *value { return c.best(ArgMax) }, nil, "ArgMax")
 	register(7, func(c *call) *value { return c.best(ArgMin) }, nil, "ArgMin")
 	register(11, cumSum, nil, "CumSum")
+}
+
+// shared is ReduceMax or ReduceMin whose gradient goes in equal parts to all elements
+// that have the extreme value, as in torch.amax. GoMLX gives each of them all of it.
+func shared(f func(x *Node, axes ...int) *Node) func(x *Node, axes []int) *Node {
+	return func(x *Node, axes []int) *Node {
+		x = IdentityWithCustomGradient(x, func(x, v *Node) *Node {
+			ties := ConvertDType(Equal(x, ReduceAndKeep(x, f, axes...)), v.DType())
+			return Div(v, MaxScalar(ReduceAndKeep(ties, ReduceSum, axes...), 1))
+		})
+		return ReduceAndKeep(x, f, axes...)
+	}
 }
 
 func total(a *tensor, of []int) (sum float64) {
