@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+	"github.com/dustin/go-humanize/english"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/engine"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
@@ -40,7 +41,7 @@ func forecastLine(f *study.Forecast) string {
 	}
 	what := fmt.Sprintf("%d of %d runs and %d evaluations, %s gradient evaluations of one image, %s on disk", left, len(f.Parts), f.Evaluations, many(f.Gradients), humanize.Bytes(uint64(f.Bytes())))
 	if f.Unknown != nil {
-		return fmt.Sprintf("%s; how long it takes is not known: %d models at stages were never measured here (a run measures them first, --dry-run --measure alone)", what, len(f.Unknown))
+		return fmt.Sprintf("%s; speed unknown for %s of model and stage: the run measures them first, or only measure: --dry-run --measure", what, english.Plural(len(f.Unknown), "pair", ""))
 	}
 	s := fmt.Sprintf("expected: %s for %s", about(f.Left()), what)
 	if f.Measured > time.Second {

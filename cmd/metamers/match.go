@@ -21,6 +21,9 @@ func nullName(typed string) (string, error) {
 	return name, nil
 }
 
+// largestNull is the name of the row of the null distribution.
+const largestNull = "largest of any null pair"
+
 // matchTable is the table of a run's match statistics, line by line: means over the
 // images, in the second line of each member the largest value of the null distribution
 // and the largest p of an image.
@@ -29,7 +32,7 @@ func matchTable(run *metamer.Run) (lines []string) {
 	if len(matches) == 0 {
 		return nil
 	}
-	wide := len("  null, largest")
+	wide := len("  " + largestNull)
 	for _, m := range matches {
 		wide = max(wide, len(m.Null.Member))
 	}
@@ -42,10 +45,10 @@ func matchTable(run *metamer.Run) (lines []string) {
 		}
 		line("%-*s %8.4f %9.3f %9.3f %8.1f %5d of %-3d %10s", wide, m.Null.Member, m.Loss, m.Pearson, m.Spearman, m.SNR, m.Same, m.Count, pass)
 		if m.Null.Untested() == "" {
-			line("%-*s %8s %9.3f %9.3f %8.1f", wide, "  null, largest", "", m.Null.Pearson, m.Null.Spearman, m.Null.SNR)
+			line("%-*s %8s %9.3f %9.3f %8.1f", wide, "  "+largestNull, "", m.Null.Pearson, m.Null.Spearman, m.Null.SNR)
 		}
 		if m.PPearson > 0 {
-			line("%-*s %8s %9.2g %9.2g %8.2g", wide, "  p, largest", "", m.PPearson, m.PSpearman, m.PSNR)
+			line("%-*s %8s %9.2g %9.2g %8.2g", wide, "  p of the worst image", "", m.PPearson, m.PSpearman, m.PSNR)
 		}
 	}
 	line("null distribution: %s", matches[0].Null.Of())

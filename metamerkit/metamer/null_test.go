@@ -15,6 +15,9 @@ func TestNullOfRecipe(t *testing.T) {
 		t.Errorf("%+v: %s", r.Null, got)
 	}
 	r.Null = NullRef{Name: "photos:64", Count: 64, SHA256: "ab", Pairs: 2016}
+	if got := (Null{Set: "two", Pairs: 1}); got.Of() != "1 pair of two" || got.Untested() != "the null set two has 1 pair, expected at least 1000" {
+		t.Error(got.Of(), got.Untested())
+	}
 	if got := r.NullOf(); got != "2016 pairs of photos:64" || r.Null.Untested() != "" {
 		t.Errorf("%s, %s", got, r.Null.Untested())
 	}

@@ -102,7 +102,7 @@ func (r *Result) against() string {
 		return ""
 	}
 	return "Relative L2 distances of the same networks, median over sets and members: " + strings.Join(parts, "; ") +
-		". 0 would be equal activations. Take the JPEG copy as the ceiling: a change that people hardly see moves the activations that far, and a metamer below it is closer than that."
+		". 0 would be equal activations. As a yardstick: a JPEG copy (hardly visible) is this far; smaller is closer."
 }
 
 func (r *Result) areMetamers() string {

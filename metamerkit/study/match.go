@@ -24,14 +24,25 @@ func (r *Result) Losses() (*figures.Figure, error) {
 	return figures.Losses(r.Study(), r.Runs...)
 }
 
+// tests reports whether any run was tested against a null distribution.
+func (r *Result) tests() bool {
+	return slices.ContainsFunc(r.Runs, func(run *metamer.Run) bool {
+		return slices.ContainsFunc(run.Nulls, func(n metamer.Null) bool { return n.Untested() == "" })
+	})
+}
+
 // Match is the table of match statistics: how close the metamers of each run come to
 // their references at each member, and what that is held against.
 func (r *Result) Match() *figures.Table {
+	pair, test := "", "The relative L2 distance is 0 for equal activations. "
+	if r.tests() {
+		pair = "for the most similar pair of different images of the null distribution, "
+		test = "The relative L2 distance is 0 for equal activations; that of a pair follows from its SNR (10^(−SNR/20)). An image is a metamer when Pearson, Spearman and SNR lie above the whole null distribution and the class is the same, for every member. p is the share of null pairs that reach the statistic of an image ((k+1)/(n+1)), of the image and statistic where it is largest. "
+	}
 	t := &figures.Table{Name: matchName, Title: "Match statistics",
 		Caption: "How close the activations of metamers come to those of their references, for each member of each model set: medians over images, of the relative L2 distance also the smallest and the largest. " +
-			"Beside the distance stands what the same network gives for the initial image, for the most similar pair of different images of the null distribution, and for a JPEG copy of each reference (quality " + fmt.Sprint(jpegQuality) + ", median). " +
-			"The relative L2 distance is 0 for equal activations; that of a pair follows from its SNR (10^(−SNR/20)). An image is a metamer when Pearson, Spearman and SNR lie above the whole null distribution and the class is the same, for every member. p is the share of null pairs that reach the statistic of an image ((k+1)/(n+1)), of the image and statistic where it is largest. " +
-			capital(r.nulls()) + ".",
+			"Beside the distance stands what the same network gives for the initial image, " + pair + "and for a JPEG copy of each reference (quality " + fmt.Sprint(jpegQuality) + ", median). " +
+			test + capital(r.nulls()) + ".",
 		Columns: []figures.Column{{Head: "model set"}, {Head: "stage"}, {Head: "member"}, {Head: "metamers", Right: true}, {Head: "same class", Right: true},
 			{Head: "relative L2", Right: true}, {Head: "initial image", Right: true}, {Head: "null: nearest", Right: true}, {Head: "JPEG copy", Right: true},
 			{Head: "Pearson", Right: true}, {Head: "null: largest", Right: true}, {Head: "Spearman", Right: true}, {Head: "null: largest", Right: true}, {Head: "SNR, dB", Right: true}, {Head: "null: largest", Right: true}, {Head: "largest p", Right: true}}}
@@ -43,6 +54,16 @@ func (r *Result) Match() *figures.Table {
 				spanned(c.distance, "%.3f"), figure(started(run, m), "%.3f"), figure(c.nearest, "%.3f"), figure(r.jpeg(name, run.Recipe.Stage), "%.3f"),
 				figure(median(c.pearson), "%.3f"), figure(c.null.Pearson, "%.3f"), figure(median(c.spearman), "%.3f"), figure(c.null.Spearman, "%.3f"), figure(median(c.snr), "%.1f"), figure(c.null.SNR, "%.1f"), figure(c.p, "%.2g")}
 			t.Rows = append(t.Rows, row)
+		}
+	}
+	if !r.tests() { // nothing stands in the columns of the null distribution
+		for i := len(t.Columns) - 1; i >= 0; i-- {
+			if head := t.Columns[i].Head; strings.HasPrefix(head, "null: ") || head == "largest p" {
+				t.Columns = slices.Delete(t.Columns, i, i+1)
+				for j := range t.Rows {
+					t.Rows[j] = slices.Delete(t.Rows[j], i, i+1)
+				}
+			}
 		}
 	}
 	return t

@@ -141,6 +141,14 @@ func TestPageWithholdsFew(t *testing.T) {
 			t.Errorf("the page does not say %q", want)
 		}
 	}
+	for _, not := range []string{"null pairs", "is a metamer when", "a disc marks", "A disc marks", "a ring marks", "null: nearest", "largest p"} {
+		if strings.Contains(text, not) {
+			t.Errorf("nothing is tested, and the page says %q", not)
+		}
+	}
+	if !strings.Contains(text, "A bar marks an image that is not tested. Below each") || !strings.Contains(text, " Ensemble metamers: few ") {
+		t.Error("the page does not say what its marks or its sets are")
+	}
 	if strings.Contains(page, `id="figure5"`) || strings.Contains(page, `id="figure7"`) {
 		t.Error("JSD of four images is drawn")
 	}
@@ -155,6 +163,38 @@ func TestPageWithholdsFew(t *testing.T) {
 	}
 	if r.withheld() != "" || !slices.Contains(r.Asked(FigureNames), "figure5") {
 		t.Errorf("16 images: %q", r.withheld())
+	}
+}
+
+// A plan of single models speaks of no ensembles and draws no figure twice; one with both
+// says which figure is of which.
+func TestPageOfSingleModels(t *testing.T) {
+	m := newMade()
+	p := Plan{Name: "alone", Sets: m.study.Sets[:1], Stages: []string{"late"}, Measures: []string{"metrics"}}
+	for _, run := range m.runs {
+		run.Cached, run.Seconds = true, 30
+	}
+	text, page, r := paged(t, m, p, metamer.Null{Set: "photos:64", Pairs: 2016, Pearson: 0.5, Spearman: 0.6, SNR: 6})
+	for _, want := range []string{" Metamers: alone ", "How metamers are made and evaluated.", "until the model has the reference's activations", "Image metrics of metamers of single models by stage",
+		"Figures 6 and 7 are left out: the plan has no ensembles, so that Figures 4 and 5 would be the same.", "from 1 run that was stored. The synthesis of all runs took 30s when they were made.", "A disc marks"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	for _, not := range []string{"nsemble metamers: ", "How ensemble metamers", "the command took", "Most memory held"} {
+		if strings.Contains(text, not) {
+			t.Errorf("the page says %q", not)
+		}
+	}
+	if strings.Contains(page, `id="figure6"`) {
+		t.Error("Figure 4 is drawn twice")
+	}
+	r.Plan.Sets = m.study.Sets[:2]
+	r.Rows = m.study.Rows
+	for name, want := range map[string]string{"figure4": "metamers of ensembles by stage", "figure6": "metamers of single models by stage", "figure5": "metamers of ensembles and of references", "figure7": "metamers of single models and of references"} {
+		if f, err := r.Figure(name); err != nil || !strings.Contains(f.Caption, want) {
+			t.Errorf("%s: %v, expected %q", name, err, want)
+		}
 	}
 }
 

@@ -94,13 +94,13 @@ func Parts(names []string) ([]string, error) {
 
 // Asked leaves out the parts that the plan does not ask for or that its results cannot
 // show: figures of measures that it does not name or whose values are withheld, those of
-// single models where it has none, claims that none of is tested, and what shows runs
+// single models where it has none, or nothing else, claims that none of is tested, and what shows runs
 // where there are only rows.
 func (r *Result) Asked(parts []string) (out []string) {
 	measure := map[string]string{"figure3": "recognizability", "figure4": "metrics", "figure5": "jsd", "figure6": "metrics", "figure7": "jsd"}
 	for _, name := range parts {
 		m := measure[name]
-		if m != "" && !slices.Contains(r.Plan.measures(), m) || (name == "figure6" || name == "figure7") && !slices.ContainsFunc(r.Plan.Sets, single) ||
+		if m != "" && !slices.Contains(r.Plan.measures(), m) || (name == "figure6" || name == "figure7") && !(slices.ContainsFunc(r.Plan.Sets, single) && slices.ContainsFunc(r.Plan.Sets, ensemble)) ||
 			m == "jsd" && r.withheld() != "" || name == matchName && len(r.Runs) == 0 || name == lossesName && !slices.ContainsFunc(r.Runs, traced) || name == "claims" && !r.tested() {
 			continue
 		}

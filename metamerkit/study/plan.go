@@ -224,8 +224,11 @@ func (p Plan) Validate() error {
 	seen := map[string]bool{}
 	for i, set := range p.Sets {
 		name := figures.SetName(set)
-		if len(set) == 0 || seen[name] {
-			return fmt.Errorf("sets: set %d (%s) is empty or there twice", i+1, name)
+		if len(set) == 0 {
+			return fmt.Errorf("sets: set %d is empty, expected names of models", i+1)
+		}
+		if seen[name] {
+			return fmt.Errorf("sets: set %d (%s) is there twice", i+1, name)
 		}
 		seen[name] = true
 	}

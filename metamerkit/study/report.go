@@ -38,7 +38,10 @@ func (r *Result) Write(dir string) (warnings []string, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("study: %w", err)
 	}
-	page := page{Result: r, Took: r.Took.Round(time.Second).String(), Paper: Paper, Date: time.Now().Format(time.DateOnly), Summary: r.summary()}
+	page := page{Result: r, Kind: "Metamers", Made: r.told(time.Now()), Paper: Paper, Summary: r.summary()}
+	if slices.ContainsFunc(r.Plan.Sets, ensemble) {
+		page.Kind = "Ensemble metamers"
+	}
 	asked := r.Asked(slices.Concat(drawn, TableNames))
 	page.LeftOut = r.leftOut(asked)
 	_, warnings, err = r.Save(dir, asked, []string{"png", "svg", "pdf", "md", "tex", "csv"}, 0)
@@ -118,8 +121,8 @@ type page struct {
 	Sheets        []sheet
 	Untested      string // claims that are not tested
 	Compared      string // of how many metamers those are that are
-	Took          string
-	Paper, Date   string
+	Kind, Made    string // of metamers; when and how long they were made
+	Paper         string
 	Missing       []string
 	LeftOut       []string // figures that the plan does not ask for or cannot have
 }
@@ -159,6 +162,8 @@ func (r *Result) leftOut(asked []string) (out []string) {
 		switch {
 		case (name == "figure6" || name == "figure7") && !slices.ContainsFunc(r.Plan.Sets, single):
 			why = "the plan has no single models"
+		case (name == "figure6" || name == "figure7") && !slices.ContainsFunc(r.Plan.Sets, ensemble):
+			why = "the plan has no ensembles, so that Figures 4 and 5 would be the same"
 		case (name == "figure5" || name == "figure7") && r.withheld() != "":
 			why = r.withheld()
 		}

@@ -79,8 +79,41 @@ func (s Spent) Lines() (out []string) {
 	return out
 }
 
-// Usage is Lines in sentences, for the page.
+// stored counts the runs that were there already.
+func (r *Result) stored() (n int) {
+	for _, run := range r.Runs {
+		if run.Cached {
+			n++
+		}
+	}
+	return n
+}
+
+// told says when the page was written, and how long its runs took when they were made.
+func (r *Result) told(now time.Time) string {
+	var took time.Duration
+	for _, run := range r.Runs {
+		took += seconds(run.Seconds)
+	}
+	date, n := now.Format(time.DateOnly), r.stored()
+	if n == 0 {
+		return fmt.Sprintf("Made on %s; the command took %s.", date, r.Took.Round(time.Second))
+	}
+	text := fmt.Sprintf("This page was written on %s from %s that %s stored.", date, english.Plural(n, "run", ""), english.PluralWord(n, "was", "were"))
+	if n < len(r.Runs) {
+		text = fmt.Sprintf("Made on %s; the command took %s, and %d of %s %s stored.", date, r.Took.Round(time.Second), n, english.Plural(len(r.Runs), "run", ""), english.PluralWord(n, "was", "were"))
+	}
+	if took > 0 {
+		text += fmt.Sprintf(" The synthesis of all runs took %s when they were made.", max(took.Round(time.Second), time.Second))
+	}
+	return text
+}
+
+// Usage is Lines in sentences, for the page; "" where all runs were stored.
 func (r *Result) Usage() string {
+	if n := len(r.Runs); n > 0 && r.stored() == n {
+		return ""
+	}
 	lines := r.Spent.Lines()
 	for i, l := range lines {
 		lines[i] = strings.ToUpper(l[:1]) + l[1:] + "."
