@@ -3,6 +3,8 @@ package onnx
 import (
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/gomlx/compute-onnx/support/protos"
 	"google.golang.org/protobuf/proto"
@@ -105,6 +107,27 @@ func opsetOf(imports []*protos.OperatorSetIdProto) int {
 	return 0
 }
 
+// onlyOutput is the name of the output, which must be one.
+func onlyOutput(g *protos.GraphProto) (string, error) {
+	if len(g.Output) != 1 {
+		return "", fmt.Errorf("%d outputs (%s), expected one, the logits: wrap the model so that forward returns the logits only, and export that", len(g.Output), namesOf(g.Output))
+	}
+	return g.Output[0].GetName(), nil
+}
+
+// namesOf lists names in quotes, at most eight.
+func namesOf(list []*protos.ValueInfoProto) string {
+	var out []string
+	for i, v := range list {
+		if i == 8 {
+			out = append(out, "…")
+			break
+		}
+		out = append(out, strconv.Quote(v.GetName()))
+	}
+	return strings.Join(out, ", ")
+}
+
 // imageInput finds the image input, float32 [N,3,S,S] or [N,S,S,3] with N dynamic or 1,
 // and says whether its channels come last. Inputs that have an initializer are no inputs.
 func imageInput(g *protos.GraphProto, size int) (name string, last bool, err error) {
@@ -119,7 +142,7 @@ func imageInput(g *protos.GraphProto, size int) (name string, last bool, err err
 		}
 	}
 	if len(inputs) != 1 {
-		return "", false, fmt.Errorf("%d inputs without a value, expected one", len(inputs))
+		return "", false, fmt.Errorf("%d inputs (%s), expected one, the images: wrap the model so that forward takes images only, and export that", len(inputs), namesOf(inputs))
 	}
 	t, name := inputs[0].GetType().GetTensorType(), inputs[0].Name
 	dims := t.GetShape().GetDim()

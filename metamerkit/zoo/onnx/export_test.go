@@ -64,7 +64,11 @@ func (m *Model) Call(g *Graph, in map[string]*Node) (outs []*Node) {
 		other = StopGradient(other)
 		d.values[name] = d.varyingValue(Concatenate([]*Node{Reshape(x, dims...), Reshape(other, dims...)}, 0))
 	}
-	p.load(d, m.m.Graph.Node, p.opset, 0)
+	var want []string
+	for _, o := range m.m.Graph.Output {
+		want = append(want, o.Name)
+	}
+	p.load(d, m.m.Graph.Node, want, p.opset, 0)
 	for _, o := range m.m.Graph.Output {
 		v := d.values[o.Name]
 		x := d.plain(v)

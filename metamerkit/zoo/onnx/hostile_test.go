@@ -66,7 +66,12 @@ func TestRefused(t *testing.T) {
 			n := node(m, "conv2")
 			n.Attribute = append(n.Attribute, ints("kernel_shape", 3, 3))
 		}, "kernel_shape is [3 3]"},
-		"two outputs": {func(m *protos.ModelProto) { m.Graph.Output = append(m.Graph.Output, m.Graph.Output[0]) }, "2 outputs"},
+		"two outputs": {func(m *protos.ModelProto) {
+			m.Graph.Output = append(m.Graph.Output, &protos.ValueInfoProto{Name: "c1"})
+		}, `2 outputs ("y", "c1"), expected one, the logits: wrap the model`},
+		"two inputs": {func(m *protos.ModelProto) {
+			m.Graph.Input = append(m.Graph.Input, &protos.ValueInfoProto{Name: "mask"})
+		}, `2 inputs ("image", "mask"), expected one, the images: wrap the model`},
 		"dot name": {func(m *protos.ModelProto) {
 			m.Graph.Initializer[1].Name = ".."
 			node(m, "conv1").Input[2] = ".."

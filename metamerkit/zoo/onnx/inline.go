@@ -54,7 +54,7 @@ func (p *program) function(d *drawing, n *protos.NodeProto, f *protos.FunctionPr
 	if opset == 0 {
 		opset = p.opset
 	}
-	p.load(d, renamed(f.Node, opset, label(n)+"/"+n.Output[0], names, given), opset, depth+1)
+	p.load(d, renamed(f.Node, opset, label(n)+"/"+n.Output[0], names, given), n.Output, opset, depth+1)
 }
 
 // branch chooses a branch of an If, whose condition must be a constant.
@@ -118,7 +118,7 @@ func (p *program) branch(d *drawing, s *step, depth int) {
 		}
 		names[o.GetName()] = n.Output[i]
 	}
-	p.load(d, renamed(nodes, s.opset, prefix, names, nil), s.opset, depth+1)
+	p.load(d, renamed(nodes, s.opset, prefix, names, nil), n.Output, s.opset, depth+1)
 }
 
 // renamed copies nodes with other names for their tensors, and with the values of the

@@ -62,10 +62,9 @@ func parse(data []byte, size int, beside *folder) (n *net, err error) {
 	if n.input, n.inputLast, err = imageInput(m.Graph, size); err != nil {
 		return nil, err
 	}
-	if len(m.Graph.Output) != 1 {
-		return nil, fmt.Errorf("%d outputs, expected one", len(m.Graph.Output))
+	if n.output, err = onlyOutput(m.Graph); err != nil {
+		return nil, err
 	}
-	n.output = m.Graph.Output[0].GetName()
 	if n.program, err = newProgram(m, beside.tensor); err != nil {
 		return nil, err
 	}
@@ -102,7 +101,7 @@ func (n *net) first(nodes []*protos.NodeProto, size int) error {
 		n.weights[path] = make().device()
 		return Parameter(g, path, shapes.Make(kind, dims...))
 	}
-	n.load(d, nodes, n.opset, 0)
+	n.load(d, nodes, []string{n.output}, n.opset, 0)
 	out := d.values[n.output]
 	if out == nil || !out.varying || out.kind != dtypes.Float32 {
 		return fmt.Errorf("the output %q does not depend on the image or is not float32", n.output)

@@ -64,12 +64,13 @@ func (p *program) start(d *drawing) {
 }
 
 // load draws the nodes of a model for the first time: what has constants for inputs
-// alone is folded, all else becomes a step.
-func (p *program) load(d *drawing, nodes []*protos.NodeProto, opset, depth int) {
+// alone is folded, all else becomes a step. Nodes that the wanted tensors do not need are
+// left out.
+func (p *program) load(d *drawing, nodes []*protos.NodeProto, want []string, opset, depth int) {
 	if depth > 20 {
 		panic(fmt.Errorf("functions and branches lie more than 20 deep in each other"))
 	}
-	for _, n := range nodes {
+	for _, n := range needed(nodes, want...) {
 		if err := checkNode(n); err != nil {
 			panic(err)
 		}
