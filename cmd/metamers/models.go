@@ -309,6 +309,10 @@ func (m modelsPullCmd) Run(ctx context.Context, g *globals) error {
 			}
 			continue
 		}
+		if p.Carried {
+			fmt.Printf("%s: the program carries its weights, so that there is nothing to pull\n", c.Name)
+			continue
+		}
 		there := ""
 		if p.There {
 			there = " (was there already)"

@@ -55,6 +55,18 @@ func unpack(w card.Weights) (string, error) {
 	return path, nil
 }
 
+// carriedAt is what Pull returns of weights that the program carries.
+func carriedAt(path string, w card.Weights, err error) (Pulled, error) {
+	if err != nil {
+		return Pulled{}, fmt.Errorf("depot: %w", err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return Pulled{}, fmt.Errorf("depot: %w", err)
+	}
+	return Pulled{Path: path, Pin: Pin{File: w.File, SHA256: w.SHA256, Size: info.Size()}, There: true, Carried: true}, nil
+}
+
 // inMemory are carried files that could not be written into the cache folder.
 type inMemory struct {
 	mu    sync.Mutex

