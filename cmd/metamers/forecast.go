@@ -98,6 +98,13 @@ func look(ctx context.Context, e *engine.Engine, store *runs.Store, p study.Plan
 	if l.images, err = withNotes(images.OpenLine(p.Images, images.Options{Size: p.Size})); err != nil {
 		return l, err
 	}
+	null, err := e.NullSet(p.Settings.Null, l.images.Size)
+	if err != nil {
+		return l, fmt.Errorf("plan %s: %w", p.Name, err)
+	}
+	if why := null.Untested(); why != "" && null.Name != metamer.NoNull {
+		fmt.Fprintf(os.Stderr, "warning: %s: images will not be tested\n", why)
+	}
 	if l.lacking == nil || available {
 		if l.plan, err = l.plan.Batched(ctx, e, l.images); err != nil {
 			return l, err

@@ -103,6 +103,15 @@ func (e *Engine) nullSet(name string, given *images.Set, size int) (*nullSet, er
 	return set, nil
 }
 
+// NullSet opens the null set that a recipe names for images of a size, and says what it is.
+func (e *Engine) NullSet(name string, size int) (metamer.NullRef, error) {
+	set, err := e.nullSet(name, nil, size)
+	if err != nil {
+		return metamer.NullRef{}, err
+	}
+	return set.NullRef, nil
+}
+
 // filesStamp tells the files of a null set from themselves after a change; "" for a set
 // that has none.
 func filesStamp(name string) string {
@@ -171,7 +180,10 @@ func (e *Engine) nullOf(q Evaluation, run *metamer.Run) (*nullSet, error) {
 	if same := err == nil && set.SHA256 == own.SHA256; same || own.SHA256 == "" {
 		return set, err
 	}
-	if paths := images.Origin(own.SHA256); len(paths) == 1 { // where it was when the run was made
+	for _, paths := range images.Origins(nullKey(own)) { // where it was when runs were made
+		if len(paths) != 1 {
+			continue
+		}
 		if moved, err := e.nullSet(paths[0], nil, size); err == nil && moved.SHA256 == own.SHA256 {
 			named := *moved
 			named.Name = own.Name
@@ -183,6 +195,10 @@ func (e *Engine) nullOf(q Evaluation, run *metamer.Run) (*nullSet, error) {
 	}
 	return nil, fmt.Errorf("engine: the null set %s of run %s cannot be opened again, so that another must be named (--null): %w", own.Name, run.ID, err)
 }
+
+// nullKey is what the files of a null set are remembered by. Its SHA-256 alone is not enough:
+// a null set has no image twice, and may so have the pixels of other images than its files hold.
+func nullKey(n metamer.NullRef) string { return "null-" + n.SHA256 }
 
 // null returns the null distribution of a model, which is open, at a layer. The engine is
 // taken while the device computes.

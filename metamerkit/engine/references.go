@@ -9,8 +9,8 @@ import (
 )
 
 // References opens the reference images of a run again, by the name in its recipe (part of
-// a named set, a folder or a file) or from where they were opened before on this machine.
-// They must be the same pixels.
+// a named set, a folder or a file) or from where they were opened before on this machine, of
+// which the error names all that were tried. They must be the same pixels.
 func References(run *metamer.Run) (*images.Set, error) {
 	r := run.Recipe.Images
 	set, first := reopened(r, r.Name)
@@ -21,14 +21,28 @@ func References(run *metamer.Run) (*images.Set, error) {
 			}
 		}
 	}
-	if paths := images.Origin(r.SHA256); set == nil && paths != nil {
-		set, first = reopened(r, paths...)
+	for _, paths := range images.Origins(r.SHA256) {
+		if set != nil {
+			break
+		}
+		var err error
+		if set, err = reopened(r, paths...); err != nil {
+			first = fmt.Errorf("%w; from %s: %w", first, named(paths), err)
+		}
 	}
 	if set == nil {
 		return nil, fmt.Errorf("engine: the reference images %q of run %s cannot be opened again; name them (--images): %w", r.Name, run.ID, first)
 	}
 	set.Name = r.Name
 	return set, nil
+}
+
+// named is the first of several paths, and how many more there are.
+func named(paths []string) string {
+	if len(paths) == 1 {
+		return paths[0]
+	}
+	return fmt.Sprintf("%s and %d more", paths[0], len(paths)-1)
 }
 
 // reopened opens images that must be those of a recipe.

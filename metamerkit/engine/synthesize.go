@@ -150,7 +150,7 @@ func (e *Engine) synthesize(ctx context.Context, q Request) (run *metamer.Run, e
 		if q.Null == nil {
 			return
 		}
-		if err := images.Remember(q.Null, run.Recipe.Null.SHA256); err != nil && q.Warn != nil {
+		if err := images.Remember(q.Null, nullKey(run.Recipe.Null)); err != nil && q.Warn != nil {
 			q.Warn(fmt.Sprintf("where the files of the null set are could not be noted, so that evaluations in another folder need --null: %v", err))
 		}
 	}()
@@ -184,6 +184,9 @@ func (e *Engine) synthesize(ctx context.Context, q Request) (run *metamer.Run, e
 		for _, note := range work.Notes {
 			q.Warn(note)
 		}
+	}
+	if why := r.Null.Untested(); why != "" && r.Null.Name != metamer.NoNull {
+		q.Warn(why + ": images will not be tested")
 	}
 	if err := e.enoughMemory(subjects, r); err != nil {
 		return nil, err

@@ -5,42 +5,60 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/place"
 )
 
-// originFile is where the cache keeps the paths of the set with this SHA-256. Runs do not
-// hold them: a run that is published says nothing of its maker's folders.
-func originFile(sha256 string) string {
-	return filepath.Join(place.Cache(), "images", sha256+".json")
+// mostOrigins is how many origins of a set are kept.
+const mostOrigins = 8
+
+// originFile is where the cache keeps the paths of the set with this key, its SHA-256. Runs do
+// not hold them: a run that is published says nothing of its maker's folders.
+func originFile(key string) string {
+	return filepath.Join(place.Cache(), "images", key+".json")
 }
 
 // Remember notes in the cache where the files of a set are, so that it is found again from
 // another folder. Sets without files are passed over.
-func Remember(s *Set, sha256 string) error {
+func Remember(s *Set, key string) error {
 	if len(s.Paths) == 0 {
 		return nil
 	}
-	text, err := json.Marshal(s.Paths)
+	before := Origins(key)
+	if len(before) > 0 && slices.Equal(before[0], s.Paths) {
+		return nil
+	}
+	all := [][]string{s.Paths}
+	for _, paths := range before {
+		if len(all) < mostOrigins && !slices.Equal(paths, s.Paths) {
+			all = append(all, paths)
+		}
+	}
+	text, err := json.Marshal(all)
 	if err != nil {
 		return fmt.Errorf("images: %w", err)
 	}
-	path := originFile(sha256)
-	if old, err := os.ReadFile(path); err == nil && string(old) == string(text) {
-		return nil
-	}
+	path := originFile(key)
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return fmt.Errorf("images: %w", err)
 	}
 	return place.WriteBytes(path, text)
 }
 
-// Origin returns the folders and files that the set with this SHA-256 was last opened from on
-// this machine, nil if that is not known.
-func Origin(sha256 string) (paths []string) {
-	text, err := os.ReadFile(originFile(sha256))
-	if err != nil || json.Unmarshal(text, &paths) != nil {
+// Origins returns the folders and files that the set with this key was opened from on this
+// machine, the last first; nil if that is not known. Several folders can hold the same pixels.
+func Origins(key string) (all [][]string) {
+	text, err := os.ReadFile(originFile(key))
+	if err != nil {
 		return nil
 	}
-	return paths
+	if json.Unmarshal(text, &all) == nil {
+		return all
+	}
+	var one []string // as earlier versions wrote it
+	if json.Unmarshal(text, &one) == nil {
+		return [][]string{one}
+	}
+	return nil
 }

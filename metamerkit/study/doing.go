@@ -25,6 +25,7 @@ type doing struct {
 	tally  Tally
 	aside  int // evaluations, and runs that have taken their steps, under way
 	judges judges
+	warned []string
 }
 
 // forecast measures what is not known of this machine and says what the plan takes.
@@ -215,10 +216,14 @@ func (d *doing) synthesize(ctx context.Context, c *cell, next *metamer.Recipe) (
 	return run, nil
 }
 
+// warn tells a warning once, though it holds for every run.
 func (d *doing) warn(text string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.o.Warn(text)
+	if !slices.Contains(d.warned, text) {
+		d.warned = append(d.warned, text)
+		d.o.Warn(text)
+	}
 }
 
 // show reports progress; the lock is held.
