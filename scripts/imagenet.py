@@ -38,6 +38,11 @@ def swap(book, use):
     book.cells[at].source = code
 
 
+def too_few(error):
+    """Whether a cell ended with the error that four images are too few for what it shows."""
+    return not os.environ.get("METAMERS_LONG") and ("need at least 16 images; this set has 4" in error or "They need at least 8 images (JSD 16)" in error)
+
+
 def wrong(book):
     """What is wrong with the outputs: pictures and tables are of these models and hold something."""
     for i, cell in enumerate(book.cells):
