@@ -190,11 +190,12 @@ func (c *call) cast(a *tensor, kind dtypes.DType) *tensor {
 			out.setInt(i, int64(v))
 		}
 	}
+	out.kind = computed(kind) // rounded, if it is narrower
 	return out
 }
 
 func cast(c *call) *value {
-	kind := c.target()
+	kind := computed(c.target()) // without rounding, as the gradient has none
 	from := c.value(0).kind
 	return c.castTo(0, from, kind)
 }

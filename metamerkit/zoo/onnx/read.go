@@ -45,6 +45,7 @@ func tensorOf(p *protos.TensorProto, beside func(p *protos.TensorProto, size int
 	t := newTensor(kind, dims...)
 	if len(raw) > 0 {
 		t.fill(raw)
+		t.kind = computed(kind)
 		return t, nil
 	}
 	short := func() error {
@@ -85,6 +86,7 @@ func tensorOf(p *protos.TensorProto, beside func(p *protos.TensorProto, size int
 			t.setInt(i, int64(v))
 		}
 	}
+	t.kind = computed(kind)
 	return t, nil
 }
 

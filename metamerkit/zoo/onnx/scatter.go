@@ -100,6 +100,7 @@ func init() {
 			if kind, ok = kinds[protos.TensorProto_DataType(c.int("dtype", 0))]; !ok {
 				c.refuse("dtype", "", "the type is not supported")
 			}
+			kind = computed(kind)
 		}
 		k := c.int("k", 0)
 		c.spend(sizeOf(dims))

@@ -3,7 +3,6 @@ package onnx
 import (
 	"encoding/binary"
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/gomlx/compute-onnx/support/protos"
@@ -40,6 +39,15 @@ var kinds = map[protos.TensorProto_DataType]dtypes.DType{
 	protos.TensorProto_UINT8: dtypes.Uint8, protos.TensorProto_UINT16: dtypes.Uint16,
 	protos.TensorProto_UINT32: dtypes.Uint32, protos.TensorProto_UINT64: dtypes.Uint64,
 	protos.TensorProto_BOOL: dtypes.Bool,
+}
+
+// computed is the type in which numbers of a type are computed: float32 for float16 and
+// bfloat16, so that a graph that narrows its numbers gives what it would give without.
+func computed(kind dtypes.DType) dtypes.DType {
+	if kind.IsFloat16() {
+		return dtypes.Float32
+	}
+	return kind
 }
 
 // sizeOf is the number of elements of a shape. It panics where that is too many.
@@ -174,10 +182,6 @@ func (t *tensor) device() *tensors.Tensor {
 		for i := range t.size() {
 			at := raw[i*width:]
 			switch {
-			case t.kind == dtypes.Float16:
-				binary.LittleEndian.PutUint16(at, uint16(float16.FromFloat32(t.single[i])))
-			case t.kind == dtypes.BFloat16:
-				binary.LittleEndian.PutUint16(at, uint16(math.Float32bits(t.single[i])>>16))
 			case width == 8:
 				binary.LittleEndian.PutUint64(at, uint64(t.ints[i]))
 			case width == 4:
