@@ -123,6 +123,7 @@ func TestNamesThatAreFiles(t *testing.T) {
 		"from":     {[]string{"train", "--arch", "resnet8_48", "--from", "resnet8_48.mm_c10"}, []string{"model:resnet8_48.mm_c10", "./resnet8_48.mm_c10"}},
 		"measure":  {[]string{"measure", "photos"}, []string{"photos:171", "./photos"}},
 		"classify": {[]string{"classify", "photos", "--models", "resnet8_48.mm_c10"}, []string{"photos:171", "./photos"}},
+		"joined":   {append(slices.Clone(synth), "--images", "photos:1", "tench.jpg"), []string{"photos:1 is an image set, which cannot be joined with other images (photos:1 tench.jpg)"}},
 		"noise":    {append(slices.Clone(synth), "--images", "photos:1", "--start", "noise"), []string{"start:noise", "./noise"}},
 		"no image": {[]string{"classify", "zzzz"}, []string{"no run and no image zzzz"}},
 		"no run":   {[]string{"classify", "run:zzzz"}, []string{`no run "zzzz"`}},

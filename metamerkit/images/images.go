@@ -3,6 +3,7 @@ package images
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -138,6 +139,11 @@ func named(spec []string, o *Options) (*Set, error) {
 	if IsNamed(spec...) {
 		if err := twofold(spec[0], o.Folder); err != nil {
 			return nil, err
+		}
+	}
+	for _, s := range spec {
+		if _, err := os.Stat(within(o.Folder, s)); err != nil && len(spec) > 1 && IsNamed(s) {
+			return nil, fmt.Errorf("images: %s is an image set, which cannot be joined with other images (%s): expected one set, or folders and files", s, Join(spec))
 		}
 	}
 	if name, rest, _ := strings.Cut(spec[0], ":"); len(spec) == 1 && name == "cifar10" {

@@ -6,6 +6,7 @@ package study
 import (
 	"bytes"
 	"embed"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -183,6 +184,9 @@ func Decode(data []byte, v any) (err error) {
 // Parse reads a plan's YAML.
 func Parse(data []byte) (p Plan, err error) {
 	if err := Decode(data, &p); err != nil {
+		if t := (*yaml.TypeError)(nil); errors.As(err, &t) && t.StructFieldName != nil && *t.StructFieldName == "Plan.Images" {
+			return p, fmt.Errorf("line %d: images is one line, expected a set, a folder or files separated by spaces, such as images: a.jpg b.jpg", t.Token.Position.Line)
+		}
 		return p, err
 	}
 	p = p.WithDefaults()
