@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -24,12 +25,12 @@ func decode(data []byte) (*protos.ModelProto, error) {
 	}
 	m := &protos.ModelProto{}
 	if err := proto.Unmarshal(data, m); err != nil {
-		return nil, fmt.Errorf("it is no ONNX model: %w", err)
+		return nil, fmt.Errorf("it is no ONNX model: %s", otherFile(data))
 	}
 	g := m.Graph
 	switch {
 	case g == nil || len(g.Node) == 0:
-		return nil, errors.New("it is no ONNX model: it has no graph")
+		return nil, errors.New("it is no ONNX model: it has no graph; it may be cut, or be the .data file beside a model")
 	case len(g.Node) > maxNodes:
 		return nil, fmt.Errorf("%d nodes, expected at most %d", len(g.Node), maxNodes)
 	case len(g.SparseInitializer) > 0:
@@ -80,6 +81,20 @@ func decode(data []byte) (*protos.ModelProto, error) {
 		}
 	}
 	return m, nil
+}
+
+// otherFile says what a file that is no ONNX model is or may be.
+func otherFile(data []byte) string {
+	head := bytes.TrimSpace(data[:min(len(data), 64)])
+	switch {
+	case bytes.HasPrefix(head, []byte("version https://git-lfs")):
+		return "it is a Git LFS pointer; fetch the file itself (git lfs pull)"
+	case bytes.HasPrefix(head, []byte("<")):
+		return "it is a web page (HTML or XML), not the file itself; download it again"
+	case bytes.HasPrefix(head, []byte("PK")):
+		return "it is a zip archive, as torch.save writes them; export with torch.onnx.export, or add a state dict with --arch and --weights"
+	}
+	return "it may be cut, or be the .data file beside a model; give the .onnx file, whole"
 }
 
 func checkNode(n *protos.NodeProto) error {

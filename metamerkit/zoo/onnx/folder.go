@@ -2,8 +2,10 @@ package onnx
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -66,7 +68,7 @@ func (f *folder) tensor(p *protos.TensorProto, size int) ([]byte, error) {
 		return nil, err
 	}
 	if n := int64(len(data)); at["offset"] > n || int64(size) > n-at["offset"] {
-		return nil, fmt.Errorf("it lies at byte %d of the file %q, which has %d bytes: expected %d more", at["offset"], name, n, size)
+		return nil, fmt.Errorf("it needs %d bytes of the file %q, up to byte %d; the file has %d: export again, or copy the whole file", size, name, at["offset"]+int64(size), n)
 	}
 	return data[at["offset"]:][:size], nil
 }
@@ -86,6 +88,9 @@ func (f *folder) file(name string) ([]byte, error) {
 	defer root.Close()
 	info, err := root.Stat(name)
 	if err != nil {
+		if p := (*fs.PathError)(nil); errors.As(err, &p) {
+			err = p.Err // without the name of a system call
+		}
 		return nil, fmt.Errorf("a tensor lies in the file %q beside the model, which cannot be read (%w): keep both files together, or export with external_data=False", name, err)
 	}
 	if f.total += info.Size(); !info.Mode().IsRegular() || f.total > maxBytes {

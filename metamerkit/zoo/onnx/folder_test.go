@@ -103,7 +103,7 @@ func TestFilesElsewhere(t *testing.T) {
 		make           func(dir string, data []byte) error
 	}{
 		{"small.data", "external_data=False", func(string, []byte) error { return nil }},
-		{"small.data", "expected", func(dir string, data []byte) error {
+		{"small.data", "the file has", func(dir string, data []byte) error {
 			return os.WriteFile(filepath.Join(dir, "small.data"), data[:len(data)-1], 0o600)
 		}},
 		{"../small.data", "not beside", func(dir string, data []byte) error {

@@ -145,6 +145,30 @@ func TestLayers(t *testing.T) {
 	}
 }
 
+// TestOtherFiles opens files that are no models.
+func TestOtherFiles(t *testing.T) {
+	good, err := os.ReadFile("testdata/small.onnx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		"version https://git-lfs.github.com/spec/v1\noid sha256:0": "Git LFS pointer",
+		"<html>404</html>":              "web page",
+		"PK\x03\x04\x00\x00\x08\x08":    "torch.onnx.export",
+		string(good[:len(good)/2]):      "may be cut",
+		strings.Repeat("\xbd\xff", 100): ".data file",
+	} {
+		path := filepath.Join(t.TempDir(), "other.onnx")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var e *onnx.FileError
+		if _, err := onnx.Open(plain(9), path); !errors.As(err, &e) || !strings.Contains(e.Problem, want) {
+			t.Errorf("got %v, expected a FileError with %q", err, want)
+		}
+	}
+}
+
 // FuzzONNX opens any bytes as a file. The only ways to fail are a panic and an
 // error of another type.
 func FuzzONNX(f *testing.F) {
