@@ -109,7 +109,7 @@ func TestPassedOver(t *testing.T) {
 			if err != nil || f.Key != "state_dict" || len(f.Tensors["a"].Float) != 4 || !slices.Equal(f.Beside, []string{"other"}) {
 				t.Errorf("%s, %s: %+v, %v", name, format, f, err)
 			}
-			if used > 24<<20 {
+			if used > 32<<20 { // 22 MiB, 28 under the race detector
 				t.Errorf("%s, %s: %d bytes are allocated for a file of %d", name, format, used, len(file))
 			}
 		}
