@@ -109,7 +109,7 @@ func (c *figuresCmd) Run(ctx context.Context, g *globals) error {
 			return fmt.Errorf("figures: %s is no file, no folder and no run in %s", from, stores[0].Where())
 		}
 	}
-	if err := study.SameImages(named...); err != nil { // before anything is measured
+	if err := again.Compatible(named...); err != nil { // before anything is measured
 		return err
 	}
 	if named != nil {

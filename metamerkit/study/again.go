@@ -22,6 +22,9 @@ type record struct {
 	Plan Plan          `json:"plan"`
 	Runs []string      `json:"runs"` // IDs, set by set
 	Took time.Duration `json:"took"` // nanoseconds
+	// Files are the names of all files that Write left in the folder; nil in records of
+	// before they were kept.
+	Files []string `json:"files,omitempty"`
 }
 
 // recordName is the file of a record, rowsName that of the rows beside it.
@@ -30,8 +33,43 @@ const (
 	rowsName   = "rows.csv"
 )
 
-func (r *Result) record(dir string) error {
-	rec := record{Plan: r.Plan, Took: r.Took}
+// Holds returns the name of the plan whose page a folder holds, "" if there is none.
+func Holds(dir string) string { return recorded(dir).Plan.Name }
+
+// recorded is the record in a folder; empty where there is none that can be read.
+func recorded(dir string) (rec record) {
+	text, err := os.ReadFile(filepath.Join(dir, recordName))
+	if err != nil || json.Unmarshal(text, &rec) != nil {
+		return record{}
+	}
+	return rec
+}
+
+// tidy removes the files that an earlier page left in a folder and that are none of the
+// new ones, and returns their names. Only names in the record are looked at.
+func tidy(dir string, before, now []string) (gone []string, err error) {
+	for _, name := range before {
+		if slices.Contains(now, name) || name != filepath.Base(name) || !filepath.IsLocal(name) {
+			continue
+		}
+		switch info, err := os.Lstat(filepath.Join(dir, name)); {
+		case errors.Is(err, fs.ErrNotExist):
+			continue
+		case err != nil:
+			return gone, fmt.Errorf("study: %w", err)
+		case !info.Mode().IsRegular():
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			return gone, fmt.Errorf("study: %w", err)
+		}
+		gone = append(gone, name)
+	}
+	return gone, nil
+}
+
+func (r *Result) record(dir string, files []string) error {
+	rec := record{Plan: r.Plan, Took: r.Took, Files: files}
 	for _, run := range r.Runs {
 		rec.Runs = append(rec.Runs, run.ID)
 	}
@@ -101,6 +139,23 @@ func (p *Plan) join(q Plan) {
 	p.Name += " and " + q.Name
 }
 
+// Compatible reports runs that cannot be drawn together with the rows and with each
+// other, before anything is measured of them.
+func (a *Again) Compatible(named ...*metamer.Run) error {
+	if len(named) == 0 {
+		return nil
+	}
+	if err := SameImages(named...); err != nil {
+		return err
+	}
+	probe := Again{Rows: slices.Clone(a.Rows)}
+	for _, run := range named {
+		probe.Rows = append(probe.Rows, metamer.Row{Run: run.ID, Set: strings.Join(run.Recipe.ModelNames(), "+"), Stage: run.Recipe.Stage, Image: -1, Made: run.Made()})
+	}
+	_, _, err := probe.Result()
+	return err
+}
+
 // Result returns what can be drawn of the rows. What is missing beside them is said in
 // notes: the figures that need it are then left out. Rows of several runs of one set at
 // one stage cannot be drawn together, and are an error.
@@ -121,10 +176,12 @@ func (a *Again) Result() (r *Result, notes []string, err error) {
 		}
 		at := place{row.Set, row.Stage}
 		if before, ok := runs[at]; ok && before != row.Run {
-			if made[row.Run] = row.Made; oneImageSet(a.sources([]string{before, row.Run}, made)) != nil { // what weighs more
-				return nil, nil, oneImageSet(a.sources([]string{before, row.Run}, made))
+			made[row.Run] = row.Made
+			two := a.sources([]string{before, row.Run}, made)
+			if err := oneImageSet(two); err != nil { // what weighs more
+				return nil, nil, err
 			}
-			return nil, nil, fmt.Errorf("study: the rows hold two runs, %s and %s, of {%s} at %s: give the rows of one", before, row.Run, row.Set, row.Stage)
+			return nil, nil, fmt.Errorf("study: %s and %s are two runs of {%s} at %s and differ in %s: give one of them", before, row.Run, strings.ReplaceAll(row.Set, "+", ", "), row.Stage, contrast(two[0], two[1]))
 		} else if !ok {
 			runs[at] = row.Run
 			order = append(order, row.Run)

@@ -34,6 +34,47 @@ func identified() (*made, map[string]*metamer.Run) {
 	return m, byID
 }
 
+// A page that replaces that of another plan removes the files that only the other had,
+// and no others.
+func TestReplacedPage(t *testing.T) {
+	m, _ := identified()
+	dir := t.TempDir()
+	write := func(name string, sets [][]string) []string {
+		r, err := Do(context.Background(), m, Plan{Name: name, Sets: sets, Stages: []string{"late"}, Measures: []string{"recognizability"}, Observers: m.study.Observers[:1]}, Options{Images: m.refs})
+		if err != nil {
+			t.Fatal(err)
+		}
+		warnings, err := r.Write(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return warnings
+	}
+	if Holds(dir) != "" {
+		t.Error("an empty folder holds a page")
+	}
+	if w := write("one", m.study.Sets[:2]); w != nil || Holds(dir) != "one" {
+		t.Error(w, Holds(dir))
+	}
+	for _, name := range []string{"sheet_mine.png", "notes.txt"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := write("two", m.study.Sets[1:2])
+	if len(w) != 1 || !strings.Contains(w[0], "earlier page of plan one") || !strings.Contains(w[0], "sheet_resnet20.png") || Holds(dir) != "two" {
+		t.Errorf("%q", w)
+	}
+	for name, want := range map[string]bool{"sheet_resnet20.png": false, "sheet_resnet20_vgg11.png": true, "sheet_mine.png": true, "notes.txt": true, "index.html": true} {
+		if _, err := os.Stat(filepath.Join(dir, name)); (err == nil) != want {
+			t.Errorf("%s: %v, expected there %v", name, err, want)
+		}
+	}
+	if w := write("two", m.study.Sets[1:2]); w != nil {
+		t.Errorf("the same page again: %q", w)
+	}
+}
+
 // What a study wrote is drawn again from its folder, to the byte; from rows alone
 // without what shows images.
 func TestAgain(t *testing.T) {
@@ -49,7 +90,7 @@ func TestAgain(t *testing.T) {
 	if err := metamer.SaveRows(filepath.Join(dir, rowsName), r.Rows); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.record(dir); err != nil {
+	if err := r.record(dir, nil); err != nil {
 		t.Fatal(err)
 	}
 	a := &Again{Cards: m.study.Cards, Run: func(id string) (*metamer.Run, error) { return byID[id], nil }, References: func(*metamer.Run) (*images.Set, error) { return m.refs, nil }}

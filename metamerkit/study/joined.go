@@ -1,8 +1,10 @@
 package study
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -137,6 +139,32 @@ func unlike(sources []source) string {
 		out = append(out, f+" ("+strings.Join(said, ", ")+")")
 	}
 	return strings.Join(out, "; ")
+}
+
+// contrast names the settings in which two runs of one set at one stage differ.
+func contrast(a, b source) string {
+	if !a.known || !b.known {
+		return "settings that the rows do not hold"
+	}
+	x, y := a.settings(), b.settings()
+	delete(x, "evaluations") // follow from the steps
+	delete(y, "evaluations")
+	x["steps"], y["steps"] = fmt.Sprint(a.recipe.Steps), fmt.Sprint(b.recipe.Steps)
+	x["seed"], y["seed"] = fmt.Sprint(a.recipe.Seed), fmt.Sprint(b.recipe.Seed)
+	names := slices.Sorted(maps.Keys(x))
+	for _, name := range slices.Sorted(maps.Keys(y)) {
+		names = once(names, name)
+	}
+	var out []string
+	for _, name := range names {
+		if x[name] != y[name] {
+			out = append(out, fmt.Sprintf("%s (%s and %s)", name, cmp.Or(x[name], "none"), cmp.Or(y[name], "none")))
+		}
+	}
+	if out == nil {
+		return "no setting, but in what computed them"
+	}
+	return english.WordSeries(out, "and")
 }
 
 // settings are those of the recipe by name, images and what computed it aside. Steps

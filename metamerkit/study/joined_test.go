@@ -8,6 +8,31 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
+// Two runs of one set at one stage are refused by name and by what differs, before
+// anything is measured.
+func TestTwoRuns(t *testing.T) {
+	m, _ := identified()
+	one := m.runs[0]
+	for want, do := range map[string]func(*metamer.Recipe){
+		"differ in steps (":                                     func(r *metamer.Recipe) { r.Steps++ },
+		"differ in seed (0 and 3): give one of them":            func(r *metamer.Recipe) { r.Seed = 3 },
+		"differ in no setting, but in what computed them: give": func(*metamer.Recipe) {},
+	} {
+		two := *one
+		two.ID = "another"
+		do(&two.Recipe)
+		if err := (&Again{}).Compatible(one, &two); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), one.ID+" and another are two runs of {") {
+			t.Errorf("%v, expected %q", err, want)
+		}
+		if err := (&Again{Rows: m.study.Rows}).Compatible(&two); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("rows and a run: %v, expected %q", err, want)
+		}
+	}
+	if err := (&Again{Rows: m.study.Rows}).Compatible(m.runs...); err != nil {
+		t.Error(err)
+	}
+}
+
 // Rows of other images are not joined into one curve; other settings are named.
 func TestJoined(t *testing.T) {
 	m, _ := identified()

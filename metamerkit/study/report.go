@@ -44,7 +44,7 @@ func (r *Result) Write(dir string) (warnings []string, err error) {
 	}
 	asked := r.Asked(slices.Concat(drawn, TableNames))
 	page.LeftOut = r.leftOut(asked)
-	_, warnings, err = r.Save(dir, asked, []string{"png", "svg", "pdf", "md", "tex", "csv"}, 0)
+	saved, warnings, err := r.Save(dir, asked, []string{"png", "svg", "pdf", "md", "tex", "csv"}, 0)
 	if err != nil {
 		return warnings, err
 	}
@@ -98,14 +98,29 @@ func (r *Result) Write(dir string) (warnings []string, err error) {
 	if err := metamer.SaveRows(filepath.Join(dir, rowsName), r.Rows); err != nil {
 		return warnings, err
 	}
-	if err := r.record(dir); err != nil {
-		return warnings, err
-	}
 	var b strings.Builder
 	if err := index.Execute(&b, page); err != nil {
 		return warnings, fmt.Errorf("study: index.html: %w", err)
 	}
-	return warnings, put(filepath.Join(dir, "index.html"), b.String())
+	if err := put(filepath.Join(dir, "index.html"), b.String()); err != nil {
+		return warnings, err
+	}
+	files := []string{"index.html", rowsName, recordName}
+	for _, path := range saved {
+		files = append(files, filepath.Base(path))
+	}
+	for _, s := range page.Sheets {
+		files = append(files, s.File)
+	}
+	before := recorded(dir)
+	gone, err := tidy(dir, before.Files, files)
+	if len(gone) > 0 {
+		warnings = append(warnings, fmt.Sprintf("%s: removed what the earlier page of plan %s had and this one has not: %s", dir, before.Plan.Name, strings.Join(gone, ", ")))
+	}
+	if err != nil {
+		return warnings, err
+	}
+	return warnings, r.record(dir, files)
 }
 
 // page is what the template shows.
