@@ -99,6 +99,9 @@ func (c *activationsCmd) Run(ctx context.Context, g *globals) error {
 			if err != nil {
 				return err
 			}
+			if bad := badGradients(d, set.Size); len(bad) > 0 {
+				fmt.Fprintf(os.Stderr, "warning: the gradient of model %s at %s is NaN or infinite for %d of %d images (%s)\n", c.Model, stage, len(bad), n, few(at(set.Names, bad)))
+			}
 			if i == 0 {
 				arrays = append(arrays, weights.Tensor{Name: "start", Shape: pixels, Float: d.Start})
 			}

@@ -219,7 +219,7 @@ type modelsCheckCmd struct {
 }
 
 // with compares a model with what PyTorch computed.
-func (m modelsCheckCmd) with(g *globals) error {
+func (m modelsCheckCmd) with(ctx context.Context, g *globals) error {
 	if len(m.Names) != 1 {
 		return fmt.Errorf("--with takes one model, got %d", len(m.Names))
 	}
@@ -235,12 +235,15 @@ func (m modelsCheckCmd) with(g *globals) error {
 	if err != nil {
 		return err
 	}
-	return checkAgainst(e, c, layers, m.With)
+	if err := checkAgainst(e, c, layers, m.With); err != nil {
+		return err
+	}
+	return checkGradient(ctx, e, c)
 }
 
-func (m modelsCheckCmd) Run(g *globals) error {
+func (m modelsCheckCmd) Run(ctx context.Context, g *globals) error {
 	if m.With != "" {
-		return m.with(g)
+		return m.with(ctx, g)
 	}
 	if len(m.Names) == 0 {
 		m.Names = zoo.Names()

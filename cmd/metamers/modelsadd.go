@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -35,13 +36,13 @@ type modelsAddCmd struct {
 	Crop     float64           `positive:"" help:"Share of the image that the centre crop of the model's own evaluation keeps."`
 	Filter   string            `help:"Resampling of the model's own evaluation: bicubic or bilinear."`
 	Order    string            `help:"Order of the channels: rgb or bgr."`
-	Classes  int               `help:"Number of classes, 0 for no classifier (default: that of --arch, or of the ONNX file)." default:"-1"`
+	Classes  int               `help:"Number of classes (default: that of --arch, or of the ONNX file); 0 for no classifier, of vit, swin, convnext and ONNX files only." default:"-1"`
 	Labels   string            `help:"Class names: imagenet1k, cifar10 or none."`
 	Kind     string            `help:"Kind of network: cnn or transformer."`
 	Training string            `help:"Training: standard, robust, self-supervised or language-image."`
 	Licence  string            `help:"Licence of the weights."`
 	Source   string            `help:"Where the weights were published."`
-	Check    string            `help:"Activations and logits that PyTorch computed, to compare with (see below)." type:"existingfile" placeholder:"FILE.npz"`
+	Check    string            `help:"Activations and logits that PyTorch computed, to compare with (see below)." type:"path" placeholder:"FILE.npz"`
 }
 
 func (c *modelsAddCmd) Help() string {
@@ -79,6 +80,11 @@ func indented(text string) string {
 }
 
 func (c *modelsAddCmd) Run(ctx context.Context, g *globals) error {
+	if c.Check != "" { // before the model computes
+		if _, err := os.Stat(c.Check); err != nil {
+			return fmt.Errorf("--check: %w", err)
+		}
+	}
 	m, err := c.card()
 	if err != nil {
 		return err
@@ -115,7 +121,7 @@ func (c *modelsAddCmd) Run(ctx context.Context, g *globals) error {
 		fmt.Println("read:", n)
 	}
 	c.printAssumed(m, proposed)
-	if err := c.check(e, m, layers); err != nil {
+	if err := c.check(ctx, e, m, layers); err != nil {
 		return err
 	}
 	at, err := zoo.AddCard(m)
@@ -127,12 +133,15 @@ func (c *modelsAddCmd) Run(ctx context.Context, g *globals) error {
 }
 
 // check lets the model compute before its card is written.
-func (c *modelsAddCmd) check(e *engine.Engine, m *card.Card, layers []zoo.Layer) error {
+func (c *modelsAddCmd) check(ctx context.Context, e *engine.Engine, m *card.Card, layers []zoo.Layer) error {
 	if err := zoo.Introduce(m); err != nil {
 		return err
 	}
 	defer zoo.Withdraw(m.Name)
-	if err := checkPhotograph(e, m); err != nil || c.Check == "" {
+	if err := checkPhotograph(e, m); err != nil {
+		return err
+	}
+	if err := checkGradient(ctx, e, m); err != nil || c.Check == "" {
 		return err
 	}
 	return checkAgainst(e, m, layers, c.Check)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -59,6 +60,11 @@ func (c *modelsAddCmd) card() (*card.Card, error) {
 		if v.from != nil {
 			if len(v.from) != 3 {
 				return nil, fmt.Errorf("--%s has %d numbers, expected three: R,G,B", v.name, len(v.from))
+			}
+			for _, x := range v.from {
+				if math.Abs(x) > 10 {
+					return nil, fmt.Errorf("--%s is %v, expected values for pixels in [0,1] (divide by 255)", v.name, x)
+				}
 			}
 			*v.to = [3]float64(v.from)
 		}

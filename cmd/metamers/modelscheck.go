@@ -142,6 +142,12 @@ func checkAgainst(e *engine.Engine, m *card.Card, known []zoo.Layer, path string
 // imagesOf makes a set of an array of images, [N,3,S,S] or [N,S,S,3].
 func imagesOf(x *weights.Tensor, size int) (*images.Set, error) {
 	s := x.Shape
+	switch {
+	case x.Float == nil && len(s) == 4:
+		return nil, fmt.Errorf("images are %s, expected float32 pixels in [0,1] (of uint8 images, x.astype(\"float32\") / 255)", x.DType)
+	case len(s) == 3:
+		return nil, fmt.Errorf("images are %v, without an axis for the images, expected [N,3,%d,%d] (of one image, x[None])", s, size, size)
+	}
 	if x.Float == nil || len(s) != 4 || s[0] == 0 {
 		return nil, fmt.Errorf("images are %s %v, expected float32 [N,3,%d,%d]", x.DType, s, size, size)
 	}
@@ -185,7 +191,11 @@ func arranged(t *weights.Tensor, n int, ours []int) ([]float32, error) {
 	if slices.Equal(long(t.Shape[1:]), long(ours)) {
 		return t.Float, nil
 	}
-	return nil, fmt.Errorf("%s has the shape %v, expected [%d] and %v (channels last) or channels first", t.Name, t.Shape, n, ours)
+	order := ""
+	if len(ours) == 3 {
+		order = fmt.Sprintf(" or, channels first, %v", []int{n, ours[2], ours[0], ours[1]})
+	}
+	return nil, fmt.Errorf("%s has the shape %v, expected %v%s", t.Name, t.Shape, append([]int{n}, ours...), order)
 }
 
 // channelsLast is [N,C,H,W] as [N,H,W,C].

@@ -181,7 +181,7 @@ func TestModelsAddCheck(t *testing.T) {
 			t.Errorf("got %v, expected %q", err, want)
 		}
 	}
-	if err := (modelsCheckCmd{Names: []string{"plain"}, With: filepath.Join(dir, "check.npz")}).Run(&globals{Backend: "go"}); err == nil {
+	if err := (modelsCheckCmd{Names: []string{"plain"}, With: filepath.Join(dir, "check.npz")}).Run(t.Context(), &globals{Backend: "go"}); err == nil {
 		t.Error("models check --with found no difference in a file that differs")
 	}
 }

@@ -32,6 +32,9 @@ func TestCheckpoints(t *testing.T) {
 			t.Errorf("%s: %v", c.file, err)
 			continue
 		}
+		if ema := c.file == "timm.pth.tar" && c.key == ""; ema != slices.Equal(f.Others, []string{"state_dict_ema"}) || !ema && f.Others != nil {
+			t.Errorf("%s, key %q: other state dicts %q", c.file, c.key, f.Others)
+		}
 		if f.Key != c.found || c.beside != "" && !slices.Contains(f.Beside, c.beside) {
 			t.Errorf("%s: read %q, beside it %v", c.file, f.Key, f.Beside)
 		}

@@ -16,6 +16,10 @@ var usualKeys = []string{"state_dict", "model", "model_state_dict", "model_state
 // optimisers are the beginnings of entries that hold tensors and no network.
 var optimisers = []string{"optim", "opt_state", "scheduler", "lr_sched", "scaler", "amp"}
 
+// contentError reports a file that was read and holds no state dict, or not the one that was
+// named.
+type contentError struct{ error }
+
 // held is a dictionary of a checkpoint that has tensors by name.
 type held struct {
 	path    []string // the keys that lead to it
@@ -24,6 +28,13 @@ type held struct {
 }
 
 func (h held) key() string { return strings.Join(h.path, ".") }
+
+// optimiser reports whether h belongs to an optimiser or the like.
+func (h held) optimiser() bool {
+	return slices.ContainsFunc(h.path, func(k string) bool {
+		return slices.ContainsFunc(optimisers, func(o string) bool { return strings.HasPrefix(strings.ToLower(k), o) })
+	})
+}
 
 // usual is how usual the keys are that lead to h: less is more usual, -1 is not at all.
 func (h held) usual() int {
@@ -74,9 +85,7 @@ func choose(all []held, key string) (held, error) {
 			return h, nil
 		case key != "" && strings.HasPrefix(h.key(), key+"."):
 			fit = append(fit, h)
-		case key == "" && !slices.ContainsFunc(h.path, func(k string) bool {
-			return slices.ContainsFunc(optimisers, func(o string) bool { return strings.HasPrefix(strings.ToLower(k), o) })
-		}):
+		case key == "" && !h.optimiser():
 			fit = append(fit, h)
 		}
 	}
@@ -128,18 +137,28 @@ func (f *File) collect(object any, key string, fileSize int64) error {
 	all := find(object)
 	if len(all) == 0 {
 		if d, ok := object.(*pyDict); ok && len(d.items) > 0 {
-			return fmt.Errorf("it holds no tensors by name, expected a state dict; it has %.300s", strings.Join(entries(d, nil), ", "))
+			for _, e := range d.items {
+				if o, ok := e.value.(*pyOther); ok && strings.Contains(o.name, ".") && slices.Contains(usualKeys, fmt.Sprint(e.key)) {
+					return contentError{fmt.Errorf("its entry %s is an object of %.200s, which was not executed, expected a state dict: save model.state_dict(), not the model", describe(e.key), o.name)}
+				}
+			}
+			return contentError{fmt.Errorf("it holds no tensors by name, expected a state dict; it has %.300s", strings.Join(entries(d, nil), ", "))}
 		}
 		if o, ok := object.(*pyOther); ok && strings.Contains(o.name, ".") {
-			return fmt.Errorf("it holds an object of %.200s, which was not executed, expected a state dict: save model.state_dict(), not the model", o.name)
+			return contentError{fmt.Errorf("it holds an object of %.200s, which was not executed, expected a state dict: save model.state_dict(), not the model", o.name)}
 		}
-		return fmt.Errorf("it holds %s and no tensors by name, expected a state dict (a dictionary of tensors)", describe(object))
+		return contentError{fmt.Errorf("it holds %s and no tensors by name, expected a state dict (a dictionary of tensors)", describe(object))}
 	}
 	found, err := choose(all, key)
 	if err != nil {
-		return err
+		return contentError{err}
 	}
 	f.Key = found.key()
+	for _, h := range all {
+		if key == "" && h.dict != found.dict && len(h.path) > 0 && !h.optimiser() && 2*h.tensors >= found.tensors {
+			f.Others = append(f.Others, h.key())
+		}
+	}
 	if d, ok := object.(*pyDict); ok && len(found.path) > 0 {
 		f.Beside = entries(d, func(e item) bool { return e.key == found.path[0] })
 	} else {

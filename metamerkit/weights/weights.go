@@ -40,6 +40,9 @@ type File struct {
 	// entries, which were passed over.
 	Key    string
 	Beside []string
+	// Others are the entries with other state dicts of about that size, such as an average
+	// of the weights, where Options.Key named none.
+	Others []string
 
 	f *os.File
 }
@@ -53,10 +56,14 @@ type Options struct {
 	Key string
 }
 
-// FormatError reports a file that is not what it should be.
+// FormatError reports a file that is not what it should be. Without a Format the file was read,
+// but holds other things than expected.
 type FormatError struct{ Path, Format, Problem string }
 
 func (e *FormatError) Error() string {
+	if e.Format == "" {
+		return fmt.Sprintf("weights: %s: %s", e.Path, e.Problem)
+	}
 	return fmt.Sprintf("weights: %s is not a readable %s file: %s", e.Path, e.Format, e.Problem)
 }
 
@@ -216,7 +223,7 @@ func index(path string, src source, key string) (*File, error) {
 	case len(head) > 8 && head[8] == '{':
 		f.Format = "safetensors"
 		if key != "" && key != anyArray {
-			return nil, &FormatError{path, f.Format, fmt.Sprintf("it has no entry %q: safetensors hold tensors only", key)}
+			return nil, &FormatError{path, "", fmt.Sprintf("it has no entry %q: safetensors hold tensors only", key)}
 		}
 		f.Tensors, f.Metadata, err = parseSafetensors(src)
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
@@ -229,7 +236,11 @@ func index(path string, src source, key string) (*File, error) {
 		return nil, &FormatError{path, "weight", mistaken(head)}
 	}
 	if err != nil {
-		return nil, &FormatError{path, f.Format, fmt.Sprintf("%.500s", err)}
+		format := f.Format
+		if content := (contentError{}); errors.As(err, &content) {
+			format = ""
+		}
+		return nil, &FormatError{path, format, fmt.Sprintf("%.500s", err)}
 	}
 	return f, nil
 }

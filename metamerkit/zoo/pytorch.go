@@ -48,7 +48,10 @@ func PyTorch(build Builder, adapt ...Adapt) Opener {
 		} else if len(f.Beside) > 0 {
 			net.Notes = append(net.Notes, fmt.Sprintf("%s: entries that are no tensors were passed over: %s", filepath.Base(path), strings.Join(f.Beside, ", ")))
 		}
-		all, notes, err := wrapping{c, want, adapt}.read(f.Tensors)
+		for _, k := range f.Others {
+			net.Notes = append(net.Notes, fmt.Sprintf("a second state dict is there: --key %s", k))
+		}
+		all, notes, err := wrapping{card: c, want: want, adapt: adapt}.read(f.Tensors)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}

@@ -33,6 +33,7 @@ type wrapping struct {
 	card  *card.Card
 	want  map[string]shapes.Shape
 	adapt []Adapt
+	off   string // what unwrap has taken off all names
 }
 
 // unwrap takes off what training code wraps a network's names in, and returns
@@ -61,6 +62,7 @@ func (w wrapping) unwrap(in map[string]*weights.Tensor) (map[string]*weights.Ten
 				continue
 			}
 			in, changed = rename(in, p), true
+			w.off += p
 			notes = append(notes, fmt.Sprintf("the prefix %q was taken off %d names", p, len(in)))
 		}
 		if n := count(in, attacker); n > 0 && count(in, "model.") > 0 && !owns(w.want, attacker) {
@@ -89,6 +91,7 @@ func (w wrapping) unwrap(in map[string]*weights.Tensor) (map[string]*weights.Ten
 				return nil, nil, err
 			}
 			notes, changed = append(notes, more...), true
+			w.off += p
 			break
 		}
 	}
@@ -150,6 +153,11 @@ func (w wrapping) take(in map[string]*weights.Tensor, prefix string) (map[string
 			continue
 		}
 		left = append(left, key)
+	}
+	for _, p := range w.elsewhere(in) {
+		if !strings.HasPrefix(p, prefix) && w.card.Weights.Strip == "" {
+			notes = append(notes, fmt.Sprintf("a second state dict is there: --strip %s", w.off+p))
+		}
 	}
 	if left != nil {
 		notes = append(notes, fmt.Sprintf("%s without it left out: %s", counted(left), some(left)))
