@@ -1,4 +1,5 @@
-// Package images reads image sets: CIFAR-10 and folders or lists of image files. Pixels are float32 in [0,1], RGB, [N,Size,Size,3].
+// Package images reads image sets: CIFAR-10 and folders or lists of image files. Pixels are
+// float32 in [0,1], RGB, [N,Size,Size,3].
 package images
 
 import (
