@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/gomlx/compute-onnx/support/protos"
 	"github.com/gomlx/compute/dtypes"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/place"
@@ -19,13 +20,9 @@ type Layer struct {
 // Layers lists all nodes of the file at path, in the order of the graph. Not every
 // one is an activation that a stage can stand for: shape arithmetic is listed too.
 func Layers(path string) ([]Layer, error) {
-	data, err := place.ReadFile(path)
+	m, err := decodeFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("onnx: %w", err)
-	}
-	m, err := decode(data)
-	if err != nil {
-		return nil, &FileError{Path: path, Problem: err.Error(), Err: err}
+		return nil, err
 	}
 	var out []Layer
 	for _, n := range m.Graph.Node {
@@ -108,4 +105,17 @@ func (n *net) taps(d *drawing) ([]tap, map[string]int) {
 		}
 	}
 	return append(list, last), index
+}
+
+// decodeFile is decode of the file at path.
+func decodeFile(path string) (*protos.ModelProto, error) {
+	data, err := place.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("onnx: %w", err)
+	}
+	m, err := decode(data)
+	if err != nil {
+		return nil, &FileError{Path: path, Problem: err.Error(), Err: err}
+	}
+	return m, nil
 }

@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"github.com/gomlx/compute-onnx/support/protos"
-
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
 )
 
 // Sum is the SHA-256 that tells models apart: that of the file or, where it refers to
@@ -71,13 +69,9 @@ func refers(path string) ([]string, error) {
 	if r, ok := known.Load(path); ok && r.(referring).size == now.Size() && r.(referring).when.Equal(now.ModTime()) {
 		return r.(referring).names, nil
 	}
-	data, err := place.ReadFile(path)
+	m, err := decodeFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("onnx: %w", err)
-	}
-	m, err := decode(data)
-	if err != nil {
-		return nil, &FileError{Path: path, Problem: err.Error(), Err: err}
+		return nil, err
 	}
 	names := outside(m)
 	known.Store(path, referring{now.Size(), now.ModTime(), names})
