@@ -13,9 +13,9 @@ import (
 
 	"github.com/ensemble-metamers/metamers/kernel/gonb"
 	"github.com/ensemble-metamers/metamers/kernel/history"
-	"github.com/ensemble-metamers/metamers/kernel/lifeline"
 	"github.com/ensemble-metamers/metamers/kernel/session"
 	"github.com/ensemble-metamers/metamers/kernel/setup"
+	"github.com/ensemble-metamers/metamers/kernel/supervisor"
 	"github.com/ensemble-metamers/metamers/kernel/wire"
 )
 
@@ -72,7 +72,7 @@ func (r *runCommand) Run() error {
 		fmt.Fprintf(os.Stderr, "kernel: %v (this session goes on without the file)\n", err)
 		past, _ = history.Open("")
 	}
-	life, err := lifeline.New(self, "watch")
+	life, err := supervisor.New(self, "watch")
 	if err != nil {
 		return err
 	}
@@ -135,6 +135,6 @@ type watchCommand struct {
 
 func (w *watchCommand) Run() error {
 	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	lifeline.Watch(w.Dir, w.Mark)
+	supervisor.Watch(w.Dir, w.Mark)
 	return nil
 }

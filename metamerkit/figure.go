@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/errand"
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
 // Figure is a drawing that shows itself in a cell and renders as PNG, SVG and PDF.
@@ -66,7 +66,7 @@ func (f *Figure) Save(path string, dpi int) error {
 	if err != nil {
 		return err
 	}
-	if err := place.WriteBytes(path, data); err != nil {
+	if err := paths.WriteBytes(path, data); err != nil {
 		return fmt.Errorf("metamerkit: %w", err)
 	}
 	return nil

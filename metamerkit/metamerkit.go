@@ -28,7 +28,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/display/channel"
 	"github.com/ensemble-metamers/metamers/metamerkit/errand"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 	"github.com/ensemble-metamers/metamers/metamerkit/table"
 )
 
@@ -85,7 +85,7 @@ func do(ctx context.Context, q errand.Request) (*errand.Reply, error) {
 	state.Unlock()
 	q.Store, q.Data, q.Notebook = os.Getenv("METAMERS_RUNS"), os.Getenv("METAMERS_DATA"), channel.Here()
 	if q.Store == "" {
-		q.Store = place.Runs()
+		q.Store = paths.Runs()
 	}
 	var err error
 	if q.Folder, err = os.Getwd(); err != nil {

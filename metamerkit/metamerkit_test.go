@@ -17,7 +17,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/figures/figurestest"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
-	"github.com/ensemble-metamers/metamers/metamerkit/place/placetest"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths/pathstest"
 )
 
 // made is an engine that answers with made-up runs and rows.
@@ -140,7 +140,7 @@ func TestOpenImages(t *testing.T) {
 	}
 	t.Setenv("METAMERS_DATA", "../../shared/data")
 	if !images.HasCIFAR() {
-		placetest.Missing(t, "no CIFAR-10 here")
+		pathstest.Missing(t, "no CIFAR-10 here")
 	}
 	if s, err := OpenImages("cifar10:2", 64); err != nil || s.Size != 32 {
 		t.Errorf("%v %v", s, err)

@@ -10,7 +10,7 @@ import (
 
 	"github.com/ensemble-metamers/metamers/metamerkit/engine"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 	"github.com/ensemble-metamers/metamers/metamerkit/weights"
 )
 
@@ -51,7 +51,7 @@ func (c *activationsCmd) Run(ctx context.Context, g *globals) error {
 	if c.Batch < 1 {
 		return fmt.Errorf("batch is %d, expected at least 1", c.Batch)
 	}
-	if err := place.CheckFile(c.Out); err != nil {
+	if err := paths.CheckFile(c.Out); err != nil {
 		return err
 	}
 	set, references, err := c.open()

@@ -8,7 +8,7 @@ import (
 	"github.com/posener/complete"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 	"github.com/ensemble-metamers/metamers/metamerkit/runs"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
@@ -59,7 +59,7 @@ func modelNames() (names []string) {
 
 // runIDs lists the default store's runs. It makes no store.
 func runIDs() []string {
-	s := runs.Store{Dir: place.Runs()}
+	s := runs.Store{Dir: paths.Runs()}
 	ids, err := s.IDs()
 	if err != nil {
 		return nil

@@ -8,9 +8,9 @@ import (
 	"strings"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
-	"github.com/ensemble-metamers/metamers/metamerkit/depot"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
+	"github.com/ensemble-metamers/metamers/metamerkit/weightfiles"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
@@ -44,7 +44,7 @@ func diagnose(k backend.Kind) (diagnosis, error) {
 			d.Advice = append(d.Advice, fmt.Sprintf("model %s: %v", n, err))
 			continue
 		}
-		if _, err := depot.Locate(c); err != nil {
+		if _, err := weightfiles.Locate(c); err != nil {
 			d.Missing = append(d.Missing, missingWeights{n, c.Weights.File, c.Weights.Source})
 		} else {
 			d.Ready = append(d.Ready, n)
@@ -99,7 +99,7 @@ func (d diagnosis) print() {
 	}
 	line("models", "%d of %d have their weights: %s", len(d.Ready), len(d.Ready)+len(d.Missing), orNone(strings.Join(d.Ready, ", ")))
 	if len(d.Missing) > 0 {
-		line("", "metamers models pull NAME brings others, or their files go into weights/ in one of %s", strings.Join(place.Data(), ", "))
+		line("", "metamers models pull NAME brings others, or their files go into weights/ in one of %s", strings.Join(paths.Data(), ", "))
 	}
 	if d.CIFAR10 {
 		line("images", "CIFAR-10, photographs")

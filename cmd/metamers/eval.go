@@ -10,10 +10,10 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/claims"
 	"github.com/ensemble-metamers/metamers/metamerkit/engine"
 	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
-	"github.com/ensemble-metamers/metamers/metamerkit/foreign"
+	"github.com/ensemble-metamers/metamers/metamerkit/external"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
@@ -73,7 +73,7 @@ asking again is at once. docs/evaluation.md defines every measure.`
 
 func (c *evalCmd) Run(ctx context.Context, g *globals) error {
 	if c.Out != "" {
-		if err := place.CheckFile(c.Out); err != nil {
+		if err := paths.CheckFile(c.Out); err != nil {
 			return err
 		}
 	}
@@ -152,7 +152,7 @@ func (c *evalCmd) foreign(ctx context.Context, g *globals) error {
 	if c.Runs != nil {
 		return fmt.Errorf("runs and --metamers cannot be evaluated together")
 	}
-	s := foreign.Source{Metamers: c.Metamers, References: c.References, Stage: c.Stage, Layout: c.Layout}
+	s := external.Source{Metamers: c.Metamers, References: c.References, Stage: c.Stage, Layout: c.Layout}
 	for _, name := range c.Models {
 		if known, err := zoo.Lookup(name); err == nil {
 			name = known.Name
@@ -168,14 +168,14 @@ func (c *evalCmd) foreign(ctx context.Context, g *globals) error {
 			return err
 		}
 	}
-	run, refs, notes, err := foreign.Read(s)
+	run, refs, notes, err := external.Read(s)
 	if err != nil {
 		return err
 	}
 	for _, n := range notes {
 		fmt.Fprintln(os.Stderr, n)
 	}
-	run.Dir = filepath.Join(place.Foreign(), run.ID)
+	run.Dir = filepath.Join(paths.External(), run.ID)
 	q, err := c.evaluation()
 	if err != nil {
 		return err

@@ -18,7 +18,7 @@ func TestForeignRowsAndFigures(t *testing.T) {
 	if status != 0 {
 		t.Fatal(errs)
 	}
-	kept, err := filepath.Glob(filepath.Join(cache, "foreign", "*", "rows", "*.csv"))
+	kept, err := filepath.Glob(filepath.Join(cache, "external", "*", "rows", "*.csv"))
 	if err != nil || len(kept) < 3 {
 		t.Fatalf("kept are %v: %v", kept, err)
 	}

@@ -18,14 +18,14 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/engine"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 	"github.com/ensemble-metamers/metamers/metamerkit/runs"
 	"github.com/ensemble-metamers/metamers/metamerkit/study"
 )
 
 // openSpeeds reads what is known of this machine's speed.
 func openSpeeds(kind string) (*study.Speeds, error) {
-	return study.OpenSpeeds(filepath.Join(place.Cache(), "speeds.json"), fmt.Sprintf("%s, %d cores", kind, runtime.NumCPU()))
+	return study.OpenSpeeds(filepath.Join(paths.Cache(), "speeds.json"), fmt.Sprintf("%s, %d cores", kind, runtime.NumCPU()))
 }
 
 // forecastLine is what a plan takes, in a line.

@@ -16,7 +16,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/engine"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 	"github.com/ensemble-metamers/metamers/metamerkit/runs"
 	_ "github.com/ensemble-metamers/metamers/metamerkit/runs/bucket" // stores at s3://, gs:// and azblob://
 )
@@ -39,7 +39,7 @@ type cli struct {
 	Synth       synthCmd       `cmd:"" computes:"" help:"Synthesise metamers of images for a model set at a stage."`
 	Reproduce   reproduceCmd   `cmd:"" computes:"" help:"A whole study from a plan: metamers, evaluations, figures, tables, claims, one page."`
 	Sweep       sweepCmd       `cmd:"" help:"Carry a plan out in pieces: on all devices of this machine, on Slurm, on Kubernetes."`
-	Contest     contestCmd     `cmd:"" computes:"" help:"Hold optimisers against each other at equal numbers of gradient evaluations."`
+	Benchmark   benchmarkCmd   `cmd:"" computes:"" help:"Hold optimisers against each other at equal numbers of gradient evaluations."`
 	Eval        evalCmd        `cmd:"" computes:"" help:"Measure runs: recognizability, success, similarity distributions and more."`
 	Figures     figuresCmd     `cmd:"" help:"Draw figures and tables from rows, runs or the results of a study."`
 	Models      modelsCmd      `cmd:"" help:"List, show or check models."`
@@ -142,7 +142,7 @@ func openFound(where string) (*runs.Store, error) {
 func storeName(where string) string {
 	switch {
 	case where == "":
-		return place.Runs()
+		return paths.Runs()
 	case !strings.Contains(where, "://"):
 		return kong.ExpandPath(where)
 	}

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/place/placetest"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths/pathstest"
 )
 
 // asMain makes the test's own binary the program.
@@ -67,7 +67,7 @@ func data(t *testing.T) string {
 func needsData(t *testing.T) {
 	t.Helper()
 	if _, err := os.Stat(filepath.Join(data(t), "weights", "resnet2b.pth")); err != nil {
-		placetest.Missing(t, "no weights here: %v", err)
+		pathstest.Missing(t, "no weights here: %v", err)
 	}
 }
 

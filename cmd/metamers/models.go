@@ -11,8 +11,8 @@ import (
 	"text/tabwriter"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
-	"github.com/ensemble-metamers/metamers/metamerkit/depot"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/weightfiles"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
@@ -41,7 +41,7 @@ func (modelsListCmd) Run(g *globals) error {
 			fmt.Fprintln(os.Stderr, "warning:", n, err)
 			continue
 		}
-		f, err := depot.Locate(c)
+		f, err := weightfiles.Locate(c)
 		if err != nil {
 			f.Path = ""
 		}
@@ -66,8 +66,8 @@ func (modelsListCmd) Run(g *globals) error {
 }
 
 // opened finds a model's file and reads it.
-func opened(c *card.Card) (depot.Found, *zoo.Net, error) {
-	f, err := depot.Locate(c)
+func opened(c *card.Card) (weightfiles.Found, *zoo.Net, error) {
+	f, err := weightfiles.Locate(c)
 	if err != nil {
 		return f, nil, err
 	}
@@ -134,14 +134,14 @@ func (m modelsShowCmd) Run(g *globals) error {
 		return err
 	}
 	f, net, err := opened(c)
-	if missing := (*depot.MissingError)(nil); errors.As(err, &missing) {
+	if missing := (*weightfiles.MissingError)(nil); errors.As(err, &missing) {
 		fmt.Println(err)
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	held := map[string]string{"card": "as its card says", "lock": "as pinned in " + depot.LockPath(), "": "neither its card nor the lock says what it should be"}[f.From]
+	held := map[string]string{"card": "as its card says", "lock": "as pinned in " + weightfiles.LockPath(), "": "neither its card nor the lock says what it should be"}[f.From]
 	fmt.Printf("weights: %s\nSHA-256: %s (%s)\n", f.Path, net.SHA256, held)
 	for _, n := range net.Notes {
 		fmt.Println("read:", n)
@@ -253,7 +253,7 @@ func (m modelsCheckCmd) Run(ctx context.Context, g *globals) error {
 	bad := 0
 	for _, n := range m.Names {
 		c, err := zoo.Lookup(n)
-		var f depot.Found
+		var f weightfiles.Found
 		if err == nil {
 			f, _, err = opened(c)
 		}
@@ -301,7 +301,7 @@ func (m modelsPullCmd) Run(ctx context.Context, g *globals) error {
 			return err
 		}
 		show, clear := bytesBar(g, c.Name)
-		p, err := depot.Pull(ctx, c, depot.Options{Again: m.Again, Progress: show})
+		p, err := weightfiles.Pull(ctx, c, weightfiles.Options{Again: m.Again, Progress: show})
 		clear()
 		if err != nil {
 			return err
@@ -328,7 +328,7 @@ func (m modelsPullCmd) Run(ctx context.Context, g *globals) error {
 			fmt.Printf(" as on the card, from the wheel of %s\n", p.PyPI)
 			continue
 		}
-		fmt.Println(", pinned in", depot.LockPath())
+		fmt.Println(", pinned in", weightfiles.LockPath())
 	}
 	return nil
 }

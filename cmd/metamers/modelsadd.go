@@ -14,7 +14,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/fetch"
 	"github.com/ensemble-metamers/metamers/metamerkit/labels"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
@@ -158,7 +158,7 @@ func (c *modelsAddCmd) locate(ctx context.Context, g *globals, m *card.Card) err
 	}
 	if strings.HasPrefix(path, "http://") || strings.HasPrefix(path, "https://") {
 		m.Weights.URL = path
-		to := filepath.Join(place.Cache(), "weights", m.Name, m.Weights.File)
+		to := filepath.Join(paths.Cache(), "weights", m.Name, m.Weights.File)
 		show, clear := bytesBar(g, m.Name)
 		_, err := fetch.File(ctx, to, fetch.Request{URL: path, SHA256: c.SHA256, Progress: show})
 		clear()

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 	"github.com/ensemble-metamers/metamers/metamerkit/runs"
 )
 
@@ -29,7 +29,7 @@ checks it with "metamers runs verify --archive FILE.zip" and takes it up with
 }
 
 func (c *runsExportCmd) Run(ctx context.Context, g *globals) error {
-	if err := place.CheckFile(c.To); err != nil {
+	if err := paths.CheckFile(c.To); err != nil {
 		return err
 	}
 	s, err := openFound(c.Store)

@@ -12,11 +12,11 @@ import (
 
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
-	"github.com/ensemble-metamers/metamers/metamerkit/depot"
 	"github.com/ensemble-metamers/metamers/metamerkit/figures"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/train"
+	"github.com/ensemble-metamers/metamers/metamerkit/weightfiles"
 	"github.com/ensemble-metamers/metamers/metamerkit/weights"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
@@ -190,7 +190,7 @@ func (c *trainCmd) begin() (path string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("--from %s: no such file, and %w", c.From, err)
 	}
-	found, err := depot.Locate(known)
+	found, err := weightfiles.Locate(known)
 	return found.Path, err
 }
 

@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/ensemble-metamers/metamers/kernel/cell"
-	"github.com/ensemble-metamers/metamers/kernel/lifeline"
 	"github.com/ensemble-metamers/metamers/kernel/session"
+	"github.com/ensemble-metamers/metamers/kernel/supervisor"
 	"github.com/ensemble-metamers/metamers/kernel/wire"
 )
 
@@ -155,8 +155,8 @@ func (in *Interpreter) interrupt(e *execution, b *backend) {
 	e.interrupted = true // no program is started any more
 	e.mu.Unlock()
 	syscall.Kill(b.pid, syscall.SIGINT)
-	lifeline.Stop(func() []int {
-		pids := lifeline.Descendants(b.pid)
+	supervisor.Stop(func() []int {
+		pids := supervisor.Descendants(b.pid)
 		in.mu.Lock()
 		defer in.mu.Unlock()
 		if in.run != e { // they may be the next one's

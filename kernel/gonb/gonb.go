@@ -21,9 +21,9 @@ import (
 
 	"github.com/ensemble-metamers/metamers/kernel/cell"
 	"github.com/ensemble-metamers/metamers/kernel/gopls"
-	"github.com/ensemble-metamers/metamers/kernel/lifeline"
 	"github.com/ensemble-metamers/metamers/kernel/session"
 	"github.com/ensemble-metamers/metamers/kernel/shim"
+	"github.com/ensemble-metamers/metamers/kernel/supervisor"
 	"github.com/ensemble-metamers/metamers/kernel/wire"
 	"github.com/ensemble-metamers/metamers/metamerkit/display/channel"
 )
@@ -36,7 +36,7 @@ type Options struct {
 	Checkout string // the module that cells import
 	Programs string // folder of the cache of built programs
 	Engine   string // the command metamers, which cells start an engine with
-	Life     *lifeline.Lifeline
+	Life     *supervisor.Supervisor
 }
 
 const startTime = 20 * time.Second
@@ -293,7 +293,7 @@ func (in *Interpreter) receive(b *backend, ch string, m *wire.Message) {
 	}
 }
 
-// Close ends GoNB and all that runs. The lifeline removes the rest.
+// Close ends GoNB and all that runs. The supervisor removes the rest.
 func (in *Interpreter) Close() {
 	in.mu.Lock()
 	in.closed = true

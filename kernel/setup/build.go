@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/ensemble-metamers/metamers/kernel/shim"
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
 // say tells what set-up does.
@@ -150,7 +150,7 @@ func buildPrograms(checkout string, l Layout, set []byte) error {
 	if err != nil {
 		return err
 	}
-	return place.WriteBytes(path, data)
+	return paths.WriteBytes(path, data)
 }
 
 // put renames a program that was made anew into place: the one there may be running.

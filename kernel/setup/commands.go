@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
 // Install is the command install.
@@ -131,7 +131,7 @@ func quietLab(l Layout) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	return place.WriteBytes(path, []byte(labSettings))
+	return paths.WriteBytes(path, []byte(labSettings))
 }
 
 // Uninstall is the command uninstall.

@@ -16,7 +16,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
 // Module is the module whose checkout cells import.
@@ -64,7 +64,7 @@ func Checkout() (string, error) {
 
 // Places returns the layout for a checkout.
 func Places(checkout string) (Layout, error) {
-	root := filepath.Join(place.Cache(), "kernel")
+	root := filepath.Join(paths.Cache(), "kernel")
 	if abs, err := filepath.Abs(root); err == nil {
 		root = abs
 	}

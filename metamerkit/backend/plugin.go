@@ -7,7 +7,7 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
 // PluginVersion is the version of the XLA CPU plugin that `make setup` brings,
@@ -77,7 +77,7 @@ func Places(k Kind) []string {
 			out = append(out, filepath.Join(d, f))
 		}
 	}
-	return append(out, filepath.Join(place.Cache(), "plugins", pluginFolder(k), files[0]))
+	return append(out, filepath.Join(paths.Cache(), "plugins", pluginFolder(k), files[0]))
 }
 
 // pluginFolder is the name of the folder that `make setup` makes for a kind's plugin of

@@ -11,7 +11,7 @@ import (
 	"github.com/gomlx/compute"
 	"github.com/shirou/gopsutil/v4/disk"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
 // Findings is what Survey found on this machine and in this binary.
@@ -73,13 +73,13 @@ func Survey(want Kind) Findings {
 		f.Plugins = append(f.Plugins, p)
 	}
 	f.open(want)
-	f.Folders = append(f.Folders, folder("cache", place.Cache()))
-	if err := place.Writable(place.Cache()); err != nil {
+	f.Folders = append(f.Folders, folder("cache", paths.Cache()))
+	if err := paths.Writable(paths.Cache()); err != nil {
 		f.ReadOnly = true
 		f.advise("the cache folder cannot be written (" + oneLine(err) + "): METAMERS_CACHE names another; without one, carried models are read from memory, runs need --store, and nothing that was measured is kept")
 	}
-	for _, d := range place.Data() {
-		if d != place.Cache() {
+	for _, d := range paths.Data() {
+		if d != paths.Cache() {
 			f.Folders = append(f.Folders, folder("data", d))
 		}
 	}

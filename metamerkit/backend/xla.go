@@ -14,7 +14,7 @@ import (
 	"github.com/gomlx/go-xla/compute/xla"
 	"github.com/gomlx/go-xla/pjrt"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
 // HasXLA says whether this binary was built with XLA (it needs cgo).
@@ -75,7 +75,7 @@ func roundProducts() bool {
 // kept in the cache folder.
 func compileFast() {
 	setFlag("triton_gemm", "--xla_gpu_enable_triton_gemm=false")
-	dir := filepath.Join(place.Cache(), "autotune-"+CUDAPluginVersion)
+	dir := filepath.Join(paths.Cache(), "autotune-"+CUDAPluginVersion)
 	if !strings.ContainsAny(dir, " \t") && os.MkdirAll(dir, 0o755) == nil {
 		setFlag("autotune_cache", "--xla_gpu_per_fusion_autotune_cache_dir="+dir)
 	}

@@ -15,15 +15,15 @@ import (
 
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
-	"github.com/ensemble-metamers/metamers/metamerkit/depot"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/synth"
+	"github.com/ensemble-metamers/metamers/metamerkit/weightfiles"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 	_ "github.com/ensemble-metamers/metamers/metamerkit/zoo/all" // the families
 	"github.com/ensemble-metamers/metamers/models/trained"
 )
 
-func init() { depot.Carry(trained.Files) }
+func init() { weightfiles.Carry(trained.Files) }
 
 // maxCompiled bounds the compiled units, slopes and probes that are kept; the one
 // used longest ago goes first.
@@ -76,9 +76,9 @@ func New(b *backend.Backend) *Engine {
 }
 
 // Locate returns the path of a model's weight file, or an error that says where it
-// was looked for and the command that brings it (see depot.Locate).
+// was looked for and the command that brings it (see weightfiles.Locate).
 func Locate(c *card.Card) (string, error) {
-	f, err := depot.Locate(c)
+	f, err := weightfiles.Locate(c)
 	if err != nil {
 		return "", fmt.Errorf("engine: %w", err)
 	}
@@ -87,7 +87,7 @@ func Locate(c *card.Card) (string, error) {
 
 // open reads a model's weights, held to the sum that its card or the lock says.
 func open(c *card.Card) (*zoo.Net, error) {
-	f, err := depot.Locate(c)
+	f, err := weightfiles.Locate(c)
 	if err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
-	"github.com/ensemble-metamers/metamers/metamerkit/place/placetest"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths/pathstest"
 	"github.com/ensemble-metamers/metamers/metamerkit/runs"
 	"github.com/ensemble-metamers/metamers/metamerkit/weights"
 )
@@ -26,10 +26,10 @@ func cifar(t testing.TB, spec string) *images.Set {
 	}
 	set, err := images.Open([]string{spec}, images.Options{})
 	if err != nil {
-		placetest.Missing(t, "no CIFAR-10 here: %v", err)
+		pathstest.Missing(t, "no CIFAR-10 here: %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(os.Getenv("METAMERS_DATA"), "weights")); err != nil {
-		placetest.Missing(t, "no weights here: %v", err)
+		pathstest.Missing(t, "no weights here: %v", err)
 	}
 	return set
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
-	"github.com/ensemble-metamers/metamers/metamerkit/place/placetest"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths/pathstest"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
@@ -25,9 +25,9 @@ func TestImageNetSample(t *testing.T) {
 	if os.Getenv("METAMERS_DATA") == "" {
 		t.Setenv("METAMERS_DATA", "../../../shared/data")
 	}
-	list, err := place.Find("imagenet-sample/labels.tsv")
+	list, err := paths.Find("imagenet-sample/labels.tsv")
 	if err != nil {
-		placetest.Missing(t, "no ImageNet sample here: %v", err)
+		pathstest.Missing(t, "no ImageNet sample here: %v", err)
 	}
 	labels := map[string]string{}
 	text, err := os.ReadFile(list)
@@ -59,7 +59,7 @@ func TestImageNetSample(t *testing.T) {
 				t.Fatal(err)
 			}
 			if _, err := Locate(c); err != nil {
-				placetest.Missing(t, "%v", err)
+				pathstest.Missing(t, "%v", err)
 			}
 			set, err := images.Open([]string{filepath.Dir(list)}, images.Options{Size: c.Input.Size, Crop: c.Input.Crop, Filter: c.Input.Filter})
 			if err != nil {

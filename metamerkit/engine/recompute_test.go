@@ -10,10 +10,10 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
 	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
-	"github.com/ensemble-metamers/metamers/metamerkit/foreign"
+	"github.com/ensemble-metamers/metamers/metamerkit/external"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
-	"github.com/ensemble-metamers/metamers/metamerkit/place/placetest"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths/pathstest"
 )
 
 // Metamers made elsewhere have the measures that testdata/scripts/recompute.py
@@ -22,8 +22,8 @@ func TestRecomputedOutside(t *testing.T) {
 	if os.Getenv("METAMERS_DATA") == "" {
 		t.Setenv("METAMERS_DATA", "../../../shared/data")
 	}
-	if _, err := place.Find("weights/resnet2b.pth"); err != nil {
-		placetest.Missing(t, "no weights here: %v", err)
+	if _, err := paths.Find("weights/resnet2b.pth"); err != nil {
+		pathstest.Missing(t, "no weights here: %v", err)
 	}
 	data, err := os.ReadFile("../../testdata/golden/recompute/golden.json")
 	if err != nil {
@@ -35,7 +35,7 @@ func TestRecomputedOutside(t *testing.T) {
 	}
 	q := Evaluation{Measures: observed(Measures), MinImages: 8, Similarities: evaluate.Similarities, Bootstrap: evaluate.Bootstrap{Resamples: 100}}
 	for _, stage := range metamer.Stages {
-		run, refs, _, err := foreign.Read(foreign.Source{Metamers: "../../testdata/golden/recompute/golden.npz", Name: "noise", Stage: stage})
+		run, refs, _, err := external.Read(external.Source{Metamers: "../../testdata/golden/recompute/golden.npz", Name: "noise", Stage: stage})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"syscall"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
 // Dir returns the folder of the engine for a backend (see backend.Kind): its sockets,
@@ -21,7 +21,7 @@ import (
 func Dir(backend string) (string, error) {
 	root := os.Getenv("METAMERS_ENGINE_DIR")
 	if root == "" {
-		root = filepath.Join(place.Cache(), "engine")
+		root = filepath.Join(paths.Cache(), "engine")
 	}
 	dir := filepath.Join(root, backend)
 	if len(filepath.Join(dir, "socket")) > maxSocketPath {

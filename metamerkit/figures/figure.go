@@ -13,7 +13,7 @@ import (
 	"gonum.org/v1/plot/vg/vgpdf"
 	"gonum.org/v1/plot/vg/vgsvg"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
 // Figure is a drawing of fixed size that renders as PNG, SVG and PDF.
@@ -93,7 +93,7 @@ func (f *Figure) Save(path string, dpi int) error {
 	if err != nil {
 		return err
 	}
-	if err := place.WriteBytes(path, data); err != nil {
+	if err := paths.WriteBytes(path, data); err != nil {
 		return fmt.Errorf("figures: %w", err)
 	}
 	return nil

@@ -11,7 +11,7 @@ import (
 
 	"github.com/ulikunitz/xz"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
 // record is a label and 32² pixels, channel by channel: the layout of the binary
@@ -79,13 +79,13 @@ func cifarFiles(name string) []string {
 
 // HasCIFAR says whether CIFAR-10's test images are in a data folder.
 func HasCIFAR() bool {
-	_, err := place.Find(cifarFiles("test_batch.bin")...)
+	_, err := paths.Find(cifarFiles("test_batch.bin")...)
 	return err == nil
 }
 
 // readBatch returns the first n records of a batch file.
 func readBatch(name string, n int) (data []byte, path string, err error) {
-	path, err = place.Find(cifarFiles(name)...)
+	path, err = paths.Find(cifarFiles(name)...)
 	if err != nil {
 		return nil, "", fmt.Errorf("images: CIFAR-10 is not here: metamers data get cifar10 downloads it (%w)", err)
 	}

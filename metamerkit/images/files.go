@@ -9,7 +9,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
 // maxBytes is the largest file that is read: MaxPixels of 16 bits and four channels.
@@ -44,7 +44,7 @@ func load(path string) (data []byte, err error) {
 		}
 		return data, nil
 	}
-	f, err := place.Open(path)
+	f, err := paths.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("images: %w", err)
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/fetch"
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
 // Archive is a data set that can be downloaded: one tar.gz with one folder.
@@ -49,7 +49,7 @@ func CIFAR10() Archive {
 // finds it, and returns the folder. Whether it had been there is the second result.
 // The folder appears with all of its files or not at all.
 func (a Archive) Get(ctx context.Context, progress func(done, total int64)) (dir string, there bool, err error) {
-	data := filepath.Join(place.Cache(), "data")
+	data := filepath.Join(paths.Cache(), "data")
 	dir = filepath.Join(data, a.Folder)
 	if err := os.MkdirAll(data, 0o777); err != nil {
 		return "", false, fmt.Errorf("images: %w", err)

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
-	"github.com/ensemble-metamers/metamers/metamerkit/place/placetest"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths/pathstest"
 )
 
 // distance is the maximum and mean difference, in levels of 8 bits.
@@ -83,9 +83,9 @@ func TestSampleAgainstPIL(t *testing.T) {
 	if os.Getenv("METAMERS_DATA") == "" {
 		t.Setenv("METAMERS_DATA", "../../../shared/data")
 	}
-	list, err := place.Find("imagenet-sample/labels.tsv")
+	list, err := paths.Find("imagenet-sample/labels.tsv")
 	if err != nil {
-		placetest.Missing(t, "no ImageNet sample here: %v", err)
+		pathstest.Missing(t, "no ImageNet sample here: %v", err)
 	}
 	if testing.Short() {
 		t.Skip("500 photographs are too many for -short")

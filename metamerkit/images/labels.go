@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
 // LabelsFile is the table that says what the image files beside it show (see
@@ -28,7 +28,7 @@ type Label struct {
 // ReadLabels reads a table, separated by tabs, whose head names a column file and a
 // column index, and perhaps one of class names. Labels go by file name without folder.
 func ReadLabels(path string) (map[string]Label, error) {
-	text, err := place.ReadText(path)
+	text, err := paths.ReadText(path)
 	if err != nil {
 		return nil, err
 	}

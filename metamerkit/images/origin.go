@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
 // mostOrigins is how many origins of a set are kept.
@@ -16,7 +16,7 @@ const mostOrigins = 8
 // originFile is where the cache keeps the paths of the set with this key, its SHA-256. Runs do
 // not hold them: a run that is published says nothing of its maker's folders.
 func originFile(key string) string {
-	return filepath.Join(place.Cache(), "images", key+".json")
+	return filepath.Join(paths.Cache(), "images", key+".json")
 }
 
 // Remember notes in the cache where the files of a set are, so that it is found again from
@@ -43,7 +43,7 @@ func Remember(s *Set, key string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return fmt.Errorf("images: %w", err)
 	}
-	return place.WriteBytes(path, text)
+	return paths.WriteBytes(path, text)
 }
 
 // Origins returns the folders and files that the set with this key was opened from on this

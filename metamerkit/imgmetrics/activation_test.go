@@ -8,8 +8,8 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
-	"github.com/ensemble-metamers/metamers/metamerkit/place/placetest"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths/pathstest"
 	"github.com/ensemble-metamers/metamers/metamerkit/weights"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 	_ "github.com/ensemble-metamers/metamers/metamerkit/zoo/all"
@@ -28,9 +28,9 @@ func TestActivationDistance(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			path, err := place.Find("weights/" + c.Weights.File)
+			path, err := paths.Find("weights/" + c.Weights.File)
 			if err != nil {
-				placetest.Missing(t, "no weights of %s: %v", name, err)
+				pathstest.Missing(t, "no weights of %s: %v", name, err)
 			}
 			net, err := zoo.Open(c, path)
 			if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
 // goldenDir is written by testdata/scripts/metrics_golden.py.
@@ -57,7 +57,7 @@ func TestAgreesWithOthers(t *testing.T) {
 			t.Fatal(err)
 		}
 		metrics = append(metrics, BRISQUE(original))
-		if path, err := place.Find("metrics/niqe_image_params.mat"); err != nil {
+		if path, err := paths.Find("metrics/niqe_image_params.mat"); err != nil {
 			t.Logf("not compared: niqe with the original's parameters (%v)", err)
 		} else {
 			m, err := LoadNIQE(path)

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
 // SVR is a support vector regression with a radial kernel:
@@ -78,7 +78,7 @@ func readModel(path string) ([]byte, error) {
 	} else if s.Size() > maxModel {
 		return nil, fmt.Errorf("imgmetrics: %s: expected a file of at most %d bytes, got one with %d", path, maxModel, s.Size())
 	}
-	data, err := place.ReadFile(path)
+	data, err := paths.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("imgmetrics: %w", err)
 	}

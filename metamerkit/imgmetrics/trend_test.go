@@ -6,7 +6,7 @@ import (
 
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
 // Each metric moves in the direction that it states as noise, blur and JPEG
@@ -16,7 +16,7 @@ import (
 func TestTrends(t *testing.T) {
 	b := backendtest.Open(t, fastest())
 	metrics := known()
-	if path, err := place.Find("metrics/niqe_image_params.mat"); err == nil {
+	if path, err := paths.Find("metrics/niqe_image_params.mat"); err == nil {
 		m, err := LoadNIQE(path)
 		if err != nil {
 			t.Fatal(err)

@@ -18,7 +18,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
 	"github.com/ensemble-metamers/metamers/metamerkit/desk"
 	"github.com/ensemble-metamers/metamers/metamerkit/engine"
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
@@ -67,7 +67,7 @@ func (m Model) introduce() error {
 		return fmt.Errorf("local: %w", err)
 	}
 	if m.SHA256 == "" { // what is there now is what runs are made with
-		if m.SHA256, err = place.Sum(path); err != nil {
+		if m.SHA256, err = paths.Sum(path); err != nil {
 			return fmt.Errorf("local: the weights of %s: %w", m.Name, err)
 		}
 	}

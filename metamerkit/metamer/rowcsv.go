@@ -15,7 +15,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
 // RowHeader is the first line of a file of rows. Numbers are written so that they
@@ -265,7 +265,7 @@ func ReadRows(r io.Reader, path string) (Rows, error) {
 
 // LoadRows reads a file of rows, unpacked where its name ends in .gz.
 func LoadRows(path string) (Rows, error) {
-	f, err := place.Open(path)
+	f, err := paths.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("rows: %w", err)
 	}
@@ -284,7 +284,7 @@ func LoadRows(path string) (Rows, error) {
 // path never holds half of them. A name that ends in .gz is of a packed file, which
 // pandas and R read as well.
 func SaveRows(path string, rows Rows) error {
-	err := place.WriteFile(path, func(f *os.File) error {
+	err := paths.WriteFile(path, func(f *os.File) error {
 		if !strings.HasSuffix(path, ".gz") {
 			return WriteRows(f, rows)
 		}

@@ -15,7 +15,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
 // Archive is a file that Export wrote, or one like it.
@@ -29,7 +29,7 @@ type Archive struct {
 
 // OpenArchive opens an archive. What it holds is not yet known to be whole.
 func OpenArchive(path string) (*Archive, error) {
-	f, err := place.Open(path)
+	f, err := paths.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("runs: %w", err)
 	}
@@ -227,11 +227,11 @@ func (s *Store) Import(ctx context.Context, a *Archive, id string) (isNew bool, 
 
 // addRows copies files of rows that are not there yet.
 func addRows(from, run string) error {
-	paths, err := filepath.Glob(filepath.Join(from, "*.csv"))
+	files, err := filepath.Glob(filepath.Join(from, "*.csv"))
 	if err != nil {
 		return err
 	}
-	for _, p := range paths {
+	for _, p := range files {
 		to := filepath.Join(run, "rows", filepath.Base(p))
 		if _, err := os.Stat(to); err == nil {
 			continue
@@ -241,7 +241,7 @@ func addRows(from, run string) error {
 			err = os.MkdirAll(filepath.Dir(to), 0o755)
 		}
 		if err == nil {
-			err = place.WriteBytes(to, data)
+			err = paths.WriteBytes(to, data)
 		}
 		if err != nil {
 			return err

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
 // Bucket is what a store needs of an object store. Keys have slashes; a Put shows at
@@ -130,7 +130,7 @@ func Locate(where string) (*Store, error) {
 	}
 	u.Path = strings.TrimSuffix(u.Path, "/")
 	where = u.String()
-	return &Store{Dir: filepath.Join(place.Cache(), "stores", u.Scheme+"-"+u.Hostname()+"-"+digest([]byte(where))[:16]), URL: where}, nil
+	return &Store{Dir: filepath.Join(paths.Cache(), "stores", u.Scheme+"-"+u.Hostname()+"-"+digest([]byte(where))[:16]), URL: where}, nil
 }
 
 // mark writes the origin of a store elsewhere into its folder.
@@ -142,7 +142,7 @@ func (s *Store) mark() error {
 	if have, err := os.ReadFile(path); err == nil && strings.TrimSpace(string(have)) == s.URL {
 		return nil
 	}
-	return place.WriteFile(path, func(f *os.File) error {
+	return paths.WriteFile(path, func(f *os.File) error {
 		_, err := fmt.Fprintln(f, s.URL)
 		return err
 	})
@@ -219,7 +219,7 @@ func (s *Store) upload(ctx context.Context, b Bucket, id string) error {
 	}
 	defer os.RemoveAll(tmp)
 	file := filepath.Join(tmp, "run.zip")
-	if err := place.WriteFile(file, func(f *os.File) error { return pack(f, filepath.Join(s.Dir, id)) }); err != nil {
+	if err := paths.WriteFile(file, func(f *os.File) error { return pack(f, filepath.Join(s.Dir, id)) }); err != nil {
 		return err
 	}
 	f, err := os.Open(file)
@@ -308,7 +308,7 @@ func download(ctx context.Context, b Bucket, key, path string) error {
 		return err
 	}
 	defer r.Close()
-	return place.WriteFile(path, func(f *os.File) error {
+	return paths.WriteFile(path, func(f *os.File) error {
 		_, err := io.Copy(f, r)
 		return err
 	})

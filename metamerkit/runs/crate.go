@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
 // An archive of runs for publication is a zip file that is an RO-Crate 1.1
@@ -50,7 +50,7 @@ func (s *Store) Export(ctx context.Context, path string, ids []string, c Crate) 
 	if len(ids) == 0 {
 		return fmt.Errorf("runs: there is no run to export in %s", s.Where())
 	}
-	return place.WriteFile(path, func(f *os.File) error {
+	return paths.WriteFile(path, func(f *os.File) error {
 		z := zip.NewWriter(f)
 		g := &graph{z: z}
 		for _, id := range ids {

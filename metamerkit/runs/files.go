@@ -18,7 +18,7 @@ import (
 
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 	"github.com/ensemble-metamers/metamers/metamerkit/weights"
 )
 
@@ -150,7 +150,7 @@ func (w *Work) Finish(run *metamer.Run, extra map[string]func(path string) error
 		if err := errors.Join(os.Chmod(p, 0o644), syncFile(p), syncFile(filepath.Dir(p))); err != nil {
 			return err
 		}
-		if m.Files[name], err = place.Sum(p); err != nil {
+		if m.Files[name], err = paths.Sum(p); err != nil {
 			return err
 		}
 	}

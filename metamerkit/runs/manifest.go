@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
 // manifest maps file names to their SHA-256.
@@ -75,7 +75,7 @@ func verify(dir string) error {
 
 // checkFile says what is wrong with a file of a run, "" if nothing.
 func checkFile(dir, name, want string) (problem string, err error) {
-	got, err := place.Sum(filepath.Join(dir, name))
+	got, err := paths.Sum(filepath.Join(dir, name))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return name + " is missing", nil

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
 // Rows that evaluations keep lie in the run's folder, rows/<key>.<sha256>.csv: the
@@ -62,7 +62,7 @@ func readRows(path string) (metamer.Rows, error) {
 	if m == nil {
 		return nil, &CorruptError{Dir: path, Problem: "its name is not that of kept rows"}
 	}
-	got, err := place.Sum(path)
+	got, err := paths.Sum(path)
 	if err != nil {
 		return nil, fmt.Errorf("runs: %w", err)
 	}
@@ -86,7 +86,7 @@ func KeepRows(dir, key string, rows metamer.Rows) error {
 	if err := metamer.SaveRows(tmp, rows); err != nil {
 		return err
 	}
-	got, err := place.Sum(tmp)
+	got, err := paths.Sum(tmp)
 	if err != nil {
 		return fmt.Errorf("runs: %w", err)
 	}

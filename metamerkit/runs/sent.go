@@ -9,7 +9,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
 // Checkpoints of a store in a bucket lie there too, so that another machine goes on.
@@ -69,7 +69,7 @@ func (w *Work) fetchCheckpoint() {
 		if _, err := parseCheckpoint(data); err != nil {
 			return fmt.Errorf("it is damaged: %w", err)
 		}
-		return place.WriteBytes(w.checkpointPath(), data)
+		return paths.WriteBytes(w.checkpointPath(), data)
 	})
 }
 

@@ -16,7 +16,7 @@ import (
 
 	"github.com/ensemble-metamers/metamers/metamerkit/figures"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
 // Plan says what an experiment is made of. Its zero value with Sets is a plan.
@@ -135,7 +135,7 @@ func Load(name string) (Plan, error) {
 	if isName {
 		data, err = plans.ReadFile("plans/" + name + ".yaml")
 	} else {
-		if data, err = place.ReadText(name); err != nil {
+		if data, err = paths.ReadText(name); err != nil {
 			if !strings.ContainsAny(name, "./\\") {
 				return Plan{}, fmt.Errorf("study: %w", metamer.Unknown("plan", name, Names()))
 			}
@@ -164,7 +164,7 @@ func Decode(data []byte, v any) (err error) {
 			err = fmt.Errorf("it cannot be read as YAML: %v", r)
 		}
 	}()
-	data = bytes.TrimPrefix(data, []byte(place.BOM))
+	data = bytes.TrimPrefix(data, []byte(paths.BOM))
 	if err := checkKeys(data); err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/claims"
 	"github.com/ensemble-metamers/metamers/metamerkit/figures"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
 //go:embed index.html.tmpl
@@ -244,7 +244,7 @@ func (r *Result) sheets(dir string) (out []sheet, err error) {
 		if err := jpeg.Encode(&small, shrunk(img, sheetWidth), &jpeg.Options{Quality: 85}); err != nil {
 			return nil, fmt.Errorf("study: %s: %w", name, err)
 		}
-		if err := place.WriteBytes(filepath.Join(dir, name), full.Bytes()); err != nil {
+		if err := paths.WriteBytes(filepath.Join(dir, name), full.Bytes()); err != nil {
 			return nil, fmt.Errorf("study: %w", err)
 		}
 		out = append(out, sheet{r.Study().Label(set), name, dataURL("image/jpeg", small.Bytes())})
@@ -269,7 +269,7 @@ func dataURL(kind string, data []byte) template.URL {
 
 // put writes a file under its name when it is whole.
 func put(path, text string) error {
-	if err := place.WriteBytes(path, []byte(text)); err != nil {
+	if err := paths.WriteBytes(path, []byte(text)); err != nil {
 		return fmt.Errorf("study: %w", err)
 	}
 	return nil

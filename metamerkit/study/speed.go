@@ -11,7 +11,7 @@ import (
 
 	"github.com/ensemble-metamers/metamers/metamerkit/ask"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
 // Speed is what one model at one stage costs on this machine, in seconds: the first
@@ -86,7 +86,7 @@ func (s *Speeds) save() error {
 	if err != nil {
 		return fmt.Errorf("study: speeds: %w", err)
 	}
-	return place.WriteBytes(s.Path, append(text, '\n'))
+	return paths.WriteBytes(s.Path, append(text, '\n'))
 }
 
 // filesKey is the key of Files.

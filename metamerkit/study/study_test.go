@@ -18,7 +18,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/figures/figurestest"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
 // made answers with the made-up study and runs of package figurestest.
@@ -257,7 +257,7 @@ func TestPlans(t *testing.T) {
 	}
 	dir := t.TempDir()
 	marked, fifo := filepath.Join(dir, "marked.yaml"), filepath.Join(dir, "fifo.yaml")
-	if err := os.WriteFile(marked, []byte(place.BOM+"---\nname: marked\nsets: [[a]]\n"), 0o600); err != nil {
+	if err := os.WriteFile(marked, []byte(paths.BOM+"---\nname: marked\nsets: [[a]]\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if p, err := Load(marked); err != nil || p.Name != "marked" {

@@ -15,7 +15,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/ask"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
 // jpegQuality is that of the copies of references that metamers are held against: how far
@@ -47,7 +47,7 @@ func (d *doing) yardstick(ctx context.Context) error {
 		rec := r.Plan.Recipe(members, stage)
 		rec.Images = metamer.ImageRef{Name: r.Images.Name, Count: r.Images.Len(), Size: r.Images.Size, SHA256: r.Images.SHA256()}
 		run := &metamer.Run{ID: jpegPrefix[:len(jpegPrefix)-1] + "-" + rec.Images.SHA256[:16], Recipe: rec, Metamers: copies}
-		run.Dir = filepath.Join(place.Foreign(), run.ID) // rows are kept there, and models are opened only once
+		run.Dir = filepath.Join(paths.External(), run.ID) // rows are kept there, and models are opened only once
 		runs = append(runs, run)
 	}
 	rows, err := d.e.Evaluate(ctx, ask.Evaluation{Runs: runs, Images: r.Images, Observers: members, Measures: []string{"success"}, Warn: func(string) {}, Progress: func(metamer.Progress) {}}) // warnings were given with the runs

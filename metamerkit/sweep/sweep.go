@@ -26,7 +26,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 	"github.com/ensemble-metamers/metamers/metamerkit/study"
 )
 
@@ -163,7 +163,7 @@ func (s *Sweep) path(name ...string) string {
 }
 
 func put(path string, data []byte) error {
-	if err := place.WriteBytes(path, data); err != nil {
+	if err := paths.WriteBytes(path, data); err != nil {
 		return fmt.Errorf("sweep: %w", err)
 	}
 	return nil

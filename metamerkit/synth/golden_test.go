@@ -11,8 +11,8 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
-	"github.com/ensemble-metamers/metamers/metamerkit/place/placetest"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths/pathstest"
 	"github.com/ensemble-metamers/metamers/metamerkit/weights"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 	_ "github.com/ensemble-metamers/metamers/metamerkit/zoo/all"
@@ -28,9 +28,9 @@ func subject(t testing.TB, name, stage string) Subject {
 	if os.Getenv("METAMERS_DATA") == "" {
 		t.Setenv("METAMERS_DATA", "../../../shared/data")
 	}
-	path, err := place.Find("weights/" + c.Weights.File)
+	path, err := paths.Find("weights/" + c.Weights.File)
 	if err != nil {
-		placetest.Missing(t, "no weights of %s here: %v", name, err)
+		pathstest.Missing(t, "no weights of %s here: %v", name, err)
 	}
 	net, err := zoo.Open(c, path)
 	if err != nil {

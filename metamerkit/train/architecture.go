@@ -10,7 +10,7 @@ import (
 
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
@@ -44,7 +44,7 @@ var Architectures = sync.OnceValue(func() []Architecture {
 // or the one in a JSON file (a name that ends in .json).
 func FindArchitecture(name string) (a Architecture, err error) {
 	if strings.HasSuffix(name, ".json") {
-		data, err := place.ReadText(name)
+		data, err := paths.ReadText(name)
 		if err != nil {
 			return a, fmt.Errorf("train: %w", err)
 		}

@@ -12,7 +12,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 	"github.com/ensemble-metamers/metamers/metamerkit/weights"
 )
 
@@ -37,7 +37,7 @@ func Export(dir string, c *card.Card, w map[string]*tensors.Tensor) error {
 		return err
 	}
 	var err error
-	if c.Weights.SHA256, err = place.Sum(path); err != nil {
+	if c.Weights.SHA256, err = paths.Sum(path); err != nil {
 		return fmt.Errorf("train: %w", err)
 	}
 	text, err := json.MarshalIndent(c, "", "  ")
@@ -48,7 +48,7 @@ func Export(dir string, c *card.Card, w map[string]*tensors.Tensor) error {
 		return fmt.Errorf("train: %w", err)
 	}
 	file := filepath.Join(dir, c.Name+".json")
-	if err := place.WriteBytes(file, append(text, '\n')); err != nil {
+	if err := paths.WriteBytes(file, append(text, '\n')); err != nil {
 		return fmt.Errorf("train: %w", err)
 	}
 	return nil

@@ -8,8 +8,8 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
-	"github.com/ensemble-metamers/metamers/metamerkit/place/placetest"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths/pathstest"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
@@ -20,16 +20,16 @@ func TestSanityOfPublishedModels(t *testing.T) {
 	b := backendtest.Open(t, backend.XLA)
 	set, err := images.Open([]string{"cifar10:200"}, images.Options{})
 	if err != nil {
-		placetest.Missing(t, "%v", err)
+		pathstest.Missing(t, "%v", err)
 	}
 	for name, want := range map[string]float64{"resnet2b": .58, "resnet4b": .65} {
 		c, err := zoo.Lookup(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		path, err := place.Find("weights/" + c.Weights.File)
+		path, err := paths.Find("weights/" + c.Weights.File)
 		if err != nil {
-			placetest.Missing(t, "%v", err)
+			pathstest.Missing(t, "%v", err)
 		}
 		net, err := zoo.Open(c, path)
 		if err != nil {

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/place/placetest"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths/pathstest"
 )
 
 // Files and expected values were made with PyTorch by testdata/weights/make.py.
@@ -122,7 +122,7 @@ func dataFile(t testing.TB, name string) string {
 			return p
 		}
 	}
-	placetest.Missing(t, "no weights/%s in %v (METAMERS_DATA)", name, dirs)
+	pathstest.Missing(t, "no weights/%s in %v (METAMERS_DATA)", name, dirs)
 	return ""
 }
 

@@ -8,7 +8,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
 // WriteNPZ writes arrays as NumPy's .npz: float32 or int64, C order, one member an
@@ -17,7 +17,7 @@ import (
 // 1.0 (numpy/lib/format.py); sbinet/npyio cannot write a slice with a shape of its own.
 func WriteNPZ(path string, arrays []Tensor) error {
 	check(arrays)
-	err := place.WriteFile(path, func(f *os.File) error {
+	err := paths.WriteFile(path, func(f *os.File) error {
 		z := zip.NewWriter(f)
 		for _, a := range arrays {
 			w, err := z.CreateHeader(&zip.FileHeader{Name: a.Name + ".npy", Method: zip.Store})

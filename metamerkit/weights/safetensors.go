@@ -11,7 +11,7 @@ import (
 	"os"
 	"slices"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
 // maxHeader is the limit that the safetensors library itself has.
@@ -172,7 +172,7 @@ func writeSafetensors(path string, tensors []Tensor, metadata map[string]string,
 	for len(text)%8 != 0 {
 		text = append(text, ' ')
 	}
-	err = place.WriteFile(path, func(f *os.File) error {
+	err = paths.WriteFile(path, func(f *os.File) error {
 		var buf bytes.Buffer
 		binary.Write(&buf, binary.LittleEndian, uint64(len(text)))
 		buf.Write(text)

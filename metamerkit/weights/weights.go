@@ -13,7 +13,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
 // Tensor is a named array. Exactly one of Float and Int is set, once it is loaded;
@@ -144,8 +144,8 @@ func (f *File) load() error {
 }
 
 func openRegular(path string) (*os.File, int64, error) {
-	f, err := place.Open(path)
-	if kind := (*place.KindError)(nil); errors.As(err, &kind) {
+	f, err := paths.Open(path)
+	if kind := (*paths.KindError)(nil); errors.As(err, &kind) {
 		return nil, 0, &FormatError{path, "weight", "it is a " + kind.Kind}
 	}
 	if err != nil {

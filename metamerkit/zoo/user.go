@@ -12,11 +12,11 @@ import (
 
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
 // CardFolder holds the cards of this machine's users, NAME.json each.
-func CardFolder() string { return filepath.Join(place.Cache(), "cards") }
+func CardFolder() string { return filepath.Join(paths.Cache(), "cards") }
 
 // userCards reads them, and those that were introduced. A card that cannot be used, or whose name is taken, is an
 // error beside the others.
@@ -90,7 +90,7 @@ func readCard(path string) (*card.Card, error) {
 	if s.Size() > card.MaxBytes {
 		return nil, fmt.Errorf("zoo: %s has %d bytes, expected at most %d", path, s.Size(), card.MaxBytes)
 	}
-	data, err := place.ReadText(path)
+	data, err := paths.ReadText(path)
 	if err != nil {
 		return nil, fmt.Errorf("zoo: %w", err)
 	}

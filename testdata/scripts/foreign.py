@@ -1,6 +1,6 @@
 """Metamers as other software saves them, small, for the tests of package foreign.
 
-usage: foreign.py [--out metamerkit/foreign/testdata]
+usage: foreign.py [--out metamerkit/external/testdata]
     PY -m pip install torch==2.11.0 numpy==2.4.6 plenoptic==2.1.1
 Every file holds the same two references and two metamers of 16² pixels, values
 k/255: metamers.npy [N,H,W,C] float32 and references.npy [N,C,H,W] uint8; both.npz
@@ -16,7 +16,7 @@ import plenoptic as po
 import torch
 
 a = argparse.ArgumentParser()
-a.add_argument("--out", default="metamerkit/foreign/testdata")
+a.add_argument("--out", default="metamerkit/external/testdata")
 a = a.parse_args()
 os.makedirs(a.out, exist_ok=True)
 rng = np.random.default_rng(1)

@@ -11,8 +11,8 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
-	"github.com/ensemble-metamers/metamers/metamerkit/place/placetest"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths/pathstest"
 	"github.com/ensemble-metamers/metamers/metamerkit/stage"
 	"github.com/ensemble-metamers/metamers/metamerkit/weights"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
@@ -28,9 +28,9 @@ func vit(t *testing.T) (*card.Card, *zoo.Net) {
 	if os.Getenv("METAMERS_DATA") == "" {
 		t.Setenv("METAMERS_DATA", "../../../../shared/data")
 	}
-	path, err := place.Find("weights/" + c.Weights.File)
+	path, err := paths.Find("weights/" + c.Weights.File)
 	if err != nil {
-		placetest.Missing(t, "no weights of %s here: %v", c.Name, err)
+		pathstest.Missing(t, "no weights of %s here: %v", c.Name, err)
 	}
 	net, err := zoo.Open(c, path)
 	if err != nil {

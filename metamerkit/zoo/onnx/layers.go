@@ -7,7 +7,7 @@ import (
 	"github.com/gomlx/compute-onnx/support/protos"
 	"github.com/gomlx/compute/dtypes"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/place"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
 // Layer is a node of an ONNX graph.
@@ -109,7 +109,7 @@ func (n *net) taps(d *drawing) ([]tap, map[string]int) {
 
 // decodeFile is decode of the file at path.
 func decodeFile(path string) (*protos.ModelProto, error) {
-	data, err := place.ReadFile(path)
+	data, err := paths.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("onnx: %w", err)
 	}
