@@ -185,8 +185,8 @@ func ranLine(run *metamer.Run) string {
 }
 
 func meanLoss(run *metamer.Run) (sum float64) {
-	for _, ev := range run.Evidence {
-		sum += ev.Loss / float64(len(run.Evidence))
+	for _, ev := range run.Statistics {
+		sum += ev.Loss / float64(len(run.Statistics))
 	}
 	return sum
 }

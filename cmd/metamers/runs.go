@@ -104,7 +104,7 @@ func printImages(out io.Writer, run *metamer.Run) error {
 	for i, verdict := range run.Outcomes() {
 		var losses []string
 		for _, m := range run.Recipe.ModelNames() {
-			for _, e := range run.Evidence {
+			for _, e := range run.Statistics {
 				if e.Image == i && e.Member == m {
 					losses = append(losses, fmt.Sprintf("%.4f", e.Loss))
 				}

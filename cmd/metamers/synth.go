@@ -273,7 +273,7 @@ func report(g *globals, run *metamer.Run, took *parts) error {
 			ID, Dir  string
 			Recipe   metamer.Recipe
 			Names    []string // of the images
-			Evidence []metamer.Evidence
+			Evidence []metamer.MatchStatistics
 			Nulls    []metamer.Null
 			Passed   int
 			Tested   int // images
@@ -284,7 +284,7 @@ func report(g *globals, run *metamer.Run, took *parts) error {
 			Seconds     float64
 			Stopped     string
 			Parts       *parts `json:",omitempty"` // of the command's wall time
-		}{run.ID, run.Dir, run.Recipe, run.Names, run.Evidence, run.Nulls, pass, tested, run.Cached, run.StepsRun, run.Recipe.Evaluations(run.StepsRun), run.Seconds, run.Stopped, took})
+		}{run.ID, run.Dir, run.Recipe, run.Names, run.Statistics, run.Nulls, pass, tested, run.Cached, run.StepsRun, run.Recipe.Evaluations(run.StepsRun), run.Seconds, run.Stopped, took})
 	}
 	state := fmt.Sprintf("%s, %d steps, %d gradient evaluations, in %.1f s", run.Recipe.Optimizer.Name, run.StepsRun, run.Recipe.Evaluations(run.StepsRun), run.Seconds)
 	if run.Cached {

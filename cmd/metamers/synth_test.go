@@ -18,7 +18,7 @@ import (
 type reported struct {
 	ID, Dir  string
 	Recipe   metamer.Recipe
-	Evidence []metamer.Evidence
+	Evidence []metamer.MatchStatistics
 	Passed   int
 	Cached   bool
 	StepsRun int

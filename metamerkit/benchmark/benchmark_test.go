@@ -14,7 +14,7 @@ func run(optimizer string, members int, trace metamer.Trace, final ...float64) *
 	for m := range members {
 		r.Models = append(r.Models, metamer.ModelRef{Name: string(rune('a' + m))})
 		for i, v := range final {
-			out.Evidence = append(out.Evidence, metamer.Evidence{Image: i, Member: r.Models[m].Name, Loss: v})
+			out.Statistics = append(out.Statistics, metamer.MatchStatistics{Image: i, Member: r.Models[m].Name, Loss: v})
 		}
 	}
 	out.Recipe = r.WithDefaults()

@@ -109,7 +109,7 @@ func (c *Cell) judge(ctx context.Context, e ask.Engine, p Plan, set *images.Set)
 	var curves []Curve
 	for _, run := range c.Runs {
 		c.Seconds += run.Seconds
-		for _, ev := range run.Evidence {
+		for _, ev := range run.Statistics {
 			c.Final[ev.Image] += ev.Loss / float64(len(run.Recipe.Models)) / seeds
 		}
 		for i, outcome := range run.Outcomes() {

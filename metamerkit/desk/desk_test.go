@@ -41,7 +41,7 @@ func (f *fake) Synthesize(ctx context.Context, q ask.Synthesis) (*metamer.Run, e
 	for _, r := range runs {
 		if r.Recipe.Stage == q.Recipe.Stage {
 			r.Trace = metamer.Trace{Step: []int{0, 1}, Member: []int{0, 0}, Image: []int{0, 0}, Loss: [][]float32{{1}, {float32(math.NaN())}}}
-			r.Evidence = append(r.Evidence, metamer.Evidence{SNR: math.Inf(1), Pearson: math.NaN()})
+			r.Statistics = append(r.Statistics, metamer.MatchStatistics{SNR: math.Inf(1), Pearson: math.NaN()})
 			return r, nil
 		}
 	}
@@ -114,7 +114,7 @@ func TestErrands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if e := run.Evidence[len(run.Evidence)-1]; !math.IsInf(e.SNR, 1) || !math.IsNaN(e.Pearson) || len(run.Metamers) != 6*16*16*3 {
+	if e := run.Statistics[len(run.Statistics)-1]; !math.IsInf(e.SNR, 1) || !math.IsNaN(e.Pearson) || len(run.Metamers) != 6*16*16*3 {
 		t.Errorf("%+v, %d values", e, len(run.Metamers))
 	}
 	refs := synthesis(t, "late").Synthesize.Images

@@ -49,10 +49,10 @@ func FuzzErrand(f *testing.F) {
 	small := &metamer.ImageSet{Name: "x", Size: 2, Names: []string{"a"}, Labels: []int{1}, Pixels: make([]float32, 12)}
 	run := *runs[0]
 	run.Recipe.Images, run.Metamers, run.Start = metamer.ImageRef{Name: "x", Count: 1, Size: 2}, make([]float32, 12), nil
-	run.Evidence = []metamer.Evidence{{Member: "a", Verdict: "pass"}}
+	run.Statistics = []metamer.MatchStatistics{{Member: "a", Verdict: "pass"}}
 	run.Trace = metamer.Trace{Step: []int{0, 1}, Member: []int{0, 0}, Image: []int{0, 0}, Loss: [][]float32{{1}, {2}}}
 	astray := run
-	astray.Evidence = []metamer.Evidence{{Member: "a", Image: 5}, {Member: "a", Image: -1}}
+	astray.Statistics = []metamer.MatchStatistics{{Member: "a", Image: 5}, {Member: "a", Image: -1}}
 	plan, err := json.Marshal(study.Plan{Sets: study.ModelSets{{"a"}}}.WithDefaults())
 	if err != nil {
 		f.Fatal(err)

@@ -112,11 +112,11 @@ func firstSteps(t *testing.T, run *metamer.Run, golden map[string]*weights.Tenso
 // finalLosses compares each member's mean relative loss over the images with PyTorch's.
 func finalLosses(t *testing.T, run *metamer.Run, golden map[string]*weights.Tensor, stage string, tolerance float64) {
 	t.Helper()
-	n := len(run.Evidence) / len(run.Recipe.Models)
+	n := len(run.Statistics) / len(run.Recipe.Models)
 	for m, name := range run.Recipe.ModelNames() {
 		ours, theirs := 0.0, 0.0
 		for b := range n {
-			ours += run.Evidence[m*n+b].Loss / float64(n)
+			ours += run.Statistics[m*n+b].Loss / float64(n)
 			theirs += float64(golden["final."+stage].Float[m*n+b]) / float64(n)
 		}
 		t.Logf("%s: mean relative loss %.5f, PyTorch %.5f", name, ours, theirs)

@@ -61,7 +61,7 @@ func TestEvaluate(t *testing.T) {
 		}
 		return hits[0]
 	}
-	for _, ev := range run.Evidence {
+	for _, ev := range run.Statistics {
 		for measure, want := range map[string]float64{
 			"match/relative-l2": ev.Loss, "match/pearson": ev.Pearson, "match/spearman": ev.Spearman, "match/snr": ev.SNR,
 			"success": float64(b2f(ev.Verdict == "pass")), metamer.Recognizability: float64(b2f(ev.SameClass)),

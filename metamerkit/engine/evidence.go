@@ -49,7 +49,7 @@ func (e *Engine) judge(ctx context.Context, run *metamer.Run, subjects []synth.S
 			if err != nil {
 				return err
 			}
-			run.Evidence = append(run.Evidence, null.JudgeEach(from, ref, met, refClass, class)...)
+			run.Statistics = append(run.Statistics, null.JudgeEach(from, ref, met, refClass, class)...)
 		}
 	}
 	return nil

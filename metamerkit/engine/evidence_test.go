@@ -58,8 +58,8 @@ func TestVerdictAlone(t *testing.T) {
 	}
 	for _, e := range []*Engine{e, New(b)} { // the second one computes the null again
 		one := tested(e, Request{Images: set.Slice(0, 1)})
-		if one.Evidence[0] != all.Evidence[0] || one.Nulls[0] != all.Nulls[0] || one.Evidence[0].Verdict != metamer.Pass {
-			t.Errorf("alone %+v\n%+v\namong others %+v\n%+v", one.Evidence[0], one.Nulls[0], all.Evidence[0], all.Nulls[0])
+		if one.Statistics[0] != all.Statistics[0] || one.Nulls[0] != all.Nulls[0] || one.Statistics[0].Verdict != metamer.Pass {
+			t.Errorf("alone %+v\n%+v\namong others %+v\n%+v", one.Statistics[0], one.Nulls[0], all.Statistics[0], all.Nulls[0])
 		}
 	}
 	// Images that the null set has twice count once, and a set that is too small tests nothing.
@@ -67,7 +67,7 @@ func TestVerdictAlone(t *testing.T) {
 	twice.Name = "thirty"
 	twice.Names, twice.Labels, twice.Pixels = append(twice.Names[:30:30], "again"), append(twice.Labels[:30:30], -1), append(twice.Pixels[:len(twice.Pixels):len(twice.Pixels)], set.Image(3)...)
 	few := tested(e, Request{Images: set.Slice(0, 1), Null: twice})
-	if ev := few.Evidence[0]; few.Recipe.Null.Pairs != 435 || few.Recipe.Null.Name != "thirty" || ev.Verdict != metamer.NotTested || ev.Loss != all.Evidence[0].Loss {
+	if ev := few.Statistics[0]; few.Recipe.Null.Pairs != 435 || few.Recipe.Null.Name != "thirty" || ev.Verdict != metamer.NotTested || ev.Loss != all.Statistics[0].Loss {
 		t.Errorf("%+v\n%+v", few.Recipe.Null, ev)
 	}
 	if got := few.Verdict(); got != "1 image not tested: the null set thirty has 435 pairs, expected at least 1000" {
@@ -157,12 +157,12 @@ func TestCancelWithinEvidence(t *testing.T) {
 		}
 	}
 	run, err := e.Synthesize(context.Background(), q)
-	if err != nil || steps > 0 || len(run.Evidence) != 2 {
+	if err != nil || steps > 0 || len(run.Statistics) != 2 {
 		t.Fatalf("%d steps made again, %+v: %v", steps, run, err)
 	}
 	q.Store, q.Progress = nil, nil
 	whole, err := e.Synthesize(context.Background(), q)
-	if err != nil || worst(whole.Metamers, run.Metamers) != 0 || !reflect.DeepEqual(whole.Evidence, run.Evidence) || !reflect.DeepEqual(whole.Trace, run.Trace) {
+	if err != nil || worst(whole.Metamers, run.Metamers) != 0 || !reflect.DeepEqual(whole.Statistics, run.Statistics) || !reflect.DeepEqual(whole.Trace, run.Trace) {
 		t.Errorf("the resumed run is another one: %v", err)
 	}
 }

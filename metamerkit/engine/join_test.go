@@ -55,7 +55,7 @@ func TestBlocks(t *testing.T) {
 		if joined.ID != whole.ID || worst(joined.Metamers, whole.Metamers) > near || worst(joined.Start, whole.Start) != 0 {
 			t.Errorf("runs %s and %s, metamers differ by %g, starts by %g", joined.ID, whole.ID, worst(joined.Metamers, whole.Metamers), worst(joined.Start, whole.Start))
 		}
-		if joined.StepsRun != whole.StepsRun || near == 0 && !(reflect.DeepEqual(joined.Trace, whole.Trace) && reflect.DeepEqual(joined.Evidence, whole.Evidence) && reflect.DeepEqual(joined.Nulls, whole.Nulls)) {
+		if joined.StepsRun != whole.StepsRun || near == 0 && !(reflect.DeepEqual(joined.Trace, whole.Trace) && reflect.DeepEqual(joined.Statistics, whole.Statistics) && reflect.DeepEqual(joined.Nulls, whole.Nulls)) {
 			t.Error("loss trace or evidence differ")
 		}
 		if ids, err := store.IDs(); err != nil || len(ids) != 4 {

@@ -125,10 +125,10 @@ func TestMixed(t *testing.T) {
 			if a, b := whole.Trace.Loss[0][0], mixed.Trace.Loss[0][0]; a == b || math.Abs(float64(a-b)) > 0.05*float64(a) {
 				t.Errorf("%s: first losses %g and, mixed, %g", optimizer, a, b)
 			}
-			for i, j := range mixed.Evidence {
-				t.Logf("%s, image %d: %.4f, mixed %.4f", optimizer, j.Image, whole.Evidence[i].Loss, j.Loss)
-				if !(j.Loss < 1.5*whole.Evidence[i].Loss) {
-					t.Errorf("%s, image %d: judged at %g, in float32 at %g", optimizer, j.Image, j.Loss, whole.Evidence[i].Loss)
+			for i, j := range mixed.Statistics {
+				t.Logf("%s, image %d: %.4f, mixed %.4f", optimizer, j.Image, whole.Statistics[i].Loss, j.Loss)
+				if !(j.Loss < 1.5*whole.Statistics[i].Loss) {
+					t.Errorf("%s, image %d: judged at %g, in float32 at %g", optimizer, j.Image, j.Loss, whole.Statistics[i].Loss)
 				}
 			}
 			if whole.Nulls[0] != mixed.Nulls[0] {

@@ -15,7 +15,7 @@ import (
 func FuzzEvent(f *testing.F) {
 	r := metamer.Recipe{Stage: "late", Images: metamer.ImageRef{Count: 1, Size: 1}}.WithDefaults()
 	set := PackImages(&metamer.ImageSet{Name: "x", Size: 1, Names: []string{"a"}, Labels: []int{1}, Pixels: []float32{0, .5, 1}})
-	run := PackRun(&metamer.Run{ID: "r", Metamers: []float32{1}, Evidence: []metamer.Evidence{{Member: "m"}}, Recipe: r})
+	run := PackRun(&metamer.Run{ID: "r", Metamers: []float32{1}, Statistics: []metamer.MatchStatistics{{Member: "m"}}, Recipe: r})
 	rows := PackRows(metamer.Rows{{Run: "r", Measure: "x", Made: &metamer.Made{}}, {Run: "r"}})
 	f.Add(errandtest.Encoded(f, Event{Hello: &Hello{Protocol: Protocol, PID: 1}}, Event{Shown: &Shown{Text: "t", HTML: "<p>"}}, Event{Reply: &Reply{Images: set, Runs: []*Run{run}, Rows: rows}}))
 	f.Add(errandtest.Encoded(f, Event{Warning: "w"}, Event{Failed: &Failure{Text: "x", Unknown: &metamer.UnknownError{}}}))

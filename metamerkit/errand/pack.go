@@ -95,7 +95,7 @@ func (w *Run) Unpack() (*metamer.Run, error) {
 	if n < 0 || n > mostImages {
 		return nil, fmt.Errorf("errand: run %q has %d images", r.ID, n)
 	}
-	for _, e := range r.Evidence {
+	for _, e := range r.Statistics {
 		if e.Image < 0 || e.Image >= n {
 			return nil, fmt.Errorf("errand: run %q of %d images has evidence of image %d", r.ID, n, e.Image)
 		}

@@ -133,8 +133,8 @@ func noise(a, b Vector) (sum float64) {
 // Judge compares the metamer of one image with its reference at one member. It passes
 // when all three statistics lie above every pair of the null distribution and the class
 // is the same.
-func (n *Null) Judge(image int, ref, met Vector, refClass, class int) metamer.Evidence {
-	e := metamer.Evidence{
+func (n *Null) Judge(image int, ref, met Vector, refClass, class int) metamer.MatchStatistics {
+	e := metamer.MatchStatistics{
 		Image: image, Member: n.Member, RefClass: refClass, Class: class, SameClass: refClass == class && class >= 0,
 		Loss: Relative(ref, met), Pearson: Pearson(ref, met), Spearman: Spearman(ref, met), SNR: SNR(ref, met),
 	}
@@ -166,8 +166,8 @@ func (n *Null) Judge(image int, ref, met Vector, refClass, class int) metamer.Ev
 }
 
 // JudgeEach is Judge of several images from the first on, side by side.
-func (n *Null) JudgeEach(first int, refs, mets []Vector, refClasses, classes []int) []metamer.Evidence {
-	out := make([]metamer.Evidence, len(mets))
+func (n *Null) JudgeEach(first int, refs, mets []Vector, refClasses, classes []int) []metamer.MatchStatistics {
+	out := make([]metamer.MatchStatistics, len(mets))
 	split(len(mets), func(from, to int) {
 		for i := from; i < to; i++ {
 			out[i] = n.Judge(first+i, refs[i], mets[i], refClasses[i], classes[i])

@@ -15,7 +15,7 @@ func sample(n int, losses ...float32) (*images.Set, *metamer.Run) {
 	run := &metamer.Run{ID: "x", Recipe: metamer.Recipe{Stage: "late", Loss: "relative-l2", Models: []metamer.ModelRef{{Name: "m"}}, Images: metamer.ImageRef{Count: n, Size: 8}}}
 	for i := range n {
 		set.Names, set.Labels = append(set.Names, "i"), append(set.Labels, 0)
-		run.Evidence = append(run.Evidence, metamer.Evidence{Image: i, Verdict: map[bool]string{true: "pass", false: "fail"}[i%2 == 0]})
+		run.Statistics = append(run.Statistics, metamer.MatchStatistics{Image: i, Verdict: map[bool]string{true: "pass", false: "fail"}[i%2 == 0]})
 		for p := range 8 * 8 * 3 {
 			set.Pixels = append(set.Pixels, float32(p%7)/7)
 			run.Metamers = append(run.Metamers, float32(p%5)/5)

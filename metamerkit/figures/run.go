@@ -49,7 +49,7 @@ func marks(r *metamer.Run) (out []Mark) {
 func distances(r *metamer.Run) [][]float64 {
 	out := make([][]float64, r.Recipe.Images.Count)
 	for _, m := range r.Recipe.ModelNames() {
-		for _, e := range r.Evidence {
+		for _, e := range r.Statistics {
 			if e.Member == m {
 				out[e.Image] = append(out[e.Image], e.Loss)
 			}

@@ -51,7 +51,7 @@ func TestOwnModel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, e := range run.Evidence {
+	for _, e := range run.Statistics {
 		if !(e.Loss < 0.5) {
 			t.Errorf("image %d: relative loss %v after 30 steps", e.Image, e.Loss)
 		}

@@ -4,7 +4,7 @@ package metamer
 type Match struct {
 	Null                         Null
 	Loss, Pearson, Spearman, SNR float64 // means
-	// The largest empirical p of an image, 0 where there is none (see Evidence).
+	// The largest empirical p of an image, 0 where there is none (see MatchStatistics).
 	PPearson, PSpearman, PSNR float64
 	Same, Pass, Tested, Count int // images
 }
@@ -13,7 +13,7 @@ type Match struct {
 func (r *Run) Matches() (out []Match) {
 	for _, null := range r.Nulls {
 		m := Match{Null: null}
-		for _, e := range r.Evidence {
+		for _, e := range r.Statistics {
 			if e.Member != null.Member {
 				continue
 			}

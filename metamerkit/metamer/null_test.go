@@ -48,7 +48,7 @@ func TestNullOfRecipe(t *testing.T) {
 func TestOutcomes(t *testing.T) {
 	r := &Run{Recipe: Recipe{Images: ImageRef{Count: 5}}, Nulls: []Null{{Member: "a", Set: "none"}}}
 	for i, v := range [][2]string{{Pass, Pass}, {Pass, Fail}, {NotTested, Fail}, {NotTested, Pass}, {"none", "none"}} {
-		r.Evidence = append(r.Evidence, Evidence{Image: i, Member: "a", Verdict: v[0], PSNR: 0.1 * float64(i)}, Evidence{Image: i, Member: "b", Verdict: v[1]})
+		r.Statistics = append(r.Statistics, MatchStatistics{Image: i, Member: "a", Verdict: v[0], PSNR: 0.1 * float64(i)}, MatchStatistics{Image: i, Member: "b", Verdict: v[1]})
 	}
 	if got := r.Outcomes(); !slices.Equal(got, []string{Pass, Fail, Fail, NotTested, NotTested}) {
 		t.Error(got)
@@ -59,7 +59,7 @@ func TestOutcomes(t *testing.T) {
 	if m := r.Matches(); len(m) != 1 || m[0].Pass != 2 || m[0].Tested != 2 || m[0].Count != 5 || m[0].PSNR != 0.4 {
 		t.Errorf("%+v", m)
 	}
-	r.Evidence = nil
+	r.Statistics = nil
 	if got := r.Verdict(); got != "5 images not tested: there is no null set" {
 		t.Error(got)
 	}

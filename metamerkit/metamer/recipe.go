@@ -1,5 +1,5 @@
 // Package metamer holds the vocabulary of the project and its results: what a
-// run is made from (Recipe), what it gave (Run, Evidence), and the names that
+// run is made from (Recipe), what it gave (Run, MatchStatistics), and the names that
 // stages, schedules, optimisers, losses, penalties and starts go by. It computes
 // nothing and links no GoMLX.
 package metamer

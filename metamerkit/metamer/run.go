@@ -14,8 +14,8 @@ const (
 	NotTested = "not tested" // there is no null set, or it has too few pairs
 )
 
-// Evidence holds the match statistics of one image and one member, and the verdict.
-type Evidence struct {
+// MatchStatistics holds the match statistics of one image and one member, and the verdict.
+type MatchStatistics struct {
 	Image     int     `json:"image"`  // index in the image set
 	Member    string  `json:"member"` // model name
 	Loss      float64 `json:"loss"`   // relative L2 distance of the activations
@@ -46,19 +46,19 @@ type Trace struct {
 
 // Run is a recipe carried out.
 type Run struct {
-	ID       string
-	Dir      string // "" when it was not saved
-	Recipe   Recipe
-	Names    []string  // of the reference images, such as magpie of magpie.jpg; nil in runs made before they were kept
-	Metamers []float32 // [N,Size,Size,3] in [0,1]
-	Start    []float32 // the initial image, same shape
-	Trace    Trace
-	Evidence []Evidence
-	Nulls    []Null
-	StepsRun int     // steps of the image that took the most
-	Seconds  float64 // wall time of the synthesis, over all sessions that worked on it
-	Cached   bool    // it was there already
-	Source   string  // the file or folder of metamers made elsewhere, "" for our own
+	ID         string
+	Dir        string // "" when it was not saved
+	Recipe     Recipe
+	Names      []string  // of the reference images, such as magpie of magpie.jpg; nil in runs made before they were kept
+	Metamers   []float32 // [N,Size,Size,3] in [0,1]
+	Start      []float32 // the initial image, same shape
+	Trace      Trace
+	Statistics []MatchStatistics
+	Nulls      []Null
+	StepsRun   int     // steps of the image that took the most
+	Seconds    float64 // wall time of the synthesis, over all sessions that worked on it
+	Cached     bool    // it was there already
+	Source     string  // the file or folder of metamers made elsewhere, "" for our own
 	// Stopped says why the run ended before its steps, "" if it did not: an image
 	// set that met a stop criterion, or a NaN (step, image, model).
 	Stopped string
@@ -83,7 +83,7 @@ func (r *Run) Made() *Made {
 // it is that of all.
 func (r *Run) Outcomes() []string {
 	out := make([]string, r.Recipe.Images.Count)
-	for _, e := range r.Evidence {
+	for _, e := range r.Statistics {
 		switch o := &out[e.Image]; {
 		case e.Verdict == Fail || *o == Fail:
 			*o = Fail

@@ -49,7 +49,7 @@ func (f *fake) Synthesize(ctx context.Context, q ask.Synthesis) (*metamer.Run, e
 	r.Images.Count = 1
 	return &metamer.Run{
 		ID: "0123456789abcdef", Recipe: r, Metamers: q.Images.Pixels, Start: []float32{0.5},
-		Evidence: []metamer.Evidence{{Member: "m", SNR: math.Inf(1), Verdict: "pass"}}, Trace: metamer.Trace{Step: []int{0}, Member: []int{0}, Image: []int{0}, Loss: [][]float32{{float32(math.NaN())}}},
+		Statistics: []metamer.MatchStatistics{{Member: "m", SNR: math.Inf(1), Verdict: "pass"}}, Trace: metamer.Trace{Step: []int{0}, Member: []int{0}, Image: []int{0}, Loss: [][]float32{{float32(math.NaN())}}},
 	}, nil
 }
 
@@ -115,7 +115,7 @@ func TestRoundTrip(t *testing.T) {
 	if run.ID != "0123456789abcdef" || run.Recipe.Stage != "late" || len(run.Metamers) != 3 || run.Metamers[1] != 0.5 || run.Start[0] != 0.5 {
 		t.Errorf("%+v", run)
 	}
-	if !math.IsInf(run.Evidence[0].SNR, 1) || !math.IsNaN(float64(run.Trace.Loss[0][0])) || warned != "careful" {
+	if !math.IsInf(run.Statistics[0].SNR, 1) || !math.IsNaN(float64(run.Trace.Loss[0][0])) || warned != "careful" {
 		t.Errorf("%+v %q", run, warned)
 	}
 	if len(seen) != 1 || seen[0].Step != 3 || !math.IsNaN(seen[0].Loss[0]) || len(seen[0].Preview) != 2 || seen[0].Preview[0] != 0.25 {

@@ -30,7 +30,7 @@ func TestRunOfBefore(t *testing.T) {
 	if got := run.Verdict(); got != "1 image not tested: a single reference has no null distribution" || run.Outcomes()[0] != metamer.NotTested {
 		t.Errorf("%s, %v", got, run.Outcomes())
 	}
-	if m := run.Matches(); len(m) != 1 || m[0].Tested != 0 || m[0].Count != 1 || m[0].Loss != run.Evidence[0].Loss || m[0].Null.Of() != "no pairs: there is a single reference" {
+	if m := run.Matches(); len(m) != 1 || m[0].Tested != 0 || m[0].Count != 1 || m[0].Loss != run.Statistics[0].Loss || m[0].Null.Of() != "no pairs: there is a single reference" {
 		t.Errorf("%+v", m)
 	}
 }

@@ -24,7 +24,7 @@ func sample(seed uint64) *metamer.Run {
 	}.WithDefaults()
 	run := &metamer.Run{
 		ID: r.ID(), Recipe: r, Names: []string{"../b c", "magpie"}, StepsRun: 20, Seconds: 1.0 / 3, Stopped: "because",
-		Evidence: []metamer.Evidence{{Image: 0, Member: "a", Loss: 0.1, Pearson: 1.0 / 3, SNR: -300, Verdict: "pass"}, {Image: 1, Member: "a", Loss: math.MaxFloat64, Verdict: "fail", Why: "w"},
+		Statistics: []metamer.MatchStatistics{{Image: 0, Member: "a", Loss: 0.1, Pearson: 1.0 / 3, SNR: -300, Verdict: "pass"}, {Image: 1, Member: "a", Loss: math.MaxFloat64, Verdict: "fail", Why: "w"},
 			{Image: 0, Member: "b", Verdict: "fail"}, {Image: 1, Member: "b", Verdict: "none"}},
 		Nulls: []metamer.Null{{Member: "a", Pairs: 2, Pearson: 0.7}},
 		Trace: metamer.Trace{Step: []int{0, 0, 1}, Member: []int{0, 1, 0}, Image: []int{0, 0, 1},

@@ -185,10 +185,10 @@ func plausible(run *metamer.Run) error {
 			return &CorruptError{Dir: run.Dir, Problem: fmt.Sprintf("%s.safetensors holds the value %v, expected pixels in [0,1]", name, v[i])}
 		}
 	}
-	if n := len(run.Recipe.Models) * run.Recipe.Images.Count; len(run.Evidence) != n {
-		return &CorruptError{Dir: run.Dir, Problem: fmt.Sprintf("evidence.json speaks of %d pairs of an image and a member, expected %d", len(run.Evidence), n)}
+	if n := len(run.Recipe.Models) * run.Recipe.Images.Count; len(run.Statistics) != n {
+		return &CorruptError{Dir: run.Dir, Problem: fmt.Sprintf("evidence.json speaks of %d pairs of an image and a member, expected %d", len(run.Statistics), n)}
 	}
-	for _, e := range run.Evidence {
+	for _, e := range run.Statistics {
 		if e.Image < 0 || e.Image >= run.Recipe.Images.Count || !slices.Contains(run.Recipe.ModelNames(), e.Member) {
 			return &CorruptError{Dir: run.Dir, Problem: fmt.Sprintf("evidence.json speaks of image %d and the member %q", e.Image, e.Member)}
 		}

@@ -91,7 +91,7 @@ func closeness(run *metamer.Run, member int) match {
 	nan := math.NaN()
 	name := run.Recipe.Models[member].Name
 	m := match{p: nan, null: metamer.Null{Pearson: nan, Spearman: nan, SNR: nan}, nearest: nan}
-	for _, e := range run.Evidence {
+	for _, e := range run.Statistics {
 		if e.Member != name {
 			continue
 		}

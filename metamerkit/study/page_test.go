@@ -30,7 +30,7 @@ func paged(t *testing.T, m *made, p Plan, null metamer.Null) (text, page string,
 		if run.Recipe.Optimizer.Name == "fast" { // as the engine does
 			run.Recipe = run.Recipe.Fast("lbfgs")
 		}
-		run.Recipe.Images, run.Trace, run.Evidence, run.Nulls = refs, trace, nil, nil
+		run.Recipe.Images, run.Trace, run.Statistics, run.Nulls = refs, trace, nil, nil
 		for _, member := range run.Recipe.ModelNames() {
 			null.Member = member
 			run.Nulls = append(run.Nulls, null)
@@ -39,7 +39,7 @@ func paged(t *testing.T, m *made, p Plan, null metamer.Null) (text, page string,
 				if null.Untested() != "" {
 					verdict = metamer.NotTested
 				}
-				run.Evidence = append(run.Evidence, metamer.Evidence{Image: i, Member: member, Loss: 0.125, Pearson: 0.75, Spearman: 0.8125, SNR: 18, SameClass: true, Verdict: verdict})
+				run.Statistics = append(run.Statistics, metamer.MatchStatistics{Image: i, Member: member, Loss: 0.125, Pearson: 0.75, Spearman: 0.8125, SNR: 18, SameClass: true, Verdict: verdict})
 			}
 		}
 	}

@@ -99,14 +99,14 @@ func Runs(sets ...[]string) (*images.Set, []*metamer.Run) {
 			}
 			for m, member := range set {
 				for i := range n {
-					e := metamer.Evidence{Image: i, Member: member, Loss: 0.04 + 0.3*float64(k)*float64(k)*float64(i+m)/n, Verdict: metamer.Pass}
+					e := metamer.MatchStatistics{Image: i, Member: member, Loss: 0.04 + 0.3*float64(k)*float64(k)*float64(i+m)/n, Verdict: metamer.Pass}
 					switch {
 					case k == 2 && i == 0:
 						e.Verdict = metamer.Fail
 					case k == 2 && i == 1:
 						e.Verdict = metamer.NotTested
 					}
-					r.Evidence = append(r.Evidence, e)
+					r.Statistics = append(r.Statistics, e)
 				}
 			}
 			for step := range 40 { // falls, in ensembles a member after the other

@@ -147,7 +147,7 @@ func sample(seed uint64) *metamer.Run {
 	}.WithDefaults()
 	run := &metamer.Run{
 		ID: r.ID(), Recipe: r, StepsRun: 20, Seconds: 1, Metamers: make([]float32, 48), Start: make([]float32, 48),
-		Evidence: []metamer.Evidence{{Member: "a", Verdict: "pass"}}, Nulls: []metamer.Null{{Member: "a"}},
+		Statistics: []metamer.MatchStatistics{{Member: "a", Verdict: "pass"}}, Nulls: []metamer.Null{{Member: "a"}},
 		Trace: metamer.Trace{Step: []int{0}, Member: []int{0}, Image: []int{0}, Loss: [][]float32{{1}}},
 	}
 	for i := range run.Metamers {
