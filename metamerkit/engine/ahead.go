@@ -13,11 +13,11 @@ import (
 // ahead compiles what a recipe will need soon while its steps are taken: first what its
 // own evidence needs, then all that the next recipe does. Whatever fails here fails again,
 // and is reported, where it is needed. It ends with ctx, between two compilations.
-func (e *Engine) ahead(ctx context.Context, q Request, r metamer.Recipe, subjects []synth.Subject) {
+func (e *Engine) ahead(ctx context.Context, q Request, r metamer.Recipe, tapped []synth.TappedModel) {
 	defer func() { _ = recover() }() // of a request that is not this one's
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if ctx.Err() != nil || e.judges(ctx, r, subjects) != nil || q.Next == nil {
+	if ctx.Err() != nil || e.judges(ctx, r, tapped) != nil || q.Next == nil {
 		return
 	}
 	null := q.Recipe.Null
@@ -26,18 +26,18 @@ func (e *Engine) ahead(ctx context.Context, q Request, r metamer.Recipe, subject
 	if !e.fits(q.Recipe) || e.inFolder(q) {
 		return
 	}
-	r, subjects, err := e.resolve(q)
-	if err != nil || ctx.Err() != nil || e.enoughMemory(subjects, r) != nil {
+	r, tapped, err := e.resolve(q)
+	if err != nil || ctx.Err() != nil || e.enoughMemory(tapped, r) != nil {
 		return
 	}
-	if _, err := e.loop(ctx, subjects, r); err == nil {
-		_ = e.judges(ctx, r, subjects)
+	if _, err := e.loop(ctx, tapped, r); err == nil {
+		_ = e.judges(ctx, r, tapped)
 	}
 }
 
 // judges compiles what the match statistics of a recipe need.
-func (e *Engine) judges(ctx context.Context, r metamer.Recipe, subjects []synth.Subject) error {
-	for _, s := range subjects {
+func (e *Engine) judges(ctx context.Context, r metamer.Recipe, tapped []synth.TappedModel) error {
+	for _, s := range tapped {
 		s, err := e.exact(s, r)
 		if err != nil {
 			return err

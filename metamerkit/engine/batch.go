@@ -33,14 +33,14 @@ func (e *Engine) Batch(ctx context.Context, q ask.Batch) (int, error) {
 		}
 		r = r.WithDefaults()
 		r.Images.Size, r.Images.Count = q.Size, q.Count
-		subjects, err := e.subjects(r)
+		tapped, err := e.tappedModels(r)
 		if err != nil {
 			return 0, err
 		}
-		if r, err = Fast(r, subjects); err != nil {
+		if r, err = Fast(r, tapped); err != nil {
 			return 0, err
 		}
-		n, err := e.batch(subjects, r, q.Count)
+		n, err := e.batch(tapped, r, q.Count)
 		if err != nil {
 			return 0, err
 		}
@@ -50,7 +50,7 @@ func (e *Engine) Batch(ctx context.Context, q ask.Batch) (int, error) {
 }
 
 // batch is the number of images of n that a recipe, whose members are open, takes at once.
-func (e *Engine) batch(subjects []synth.Subject, r metamer.Recipe, n int) (int, error) {
+func (e *Engine) batch(tapped []synth.TappedModel, r metamer.Recipe, n int) (int, error) {
 	r.Batch = 1
 	most := busyGPU
 	if e.Backend.Kind != backend.CUDA {
@@ -60,7 +60,7 @@ func (e *Engine) batch(subjects []synth.Subject, r metamer.Recipe, n int) (int, 
 	if err != nil || free == 0 {
 		return evenly(n, most), nil // unknown: let the allocation decide
 	}
-	for _, s := range subjects {
+	for _, s := range tapped {
 		one, derived, err := e.needs(s, r)
 		if err != nil {
 			return 0, err

@@ -64,7 +64,7 @@ func TestAutoBatch(t *testing.T) {
 	if _, err := e.Synthesize(ctx, q); err == nil || !strings.Contains(err.Error(), "by number") {
 		t.Errorf("blocks: %v", err)
 	}
-	s, err := e.subject("plain7_48.mm_c10", "early", "")
+	s, err := e.tappedModel("plain7_48.mm_c10", "early", "")
 	if err != nil {
 		t.Fatal(err)
 	}

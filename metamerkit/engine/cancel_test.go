@@ -58,11 +58,11 @@ func TestCancelWithinChunk(t *testing.T) {
 func TestTooLittleMemory(t *testing.T) {
 	cifar(t, "cifar10:1") // the weights are there, or skip
 	e := New(backendtest.Open(t, backend.Go))
-	s, err := e.subject("resnet56", "late", "")
+	s, err := e.tappedModel("resnet56", "late", "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = e.enoughMemory([]synth.Subject{s}, metamer.Recipe{Batch: 1 << 30, Images: metamer.ImageRef{Size: 32}})
+	err = e.enoughMemory([]synth.TappedModel{s}, metamer.Recipe{Batch: 1 << 30, Images: metamer.ImageRef{Size: 32}})
 	if err == nil {
 		t.Fatal("a thousand million images in one batch are accepted")
 	}
@@ -71,7 +71,7 @@ func TestTooLittleMemory(t *testing.T) {
 			t.Errorf("does not say %q: %v", want, err)
 		}
 	}
-	if err := e.enoughMemory([]synth.Subject{s}, metamer.Recipe{Batch: 1, Images: metamer.ImageRef{Size: 32}}); err != nil {
+	if err := e.enoughMemory([]synth.TappedModel{s}, metamer.Recipe{Batch: 1, Images: metamer.ImageRef{Size: 32}}); err != nil {
 		t.Errorf("one image: %v", err)
 	}
 }

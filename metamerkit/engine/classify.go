@@ -46,7 +46,7 @@ func (e *Engine) Logits(name string, set *images.Set, batch int, zero *ZeroShot)
 	if err != nil {
 		return nil, err
 	}
-	s := synth.Subject{Card: c, Net: net, Layer: "logits"}
+	s := synth.TappedModel{Card: c, Net: net, Layer: "logits"}
 	if zero != nil {
 		if s.Net, err = zoo.ZeroShot(net, zero.Classes, zero.Scale); err != nil {
 			return nil, fmt.Errorf("engine: model %s: %w", c.Name, err)

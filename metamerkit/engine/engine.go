@@ -184,21 +184,21 @@ func keyOf(c *card.Card, precision string) (string, error) {
 	return fmt.Sprintf("%s %s %.8x", c.Name, precision, sha256.Sum256(text)), nil
 }
 
-// subject opens a model at a stage, or at a layer by its own name.
-func (e *Engine) subject(model, stage, precision string) (synth.Subject, error) {
+// tappedModel opens a model at a stage, or at a layer by its own name.
+func (e *Engine) tappedModel(model, stage, precision string) (synth.TappedModel, error) {
 	c, net, err := e.model(model, precision)
 	if err != nil {
-		return synth.Subject{}, err
+		return synth.TappedModel{}, err
 	}
 	layer := zoo.LayerOf(c, stage)
 	if _, _, err := net.Reads(c.Input, layer); err != nil {
 		layers, e := net.Layers(c.Input)
 		if e != nil {
-			return synth.Subject{}, fmt.Errorf("engine: model %s: %w", c.Name, e)
+			return synth.TappedModel{}, fmt.Errorf("engine: model %s: %w", c.Name, e)
 		}
-		return synth.Subject{}, fmt.Errorf("engine: model %s: %w", c.Name, metamer.Unknown("stage", stage, append(append([]string{}, metamer.Stages...), layers...)))
+		return synth.TappedModel{}, fmt.Errorf("engine: model %s: %w", c.Name, metamer.Unknown("stage", stage, append(append([]string{}, metamer.Stages...), layers...)))
 	}
-	return synth.Subject{Card: c, Net: net, Layer: layer}, nil
+	return synth.TappedModel{Card: c, Net: net, Layer: layer}, nil
 }
 
 // Loaded lists the models in memory, by name. It does not wait for work under way.
@@ -230,7 +230,7 @@ func (e *Engine) turn(f func() error) error {
 	return f()
 }
 
-func (e *Engine) probe(s synth.Subject, batch, size int, layers ...string) (*synth.Probe, error) {
+func (e *Engine) probe(s synth.TappedModel, batch, size int, layers ...string) (*synth.Probe, error) {
 	return kept(e, func() (*synth.Probe, error) {
 		return synth.NewProbe(e.Backend.Compute, s.Card, s.Net, batch, size, layers...)
 	}, "probe", s.Net.Key, batch, size, layers)

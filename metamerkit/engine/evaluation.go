@@ -43,7 +43,7 @@ func (p portrait) references() metamer.Row {
 // known by card and layer only.
 type unit struct {
 	portrait
-	judge  synth.Subject
+	judge  synth.TappedModel
 	member bool
 	// noLayer says why there are no activations to compare, "" if there are.
 	noLayer string
@@ -197,7 +197,7 @@ func (e *Engine) units(q Evaluation, runs []portrait) ([]unit, error) {
 			if err != nil {
 				return nil, err
 			}
-			u.weights, u.judge = id.sha256, synth.Subject{Card: id.card, Layer: id.layer}
+			u.weights, u.judge = id.sha256, synth.TappedModel{Card: id.card, Layer: id.layer}
 			if run.Recipe.Stage == "" {
 				u.noLayer = "no stage is known of these metamers: name one"
 			}
@@ -218,12 +218,12 @@ func (e *Engine) load(u *unit) (lacks bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	u.judge, u.weights = synth.Subject{Card: c, Net: net, Layer: u.judge.Layer}, net.SHA256
+	u.judge, u.weights = synth.TappedModel{Card: c, Net: net, Layer: u.judge.Layer}, net.SHA256
 	if u.noLayer != "" {
 		return false, nil
 	}
 	var unknown *metamer.UnknownError
-	switch s, err := e.subject(name, u.run.Recipe.Stage, ""); {
+	switch s, err := e.tappedModel(name, u.run.Recipe.Stage, ""); {
 	case err == nil:
 		u.judge = s
 	case errors.As(err, &unknown):

@@ -15,12 +15,12 @@ import (
 
 // judge adds the match statistics of every image and member to a run, batch by batch. The
 // lock is held, and given back while they are computed.
-func (e *Engine) judge(ctx context.Context, run *metamer.Run, subjects []synth.Subject, q Request) error {
+func (e *Engine) judge(ctx context.Context, run *metamer.Run, tapped []synth.TappedModel, q Request) error {
 	r := run.Recipe
 	n, per := r.Images.Count, r.Images.Size*r.Images.Size*3
 	e.mu.Unlock()
 	defer e.mu.Lock()
-	for _, s := range subjects {
+	for _, s := range tapped {
 		var p *synth.Probe
 		err := e.turn(func() (err error) {
 			if s, err = e.exact(s, r); err == nil {
@@ -57,15 +57,15 @@ func (e *Engine) judge(ctx context.Context, run *metamer.Run, subjects []synth.S
 
 // exact is the member that judges: where it made metamers in mixed precision, the model
 // itself.
-func (e *Engine) exact(s synth.Subject, r metamer.Recipe) (synth.Subject, error) {
+func (e *Engine) exact(s synth.TappedModel, r metamer.Recipe) (synth.TappedModel, error) {
 	if r.Precision != "mixed" {
 		return s, nil
 	}
-	return e.subject(s.Card.Name, s.Layer, "")
+	return e.tappedModel(s.Card.Name, s.Layer, "")
 }
 
 // layersOf are what evidence reads of a member.
-func layersOf(s synth.Subject) []string {
+func layersOf(s synth.TappedModel) []string {
 	if s.Card.Classes > 0 {
 		return []string{s.Layer, "logits"}
 	}
@@ -74,7 +74,7 @@ func layersOf(s synth.Subject) []string {
 
 // read returns activations and classes (-1 for a model without a classifier), read by a
 // probe of layersOf. The engine is taken while the device is at it.
-func (e *Engine) read(s synth.Subject, p *synth.Probe, pixels []float32) ([]evaluate.Vector, []int, error) {
+func (e *Engine) read(s synth.TappedModel, p *synth.Probe, pixels []float32) ([]evaluate.Vector, []int, error) {
 	var acts [][][]float32
 	err := e.turn(func() (err error) {
 		acts, err = p.Read(pixels)
@@ -129,10 +129,10 @@ func (e *Engine) Accuracy(name string, set *images.Set) (float64, error) {
 func (e *Engine) Activations(name string, stages []string, set *images.Set, batch int) (acts [][][]float32, shapes [][]int, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	var s synth.Subject
+	var s synth.TappedModel
 	var layers []string
 	for _, st := range stages {
-		if s, err = e.subject(name, st, ""); err != nil {
+		if s, err = e.tappedModel(name, st, ""); err != nil {
 			return nil, nil, err
 		}
 		layers = append(layers, s.Layer)

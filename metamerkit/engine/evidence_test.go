@@ -33,7 +33,7 @@ func TestVerdictAlone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, subjects, err := e.resolve(q)
+		r, tapped, err := e.resolve(q)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -43,7 +43,7 @@ func TestVerdictAlone(t *testing.T) {
 				run.Metamers = append(run.Metamers, v+float32((k*k+k)%7-3)*0.01*float32(i))
 			}
 		}
-		if err := e.judge(context.Background(), run, subjects, q); err != nil {
+		if err := e.judge(context.Background(), run, tapped, q); err != nil {
 			t.Fatal(err)
 		}
 		return run
@@ -84,7 +84,7 @@ func TestNullInBlocks(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.mu.Lock()
-	s, err := e.subject("vit_4_96.mm_c10", "late", "")
+	s, err := e.tappedModel("vit_4_96.mm_c10", "late", "")
 	e.mu.Unlock()
 	if err != nil {
 		t.Fatal(err)

@@ -22,7 +22,7 @@ const lbfgsUpTo = 96
 //   - lbfgs everywhere else.
 //
 // One such member decides for the set. Other recipes are returned as they are.
-func Fast(r metamer.Recipe, subjects []synth.Subject) (metamer.Recipe, error) {
+func Fast(r metamer.Recipe, tapped []synth.TappedModel) (metamer.Recipe, error) {
 	if r.Optimizer.Name != "fast" {
 		return r, nil
 	}
@@ -33,7 +33,7 @@ func Fast(r metamer.Recipe, subjects []synth.Subject) (metamer.Recipe, error) {
 	if r.Images.Size > lbfgsUpTo {
 		method = "fourier"
 	}
-	for _, s := range subjects {
+	for _, s := range tapped {
 		deep, err := deepTokens(s)
 		if err != nil {
 			return r, err
@@ -47,7 +47,7 @@ func Fast(r metamer.Recipe, subjects []synth.Subject) (metamer.Recipe, error) {
 
 // deepTokens says whether the layer is all tokens of a transformer behind its middle
 // stage.
-func deepTokens(s synth.Subject) (bool, error) {
+func deepTokens(s synth.TappedModel) (bool, error) {
 	if s.Card.Kind != "transformer" {
 		return false, nil
 	}

@@ -25,17 +25,17 @@ type Gradients struct {
 func (e *Engine) Gradients(ctx context.Context, q Request) (*Gradients, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	r, subjects, err := e.resolve(q)
+	r, tapped, err := e.resolve(q)
 	if err != nil {
 		return nil, err
 	}
-	if len(subjects) != 1 {
-		return nil, fmt.Errorf("engine: gradients of %d models, expected one", len(subjects))
+	if len(tapped) != 1 {
+		return nil, fmt.Errorf("engine: gradients of %d models, expected one", len(tapped))
 	}
-	if err := e.enoughMemory(subjects, r); err != nil {
+	if err := e.enoughMemory(tapped, r); err != nil {
 		return nil, err
 	}
-	s := subjects[0]
+	s := tapped[0]
 	cfg := synth.Config{Batch: r.Batch, Size: r.Images.Size, Loss: r.Loss, Penalties: r.Penalties, PlainReLU: r.PlainReLU}
 	slope, err := kept(e, func() (*synth.Slope, error) { return synth.NewSlope(e.Backend.Compute, s, cfg, false) }, "gradient", s.Net.Key, s.Layer, cfg)
 	if err != nil {

@@ -14,12 +14,12 @@ import (
 
 // job is one recipe being carried out, batch by batch.
 type job struct {
-	e        *Engine
-	q        Request
-	r        metamer.Recipe
-	subjects []synth.Subject
-	work     *runs.Work
-	began    time.Time
+	e      *Engine
+	q      Request
+	r      metamer.Recipe
+	tapped []synth.TappedModel
+	work   *runs.Work
+	began  time.Time
 
 	saved time.Time // the last checkpoint
 	shown time.Time // the last preview
@@ -53,11 +53,11 @@ func (j *job) run(ctx context.Context) (*metamer.Run, error) {
 		return nil, err
 	}
 	j.q.Progress(metamer.Progress{Phase: "compile", Steps: j.r.Steps, Images: n})
-	loop, err := j.e.loop(ctx, j.subjects, j.r)
+	loop, err := j.e.loop(ctx, j.tapped, j.r)
 	if err != nil {
 		return nil, err
 	}
-	go j.e.ahead(ctx, j.q, j.r, j.subjects)
+	go j.e.ahead(ctx, j.q, j.r, j.tapped)
 	j.q.Progress(metamer.Progress{Phase: "start", Steps: j.r.Steps, Images: n})
 	resumed := j.restore(loop)
 	j.saved = time.Now()
@@ -76,7 +76,7 @@ func (j *job) run(ctx context.Context) (*metamer.Run, error) {
 		StepsRun: j.state.Most, Stopped: j.state.Why, Seconds: j.state.Seconds + time.Since(j.began).Seconds(),
 	}
 	j.q.Progress(metamer.Progress{Phase: "evidence", Step: j.r.Steps, Steps: j.r.Steps, Image: n, Images: n})
-	if err := j.e.judge(ctx, run, j.subjects, j.q); err != nil {
+	if err := j.e.judge(ctx, run, j.tapped, j.q); err != nil {
 		if ctx.Err() != nil && j.work != nil {
 			err = errors.Join(fmt.Errorf("engine: run %s stopped before its evidence was complete; the same command goes on from there: %w", j.work.ID, ctx.Err()), j.save(c))
 		}

@@ -24,7 +24,7 @@ func checkBlocks(q Request, r metamer.Recipe) error {
 }
 
 // join puts a run together from those of its blocks.
-func (e *Engine) join(ctx context.Context, q Request, r metamer.Recipe, subjects []synth.Subject) (*metamer.Run, error) {
+func (e *Engine) join(ctx context.Context, q Request, r metamer.Recipe, tapped []synth.TappedModel) (*metamer.Run, error) {
 	whole := &metamer.Run{ID: r.ID(), Recipe: r, Names: q.Images.Names}
 	for from := 0; from < r.Images.Count; from += q.Blocks {
 		to := min(from+q.Blocks, r.Images.Count)
@@ -60,5 +60,5 @@ func (e *Engine) join(ctx context.Context, q Request, r metamer.Recipe, subjects
 		whole.Seconds += run.Seconds
 		whole.Stopped += run.Stopped
 	}
-	return whole, e.judge(ctx, whole, subjects, q)
+	return whole, e.judge(ctx, whole, tapped, q)
 }

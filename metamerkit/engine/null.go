@@ -202,7 +202,7 @@ func nullKey(n metamer.NullRef) string { return "null-" + n.SHA256 }
 
 // null returns the null distribution of a model, which is open, at a layer. The engine is
 // taken while the device computes.
-func (e *Engine) null(ctx context.Context, s synth.Subject, set *nullSet) (*evaluate.Null, error) {
+func (e *Engine) null(ctx context.Context, s synth.TappedModel, set *nullSet) (*evaluate.Null, error) {
 	if set.Untested() != "" {
 		return evaluate.Untestable(s.Card.Name, set.NullRef), nil
 	}
@@ -239,7 +239,7 @@ func (e *Engine) null(ctx context.Context, s synth.Subject, set *nullSet) (*eval
 
 // nullProbe compiles what a null distribution of n images of a size needs. The layer that is
 // compared is the first one that the probe reads.
-func (e *Engine) nullProbe(s synth.Subject, n, size int) (*synth.Probe, evaluate.Products, error) {
+func (e *Engine) nullProbe(s synth.TappedModel, n, size int) (*synth.Probe, evaluate.Products, error) {
 	p, err := e.probe(s, nullBatch, size, layersOf(s)...)
 	if err != nil {
 		return nil, nil, err

@@ -24,10 +24,10 @@ func moves(t *testing.T, e *Engine, set *images.Set, model, stage, precision str
 	t.Helper()
 	var acts [2][]evaluate.Vector
 	for i, precision := range []string{"", precision} {
-		var s synth.Subject
+		var s synth.TappedModel
 		var p *synth.Probe
 		err := e.turn(func() (err error) {
-			if s, err = e.subject(model, stage, precision); err == nil {
+			if s, err = e.tappedModel(model, stage, precision); err == nil {
 				p, err = e.probe(s, 4, 32, layersOf(s)...)
 			}
 			return err

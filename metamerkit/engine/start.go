@@ -71,17 +71,17 @@ func versions(b *backend.Backend) map[string]string {
 // enoughMemory estimates what the largest member needs at least, the activations that
 // the gradient keeps and what is derived of its weights, and holds it against what is
 // free. The weights are in memory already.
-func (e *Engine) enoughMemory(subjects []synth.Subject, r metamer.Recipe) error {
+func (e *Engine) enoughMemory(tapped []synth.TappedModel, r metamer.Recipe) error {
 	free, err := e.Backend.FreeMemory()
 	if err != nil || free == 0 {
 		return nil // unknown: let the allocation decide
 	}
-	return e.memoryFor(subjects, r, free)
+	return e.memoryFor(tapped, r, free)
 }
 
 // memoryFor is enoughMemory with so many bytes free.
-func (e *Engine) memoryFor(subjects []synth.Subject, r metamer.Recipe, free uint64) error {
-	for _, s := range subjects {
+func (e *Engine) memoryFor(tapped []synth.TappedModel, r metamer.Recipe, free uint64) error {
+	for _, s := range tapped {
 		one, derived, err := e.needs(s, r)
 		if err != nil {
 			return err
@@ -100,7 +100,7 @@ func (e *Engine) memoryFor(subjects []synth.Subject, r metamer.Recipe, free uint
 
 // needs estimates the bytes that an image of a batch takes at a member, and what is derived
 // of its weights.
-func (e *Engine) needs(s synth.Subject, r metamer.Recipe) (one, derived uint64, err error) {
+func (e *Engine) needs(s synth.TappedModel, r metamer.Recipe) (one, derived uint64, err error) {
 	if one, err = s.Net.Footprint(s.Card.Input, r.Images.Size, s.Layer); err != nil {
 		return 0, 0, err
 	}

@@ -31,33 +31,33 @@ func (e *Engine) Resolve(q Request) (metamer.Recipe, error) {
 	return r, err
 }
 
-func (e *Engine) resolve(q Request) (r metamer.Recipe, subjects []synth.Subject, err error) {
+func (e *Engine) resolve(q Request) (r metamer.Recipe, tapped []synth.TappedModel, err error) {
 	r = q.Recipe.WithDefaults()
-	if subjects, err = e.subjects(r); err != nil {
+	if tapped, err = e.tappedModels(r); err != nil {
 		return r, nil, err
 	}
-	refs := make([]metamer.ModelRef, 0, len(subjects))
-	for _, s := range subjects {
+	refs := make([]metamer.ModelRef, 0, len(tapped))
+	for _, s := range tapped {
 		refs = append(refs, metamer.ModelRef{Name: s.Card.Name, Layer: s.Layer, SHA256: s.Net.SHA256})
 	}
 	if r, err = e.recipe(q, refs); err != nil {
 		return r, nil, err
 	}
-	if r, err = Fast(r, subjects); err != nil {
+	if r, err = Fast(r, tapped); err != nil {
 		return r, nil, err
 	}
 	if r.Batch == metamer.AutoBatch {
-		if r.Batch, err = e.batch(subjects, r, max(q.Images.Of, q.Images.Len())); err != nil {
+		if r.Batch, err = e.batch(tapped, r, max(q.Images.Of, q.Images.Len())); err != nil {
 			return r, nil, err
 		}
 	}
-	return r, subjects, r.Validate()
+	return r, tapped, r.Validate()
 }
 
-// subjects opens the members of a recipe at its stage.
-func (e *Engine) subjects(r metamer.Recipe) (out []synth.Subject, err error) {
+// tappedModels opens the members of a recipe at its stage.
+func (e *Engine) tappedModels(r metamer.Recipe) (out []synth.TappedModel, err error) {
 	for _, m := range r.Models {
-		s, err := e.subject(m.Name, r.Stage, r.Precision)
+		s, err := e.tappedModel(m.Name, r.Stage, r.Precision)
 		if err != nil {
 			return nil, err
 		}
@@ -164,7 +164,7 @@ func (e *Engine) synthesize(ctx context.Context, q Request) (run *metamer.Run, e
 	}
 	q.Progress = e.stamped(q.Progress)
 	q.Progress(metamer.Progress{Phase: "models"})
-	r, subjects, err := e.resolve(q)
+	r, tapped, err := e.resolve(q)
 	if err != nil {
 		return nil, err
 	}
@@ -188,13 +188,13 @@ func (e *Engine) synthesize(ctx context.Context, q Request) (run *metamer.Run, e
 	if why := r.Null.Untested(); why != "" && r.Null.Name != metamer.NoNull {
 		q.Warn(why + ": images will not be tested")
 	}
-	if err := e.enoughMemory(subjects, r); err != nil {
+	if err := e.enoughMemory(tapped, r); err != nil {
 		return nil, err
 	}
 	if q.Blocks > 0 && q.Blocks < r.Images.Count {
-		run, err = e.join(ctx, q, r, subjects)
+		run, err = e.join(ctx, q, r, tapped)
 	} else {
-		j := &job{e: e, q: q, r: r, subjects: subjects, work: work, began: time.Now()}
+		j := &job{e: e, q: q, r: r, tapped: tapped, work: work, began: time.Now()}
 		run, err = j.run(ctx)
 	}
 	if err != nil {
@@ -235,11 +235,11 @@ func (e *Engine) config(r metamer.Recipe) synth.Config {
 }
 
 // loop compiles what the recipe needs. It ends with ctx, between two compilations.
-func (e *Engine) loop(ctx context.Context, subjects []synth.Subject, r metamer.Recipe) (*synth.Loop, error) {
+func (e *Engine) loop(ctx context.Context, tapped []synth.TappedModel, r metamer.Recipe) (*synth.Loop, error) {
 	cfg := e.config(r)
 	l := &synth.Loop{Recipe: r}
 	lbfgs := r.Optimizer.Name == "lbfgs"
-	for _, s := range subjects {
+	for _, s := range tapped {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -272,8 +272,8 @@ func (e *Engine) loop(ctx context.Context, subjects []synth.Subject, r metamer.R
 		if r.Warm.Precision != "" {
 			precision = strings.TrimPrefix(r.Warm.Precision, "float32") // "" is the key of float32
 		}
-		for i, s := range subjects {
-			if s, err := e.subject(s.Card.Name, r.Models[i].Warm, precision); err != nil {
+		for i, s := range tapped {
+			if s, err := e.tappedModel(s.Card.Name, r.Models[i].Warm, precision); err != nil {
 				return nil, err
 			} else if err := e.objective(early, s, cfg); err != nil {
 				return nil, err
@@ -282,14 +282,14 @@ func (e *Engine) loop(ctx context.Context, subjects []synth.Subject, r metamer.R
 		l.EarlyUnits, l.Early = early.Units, early.Objectives
 	}
 	if lbfgs {
-		cfg.Members = len(subjects)
+		cfg.Members = len(tapped)
 		d, err := kept(e, func() (*synth.Descent, error) { return synth.NewDescent(e.Backend.Compute, cfg) }, "descent", cfg)
 		if err != nil {
 			return nil, err
 		}
 		l.Descent = d
 	} else if r.Schedule.Kind == "average" {
-		m, err := kept(e, func() (*synth.Mover, error) { return synth.NewMover(e.Backend.Compute, cfg, len(subjects)) }, "mover", len(subjects), cfg)
+		m, err := kept(e, func() (*synth.Mover, error) { return synth.NewMover(e.Backend.Compute, cfg, len(tapped)) }, "mover", len(tapped), cfg)
 		if err != nil {
 			return nil, err
 		}
@@ -299,7 +299,7 @@ func (e *Engine) loop(ctx context.Context, subjects []synth.Subject, r metamer.R
 }
 
 // objective adds to a loop what lbfgs wants of a member.
-func (e *Engine) objective(l *synth.Loop, s synth.Subject, cfg synth.Config) error {
+func (e *Engine) objective(l *synth.Loop, s synth.TappedModel, cfg synth.Config) error {
 	u, err := kept(e, func() (*synth.Unit, error) { return synth.NewTarget(e.Backend.Compute, s, cfg) }, "target", s.Net.Key, s.Layer, cfg)
 	if err != nil {
 		return err

@@ -19,9 +19,9 @@ type Slope struct {
 	g *Graph
 }
 
-// NewSlope compiles the loss and gradient of a subject. With unitNorm each image's
+// NewSlope compiles the loss and gradient of a tapped. With unitNorm each image's
 // gradient is scaled to an L2 norm of one.
-func NewSlope(b compute.Backend, s Subject, cfg Config, unitNorm bool) (*Slope, error) {
+func NewSlope(b compute.Backend, s TappedModel, cfg Config, unitNorm bool) (*Slope, error) {
 	r, acts, err := newReader(b, s.Card, s.Net, cfg, s.Layer)
 	if err != nil {
 		return nil, err

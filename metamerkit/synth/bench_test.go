@@ -19,7 +19,7 @@ func BenchmarkStep(b *testing.B) {
 	for _, loops := range []bool{true, false} {
 		b.Run(fmt.Sprintf("loops=%v", loops), func(b *testing.B) {
 			be := backendtest.Open(b, backend.XLA)
-			s := subject(b, "resnet20", "late")
+			s := tappedModel(b, "resnet20", "late")
 			u := pgdUnit(b, be, s, 8, 32, loops)
 			steps := stepper(b, u, 10)
 			b.ResetTimer()
@@ -31,8 +31,8 @@ func BenchmarkStep(b *testing.B) {
 	}
 }
 
-// pgdUnit compiles the unit of a subject for the paper's optimiser and loss.
-func pgdUnit(b *testing.B, be *backend.Backend, s Subject, batch, size int, loops bool) *Unit {
+// pgdUnit compiles the unit of a tapped model for the paper's optimiser and loss.
+func pgdUnit(b *testing.B, be *backend.Backend, s TappedModel, batch, size int, loops bool) *Unit {
 	b.Helper()
 	opt := metamer.Optimizer{Name: "pgd", StepSize: 1, Halvings: 8}
 	u, err := NewUnit(be.Compute, s, Config{Batch: batch, Size: size, Loss: "relative-l2", Optimizer: opt, Loops: loops})

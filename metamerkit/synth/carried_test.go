@@ -31,7 +31,7 @@ func TestGoldenCarried(t *testing.T) {
 					t.Fatal(err)
 				}
 				for _, stage := range metamer.Stages {
-					s := Subject{Card: c, Net: net, Layer: zoo.LayerOf(c, stage)}
+					s := TappedModel{Card: c, Net: net, Layer: zoo.LayerOf(c, stage)}
 					p, err := NewProbe(b.Compute, c, net, 2, 32, s.Layer, "logits")
 					if err != nil {
 						t.Fatal(err)

@@ -23,9 +23,9 @@ func BenchmarkFamily(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			subject := Subject{Card: c, Net: zootest.Open(b, c, 0.5), Layer: zoo.LayerOf(c, "late")}
+			tapped := TappedModel{Card: c, Net: zootest.Open(b, c, 0.5), Layer: zoo.LayerOf(c, "late")}
 			used := backendtest.Processor()
-			u := pgdUnit(b, be, subject, 4, c.Input.Size, be.Loops())
+			u := pgdUnit(b, be, tapped, 4, c.Input.Size, be.Loops())
 			compiled := backendtest.Processor() - used
 			step := stepper(b, u, 1)
 			step()
@@ -57,12 +57,12 @@ func BenchmarkDevice(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
-			subject := Subject{Card: c, Net: net, Layer: zoo.LayerOf(c, "late")}
+			tapped := TappedModel{Card: c, Net: net, Layer: zoo.LayerOf(c, "late")}
 			for _, batch := range []int{32, 64, 128} {
 				b.Run(fmt.Sprintf("%s/%s/batch=%d", name, precision, batch), func(b *testing.B) {
 					const steps = 20
 					began := time.Now()
-					u := pgdUnit(b, be, subject, batch, c.Input.Size, true)
+					u := pgdUnit(b, be, tapped, batch, c.Input.Size, true)
 					run := stepper(b, u, steps)
 					run()
 					compiled := time.Since(began)

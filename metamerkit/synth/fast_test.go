@@ -176,8 +176,8 @@ func TestFastGolden(t *testing.T) {
 				cfg := Config{Batch: 2, Size: 32, Loss: r.Loss, Optimizer: r.Optimizer, Members: 2}
 				l := &Loop{Recipe: r}
 				for _, m := range r.Models {
-					s := subject(t, m.Name, stage)
-					build := map[string]func(compute.Backend, Subject, Config) (*Unit, error){"lbfgs": NewTarget, "fourier": NewUnit}[name]
+					s := tappedModel(t, m.Name, stage)
+					build := map[string]func(compute.Backend, TappedModel, Config) (*Unit, error){"lbfgs": NewTarget, "fourier": NewUnit}[name]
 					u, err := build(b.Compute, s, cfg)
 					if err != nil {
 						t.Fatal(err)

@@ -35,7 +35,7 @@ func TestFrozen(t *testing.T) {
 		grad []float32
 	}
 	at := func(b *backend.Backend, net *zoo.Net, layer string) (r result) {
-		s := Subject{Card: c, Net: net, Layer: layer}
+		s := TappedModel{Card: c, Net: net, Layer: layer}
 		cfg := Config{Batch: 1, Size: size, Loss: "relative-l2"}
 		target, err := NewTarget(b.Compute, s, cfg)
 		if err != nil {

@@ -18,8 +18,8 @@ import (
 	_ "github.com/ensemble-metamers/metamers/metamerkit/zoo/all"
 )
 
-// subject opens a model whose weights are not in the repository, or skips.
-func subject(t testing.TB, name, stage string) Subject {
+// tappedModel opens a model whose weights are not in the repository, or skips.
+func tappedModel(t testing.TB, name, stage string) TappedModel {
 	t.Helper()
 	c, err := zoo.Lookup(name)
 	if err != nil {
@@ -36,7 +36,7 @@ func subject(t testing.TB, name, stage string) Subject {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Subject{Card: c, Net: net, Layer: zoo.LayerOf(c, stage)}
+	return TappedModel{Card: c, Net: net, Layer: zoo.LayerOf(c, stage)}
 }
 
 func golden(t testing.TB, name string) map[string]*weights.Tensor {
@@ -77,7 +77,7 @@ func TestGolden(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				g := golden(t, name)
 				for _, stage := range metamer.Stages {
-					s := subject(t, name, stage)
+					s := tappedModel(t, name, stage)
 					p, err := NewProbe(b.Compute, s.Card, s.Net, 2, 32, s.Layer, "logits")
 					if err != nil {
 						t.Fatal(err)
@@ -113,7 +113,7 @@ func TestGolden(t *testing.T) {
 // Steps in one While (as on a GPU) give what single steps give.
 func TestLoopEqualsSteps(t *testing.T) {
 	b := backendtest.Open(t, backend.XLA)
-	s := subject(t, "resnet2b", "middle")
+	s := tappedModel(t, "resnet2b", "middle")
 	pix := golden(t, "resnet2b")
 	opt := metamer.Optimizer{Name: "momentum", Momentum: 0.9, StepSize: 0.5, Halvings: 4}
 	var want []float32

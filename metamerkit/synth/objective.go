@@ -22,7 +22,7 @@ import (
 // activations are equal, and a unit that should be active and is dead has a slope.
 // (PassReLU gives it one as well, but that is the slope of no function, which a
 // search along a line cannot do with.) With PlainReLU it is relu(z)−t.
-func (r *reader) objective(s Subject, st *model.Store, x, target *Node) (loss, value, gradient *Node) {
+func (r *reader) objective(s TappedModel, st *model.Store, x, target *Node) (loss, value, gradient *Node) {
 	a := s.Net.Tap(st.RootScope(), s.Card.Input, x, stage.Options{}, s.Layer)[0]
 	loss, value = distance(r.cfg.Loss, a, target), residual(r.cfg.Loss, a, target, r.cfg.PlainReLU)
 	if p := penalty(r.cfg.Penalties, x); p != nil {
@@ -52,8 +52,8 @@ type Objective struct {
 	g *Graph
 }
 
-// NewObjective compiles the objective of a subject.
-func NewObjective(b compute.Backend, s Subject, cfg Config) (*Objective, error) {
+// NewObjective compiles the objective of a tapped.
+func NewObjective(b compute.Backend, s TappedModel, cfg Config) (*Objective, error) {
 	r, acts, err := newReader(b, s.Card, s.Net, cfg, s.Layer)
 	if err != nil {
 		return nil, err

@@ -93,7 +93,7 @@ func (r *reader) inputs(first ...any) []any {
 
 // slope is the inversion loss [B] of images x, and the gradient of loss and
 // penalties with respect to them.
-func (r *reader) slope(s Subject, st *model.Store, x, target *Node) (loss, gradient *Node) {
+func (r *reader) slope(s TappedModel, st *model.Store, x, target *Node) (loss, gradient *Node) {
 	if r.cfg.Optimizer.Name == "fourier" {
 		loss, _, gradient = r.objective(s, st, x, target)
 		return loss, gradient

@@ -20,14 +20,14 @@ import (
 // ChunkSteps is the largest number of steps that one call of a unit takes.
 const ChunkSteps = 50
 
-// Subject is one model at one layer, with its weights: what a unit is made for.
-type Subject struct {
+// TappedModel is one model at one layer, with its weights: what a unit is made for.
+type TappedModel struct {
 	Card  *card.Card
 	Net   *zoo.Net
 	Layer string
 }
 
-// Config is everything that a compiled unit depends on besides its subject.
+// Config is everything that a compiled unit depends on besides its tapped.
 type Config struct {
 	Batch, Size int // images, pixels a side
 	Loss        string
@@ -53,17 +53,17 @@ type State struct {
 	Slots  []*tensors.Tensor // shaped as reader.slotShapes says
 }
 
-// NewUnit compiles the unit of a subject.
-func NewUnit(b compute.Backend, s Subject, cfg Config) (*Unit, error) {
+// NewUnit compiles the unit of a tapped.
+func NewUnit(b compute.Backend, s TappedModel, cfg Config) (*Unit, error) {
 	return newUnit(b, s, cfg, false)
 }
 
 // NewTarget compiles a unit that knows its target and takes no steps.
-func NewTarget(b compute.Backend, s Subject, cfg Config) (*Unit, error) {
+func NewTarget(b compute.Backend, s TappedModel, cfg Config) (*Unit, error) {
 	return newUnit(b, s, cfg, true)
 }
 
-func newUnit(b compute.Backend, s Subject, cfg Config, targetOnly bool) (u *Unit, err error) {
+func newUnit(b compute.Backend, s TappedModel, cfg Config, targetOnly bool) (u *Unit, err error) {
 	r, acts, err := newReader(b, s.Card, s.Net, cfg, s.Layer)
 	if err != nil {
 		return nil, err
@@ -87,7 +87,7 @@ func newUnit(b compute.Backend, s Subject, cfg Config, targetOnly bool) (u *Unit
 }
 
 // drawTarget is images, weights → activation.
-func (u *Unit) drawTarget(s Subject) *Graph {
+func (u *Unit) drawTarget(s TappedModel) *Graph {
 	st := u.store()
 	g := NewGraph(u.backend, s.Card.Name+" "+s.Layer+" target")
 	x := Parameter(g, "images", u.imageShape())
@@ -99,7 +99,7 @@ func (u *Unit) drawTarget(s Subject) *Graph {
 }
 
 // one is a single step: its losses [B], images and slots.
-func (u *Unit) one(s Subject, st *model.Store, x *Node, slot []*Node, active, coef, target *Node) (*Node, *Node, []*Node) {
+func (u *Unit) one(s TappedModel, st *model.Store, x *Node, slot []*Node, active, coef, target *Node) (*Node, *Node, []*Node) {
 	loss, g := u.slope(s, st, x, target)
 	x, slot = step(u.cfg.Optimizer, x, g, slot, coef, active)
 	return loss, x, slot
@@ -107,7 +107,7 @@ func (u *Unit) one(s Subject, st *model.Store, x *Node, slot []*Node, active, co
 
 // drawStep is images, slots…, active [B], coef [3], target, weights… → losses [B],
 // images, slots….
-func (u *Unit) drawStep(s Subject, act shapes.Shape) *Graph {
+func (u *Unit) drawStep(s TappedModel, act shapes.Shape) *Graph {
 	st := u.store()
 	g := NewGraph(u.backend, s.Card.Name+" "+s.Layer+" step")
 	x, slot := u.stateParameters(g, "")
@@ -124,7 +124,7 @@ func (u *Unit) drawStep(s Subject, act shapes.Shape) *Graph {
 // weights… → losses, images, slots…: steps i to n-1 in one While. All that the
 // body reads is loop state, since a body cannot capture nodes of its parent; for
 // the same reason main makes no scalar, which the graph would share with the body.
-func (u *Unit) drawLoop(s Subject, act shapes.Shape) *Graph {
+func (u *Unit) drawLoop(s TappedModel, act shapes.Shape) *Graph {
 	st := u.store()
 	g := NewGraph(u.backend, s.Card.Name+" "+s.Layer+" steps")
 	count := shapes.Make(dtypes.Int32)
