@@ -40,7 +40,9 @@ type (
 	Start     = metamer.Start
 	Penalty   = metamer.Penalty
 	Stop      = metamer.Stop
+	Row       = metamer.Row
 	Rows      = metamer.Rows
+	Means     = metamer.Means
 	Table     = table.Table
 )
 
@@ -142,11 +144,20 @@ func Context() context.Context {
 
 // Must returns v. If err is not nil it ends the program with it, which a cell shows as
 // its error: for cells and small programs, where that is what one would write every
-// time. Of an interrupt there is nothing to say.
-func Must[T any](v T, err error) T {
-	if err != nil {
-		if !errors.Is(err, context.Canceled) || Context().Err() == nil {
-			display.Result(err)
+// time. It takes the results of a call that returns a value and an error, or an error
+// alone, as in Must(figure.Save("loss.pdf", 0)). It says nothing of an interrupt.
+func Must[T any](v T, err ...error) T {
+	if len(err) == 0 {
+		if e, ok := any(v).(error); ok {
+			err = []error{e}
+		}
+	}
+	for _, e := range err {
+		if e == nil {
+			continue
+		}
+		if !errors.Is(e, context.Canceled) || Context().Err() == nil {
+			display.Result(e)
 		}
 		os.Exit(1)
 	}

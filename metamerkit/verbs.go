@@ -32,12 +32,19 @@ func SynthesizeContext(ctx context.Context, r Recipe, refs Images) (*Run, error)
 	return &Run{run, refs}, nil
 }
 
-// Evaluate measures runs as observers see them: recognizability, similarity and its
-// divergence, evidence, image metrics. Without observers these are the members and
-// every model that is here and knows the same classes.
-func Evaluate(runs []*Run, observers ...string) (Rows, error) {
+// Evaluate measures a run, or several, as observers see them: recognizability,
+// similarity and its divergence, match statistics, image metrics. Without observers
+// these are the members and every model that is here and knows the same classes.
+func Evaluate[R *Run | []*Run](runs R, observers ...string) (Rows, error) {
+	var list []*Run
+	switch r := any(runs).(type) {
+	case *Run:
+		list = []*Run{r}
+	case []*Run:
+		list = r
+	}
 	q := errand.Evaluation{Observers: observers}
-	for _, r := range runs {
+	for _, r := range list {
 		p := errand.PackRun(r.Run)
 		p.Start, p.Run.Trace = nil, metamer.Trace{} // not measured
 		q.Runs = append(q.Runs, p)

@@ -1,11 +1,11 @@
 package display
 
 import (
-	"bytes"
 	"fmt"
 	"image"
-	"image/png"
+	"maps"
 	"reflect"
+	"runtime"
 	"strings"
 )
 
@@ -39,17 +39,45 @@ func Bundle(v any) (map[string][]byte, error) {
 	case JSON:
 		out["application/json"] = []byte(x)
 	case image.Image:
-		var b bytes.Buffer
-		if err := png.Encode(&b, x); err != nil {
-			return nil, fmt.Errorf("showing an image of %v: %w", x.Bounds().Size(), err)
+		if !drawable(x) {
+			break
 		}
-		out["image/png"] = b.Bytes()
+		b, err := encodePNG(x)
+		if err != nil {
+			return nil, fmt.Errorf("showing %w", err)
+		}
+		out["image/png"] = b
 		out["text/plain"] = fmt.Appendf(nil, "image, %d×%d pixels", x.Bounds().Dx(), x.Bounds().Dy())
+	default:
+		b, err := byForm(v)
+		if err != nil {
+			return nil, fmt.Errorf("showing a %T: %w", v, err)
+		}
+		maps.Copy(out, b)
 	}
 	if out["text/plain"] == nil {
 		out["text/plain"] = []byte(Text(v))
 	}
 	return out, nil
+}
+
+// byForm renders what is rich by its form: plots of gonum, lists of images and of values
+// that show themselves, tables. It returns nothing for all else.
+func byForm(v any) (map[string][]byte, error) {
+	if out, ok, err := plotted(v); ok || err != nil {
+		return out, err
+	}
+	if picture, text, ok := sheet(v); ok {
+		b, err := encodePNG(picture)
+		return map[string][]byte{"image/png": b, "text/plain": []byte(text)}, err
+	}
+	if out, ok, err := gallery(v); ok {
+		return out, err
+	}
+	if g, ok := tabulate(v); ok {
+		return map[string][]byte{"text/html": []byte(g.HTML()), "text/plain": []byte(g.String())}, nil
+	}
+	return nil, nil
 }
 
 // brief is the text of a rich value without one: its String method, or its type.
@@ -68,7 +96,7 @@ const (
 )
 
 // Text renders v as fmt's %v would (%+v for structures), with long lists and
-// texts shortened.
+// texts shortened, and functions as their signature.
 func Text(v any) string {
 	var b strings.Builder
 	write(&b, reflect.ValueOf(v), 0)
@@ -77,6 +105,30 @@ func Text(v any) string {
 		s = strings.ToValidUTF8(s[:most], "") + fmt.Sprintf("… (%d bytes in all)", len(s))
 	}
 	return s
+}
+
+// signature is the type of a function, with its name where it has one: not of a function
+// literal.
+func signature(v reflect.Value) string {
+	t := v.Type().String()
+	if v.IsNil() {
+		return "<nil>"
+	}
+	if !strings.HasPrefix(t, "func") { // a type with a name
+		return t
+	}
+	f := runtime.FuncForPC(v.Pointer())
+	if f == nil {
+		return t
+	}
+	name := f.Name()[strings.LastIndexByte(f.Name(), '/')+1:]
+	name = strings.TrimSuffix(strings.TrimSuffix(name, "-fm"), "[...]")
+	for _, part := range strings.Split(name, ".")[1:] {
+		if rest, ok := strings.CutPrefix(part, "func"); ok && rest != "" && strings.Trim(rest, "0123456789") == "" || strings.ContainsAny(part, "·-") {
+			return t
+		}
+	}
+	return "func " + strings.TrimPrefix(name, "main.") + strings.TrimPrefix(t, "func")
 }
 
 func write(b *strings.Builder, v reflect.Value, depth int) {
@@ -143,6 +195,8 @@ func write(b *strings.Builder, v reflect.Value, depth int) {
 		fmt.Fprintf(b, "%v", v)
 	case reflect.Interface:
 		write(b, v.Elem(), depth)
+	case reflect.Func:
+		b.WriteString(signature(v))
 	case reflect.Map:
 		if v.Len() > 1000 {
 			fmt.Fprintf(b, "%v with %d entries", v.Type(), v.Len())
