@@ -35,9 +35,12 @@ func (l *load) look() time.Duration {
 
 func (l *load) ask() {
 	share, ok := utilisation()
+	l.asked(time.Now(), share, ok)
+}
+
+func (l *load) asked(now time.Time, share float64, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := time.Now()
 	// After a pause nobody knows what was in it.
 	if since := now.Sub(l.last); ok && since < 10*time.Second {
 		l.busy += time.Duration(share * float64(since))

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/ask"
 	"github.com/ensemble-metamers/metamers/metamerkit/errand"
@@ -173,7 +172,6 @@ func TestCancel(t *testing.T) {
 	c, f, dir := serve(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	var once sync.Once
-	began := time.Now()
 	_, err := c.Do(ctx, synthesis(t, "slow"), func(e errand.Event) {
 		once.Do(func() {
 			if _, err := c.Do(context.Background(), errand.Request{Models: &errand.Models{}}, nothing); err != nil {
@@ -182,8 +180,8 @@ func TestCancel(t *testing.T) {
 			cancel()
 		})
 	})
-	if !errors.Is(err, context.Canceled) || !errors.Is(<-f.ended, context.Canceled) || time.Since(began) > 20*time.Second {
-		t.Errorf("%v after %s", err, time.Since(began))
+	if !errors.Is(err, context.Canceled) || !errors.Is(<-f.ended, context.Canceled) {
+		t.Error(err)
 	}
 	conn, err := net.Dial("unix", errand.Socket(dir))
 	if err != nil {

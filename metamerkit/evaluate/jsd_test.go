@@ -191,7 +191,7 @@ func TestDegenerateSimilarities(t *testing.T) {
 // are asked for, and watches the heap meanwhile.
 type wide struct {
 	n    int
-	most uint64
+	most int64
 }
 
 func (w *wide) Len() int { return w.n }
@@ -207,25 +207,30 @@ func (w *wide) Read(_ context.Context, from, to int) ([][]float32, error) {
 		}
 		out = append(out, a)
 	}
+	w.most = max(w.most, heap())
+	return out, nil
+}
+
+// heap returns the number of bytes that are reachable. The second collection frees what
+// the finalizers of the first one let go of.
+func heap() int64 {
+	runtime.GC()
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	w.most = max(w.most, m.HeapAlloc)
-	return out, nil
+	return int64(m.HeapAlloc)
 }
 
 // Similarities of activations that would take 58 MB come from blocks of 12 MB in all.
 func TestSimilaritiesInBlocks(t *testing.T) {
-	var before runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
+	before := heap()
 	w := &wide{n: 96}
 	const memory = 12 << 20
 	g, err := NewGram(context.Background(), w, memory)
 	if err != nil {
 		t.Fatal(err)
 	}
-	used := w.most - before.HeapAlloc
+	used := w.most - before
 	t.Logf("%d MB of activations, at most %.1f MB held", w.n*w.Dim()*4>>20, float64(used)/(1<<20))
 	if used > memory+(4<<20) {
 		t.Errorf("%d bytes are held, expected about %d", used, memory)

@@ -313,6 +313,7 @@ func TestIdle(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := &Server{Engine: &fake{}, Idle: 100 * time.Millisecond, Log: slog.New(slog.DiscardHandler)}
+	idle := s.Busy() // until the client holds the engine, however long that takes
 	done := make(chan error, 1)
 	go func() { done <- errors.Join(s.Serve(context.Background(), l), release()) }()
 	c, err := Dial(Address(dir), "")
@@ -324,6 +325,7 @@ func TestIdle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	idle()
 	select {
 	case err := <-done:
 		t.Fatalf("ended while held: %v", err)

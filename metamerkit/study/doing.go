@@ -211,7 +211,7 @@ func (d *doing) synthesize(ctx context.Context, c *cell, next *metamer.Recipe) (
 		d.clock.end(!run.Cached)
 	}
 	if d.f != nil && !run.Cached {
-		d.o.Speeds.learn(d.r.Plan, run, w, next == nil)
+		d.o.Speeds.learn(d.r.Plan, run, w, next == nil, time.Now())
 	}
 	return run, nil
 }

@@ -217,8 +217,8 @@ func TestLearn(t *testing.T) {
 	p := Plan{Sets: [][]string{{"a"}}, Settings: Settings{Steps: 10, Batch: 2}}.WithDefaults()
 	run := &metamer.Run{Recipe: p.Recipe([]string{"a"}, "late")}
 	run.Recipe.Images = metamer.ImageRef{Count: 4, Size: 8}
-	at := time.Now().Add(-time.Minute)
-	w := watch{first: at, batch: at.Add(30 * time.Second), each: []float64{3, 3, 1, 1, 3, 3}, fromBatch: []float64{1, 1, 1, 1}, files: time.Now().Add(-8 * time.Second)}
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	w := watch{first: at, batch: at.Add(30 * time.Second), each: []float64{3, 3, 1, 1, 3, 3}, fromBatch: []float64{1, 1, 1, 1}, files: at.Add(52 * time.Second)}
 	for _, c := range []struct {
 		alone       bool
 		step, files float64
@@ -226,12 +226,12 @@ func TestLearn(t *testing.T) {
 		s := &Speeds{Machine: "test", Of: map[string]Speed{}}
 		key := s.key(p, "a", "late", 2, 8)
 		s.Of[key] = Speed{Step: 2}
-		s.learn(p, run, w, c.alone)
+		s.learn(p, run, w, c.alone, at.Add(time.Minute))
 		files, there := s.Files[s.filesKey(8)]
 		if !there {
 			files = -1
 		}
-		if got := s.Of[key].Step; got != c.step || math.Abs(files-c.files) > 0.1 {
+		if got := s.Of[key].Step; got != c.step || files != c.files {
 			t.Errorf("alone %v: a step of %v s, files of %v s, expected %v and %v", c.alone, got, files, c.step, c.files)
 		}
 	}

@@ -54,7 +54,7 @@ func (o *One) Learn(run *metamer.Run) error {
 	}
 	key := o.speeds.key(o.plan, r.Models[0].Name, r.Stage, r.Batch, r.Images.Size)
 	if _, known := o.speeds.Of[key]; known {
-		o.speeds.learn(o.plan, run, *w, true)
+		o.speeds.learn(o.plan, run, *w, true, time.Now())
 		return o.speeds.save()
 	}
 	// Both the null set and the images, each beside its reference, are read by the model.

@@ -141,7 +141,7 @@ func (p Plan) measures() []string {
 // learn takes over what a run of one model shows of its steps, and what the files of a run
 // take; alone says that no other run followed, for which something was done beside. Steps
 // count that were taken while nothing else was.
-func (s *Speeds) learn(p Plan, run *metamer.Run, w watch, alone bool) {
+func (s *Speeds) learn(p Plan, run *metamer.Run, w watch, alone bool, now time.Time) {
 	r := run.Recipe
 	step := w.late()
 	if alone {
@@ -157,7 +157,7 @@ func (s *Speeds) learn(p Plan, run *metamer.Run, w watch, alone bool) {
 	if w.files.IsZero() || !alone {
 		return
 	}
-	each := within(time.Since(w.files).Seconds()/float64(r.Images.Count), 0, 60)
+	each := within(now.Sub(w.files).Seconds()/float64(r.Images.Count), 0, 60)
 	key := s.filesKey(r.Images.Size)
 	if v, ok := s.Files[key]; ok {
 		each = v + (each-v)/4
