@@ -206,7 +206,7 @@ func (c *evalCmd) report(ctx context.Context, g *globals, q engine.Evaluation) e
 	}
 	var list []claims.Claim
 	if c.Claims {
-		if list, err = judgeClaims(rows, q.Bootstrap); err != nil {
+		if list, err = testClaims(rows, q.Bootstrap); err != nil {
 			return err
 		}
 	}
@@ -242,8 +242,8 @@ func (c *evalCmd) report(ctx context.Context, g *globals, q engine.Evaluation) e
 	return nil
 }
 
-// judgeClaims judges the paper's claims with the cards of the models in the rows.
-func judgeClaims(rows metamer.Rows, b evaluate.Bootstrap) ([]claims.Claim, error) {
+// testClaims judges the paper's claims with the cards of the models in the rows.
+func testClaims(rows metamer.Rows, b evaluate.Bootstrap) ([]claims.Claim, error) {
 	cards, err := allCards()
 	if err != nil {
 		return nil, err

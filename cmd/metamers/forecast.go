@@ -207,7 +207,7 @@ func (c *reproduceCmd) dryRun(ctx context.Context, g *globals, e *engine.Engine,
 	for i, part := range l.forecast.Parts {
 		expected := about(part.Expected)
 		switch {
-		case part.There && part.Judged:
+		case part.There && part.Evaluated:
 			expected = "is there"
 		case part.There:
 			expected = "is there, without rows"

@@ -64,7 +64,7 @@ func (c *reproduceCmd) piece(ctx context.Context, g *globals, e *engine.Engine, 
 		return err
 	}
 	o := study.Options{
-		Store: store, Images: set, Blocks: c.Blocks, CheckpointEvery: c.Checkpoint, Unjudged: set.Of > 0, Progress: bar.show,
+		Store: store, Images: set, Blocks: c.Blocks, CheckpointEvery: c.Checkpoint, NoEvaluation: set.Of > 0, Progress: bar.show,
 		Warn: bar.warn,
 	}
 	if set.Of == 0 {

@@ -157,17 +157,17 @@ func (c *reproduceCmd) Run(ctx context.Context, g *globals) error {
 	for _, line := range r.Spent.Lines() {
 		fmt.Fprintln(os.Stderr, line)
 	}
-	judged, err := r.Claims()
+	outcomes, err := r.Claims()
 	if err != nil {
 		return err
 	}
-	if tested := claims.Tested(judged); len(tested) > 0 {
+	if tested := claims.Tested(outcomes); len(tested) > 0 {
 		fmt.Println("\nthe paper's claims, by this experiment:")
 		for _, claim := range tested {
 			fmt.Println("-", claim)
 		}
 	}
-	if line := claims.Untested(judged); line != "" {
+	if line := claims.Untested(outcomes); line != "" {
 		fmt.Println("\n" + line)
 	}
 	fmt.Println("\n" + filepath.Join(c.Results, "index.html"))

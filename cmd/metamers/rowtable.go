@@ -55,9 +55,9 @@ func rowsJSON(w io.Writer, rows metamer.Rows, list []claims.Claim, compared []cl
 		Basis   string   `json:"basis"`
 		Verdict string   `json:"verdict"`
 	}
-	var judged []claim
+	var outcomes []claim
 	for _, c := range list {
-		judged = append(judged, claim{c.Name, c.Text, finite(c.Number), finite(c.Low), finite(c.High), c.Unit, finite(c.P), c.Test, c.Basis, c.Verdict})
+		outcomes = append(outcomes, claim{c.Name, c.Text, finite(c.Number), finite(c.Low), finite(c.High), c.Unit, finite(c.P), c.Test, c.Basis, c.Verdict})
 	}
 	type comparison struct {
 		Measure    string   `json:"measure"`
@@ -82,7 +82,7 @@ func rowsJSON(w io.Writer, rows metamer.Rows, list []claims.Claim, compared []cl
 		Rows        []object     `json:"rows"`
 		Claims      []claim      `json:"claims,omitempty"`
 		Comparisons []comparison `json:"comparisons,omitempty"`
-	}{out, judged, pairs})
+	}{out, outcomes, pairs})
 }
 
 // rowsTable prints a table a measure over all images: a line a run, a column an

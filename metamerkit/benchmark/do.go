@@ -79,7 +79,7 @@ func Do(ctx context.Context, e ask.Engine, p Plan, o Options) (*Result, error) {
 					}
 					c.Runs = append(c.Runs, run)
 				}
-				if err := c.judge(ctx, e, p, set); err != nil {
+				if err := c.measure(ctx, e, p, set); err != nil {
 					return nil, err
 				}
 				if baseline == nil {
@@ -101,8 +101,8 @@ func round(v float64) float64 {
 	return math.Ceil(v/unit) * unit
 }
 
-// judge fills in what the runs gave.
-func (c *Cell) judge(ctx context.Context, e ask.Engine, p Plan, set *images.Set) error {
+// measure fills in what the runs gave.
+func (c *Cell) measure(ctx context.Context, e ask.Engine, p Plan, set *images.Set) error {
 	n := set.Len()
 	c.Final, c.Passed, c.Recognized = make([]float64, n), make([]float64, n), make([]float64, n)
 	seeds := float64(len(c.Runs))

@@ -69,12 +69,12 @@ func Of(rows metamer.Rows, cards map[string]*card.Card, o Options) ([]Claim, err
 	}
 	for i, v := range evaluate.Holm(p) {
 		list[i].P = v
-		list[i].judge()
+		list[i].decide()
 	}
 	return list, nil
 }
 
-func (c *Claim) judge() {
+func (c *Claim) decide() {
 	switch {
 	case math.IsNaN(c.P):
 		c.Verdict = NotTested

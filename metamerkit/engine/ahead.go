@@ -17,7 +17,7 @@ func (e *Engine) ahead(ctx context.Context, q Request, r metamer.Recipe, tapped 
 	defer func() { _ = recover() }() // of a request that is not this one's
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if ctx.Err() != nil || e.judges(ctx, r, tapped) != nil || q.Next == nil {
+	if ctx.Err() != nil || e.openTests(ctx, r, tapped) != nil || q.Next == nil {
 		return
 	}
 	null := q.Recipe.Null
@@ -31,12 +31,12 @@ func (e *Engine) ahead(ctx context.Context, q Request, r metamer.Recipe, tapped 
 		return
 	}
 	if _, err := e.loop(ctx, tapped, r); err == nil {
-		_ = e.judges(ctx, r, tapped)
+		_ = e.openTests(ctx, r, tapped)
 	}
 }
 
-// judges compiles what the match statistics of a recipe need.
-func (e *Engine) judges(ctx context.Context, r metamer.Recipe, tapped []synth.TappedModel) error {
+// openTests compiles what the match statistics of a recipe need.
+func (e *Engine) openTests(ctx context.Context, r metamer.Recipe, tapped []synth.TappedModel) error {
 	for _, s := range tapped {
 		s, err := e.exact(s, r)
 		if err != nil {

@@ -43,8 +43,8 @@ func (p portrait) references() metamer.Row {
 // known by card and layer only.
 type unit struct {
 	portrait
-	judge  synth.TappedModel
-	member bool
+	observer synth.TappedModel
+	member   bool
 	// noLayer says why there are no activations to compare, "" if there are.
 	noLayer string
 	weights string // SHA-256 of the observer's
@@ -95,7 +95,7 @@ func (e *Engine) Evaluate(ctx context.Context, q Evaluation) (metamer.Rows, erro
 	defer e.shelf.shrink(e.shelved(q))
 	for done, i := range order {
 		u := &units[i]
-		q.Progress(metamer.Progress{Phase: "evaluation", What: setName(u.run.Recipe) + " " + u.run.Recipe.Stage + " by " + u.judge.Card.Name, Step: done, Steps: total})
+		q.Progress(metamer.Progress{Phase: "evaluation", What: setName(u.run.Recipe) + " " + u.run.Recipe.Stage + " by " + u.observer.Card.Name, Step: done, Steps: total})
 		if results[i], err = e.evaluateUnit(ctx, q, u); err != nil {
 			return nil, stopped(err, done)
 		}
@@ -151,7 +151,7 @@ func pictured(q Evaluation) bool { return slices.Contains(q.Measures, "metrics")
 func setName(r metamer.Recipe) string { return strings.Join(r.ModelNames(), "+") }
 
 func (u unit) key() string {
-	return fmt.Sprintf("%s %d %s %s", u.sum, u.refs.Size, u.judge.Card.Name, u.judge.Layer)
+	return fmt.Sprintf("%s %d %s %s", u.sum, u.refs.Size, u.observer.Card.Name, u.observer.Layer)
 }
 
 // portraits opens the references and the null set of every run.
@@ -197,7 +197,7 @@ func (e *Engine) units(q Evaluation, runs []portrait) ([]unit, error) {
 			if err != nil {
 				return nil, err
 			}
-			u.weights, u.judge = id.sha256, synth.TappedModel{Card: id.card, Layer: id.layer}
+			u.weights, u.observer = id.sha256, synth.TappedModel{Card: id.card, Layer: id.layer}
 			if run.Recipe.Stage == "" {
 				u.noLayer = "no stage is known of these metamers: name one"
 			}
@@ -210,24 +210,24 @@ func (e *Engine) units(q Evaluation, runs []portrait) ([]unit, error) {
 // load opens the observer of a unit. It reports whether the observer turned out to lack
 // the layer.
 func (e *Engine) load(u *unit) (lacks bool, err error) {
-	if u.judge.Net != nil {
+	if u.observer.Net != nil {
 		return false, nil
 	}
-	name := u.judge.Card.Name
+	name := u.observer.Card.Name
 	c, net, err := e.Model(name)
 	if err != nil {
 		return false, err
 	}
-	u.judge, u.weights = synth.TappedModel{Card: c, Net: net, Layer: u.judge.Layer}, net.SHA256
+	u.observer, u.weights = synth.TappedModel{Card: c, Net: net, Layer: u.observer.Layer}, net.SHA256
 	if u.noLayer != "" {
 		return false, nil
 	}
 	var unknown *metamer.UnknownError
 	switch s, err := e.tappedModel(name, u.run.Recipe.Stage, ""); {
 	case err == nil:
-		u.judge = s
+		u.observer = s
 	case errors.As(err, &unknown):
-		u.judge.Layer, u.noLayer = "", fmt.Sprintf("%s has no layer %s", name, u.run.Recipe.Stage)
+		u.observer.Layer, u.noLayer = "", fmt.Sprintf("%s has no layer %s", name, u.run.Recipe.Stage)
 		return true, nil
 	default:
 		return false, err

@@ -60,5 +60,5 @@ func (e *Engine) join(ctx context.Context, q Request, r metamer.Recipe, tapped [
 		whole.Seconds += run.Seconds
 		whole.Stopped += run.Stopped
 	}
-	return whole, e.judge(ctx, whole, tapped, q)
+	return whole, e.testMatch(ctx, whole, tapped, q)
 }

@@ -11,7 +11,7 @@ import (
 
 // success tests the metamers against the null distribution.
 func (p *page) success(ctx context.Context) error {
-	null, err := p.ref.e.null(ctx, p.u.judge, p.u.null)
+	null, err := p.ref.e.null(ctx, p.u.observer, p.u.null)
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func (p *page) success(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for i, ev := range null.JudgeEach(from, evaluate.NewVectors(a), evaluate.NewVectors(b), p.ref.classesOf(from, to), p.met.classesOf(from, to)) {
+		for i, ev := range null.TestEach(from, evaluate.NewVectors(a), evaluate.NewVectors(b), p.ref.classesOf(from, to), p.met.classesOf(from, to)) {
 			pass := 0.0
 			if ev.Verdict == metamer.Pass {
 				pass = 1

@@ -37,14 +37,14 @@ type reading struct {
 // newReading sets a pass up; nothing is read yet. acts says whether activations are
 // wanted.
 func (e *Engine) newReading(u unit, pixels []float32, q Evaluation, acts bool) (*reading, error) {
-	r := &reading{e: e, key: u.key(), name: u.readingName(q), net: u.judge.Net.Key, pixels: pixels, n: u.refs.Len(), per: u.refs.Size * u.refs.Size * 3, batch: min(q.Batch, u.refs.Len()), memory: q.Memory, layer: -1, logits: -1}
+	r := &reading{e: e, key: u.key(), name: u.readingName(q), net: u.observer.Net.Key, pixels: pixels, n: u.refs.Len(), per: u.refs.Size * u.refs.Size * 3, batch: min(q.Batch, u.refs.Len()), memory: q.Memory, layer: -1, logits: -1}
 	var layers []string
 	if acts {
-		layers, r.layer = append(layers, u.judge.Layer), 0
+		layers, r.layer = append(layers, u.observer.Layer), 0
 	}
-	if u.judge.Card.Classes > 0 {
+	if u.observer.Card.Classes > 0 {
 		r.logits = len(layers)
-		if acts && u.judge.Layer == "logits" {
+		if acts && u.observer.Layer == "logits" {
 			r.logits = 0
 		} else {
 			layers = append(layers, "logits")
@@ -54,7 +54,7 @@ func (e *Engine) newReading(u unit, pixels []float32, q Evaluation, acts bool) (
 		return r, nil
 	}
 	var err error
-	if r.probe, err = e.probe(u.judge, r.batch, u.refs.Size, layers...); err != nil {
+	if r.probe, err = e.probe(u.observer, r.batch, u.refs.Size, layers...); err != nil {
 		return nil, err
 	}
 	r.classes, r.categories = make([]int, r.n), make([]int, r.n)
@@ -73,7 +73,7 @@ func (e *Engine) newReading(u unit, pixels []float32, q Evaluation, acts bool) (
 
 // readingName tells apart what an observer, which is open, reads of the references.
 func (u unit) readingName(q Evaluation) string {
-	return fmt.Sprint(u.key(), " ", u.judge.Net.Key, " ", q.Batch, " ", q.Memory)
+	return fmt.Sprint(u.key(), " ", u.observer.Net.Key, " ", q.Batch, " ", q.Memory)
 }
 
 // shelved is how many bytes readings of references may take that wait for the next

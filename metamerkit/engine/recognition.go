@@ -13,7 +13,7 @@ import (
 
 func (p *page) recognizability(ctx context.Context) error {
 	const name = metamer.Recognizability
-	c := p.u.judge.Card
+	c := p.u.observer.Card
 	if c.Classes == 0 {
 		p.none(name, c.Name+" has no classifier")
 		return nil

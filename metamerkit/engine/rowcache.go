@@ -37,7 +37,7 @@ type rowKey struct {
 
 // rowKey names the rows of a measure.
 func (e *Engine) rowKey(q Evaluation, u unit, measure string) rowKey {
-	k := rowKey{Format: rowFormat, Run: u.run.ID, Images: u.sum, Observer: u.judge.Card.Name, Layer: u.judge.Layer, Weights: u.weights, NoLayer: u.noLayer,
+	k := rowKey{Format: rowFormat, Run: u.run.ID, Images: u.sum, Observer: u.observer.Card.Name, Layer: u.observer.Layer, Weights: u.weights, NoLayer: u.noLayer,
 		Measure: measure, Backend: string(e.Backend.Kind), Bootstrap: q.Bootstrap, Versions: versions(e.Backend)}
 	if metamer.OverPairs(measure) && u.refs.Len() < q.MinImages {
 		k.MinImages = q.MinImages

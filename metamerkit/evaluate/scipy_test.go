@@ -58,7 +58,7 @@ func TestDegenerate(t *testing.T) {
 		"constant": flat, "zero": zero, "NaN": NewVector([]float32{1, nan, 4}), "Inf": NewVector([]float32{1, inf, 4}),
 		"all NaN": NewVector([]float32{nan, nan, nan}),
 	} {
-		e := null.Judge(0, plain, v, 1, 1)
+		e := null.Test(0, plain, v, 1, 1)
 		if e.Verdict != metamer.Fail || e.Why == "" {
 			t.Errorf("%s: %+v, expected a failure with a reason", name, e)
 		}

@@ -71,9 +71,9 @@ func Stages(cards ...*card.Card) *Table {
 func Numbers(s *Study, measures []Measure) *Table {
 	t := &Table{Name: "table5", Title: "Results", Caption: s.caption("Recognizability by members and by other observers, and image metrics, with 95 % intervals over images. Arrows point in the better direction."),
 		Columns: []Column{{Head: "model set"}, {Head: "stage"}, {Head: "members ↑", Right: true}, {Head: "other observers ↑", Right: true}}}
-	judged := []string{metamer.Recognizability}
+	columns := []string{metamer.Recognizability}
 	if slices.ContainsFunc(s.Rows, func(r metamer.Row) bool { return r.Measure == metamer.Recognizability16 }) {
-		judged = append(judged, metamer.Recognizability16)
+		columns = append(columns, metamer.Recognizability16)
 		t.Columns = append(t.Columns, Column{Head: "members, 16 categories ↑", Right: true}, Column{Head: "other observers, 16 categories ↑", Right: true})
 	}
 	var shown []Measure
@@ -89,7 +89,7 @@ func Numbers(s *Study, measures []Measure) *Table {
 	for _, set := range s.sets() {
 		for _, st := range s.stages() {
 			row := []string{s.Label(set), st}
-			for _, m := range judged {
+			for _, m := range columns {
 				for _, who := range []string{metamer.Members, metamer.NonMembers} {
 					row = append(row, s.cell(m, set, st, who))
 				}

@@ -41,31 +41,31 @@ func (p Plan) Calibrate(ctx context.Context, e ask.Engine, s *Speeds, set *image
 			}
 		}
 	}
-	judge := func(observer, stage string) {
-		key := s.judgeKey(p, observer, stage, set.Size)
-		_, known := s.Judging[key]
-		note(task{key: key, model: observer, stage: stage, images: min(ask.Evaluation{}.WithDefaults().Batch, set.Len()), judged: true}, known)
+	evaluation := func(observer, stage string) {
+		key := s.evaluationKey(p, observer, stage, set.Size)
+		_, known := s.Evaluations[key]
+		note(task{key: key, model: observer, stage: stage, images: min(ask.Evaluation{}.WithDefaults().Batch, set.Len()), evaluated: true}, known)
 	}
 	if len(p.observed()) > 0 {
 		for _, stage := range p.Stages {
 			for _, o := range p.Observers {
-				judge(o, stage)
+				evaluation(o, stage)
 			}
 		}
 	}
 	if slices.Contains(p.measures(), "metrics") {
-		judge("", "")
+		evaluation("", "")
 	}
 	for i, t := range todo {
 		progress(i, len(todo), t.name())
 		part := set.Slice(0, t.images)
-		if t.judged {
-			s.Judging[t.key], err = p.judge(ctx, e, t.model, t.stage, part)
+		if t.evaluated {
+			s.Evaluations[t.key], err = p.timeEvaluation(ctx, e, t.model, t.stage, part)
 		} else {
 			s.Of[t.key], err = p.measure(ctx, e, t.model, t.stage, part)
 		}
 		if err != nil {
-			delete(s.Judging, t.key)
+			delete(s.Evaluations, t.key)
 			delete(s.Of, t.key)
 			return warm, errors.Join(fmt.Errorf("study: measuring %s: %w", t.name(), err), s.save())
 		}
@@ -82,7 +82,7 @@ type task struct {
 	key          string
 	model, stage string // "": image metrics
 	images       int
-	judged       bool // as an observer
+	evaluated    bool // as an observer
 }
 
 func (t task) name() string {
@@ -126,9 +126,9 @@ func (p Plan) measure(ctx context.Context, e ask.Engine, model, stage string, se
 	return v, nil
 }
 
-// judge evaluates images as if they were each other's metamers, twice: the first time
+// timeEvaluation evaluates images as if they were each other's metamers, twice: the first time
 // compiles.
-func (p Plan) judge(ctx context.Context, e ask.Engine, observer, stage string, set *images.Set) (j Judgement, err error) {
+func (p Plan) timeEvaluation(ctx context.Context, e ask.Engine, observer, stage string, set *images.Set) (j EvaluationSpeed, err error) {
 	q := ask.Evaluation{Images: set, Observers: []string{observer}, Measures: p.observed()}
 	q.Bootstrap.Resamples = probeResamples // the rest is resampling's
 	if observer == "" {

@@ -24,7 +24,7 @@ type Result struct {
 	Images *images.Set
 	Runs   []*metamer.Run // a run for each set and stage, set by set
 	Rows   metamer.Rows
-	Cards  map[string]*card.Card // of all models that made or judged
+	Cards  map[string]*card.Card // of all models that made or evaluated
 	Took   time.Duration
 	Spent  Spent
 
@@ -54,8 +54,8 @@ type Options struct {
 	// CheckpointEvery is how often what was done of a run is saved; 0: as ask.Synthesis
 	// has it.
 	CheckpointEvery time.Duration
-	// Unjudged leaves the evaluation out: the result has no rows.
-	Unjudged bool
+	// NoEvaluation leaves the evaluation out: the result has no rows.
+	NoEvaluation bool
 	// Speeds, if set, are what is known of this machine: what is not is measured before
 	// the first run, and Forecast is told what to expect. They learn from the study.
 	Speeds   *Speeds

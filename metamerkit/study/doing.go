@@ -20,12 +20,12 @@ type doing struct {
 	r *Result
 	f *Forecast // nil where no speeds are known
 
-	mu     sync.Mutex // of what follows: evidence and files of one run are made beside the next
-	clock  *clock
-	tally  Tally
-	aside  int // evaluations, and runs that have taken their steps, under way
-	judges judges
-	warned []string
+	mu        sync.Mutex // of what follows: evidence and files of one run are made beside the next
+	clock     *clock
+	tally     Tally
+	aside     int // evaluations, and runs that have taken their steps, under way
+	evaluator evaluator
+	warned    []string
 }
 
 // forecast measures what is not known of this machine and says what the plan takes.
@@ -63,23 +63,23 @@ func (d *doing) forecast(ctx context.Context) error {
 // carryOut makes the runs and evaluates them. Whichever fails ends the other, and is what
 // is reported.
 func (d *doing) carryOut(ctx context.Context) error {
-	if d.o.Unjudged {
+	if d.o.NoEvaluation {
 		return d.runs(ctx)
 	}
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
-	d.judge(inner, cancel)
+	d.evaluateRuns(inner, cancel)
 	err := d.runs(inner)
 	if err == nil {
-		if err := d.judged(); err != nil {
+		if err := d.evaluated(); err != nil {
 			return err
 		}
 		return d.yardstick(ctx)
 	}
 	cancel()
-	<-d.judges.done
-	if ctx.Err() == nil && d.judges.err != nil && !errors.Is(d.judges.err, context.Canceled) {
-		return d.judges.err
+	<-d.evaluator.done
+	if ctx.Err() == nil && d.evaluator.err != nil && !errors.Is(d.evaluator.err, context.Canceled) {
+		return d.evaluator.err
 	}
 	return err
 }
@@ -166,7 +166,7 @@ func (d *doing) ran(run *metamer.Run) {
 	if d.o.Ran != nil {
 		d.o.Ran(run)
 	}
-	d.judges.add(run)
+	d.evaluator.add(run)
 }
 
 func (d *doing) synthesize(ctx context.Context, c *cell, next *metamer.Recipe) (*metamer.Run, error) {

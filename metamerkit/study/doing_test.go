@@ -107,8 +107,8 @@ func TestFilesFail(t *testing.T) {
 	p.Sets, p.Stages = p.Sets[:1], []string{"middle", "late"}
 	w.failing = strings.Join(p.Sets[0], "+") + " middle"
 	r, err := Do(context.Background(), w, p, Options{Images: w.refs})
-	if r != nil || err == nil || !strings.Contains(err.Error(), "middle: the disk is full") || w.stopped != 1 || w.under != 0 || w.judged != 0 {
-		t.Errorf("%v; %d ended, %d under way, %d evaluations", err, w.stopped, w.under, w.judged)
+	if r != nil || err == nil || !strings.Contains(err.Error(), "middle: the disk is full") || w.stopped != 1 || w.under != 0 || w.evaluated != 0 {
+		t.Errorf("%v; %d ended, %d under way, %d evaluations", err, w.stopped, w.under, w.evaluated)
 	}
 }
 

@@ -12,12 +12,12 @@ import (
 
 // Part is a run of a plan before it is made.
 type Part struct {
-	Set      []string
-	Stage    string
-	There    bool          // it is in the store
-	Judged   bool          // and its rows are
-	Expected time.Duration // 0 where it is there, or where Forecast.Unknown says so
-	Bytes    int64         // on disk
+	Set       []string
+	Stage     string
+	There     bool          // it is in the store
+	Evaluated bool          // and its rows are
+	Expected  time.Duration // 0 where it is there, or where Forecast.Unknown says so
+	Bytes     int64         // on disk
 }
 
 // Forecast is what a plan takes, before it begins.
@@ -126,15 +126,15 @@ func (p Plan) Forecast(s *Speeds, warm map[string]bool, set *images.Set, there f
 			batch := min(r.Batch, n)
 			batches := float64((n + batch - 1) / batch)
 			evaluations := float64(r.Evaluations(r.Steps))
-			part.There, part.Judged = there(r, len(p.Observers))
-			if !part.Judged {
+			part.There, part.Evaluated = there(r, len(p.Observers))
+			if !part.Evaluated {
 				open[stage]++
 				f.Evaluations += len(p.Observers)
 			}
 			if !part.There {
 				f.Gradients += int64(evaluations) * int64(n)
 				var compile, own load
-				sum, judged := 0.0, 0.0
+				sum, evaluated := 0.0, 0.0
 				for i, m := range members {
 					v, ok := known(m, stage, batch)
 					if !ok {
@@ -144,14 +144,14 @@ func (p Plan) Forecast(s *Speeds, warm map[string]bool, set *images.Set, there f
 						probed[m+", "+stage] = true
 					}
 					own.add(batches*turns(r, i)*v.Step, v.StepBusy)
-					judged += v.evidence(n)
+					evaluated += v.evidence(n)
 					if key := s.key(p, m, stage, batch, size); !compiled[key] {
 						compiled[key] = true
-						judged += v.Null
+						evaluated += v.Null
 						compile.add(v.Compile, v.CompileBusy)
 					}
 				}
-				sum += judged
+				sum += evaluated
 				if last < 0 {
 					sum += compile.seconds
 				} else {
@@ -159,7 +159,7 @@ func (p Plan) Forecast(s *Speeds, warm map[string]bool, set *images.Set, there f
 				}
 				part.Expected = seconds(sum + own.seconds + files/cores) // written beside the next run
 				aside.add(evidence, 1)
-				last, steps, evidence = len(f.Parts), own, judged
+				last, steps, evidence = len(f.Parts), own, evaluated
 				all.join(own)
 			}
 			f.Parts = append(f.Parts, part)

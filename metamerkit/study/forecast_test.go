@@ -28,15 +28,15 @@ func TestForecast(t *testing.T) {
 	}
 	t.Cleanup(func() { resampling = measureResampling })
 	p := Plan{Sets: [][]string{{"resnet20"}, {"resnet20", "vgg11"}}, Stages: []string{"late"}, Observers: []string{"vgg11"}, Bootstrap: 100, Settings: Settings{Steps: 50, Batch: 4}}.WithDefaults()
-	s := &Speeds{Machine: "test", Of: map[string]Speed{}, Judging: map[string]Judgement{}, Files: map[string]float64{"test: 16²": 0.5}}
+	s := &Speeds{Machine: "test", Of: map[string]Speed{}, Evaluations: map[string]EvaluationSpeed{}, Files: map[string]float64{"test: 16²": 0.5}}
 	f := p.Forecast(s, nil, m.refs, func(metamer.Recipe, int) (bool, bool) { return false, false })
 	if len(f.Unknown) != 3 || len(f.Parts) != 2 || f.Gradients != 2*50*6 || f.Evaluations != 2 {
 		t.Errorf("%+v", f)
 	}
 	s.Of[s.key(p, "resnet20", "late", 4, 16)] = Speed{Compile: 7, Step: 0.1, Null: 0.5, Evidence: 2, Images: 4}
 	s.Of[s.key(p, "vgg11", "late", 4, 16)] = Speed{Compile: 5, Step: 0.3, Null: 0.25, Evidence: 4, Images: 4}
-	s.Judging[s.judgeKey(p, "vgg11", "late", 16)] = Judgement{Compile: 3, Each: 4, Images: 4}
-	s.Judging[s.judgeKey(p, "", "", 16)] = Judgement{Compile: 1, Each: 2, Images: 4}
+	s.Evaluations[s.evaluationKey(p, "vgg11", "late", 16)] = EvaluationSpeed{Compile: 3, Each: 4, Images: 4}
+	s.Evaluations[s.evaluationKey(p, "", "", 16)] = EvaluationSpeed{Compile: 1, Each: 2, Images: 4}
 	f = p.Forecast(s, nil, m.refs, func(metamer.Recipe, int) (bool, bool) { return false, false })
 	cores := float64(runtime.NumCPU()) // files are written beside the next run
 	for i, want := range []float64{
@@ -95,16 +95,16 @@ func TestCalibrate(t *testing.T) {
 	if _, err := Do(context.Background(), m, p, o); err != nil {
 		t.Fatal(err)
 	}
-	if m.asked != 3*2+3 || m.judged < 3*2+2+1 || m.judged > 3*2+2+3 || forecast == nil || forecast.Unknown != nil || len(forecast.Parts) != 3 {
+	if m.asked != 3*2+3 || m.evaluated < 3*2+2+1 || m.evaluated > 3*2+2+3 || forecast == nil || forecast.Unknown != nil || len(forecast.Parts) != 3 {
 		t.Errorf("%d requests, %+v", m.asked, forecast)
 	}
 	again, err := OpenSpeeds(path, "test")
-	if err != nil || len(again.Of) != 3 || len(again.Judging) != 4 {
+	if err != nil || len(again.Of) != 3 || len(again.Evaluations) != 4 {
 		t.Fatalf("%+v %v", again, err)
 	}
-	m.asked, m.judged, o.Speeds = 0, 0, again
-	if _, err := Do(context.Background(), m, p, o); err != nil || m.asked != 3 || m.judged < 1 || m.judged > 3 {
-		t.Errorf("%d and %d requests: %v", m.asked, m.judged, err)
+	m.asked, m.evaluated, o.Speeds = 0, 0, again
+	if _, err := Do(context.Background(), m, p, o); err != nil || m.asked != 3 || m.evaluated < 1 || m.evaluated > 3 {
+		t.Errorf("%d and %d requests: %v", m.asked, m.evaluated, err)
 	}
 	if err := os.WriteFile(path, []byte("{"), 0o666); err != nil {
 		t.Fatal(err)

@@ -30,10 +30,10 @@ type Speed struct {
 	StepBusy    float64 `json:"step busy"`
 }
 
-// Judgement is what the measures of one run by one observer cost, or its image metrics,
+// EvaluationSpeed is what the measures of one run by one observer cost, or its image metrics,
 // in seconds: what is compiled once, and each run. The references cost as much as a run,
 // once for all runs.
-type Judgement struct {
+type EvaluationSpeed struct {
 	Compile float64 `json:"compile"`
 	Each    float64 `json:"each"`
 	Images  int     `json:"images"` // of a run
@@ -41,7 +41,7 @@ type Judgement struct {
 }
 
 // of is Each for n images.
-func (j Judgement) of(n int) float64 { return j.Each * float64(n) / float64(max(j.Images, 1)) }
+func (j EvaluationSpeed) of(n int) float64 { return j.Each * float64(n) / float64(max(j.Images, 1)) }
 
 // Speeds are what plans cost on this machine as far as that is known, by what computes
 // (backend, cores), model, stage, loss, batch and image size.
@@ -49,8 +49,8 @@ type Speeds struct {
 	Path    string `json:"-"` // the file that keeps them, "" for none
 	Machine string `json:"-"` // such as "xla, 2 cores": begins every key
 
-	Of      map[string]Speed     `json:"of"`
-	Judging map[string]Judgement `json:"judging"`
+	Of          map[string]Speed           `json:"of"`
+	Evaluations map[string]EvaluationSpeed `json:"judging"`
 	// Unit is how long an evaluation took by its forecast, over the studies before: a
 	// factor, 0 where there was none.
 	Unit float64 `json:"unit of judging"`
@@ -62,14 +62,14 @@ type Speeds struct {
 // an error, and then it is empty too.
 func OpenSpeeds(path, machine string) (*Speeds, error) {
 	empty := func() *Speeds {
-		return &Speeds{Path: path, Machine: machine, Of: map[string]Speed{}, Judging: map[string]Judgement{}, Files: map[string]float64{}}
+		return &Speeds{Path: path, Machine: machine, Of: map[string]Speed{}, Evaluations: map[string]EvaluationSpeed{}, Files: map[string]float64{}}
 	}
 	s := empty()
 	data, err := os.ReadFile(path)
 	if err == nil {
 		err = json.Unmarshal(data, s)
 	}
-	if s.Of == nil || s.Judging == nil || s.Files == nil { // null in the file
+	if s.Of == nil || s.Evaluations == nil || s.Files == nil { // null in the file
 		s = empty()
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -111,9 +111,9 @@ func (s *Speeds) key(p Plan, model, stage string, batch, size int) string {
 	return fmt.Sprintf("%s: %s %s, %s, %s%s, batch %d of %d², null set %s", s.Machine, model, stage, r.Optimizer.Name, r.Loss, precision, batch, size, r.Null.Name)
 }
 
-// judgeKey is the key of Judging for an observer at a stage; of image metrics, where
+// evaluationKey is the key of Evaluations for an observer at a stage; of image metrics, where
 // both are "".
-func (s *Speeds) judgeKey(p Plan, observer, stage string, size int) string {
+func (s *Speeds) evaluationKey(p Plan, observer, stage string, size int) string {
 	if observer == "" {
 		return fmt.Sprintf("%s: image metrics of %d²", s.Machine, size)
 	}

@@ -23,13 +23,13 @@ import (
 
 // made answers with the made-up study and runs of package figurestest.
 type made struct {
-	study   *figures.Study
-	refs    *images.Set
-	runs    []*metamer.Run
-	failAt  int // the request, from 1, that fails; 0: none
-	asked   int
-	judged  int    // evaluations
-	missing string // the model whose weights are not here
+	study     *figures.Study
+	refs      *images.Set
+	runs      []*metamer.Run
+	failAt    int // the request, from 1, that fails; 0: none
+	asked     int
+	evaluated int    // evaluations
+	missing   string // the model whose weights are not here
 }
 
 func newMade() *made {
@@ -54,7 +54,7 @@ func (m *made) Synthesize(_ context.Context, q ask.Synthesis) (*metamer.Run, err
 
 func (m *made) Evaluate(_ context.Context, q ask.Evaluation) (metamer.Rows, error) {
 	if len(q.Runs) == 0 || !strings.HasPrefix(q.Runs[0].ID, jpegPrefix[:4]) { // of the plan, not of JPEG copies
-		m.judged++
+		m.evaluated++
 	}
 	if q = q.WithDefaults(); q.Validate() != nil {
 		return nil, q.Validate()

@@ -29,7 +29,7 @@ var jpegPrefix = fmt.Sprintf("jpeg-%d/", jpegQuality)
 // yardstick adds what the members give for JPEG copies of the references.
 func (d *doing) yardstick(ctx context.Context) error {
 	r := d.r
-	if d.o.Unjudged || !slices.Contains(r.Plan.measures(), "success") {
+	if d.o.NoEvaluation || !slices.Contains(r.Plan.measures(), "success") {
 		return nil
 	}
 	var members []string

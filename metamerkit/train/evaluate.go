@@ -215,14 +215,14 @@ func (e *Evaluator) attack(ctx context.Context, w map[string]*tensors.Tensor, or
 	for i, p := range e.paths {
 		weights[i] = w[p]
 	}
-	judge := func(x *tensors.Tensor) error {
+	classify := func(x *tensors.Tensor) error {
 		out, err := run(predict, append([]any{x, y}, weights...)...)
 		if err == nil {
 			note(out[0])
 		}
 		return err
 	}
-	if err := judge(origin); err != nil || a.Norm == "" {
+	if err := classify(origin); err != nil || a.Norm == "" {
 		return err
 	}
 	start, err := e.start(a.Norm, a.Steps == 0, w)
@@ -258,7 +258,7 @@ func (e *Evaluator) attack(ctx context.Context, w map[string]*tensors.Tensor, or
 			x = out[0]
 			note(out[1])
 		}
-		if err := judge(x); err != nil {
+		if err := classify(x); err != nil {
 			return err
 		}
 		if x != origin {

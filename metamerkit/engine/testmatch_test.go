@@ -43,7 +43,7 @@ func TestVerdictAlone(t *testing.T) {
 				run.Metamers = append(run.Metamers, v+float32((k*k+k)%7-3)*0.01*float32(i))
 			}
 		}
-		if err := e.judge(context.Background(), run, tapped, q); err != nil {
+		if err := e.testMatch(context.Background(), run, tapped, q); err != nil {
 			t.Fatal(err)
 		}
 		return run

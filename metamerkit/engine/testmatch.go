@@ -13,9 +13,9 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
-// judge adds the match statistics of every image and member to a run, batch by batch. The
+// testMatch adds the match statistics of every image and member to a run, batch by batch. The
 // lock is held, and given back while they are computed.
-func (e *Engine) judge(ctx context.Context, run *metamer.Run, tapped []synth.TappedModel, q Request) error {
+func (e *Engine) testMatch(ctx context.Context, run *metamer.Run, tapped []synth.TappedModel, q Request) error {
 	r := run.Recipe
 	n, per := r.Images.Count, r.Images.Size*r.Images.Size*3
 	e.mu.Unlock()
@@ -49,7 +49,7 @@ func (e *Engine) judge(ctx context.Context, run *metamer.Run, tapped []synth.Tap
 			if err != nil {
 				return err
 			}
-			run.Statistics = append(run.Statistics, null.JudgeEach(from, ref, met, refClass, class)...)
+			run.Statistics = append(run.Statistics, null.TestEach(from, ref, met, refClass, class)...)
 		}
 	}
 	return nil

@@ -11,8 +11,8 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// judges evaluate runs beside the steps of those behind them, in their order.
-type judges struct {
+// evaluator evaluate runs beside the steps of those behind them, in their order.
+type evaluator struct {
 	waiting []*metamer.Run
 	more    chan struct{} // holds a word when there is something new
 	eased   chan struct{} // and when an evaluation is over
@@ -29,7 +29,7 @@ type judges struct {
 }
 
 // add hands a run over; the lock is held.
-func (j *judges) add(run *metamer.Run) {
+func (j *evaluator) add(run *metamer.Run) {
 	if j.more != nil {
 		j.waiting = append(j.waiting, run)
 		nudge(j.more)
@@ -46,7 +46,7 @@ func nudge(c chan struct{}) {
 // keepUp waits, behind a run that was made, until no more than one waits to be evaluated or
 // is being: evaluations that lag behind would all be left for the end.
 func (d *doing) keepUp(ctx context.Context, last *metamer.Run) {
-	j := &d.judges
+	j := &d.evaluator
 	if j.more == nil || last == nil || last.Cached {
 		return
 	}
@@ -67,10 +67,10 @@ func (d *doing) keepUp(ctx context.Context, last *metamer.Run) {
 	}
 }
 
-// judge begins to evaluate what runs hands over. failed ends the runs: an evaluation that
+// evaluateRuns begins to evaluate what runs hands over. failed ends the runs: an evaluation that
 // fails would fail again.
-func (d *doing) judge(ctx context.Context, failed func()) {
-	j := &d.judges
+func (d *doing) evaluateRuns(ctx context.Context, failed func()) {
+	j := &d.evaluator
 	j.more, j.eased, j.done, j.seen, j.warned = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}), map[string]bool{}, map[string]bool{}
 	go func() {
 		defer close(j.done)
@@ -99,24 +99,24 @@ func (d *doing) judge(ctx context.Context, failed func()) {
 	}()
 }
 
-// judged waits for the evaluations when the last run is there.
-func (d *doing) judged() error {
+// evaluated waits for the evaluations when the last run is there.
+func (d *doing) evaluated() error {
 	d.mu.Lock()
-	d.judges.over, d.judges.behind = true, len(d.judges.waiting)+d.judges.under
-	nudge(d.judges.more)
+	d.evaluator.over, d.evaluator.behind = true, len(d.evaluator.waiting)+d.evaluator.under
+	nudge(d.evaluator.more)
 	d.clock.begin(len(d.clock.parts) - 1)
 	d.mu.Unlock()
-	<-d.judges.done
+	<-d.evaluator.done
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.r.Rows, d.r.Spent.Evaluation = d.judges.rows, d.clock.end(true)
-	return d.judges.err
+	d.r.Rows, d.r.Spent.Evaluation = d.evaluator.rows, d.clock.end(true)
+	return d.evaluator.err
 }
 
-// evaluate judges some runs. Their rows come behind those that are there, without the
+// evaluate evaluates some runs. Their rows come behind those that are there, without the
 // references' own, which the first have.
 func (d *doing) evaluate(ctx context.Context, runs []*metamer.Run) error {
-	j := &d.judges
+	j := &d.evaluator
 	q := ask.Evaluation{Runs: runs, Images: d.r.Images, Observers: d.r.Plan.Observers, Measures: d.r.Plan.Measures}
 	q.Bootstrap.Resamples = d.r.Plan.Bootstrap
 	q.Warn = func(text string) {
@@ -160,7 +160,7 @@ func (d *doing) evaluate(ctx context.Context, runs []*metamer.Run) error {
 	}
 	j.rows = append(j.rows, rows...)
 	if alone && d.f != nil {
-		d.o.Speeds.judged(d.f, runs, j.seen, time.Since(began))
+		d.o.Speeds.evaluated(d.f, runs, j.seen, time.Since(began))
 	}
 	for _, run := range runs {
 		j.seen[run.Recipe.Stage] = true
@@ -168,9 +168,9 @@ func (d *doing) evaluate(ctx context.Context, runs []*metamer.Run) error {
 	return nil
 }
 
-// judged takes over what evaluations took that nothing was done beside; before are the
+// evaluated takes over what evaluations took that nothing was done beside; before are the
 // stages that had been evaluated.
-func (s *Speeds) judged(f *Forecast, runs []*metamer.Run, before map[string]bool, took time.Duration) {
+func (s *Speeds) evaluated(f *Forecast, runs []*metamer.Run, before map[string]bool, took time.Duration) {
 	expected := 0.0
 	for _, run := range runs {
 		if run.Cached || !before[run.Recipe.Stage] {

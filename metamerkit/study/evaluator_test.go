@@ -72,7 +72,7 @@ func (b *bench) Evaluate(ctx context.Context, q ask.Evaluation) (metamer.Rows, e
 
 // Runs are evaluated beside the steps of those behind them, and their rows are those of one
 // evaluation of all.
-func TestJudgedBeside(t *testing.T) {
+func TestEvaluateConcurrently(t *testing.T) {
 	b := newBench()
 	var warned []string
 	r, err := Do(context.Background(), b, plan(b.made), Options{Images: b.refs, Warn: func(text string) { warned = append(warned, text) }})
@@ -138,7 +138,7 @@ func TestKeepUp(t *testing.T) {
 }
 
 // An evaluation that fails ends the run that is made, and is what is reported.
-func TestJudgedBesideFails(t *testing.T) {
+func TestEvaluateConcurrentlyFails(t *testing.T) {
 	b := newBench()
 	b.fails = true
 	r, err := Do(context.Background(), b, plan(b.made), Options{Images: b.refs})
@@ -148,7 +148,7 @@ func TestJudgedBesideFails(t *testing.T) {
 }
 
 // What Ctrl-C ends is reported as the run's.
-func TestJudgedBesideEnds(t *testing.T) {
+func TestEvaluateConcurrentlyEnds(t *testing.T) {
 	m := newMade()
 	ctx, cancel := context.WithCancel(context.Background())
 	n := 0

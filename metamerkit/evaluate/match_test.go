@@ -31,23 +31,23 @@ func nullFrom(t *testing.T, acts Held) *Null {
 	return null
 }
 
-func TestJudge(t *testing.T) {
+func TestVerdicts(t *testing.T) {
 	acts, _ := sampled(46, 40, 3)
 	null, first := nullFrom(t, acts), NewVector(acts[0])
 	if null.Pairs != 1035 || null.Set != "set" || null.SHA256 != "sum" || null.Of() != "1035 pairs of set" {
 		t.Errorf("%+v of 46 images", null.Null)
 	}
-	if e := null.Judge(0, first, first, 3, 3); e.Verdict != metamer.Pass || e.SNR != maxSNR || e.Loss != 0 || e.PPearson != 1./1036 || e.PSpearman != 1./1036 || e.PSNR != 1./1036 {
+	if e := null.Test(0, first, first, 3, 3); e.Verdict != metamer.Pass || e.SNR != maxSNR || e.Loss != 0 || e.PPearson != 1./1036 || e.PSpearman != 1./1036 || e.PSNR != 1./1036 {
 		t.Errorf("an identical activation gives %+v", e)
 	}
-	if e := null.Judge(0, first, first, 3, 4); e.Verdict != metamer.Fail || e.SameClass {
+	if e := null.Test(0, first, first, 3, 4); e.Verdict != metamer.Fail || e.SameClass {
 		t.Errorf("another class gives %+v", e)
 	}
-	if e := null.Judge(0, first, NewVector(acts[1]), 3, 3); e.Verdict != metamer.Fail || e.Why == "" || e.PPearson < 2./1036 {
+	if e := null.Test(0, first, NewVector(acts[1]), 3, 3); e.Verdict != metamer.Fail || e.Why == "" || e.PPearson < 2./1036 {
 		t.Errorf("another image gives %+v", e)
 	}
 	// A model without classes.
-	if e := null.Judge(0, first, first, -1, -1); e.Verdict != metamer.Pass || e.SameClass {
+	if e := null.Test(0, first, first, -1, -1); e.Verdict != metamer.Pass || e.SameClass {
 		t.Errorf("a model without classes gives %+v, expected a pass and no class", e)
 	}
 }
@@ -60,7 +60,7 @@ func TestNotTested(t *testing.T) {
 		"there is no null set": Untestable("m", metamer.NullRef{Name: metamer.NoNull}),
 	} {
 		for _, class := range []int{3, 4} {
-			e := null.Judge(0, NewVector(acts[0]), NewVector(acts[1]), 3, class)
+			e := null.Test(0, NewVector(acts[0]), NewVector(acts[1]), 3, class)
 			if e.Verdict != metamer.NotTested || e.Why != why || e.PPearson != 0 || e.Loss == 0 || e.SameClass != (class == 3) {
 				t.Errorf("%+v, expected no test: %s", e, why)
 			}
@@ -136,7 +136,7 @@ func TestNullAgainstNumPy(t *testing.T) {
 		near(t, "largest", got, golden.Largest[i], 1e-9)
 	}
 	for i, m := range golden.Metamers {
-		e := null.Judge(i, NewVector(m.Ref), NewVector(m.Met), 0, 0)
+		e := null.Test(i, NewVector(m.Ref), NewVector(m.Met), 0, 0)
 		for k, got := range []float64{e.Pearson, e.Spearman, e.SNR} {
 			near(t, "value", got, m.Values[k], 1e-9)
 		}

@@ -130,10 +130,10 @@ func noise(a, b Vector) (sum float64) {
 	return sum
 }
 
-// Judge compares the metamer of one image with its reference at one member. It passes
+// Test compares the metamer of one image with its reference at one member. It passes
 // when all three statistics lie above every pair of the null distribution and the class
 // is the same.
-func (n *Null) Judge(image int, ref, met Vector, refClass, class int) metamer.MatchStatistics {
+func (n *Null) Test(image int, ref, met Vector, refClass, class int) metamer.MatchStatistics {
 	e := metamer.MatchStatistics{
 		Image: image, Member: n.Member, RefClass: refClass, Class: class, SameClass: refClass == class && class >= 0,
 		Loss: Relative(ref, met), Pearson: Pearson(ref, met), Spearman: Spearman(ref, met), SNR: SNR(ref, met),
@@ -165,12 +165,12 @@ func (n *Null) Judge(image int, ref, met Vector, refClass, class int) metamer.Ma
 	return e
 }
 
-// JudgeEach is Judge of several images from the first on, side by side.
-func (n *Null) JudgeEach(first int, refs, mets []Vector, refClasses, classes []int) []metamer.MatchStatistics {
+// TestEach is Test of several images from the first on, side by side.
+func (n *Null) TestEach(first int, refs, mets []Vector, refClasses, classes []int) []metamer.MatchStatistics {
 	out := make([]metamer.MatchStatistics, len(mets))
 	split(len(mets), func(from, to int) {
 		for i := from; i < to; i++ {
-			out[i] = n.Judge(first+i, refs[i], mets[i], refClasses[i], classes[i])
+			out[i] = n.Test(first+i, refs[i], mets[i], refClasses[i], classes[i])
 		}
 	})
 	return out

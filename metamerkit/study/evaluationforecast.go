@@ -19,9 +19,9 @@ func (p Plan) forecastEvaluation(f *Forecast, s *Speeds, n, size int, compiled f
 	}
 	sum := 0.0
 	f.each = map[string]load{}
-	judging := func(observer, stage string) (v Judgement) {
-		key := s.judgeKey(p, observer, stage, size)
-		v, ok := s.Judging[key]
+	timed := func(observer, stage string) (v EvaluationSpeed) {
+		key := s.evaluationKey(p, observer, stage, size)
+		v, ok := s.Evaluations[key]
 		if !ok {
 			lacks(observer, stage)
 		}
@@ -31,7 +31,7 @@ func (p Plan) forecastEvaluation(f *Forecast, s *Speeds, n, size int, compiled f
 		}
 		return v
 	}
-	var metrics *Judgement
+	var metrics *EvaluationSpeed
 	for _, stage := range p.Stages {
 		if open[stage] == 0 {
 			continue
@@ -39,14 +39,14 @@ func (p Plan) forecastEvaluation(f *Forecast, s *Speeds, n, size int, compiled f
 		var one load
 		if slices.Contains(p.measures(), "metrics") {
 			if metrics == nil {
-				v := judging("", "")
+				v := timed("", "")
 				metrics = &v
 			}
 			one.add(metrics.of(n)*unit, metrics.Busy)
 		}
 		if len(p.observed()) > 0 {
 			for _, o := range p.Observers {
-				v := judging(o, stage)
+				v := timed(o, stage)
 				one.add((v.of(n)+per)*unit, v.Busy)
 			}
 		}
@@ -66,7 +66,7 @@ func (f *Forecast) overlap(steps, aside load, evidence float64, last int) {
 	}
 	behind := load{} // the last two runs
 	for _, p := range f.Parts[max(len(f.Parts)-2, 0):] {
-		if !p.Judged {
+		if !p.Evaluated {
 			behind.join(f.each[p.Stage])
 		}
 	}

@@ -67,7 +67,7 @@ func (e *Engine) evaluateUnit(ctx context.Context, q Evaluation, u *unit) (rows 
 // newPage begins what is missing of a run by an observer, which is open.
 func (e *Engine) newPage(q Evaluation, u *unit, missing []string) (p *page, err error) {
 	p = &page{q: q, u: *u, base: u.row()}
-	p.base.Observer, p.base.Member = u.judge.Card.Name, u.member
+	p.base.Observer, p.base.Member = u.observer.Card.Name, u.member
 	acts := u.noLayer == "" && slices.ContainsFunc(missing, func(m string) bool { return m != "recognizability" })
 	if p.ref = e.shelf.take(u.readingName(q), acts); p.ref == nil {
 		if p.ref, err = e.newReading(*u, u.refs.Pixels, q, acts); err != nil {
