@@ -5,9 +5,9 @@ by torch.
     METAMERS_ONNX_CLASSIFIERS=OUT go test ./metamerkit/zoo/onnx -run TestClassifiers -v -update
 
 Each classifier has random weights; its batch normalisations are calibrated on random
-images, so that activations neither vanish nor explode. The two images are drawn until torch's
-own gradient does not depend on rounding (on an activation at the kink of a ReLU), eight times at
-most. OUT gets NAME.dynamo.onnx, by torch's default exporter (with the weights in a file beside
+images, so that activations neither vanish nor explode. Each of the two images is drawn until
+torch's own gradient does not depend on rounding (on an activation at the kink of a ReLU), at most
+TRIES times; the image that depends least on it is kept. OUT gets NAME.dynamo.onnx, by torch's default exporter (with the weights in a file beside
 it), NAME.script.onnx, by the TorchScript exporter at opset 17, and NAME.safetensors: images
 [2,S,S,3], logits, cotangents, gradient, and how far rounding moves torch's own gradient.
 """
@@ -35,6 +35,8 @@ CLASSIFIERS = {
     "resnext50_32x4d": ("torchvision", 64, {}), "densenet121": ("torchvision", 64, {}), "vit_b_16": ("torchvision", 64, {"image_size": 64}), "coatnet_nano_rw_224": ("timm", 64, {"img_size": 64}), "swin_v2_t": ("torchvision", 64, {}), "davit_tiny": ("timm", 64, {}),
     "efficientnet_v2_s": ("torchvision", 64, {}), "convmixer_768_32": ("timm", 64, {}), "inception_v3": ("torchvision", 96, {"init_weights": False}), "wide_resnet50_2": ("torchvision", 64, {}), "vgg11_bn": ("torchvision", 64, {}), "maxvit_t": ("torchvision", 224, {}),
 }
+
+TRIES = 24  # of each image
 
 
 def build(name):
@@ -76,6 +78,14 @@ def at(m, images, direction):
     return y.detach(), x.grad
 
 
+def rounding(m, wide, image, direction):
+    """How far rounding moves the gradient, relative to its length."""
+    _, gradient = at(m, image, direction)
+    _, exact = at(wide, image.double(), direction.double())
+    _, near = at(wide, image.double() + 1e-6 * torch.randn(image.shape), direction.double())
+    return max(float((g - exact).norm() / exact.norm()) for g in (gradient, near))
+
+
 def main():
     warnings.simplefilter("ignore")
     out = pathlib.Path(sys.argv[1])
@@ -85,16 +95,21 @@ def main():
         m, size = build(name)
         direction = torch.randn((2, 10), generator=torch.Generator().manual_seed(2))
         wide = copy.deepcopy(m).double()
-        for seed in range(1, 9):
-            images = torch.from_numpy((np.random.default_rng(seed).integers(0, 256, (2, 3, size, size)) / 255).astype(np.float32))
-            logits, gradient = at(m, images, direction)
-            _, exact = at(wide, images.double(), direction.double())
-            _, near = at(wide, images.double() + 1e-6 * torch.randn(images.shape), direction.double())
-            rounding = max(float((g - exact).norm() / exact.norm()) for g in (gradient, near))
-            if rounding < 1e-4:
-                break
+        found = []
+        for i in range(2):
+            best = None
+            for seed in range(i * TRIES, (i + 1) * TRIES):
+                image = torch.from_numpy((np.random.default_rng(seed).integers(0, 256, (1, 3, size, size)) / 255).astype(np.float32))
+                moved = rounding(m, wide, image, direction[i:i + 1])
+                if best is None or moved < best[0]:
+                    best = moved, image
+                if moved < 1e-4:
+                    break
+            found.append(best)
+        images = torch.cat([image for _, image in found])
+        logits, gradient = at(m, images, direction)
         save_file({"images": images.permute(0, 2, 3, 1).contiguous(), "logits": logits.contiguous(), "direction": direction,
-                   "gradient": gradient.permute(0, 2, 3, 1).contiguous(), "rounding": torch.tensor([rounding])}, out / f"{name}.safetensors", {"size": str(size)})
+                   "gradient": gradient.permute(0, 2, 3, 1).contiguous(), "rounding": torch.tensor([max(moved for moved, _ in found)])}, out / f"{name}.safetensors", {"size": str(size)})
         for p in m.parameters():
             p.requires_grad_(False)
         image = images[:1]

@@ -40,11 +40,11 @@ func init() {
 			}
 		})
 	}, "Pow")
-	register(7, func(c *call) *value { return c.variadic(func(a, b *Node) *Node { return larger(a, b) }, nil) },
+	register(7, func(c *call) *value { return c.extreme(larger, shared(ReduceMax)) },
 		func(c *call) *tensor {
 			return c.reduceInputs(math.Max, func(a, b int64) int64 { return max(a, b) })
 		}, "Max")
-	register(7, func(c *call) *value { return c.variadic(func(a, b *Node) *Node { return smaller(a, b) }, nil) },
+	register(7, func(c *call) *value { return c.extreme(smaller, shared(ReduceMin)) },
 		func(c *call) *tensor {
 			return c.reduceInputs(math.Min, func(a, b int64) int64 { return min(a, b) })
 		}, "Min")
@@ -151,6 +151,18 @@ func (c *call) reduceInputs(floats func(a, b float64) float64, ints func(a, b in
 				out.setInt(i, ints(out.ints[i], v.host.ints[at[k+1]]))
 			}
 		}
+	})
+}
+
+// extreme is Max or Min. Of three inputs and more it is the extreme value along an axis of
+// its own, so that equal ones share the gradient in equal parts, as torch.amax of a stack.
+func (c *call) extreme(pair func(a, b *Node) *Node, along func(x *Node, axes []int) *Node) *value {
+	if len(c.in) < 3 || !c.in[0].kind.IsFloat() {
+		return c.variadic(pair, nil)
+	}
+	return c.elementwise(func(x []*Node) *Node {
+		all := Stack(same(x), -1)
+		return Reshape(along(all, []int{all.Rank() - 1}), all.Shape().Dimensions[:all.Rank()-1]...)
 	})
 }
 

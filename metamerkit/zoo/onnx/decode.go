@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/gomlx/compute-onnx/support/protos"
+	"github.com/gomlx/compute/dtypes"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -161,8 +163,9 @@ func imageInput(g *protos.GraphProto, size int) (name string, last bool, err err
 	}
 	t, name := inputs[0].GetType().GetTensorType(), inputs[0].Name
 	dims := t.GetShape().GetDim()
-	if kind := protos.TensorProto_DataType(t.GetElemType()); kind != protos.TensorProto_FLOAT || len(dims) != 4 {
-		return "", false, fmt.Errorf("input %q is %v with %d axes, expected FLOAT [N,3,%d,%d]: export a model that reads float32 images", name, kind, len(dims), size, size)
+	kind := protos.TensorProto_DataType(t.GetElemType())
+	if computed(kinds[kind]) != dtypes.Float32 || len(dims) != 4 {
+		return "", false, fmt.Errorf("input %q is %v with %d axes, expected FLOAT or FLOAT16 [N,3,%d,%d]: export model.float() with an example of one float32 image", name, kind, len(dims), size, size)
 	}
 	fixed := func(i int) (int64, bool) {
 		v, ok := dims[i].GetValue().(*protos.TensorShapeProto_Dimension_DimValue)
@@ -180,6 +183,12 @@ func imageInput(g *protos.GraphProto, size int) (name string, last bool, err err
 	want := []int64{0, 3, int64(size), int64(size)}
 	if last {
 		want = []int64{0, int64(size), int64(size), 3}
+	}
+	axis := slices.Index(want, int64(size))
+	height, fixedHeight := fixed(axis)
+	width, fixedWidth := fixed(axis + 1)
+	if fixedHeight && fixedWidth && height != width {
+		return "", false, fmt.Errorf("input %q reads images of %d×%d pixels (height × width), expected square ones: export with an example of S×S pixels", name, height, width)
 	}
 	for i := 1; i < 4; i++ {
 		if v, ok := fixed(i); ok && v != want[i] {

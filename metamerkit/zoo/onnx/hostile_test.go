@@ -11,7 +11,10 @@ import (
 	"github.com/gomlx/compute-onnx/support/protos"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/ensemble-metamers/metamers/metamerkit/backend"
+	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
+	"github.com/ensemble-metamers/metamers/metamerkit/stage"
 	"github.com/ensemble-metamers/metamers/metamerkit/weights"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo/onnx"
 )
@@ -61,6 +64,16 @@ func TestRefused(t *testing.T) {
 			n.Input = []string{n.Input[0], n.Input[1], "on"}
 			m.Graph.Initializer = append(m.Graph.Initializer, &protos.TensorProto{Name: "on", DataType: int32(protos.TensorProto_BOOL), Int32Data: []int32{1}})
 		}, "export model.eval()"},
+		"training mode before opset 14": {func(m *protos.ModelProto) {
+			normalised(m, node(m, "relu1"), "y2", "y3")
+		}, "BatchNormalization, opset 13), training_mode: it is 1"},
+		"operator with a hint": {func(m *protos.ModelProto) { node(m, "relu1").OpType = "TopK" }, "x.amax(dim) and F.max_pool2d are supported"},
+		"unknown operator":     {func(m *protos.ModelProto) { node(m, "relu1").OpType = "Quux" }, "write this part of the model with other operators"},
+		"double input": {func(m *protos.ModelProto) {
+			m.Graph.Input[0].Type.GetTensorType().ElemType = int32(protos.TensorProto_DOUBLE)
+		}, "export model.float()"},
+		"no square":       {func(m *protos.ModelProto) { setSize(m, 32, 48) }, "reads images of 32×48 pixels"},
+		"another size":    {func(m *protos.ModelProto) { setSize(m, 32, 32) }, "the model reads images of 32 pixels (--size 32)"},
 		"computed kernel": {func(m *protos.ModelProto) { node(m, "conv3").Input[1] = "c2" }, "expected an initializer"},
 		"wrong kernel size": {func(m *protos.ModelProto) {
 			n := node(m, "conv2")
@@ -100,6 +113,55 @@ func TestRefused(t *testing.T) {
 
 func setBatch(m *protos.ModelProto, n int64) {
 	m.Graph.Input[0].Type.GetTensorType().Shape.Dim[0].Value = &protos.TensorShapeProto_Dimension_DimValue{DimValue: n}
+}
+
+func setSize(m *protos.ModelProto, height, width int64) {
+	dims := m.Graph.Input[0].Type.GetTensorType().Shape.Dim
+	dims[2].Value = &protos.TensorShapeProto_Dimension_DimValue{DimValue: height}
+	dims[3].Value = &protos.TensorShapeProto_Dimension_DimValue{DimValue: width}
+}
+
+// normalised makes n a batch normalisation with more outputs, which are not read.
+func normalised(m *protos.ModelProto, n *protos.NodeProto, more ...string) {
+	n.OpType, n.Output = "BatchNormalization", append(n.Output, more...)
+	for _, name := range []string{"scale", "shift", "mean", "variance"} {
+		n.Input = append(n.Input, name)
+		m.Graph.Initializer = append(m.Graph.Initializer, &protos.TensorProto{Name: name, DataType: int32(protos.TensorProto_FLOAT), Dims: []int64{4}, FloatData: []float32{1, 1, 1, 1}})
+	}
+}
+
+// TestHalfInput opens a file whose input and output are float16. Its numbers are those of
+// float32.
+func TestHalfInput(t *testing.T) {
+	data, err := os.ReadFile("testdata/small.onnx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m protos.ModelProto
+	if err := proto.Unmarshal(data, &m); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range []*protos.ValueInfoProto{m.Graph.Input[0], m.Graph.Output[0]} {
+		v.Type.GetTensorType().ElemType = int32(protos.TensorProto_FLOAT16)
+	}
+	if data, err = proto.Marshal(&m); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "half.onnx")
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := weights.Open("testdata/small.safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := plain(9)
+	net, err := onnx.Open(c, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, _, _ := run(t, backendtest.Open(t, backend.Go), net, c.Input, read(t, f, "images"), "fc", stage.Options{}, along(read(t, f, "fc.direction")))
+	near(t, "logits", v, read(t, f, "fc.value").Float)
 }
 
 // TestCard checks what the card says against the file.

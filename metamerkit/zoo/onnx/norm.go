@@ -1,14 +1,16 @@
 package onnx
 
 import (
+	"math"
+
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
 func init() {
-	operators["BatchNormalization"] = operator{since: 7, until: newest, run: func(c *call) []*value { return []*value{batchNorm(c)} }}
+	register(7, batchNorm, foldBatchNorm, "BatchNormalization")
 	register(7, instanceNorm, nil, "InstanceNormalization")
 	register(18, groupNorm, nil, "GroupNormalization")
-	operators["LayerNormalization"] = operator{since: 17, until: newest, run: func(c *call) []*value { return []*value{layerNorm(c, true)} }}
+	register(17, func(c *call) *value { return layerNorm(c, true) }, nil, "LayerNormalization")
 	register(23, func(c *call) *value { return layerNorm(c, false) }, nil, "RMSNormalization")
 	register(7, lpNorm, nil, "LpNormalization")
 	register(7, lrn, nil, "LRN")
@@ -46,17 +48,27 @@ func (c *call) channel(i, channels, rank, axis int) *Node {
 	return Reshape(c.fixed(i), dims...)
 }
 
-func batchNorm(c *call) *value {
+// batchSettings reads what batchNorm and foldBatchNorm have in common. Before opset 14 a node
+// with more outputs than one is in training mode.
+func (c *call) batchSettings() (epsilon float64, training bool) {
 	c.ignore("momentum")
-	if c.bool("training_mode", false) && c.opset >= 14 {
-		c.refuse("training_mode", hintEval, "it is 1")
+	training = len(c.n.Output) > 1
+	if c.opset >= 14 {
+		training = c.bool("training_mode", false)
 	}
 	if c.opset < 9 && !c.bool("spatial", true) {
 		c.refuse("spatial", "", "it is 0, expected 1")
 	}
-	epsilon := c.float("epsilon", 1e-5)
 	if c.rank(0) < 2 {
 		c.refuse("", "", "its input has the shape %v, expected [N,C,…]", c.dims(0))
+	}
+	return c.float("epsilon", 1e-5), training
+}
+
+func batchNorm(c *call) *value {
+	epsilon, training := c.batchSettings()
+	if training {
+		c.refuse("training_mode", hintEval, "it is 1: the node normalises by the statistics of its batch")
 	}
 	channels := c.dims(0)[1]
 	l := c.along(0, 1)
@@ -64,6 +76,43 @@ func batchNorm(c *call) *value {
 	scale, shift, mean, variance := factor(1), factor(2), factor(3), factor(4)
 	scale = Div(scale, Sqrt(AddScalar(variance, epsilon)))
 	return l.wrap(Add(Mul(l.x, scale), Sub(shift, Mul(mean, scale))))
+}
+
+// foldBatchNorm normalises constants. In training mode these are weights that the model
+// standardises.
+func foldBatchNorm(c *call) *tensor {
+	epsilon, training := c.batchSettings()
+	x := c.host(0)
+	channels, inner := x.dims[1], sizeOf(x.dims[2:])
+	if x.size() == 0 {
+		c.refuse("", "", "its input has the shape %v", x.dims)
+	}
+	var factors [4]*tensor
+	for i := range factors {
+		if factors[i] = c.host(i + 1); factors[i].size() != channels {
+			c.refuse(c.inputName(i+1), "", "it is %v for %d channels", factors[i].dims, channels)
+		}
+	}
+	out := newTensor(x.kind, x.dims...)
+	for k := range channels {
+		each := func(f func(i int)) {
+			for n := range x.dims[0] {
+				for j := range inner {
+					f((n*channels+k)*inner + j)
+				}
+			}
+		}
+		mean, variance := factors[2].float(k), factors[3].float(k)
+		if training {
+			count := float64(x.dims[0] * inner)
+			mean, variance = 0, 0
+			each(func(i int) { mean += x.float(i) / count })
+			each(func(i int) { variance += math.Pow(x.float(i)-mean, 2) / count })
+		}
+		scale := factors[0].float(k) / math.Sqrt(variance+epsilon)
+		each(func(i int) { out.setFloat(i, (x.float(i)-mean)*scale+factors[1].float(k)) })
+	}
+	return out
 }
 
 func instanceNorm(c *call) *value {

@@ -35,6 +35,9 @@ func init() {
 		if c.bool("count_include_pad", false) {
 			counted = countPadded
 		}
+		if c.rank(0) == 5 {
+			return c.mean3(counted)
+		}
 		x, axes := c.spatial()
 		w := c.pool(x, axes)
 		return c.fromSpatial(c.mean(w, x, counted), axes)
@@ -80,6 +83,19 @@ func (c *call) pool(x *Node, axes int) window {
 	return c.window(kernel, axes, [2]int{x.Shape().Dim(1), x.Shape().Dim(2)}, c.bool("ceil_mode", false))
 }
 
+// mean3 is AveragePool of [N,C,D,H,W], one axis after the other: torch writes
+// nn.LocalResponseNorm so.
+func (c *call) mean3(counted int) *value {
+	x := c.plain(0)
+	if !x.DType().IsFloat() {
+		c.refuse("", "", "its input is %v, expected a floating type", x.DType())
+	}
+	for i, s := range c.spans(c.list("kernel_shape"), c.dims(0)[2:], c.bool("ceil_mode", false)) {
+		x = c.meanAlong(s, x, 3+i, counted)
+	}
+	return c.out(x)
+}
+
 // What the sum of a window is divided by. What ceil_mode adds behind the padding never
 // counts.
 const (
@@ -95,32 +111,37 @@ func (c *call) mean(w window, x *Node, counted int) *Node {
 		return block.PoolMean(x, k[0])
 	}
 	for k := range 2 {
-		size := x.Shape().Dim(k + 1)
-		if w.kernel[k] == 1 && w.strides[k] == 1 && w.n[k] == size {
-			continue
-		}
-		c.spend(size * w.n[k])
-		m := newTensor(x.DType(), w.n[k], size)
-		for i := range w.n[k] {
-			first, count := i*w.strides[k]-w.start[k], 0
-			for j := range w.kernel[k] {
-				at := first + j*w.dilations[k]
-				if at >= 0 && at < size || counted == countPadded && at < size+w.end[k] {
-					count++
-				}
-			}
-			if counted == countOne {
-				count = 1
-			}
-			for j := range w.kernel[k] {
-				if at := first + j*w.dilations[k]; at >= 0 && at < size {
-					m.setFloat(i*size+at, m.float(i*size+at)+1/float64(count))
-				}
-			}
-		}
-		x = byMatrix(x, k+1, m)
+		x = c.meanAlong(w.span(k), x, k+1, counted)
 	}
 	return x
+}
+
+// meanAlong is mean along one axis.
+func (c *call) meanAlong(s span, x *Node, axis, counted int) *Node {
+	size := x.Shape().Dim(axis)
+	if s.kernel == 1 && s.stride == 1 && s.n == size {
+		return x
+	}
+	c.spend(size * s.n)
+	m := newTensor(x.DType(), s.n, size)
+	for i := range s.n {
+		first, count := i*s.stride-s.start, 0
+		for j := range s.kernel {
+			at := first + j*s.dilation
+			if at >= 0 && at < size || counted == countPadded && at < size+s.end {
+				count++
+			}
+		}
+		if counted == countOne {
+			count = 1
+		}
+		for j := range s.kernel {
+			if at := first + j*s.dilation; at >= 0 && at < size {
+				m.setFloat(i*size+at, m.float(i*size+at)+1/float64(count))
+			}
+		}
+	}
+	return byMatrix(x, axis, m)
 }
 
 // byMatrix multiplies an axis of x by a matrix [to,from].

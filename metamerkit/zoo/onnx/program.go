@@ -126,7 +126,7 @@ func (p *program) step(n *protos.NodeProto, opset int) *step {
 	case n.OpType == "Loop" || n.OpType == "Scan":
 		refuse(hintControl, "loops are not supported")
 	case !ok && n.OpType != "If":
-		refuse("", "the operator is not supported (docs/onnx.md lists those that are)")
+		refuse("", "the operator is not supported")
 	case ok && (opset < op.since || opset > op.until):
 		refuse(hintOpset, "the operator is supported in opsets %d to %d", op.since, op.until)
 	}

@@ -22,7 +22,7 @@ func init() {
 		{"ReduceMean", 18, keep(ReduceMean), func(a *tensor, of []int) float64 { return total(a, of) / float64(len(of)) }},
 		{"ReduceMax", 18, shared(ReduceMax), func(a *tensor, of []int) float64 { return extreme(a, of, math.Max) }},
 		{"ReduceMin", 18, shared(ReduceMin), func(a *tensor, of []int) float64 { return extreme(a, of, math.Min) }},
-		{"ReduceProd", 18, nil, func(a *tensor, of []int) float64 {
+		{"ReduceProd", 18, product, func(a *tensor, of []int) float64 {
 			p := 1.0
 			for _, i := range of {
 				p *= a.float(i)
@@ -40,9 +40,6 @@ func init() {
 			fold = func(c *call) *tensor { return c.foldReduce(o.axesInputs, o.fold) }
 		}
 		register(7, func(c *call) *value {
-			if o.draw == nil {
-				c.refuse("", "", "it is supported for constants only")
-			}
 			return c.reduce(o.axesInputs, o.draw)
 		}, fold, o.name)
 	}
@@ -73,6 +70,22 @@ func shared(f func(x *Node, axes ...int) *Node) func(x *Node, axes []int) *Node 
 		})
 		return ReduceAndKeep(x, f, axes...)
 	}
+}
+
+// product multiplies along each axis, the first half by the second, so that no factor of 0
+// harms the gradient of another.
+func product(x *Node, axes []int) *Node {
+	for _, a := range axes {
+		for n := x.Shape().Dim(a); n > 1; n = x.Shape().Dim(a) {
+			half := n / 2
+			y := Mul(slice(x, a, 0, half, 1), slice(x, a, half, half, 1))
+			if n%2 == 1 {
+				y = Concatenate([]*Node{y, slice(x, a, n-1, 1, 1)}, a)
+			}
+			x = y
+		}
+	}
+	return x
 }
 
 func total(a *tensor, of []int) (sum float64) {

@@ -15,12 +15,13 @@ import (
 )
 
 // TestTies holds gradients of extreme values that several elements share against those of
-// torch.amax, amin, maximum, minimum, linalg.vector_norm, softmax and logsumexp.
+// torch.amax, amin, maximum, minimum, linalg.vector_norm, softmax and logsumexp; of three inputs,
+// of amax and amin of their stack.
 func TestTies(t *testing.T) {
 	x := floats([]int{1, 1, 2, 4}, 3, 3, 1, 2, 3, 0, 2, 2)
 	pair := floats([]int{1, 1, 2, 4}, 3, 3, 1, 2, -4, 0, 2, -4)
 	a, b := floats([]int{4}, 3, 3, 1, 2), floats([]int{4}, 3, 0, 2, 2)
-	count := floats([]int{4}, 1, 2, 3, 4)
+	c, count := floats([]int{4}, 3, 1, 2, 2), floats([]int{4}, 1, 2, 3, 4)
 	row := floats([]int{1, 1, 1, 4}, 1, 2, 3, 4)
 	six := floats([]int{1, 1, 1, 1}, 6)
 	list := []*packed{
@@ -42,6 +43,12 @@ func TestTies(t *testing.T) {
 			"grad/a": floats(a.dims, .5, 2, 0, 2), "grad/b": floats(a.dims, .5, 0, 3, 2)}, node("Max", "y", "a", "b")),
 		graph(t, "Min/two", map[string]value{"in/a": a, "in/b": b, "out/y": floats(a.dims, 3, 0, 1, 2), "cot/y": count,
 			"grad/a": floats(a.dims, .5, 0, 3, 2), "grad/b": floats(a.dims, .5, 2, 0, 2)}, node("Min", "y", "a", "b")),
+		graph(t, "Max/three", map[string]value{"in/a": a, "in/b": b, "in/c": c, "out/y": floats(a.dims, 3, 3, 2, 2), "cot/y": count,
+			"grad/a": floats(a.dims, 1./3, 2, 0, 4./3), "grad/b": floats(a.dims, 1./3, 0, 1.5, 4./3), "grad/c": floats(a.dims, 1./3, 0, 1.5, 4./3)}, node("Max", "y", "a", "b", "c")),
+		graph(t, "Min/three", map[string]value{"in/a": a, "in/b": b, "in/c": c, "out/y": floats(a.dims, 3, 0, 1, 2), "cot/y": count,
+			"grad/a": floats(a.dims, 1./3, 0, 3, 4./3), "grad/b": floats(a.dims, 1./3, 2, 0, 4./3), "grad/c": floats(a.dims, 1./3, 0, 0, 4./3)}, node("Min", "y", "a", "b", "c")),
+		graph(t, "ReduceProd/zeros", map[string]value{"in/x": floats([]int{1, 1, 1, 5}, 2, 0, 3, .5, 1), "out/y": floats([]int{1, 1, 1, 1}, 0), "cot/y": floats([]int{1, 1, 1, 1}, 2),
+			"grad/x": floats([]int{1, 1, 1, 5}, 0, 6, 0, 0, 0)}, node("ReduceProd", "y", "x", "axis3")),
 	}
 	backendtest.Each(t, func(t *testing.T, b *backend.Backend) { right(t, b, list) })
 }

@@ -13,7 +13,7 @@ type Unsupported struct {
 	Attribute string // the attribute or input at fault, "" where it is the operator
 	Opset     int    // of the file
 	Why       string
-	Hint      string // how to export the model without it, "" where nothing general can be said
+	Hint      string // how to export the model without it, "" for that of the operator
 }
 
 func (e *Unsupported) Error() string {
@@ -27,10 +27,39 @@ func (e *Unsupported) Error() string {
 		fmt.Fprintf(&s, ", %s", e.Attribute)
 	}
 	s.WriteString(": " + e.Why)
-	if e.Hint != "" {
-		s.WriteString("; " + e.Hint)
-	}
+	s.WriteString("; " + e.hint())
 	return s.String()
+}
+
+func (e *Unsupported) hint() string {
+	switch {
+	case e.Hint != "":
+		return e.Hint
+	case instead[e.Op] != "":
+		return instead[e.Op]
+	}
+	return hintOther
+}
+
+// instead says, of operators that are refused, what the model can have in their place.
+var instead = map[string]string{}
+
+func init() {
+	for _, o := range []struct{ hint, names string }{
+		{"x.amax(dim) and F.max_pool2d are supported, other choices by value are not; or export the model up to it", "TopK Unique Compress"},
+		{"F.interpolate is supported, sampling at other places is not; or export the model up to it", "GridSample AffineGrid MaxUnpool"},
+		{"for patches without overlap write reshape and permute, or F.pixel_shuffle, in place of F.fold", "Col2Im"},
+		{"sin, cos, tan, tanh, exp and log are supported: write the function with them", "Acos Acosh Asin Asinh Atan Atanh"},
+		{"export the network before its quantization, with weights of floating type", "QuantizeLinear DequantizeLinear DynamicQuantizeLinear QLinearConv QLinearMatMul ConvInteger MatMulInteger"},
+		{"export the backbone or the classifier without the detection head", "NonMaxSuppression RoiAlign MaxRoiPool"},
+		{hintEval, "Bernoulli Multinomial RandomNormal RandomNormalLike RandomUniform RandomUniformLike"},
+		{"recurrent layers are not supported; export the convolutional part alone", "RNN LSTM GRU"},
+		{hintControl, "SequenceAt SequenceConstruct SequenceEmpty SequenceErase SequenceInsert SequenceLength SequenceMap SplitToSequence ConcatFromSequence Optional OptionalGetElement OptionalHasElement"},
+	} {
+		for _, name := range strings.Fields(o.names) {
+			instead[name] = o.hint
+		}
+	}
 }
 
 // The hints of refusals: options of the exporters that avoid what is refused.
@@ -40,4 +69,5 @@ const (
 	hintControl   = "export without control flow: torch.onnx.export(model.eval(), image, \"net.onnx\", dynamo=True) unrolls loops over fixed numbers"
 	hintConstant  = "export with a fixed image size, so that shapes and indices are constants"
 	hintEval      = "export model.eval()"
+	hintOther     = "write this part of the model with other operators (docs/onnx.md lists them), or export the model up to it"
 )

@@ -4,6 +4,14 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
+// span is the geometry of a convolution or pool along one axis.
+type span struct {
+	kernel, stride, dilation int
+	start, end               int // padding
+	n                        int // how many windows there are
+	ceil                     int // elements behind the padding that the last window reaches
+}
+
 // window is the geometry of a convolution or pool of two axes.
 type window struct {
 	kernel, strides, dilations [2]int
@@ -46,8 +54,26 @@ func (c *call) fromSpatial(x *Node, axes int) *value {
 }
 
 // window reads the geometry for a kernel and an input of h×w.
-func (c *call) window(kernel []int, axes int, size [2]int, ceil bool) window {
-	w := window{kernel: [2]int{1, 1}, strides: [2]int{1, 1}, dilations: [2]int{1, 1}}
+func (c *call) window(kernel []int, axes int, size [2]int, ceil bool) (w window) {
+	list := c.spans(kernel, size[2-axes:], ceil)
+	if axes == 1 {
+		list = []span{{kernel: 1, stride: 1, dilation: 1, n: size[0]}, list[0]}
+	}
+	for k, s := range list {
+		w.kernel[k], w.strides[k], w.dilations[k] = s.kernel, s.stride, s.dilation
+		w.start[k], w.end[k], w.n[k], w.ceil[k] = s.start, s.end, s.n, s.ceil
+	}
+	return w
+}
+
+// span is the geometry along one of the two axes.
+func (w window) span(k int) span {
+	return span{w.kernel[k], w.strides[k], w.dilations[k], w.start[k], w.end[k], w.n[k], w.ceil[k]}
+}
+
+// spans reads the geometry for a kernel and an input of so many elements along each axis.
+func (c *call) spans(kernel, size []int, ceil bool) []span {
+	axes := len(size)
 	if len(kernel) != axes {
 		c.refuse("kernel_shape", "", "it is %v for %d axes", kernel, axes)
 	}
@@ -59,46 +85,43 @@ func (c *call) window(kernel []int, axes int, size [2]int, ceil bool) window {
 	} else {
 		c.ignore("pads")
 	}
-	for i := range axes {
-		k := 2 - axes + i // the place among two
-		w.kernel[k], w.strides[k], w.dilations[k] = kernel[i], strides[i], dilations[i]
+	list := make([]span, axes)
+	for i := range list {
+		s := span{kernel: kernel[i], stride: strides[i], dilation: dilations[i]}
 		const most = 1 << 14
-		if min(kernel[i], strides[i], dilations[i]) < 1 || max(kernel[i], strides[i], dilations[i]) > most || (kernel[i]-1)*dilations[i] > most {
+		if min(s.kernel, s.stride, s.dilation) < 1 || max(s.kernel, s.stride, s.dilation) > most || (s.kernel-1)*s.dilation > most {
 			c.refuse("", "", "kernel %v, strides %v, dilations %v: expected numbers from 1 to %d", kernel, strides, dilations, most)
 		}
-		reach := (kernel[i]-1)*dilations[i] + 1
+		reach := (s.kernel-1)*s.dilation + 1
 		switch mode {
 		case "", "NOTSET":
-			w.start[k], w.end[k] = pads[i], pads[axes+i]
-			if min(w.start[k], w.end[k]) < 0 || max(w.start[k], w.end[k]) > most {
+			s.start, s.end = pads[i], pads[axes+i]
+			if min(s.start, s.end) < 0 || max(s.start, s.end) > most {
 				c.refuse("pads", "", "it is %v, expected numbers from 0 to %d", pads, most)
 			}
 		case "VALID":
 		case "SAME_UPPER", "SAME_LOWER":
-			total := max(((size[k]+strides[i]-1)/strides[i]-1)*strides[i]+reach-size[k], 0)
-			w.start[k], w.end[k] = total/2, total-total/2
+			total := max(((size[i]+s.stride-1)/s.stride-1)*s.stride+reach-size[i], 0)
+			s.start, s.end = total/2, total-total/2
 			if mode == "SAME_LOWER" {
-				w.start[k], w.end[k] = w.end[k], w.start[k]
+				s.start, s.end = s.end, s.start
 			}
 		default:
 			c.refuse("auto_pad", "", "it is %q, expected NOTSET, VALID, SAME_UPPER or SAME_LOWER", mode)
 		}
-	}
-	for k := range 2 {
-		reach := (w.kernel[k]-1)*w.dilations[k] + 1
-		room := size[k] + w.start[k] + w.end[k] - reach
+		room := size[i] + s.start + s.end - reach
 		if room < 0 {
-			c.refuse("", "", "a window of %d on %d pixels padded by %d and %d", reach, size[k], w.start[k], w.end[k])
+			c.refuse("", "", "a window of %d on %d pixels padded by %d and %d", reach, size[i], s.start, s.end)
 		}
-		s := w.strides[k]
-		w.n[k] = room/s + 1
+		s.n = room/s.stride + 1
 		// The last window begins inside the image or the padding before it.
-		if ceil && room%s != 0 && w.n[k]*s < size[k]+w.start[k] {
-			w.ceil[k] = s - room%s
-			w.n[k]++
+		if ceil && room%s.stride != 0 && s.n*s.stride < size[i]+s.start {
+			s.ceil = s.stride - room%s.stride
+			s.n++
 		}
+		list[i] = s
 	}
-	return w
+	return list
 }
 
 // square says whether package block has the window: the same on both axes, without
