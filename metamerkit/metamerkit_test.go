@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
 	"github.com/ensemble-metamers/metamers/metamerkit/desk"
 	"github.com/ensemble-metamers/metamers/metamerkit/display"
@@ -23,7 +23,7 @@ import (
 // made is an engine that answers with made-up runs and rows.
 type made struct{ err error }
 
-func (m made) Synthesize(_ context.Context, q ask.Synthesis) (*metamer.Run, error) {
+func (m made) Synthesize(_ context.Context, q api.Synthesis) (*metamer.Run, error) {
 	if m.err != nil {
 		return nil, m.err
 	}
@@ -39,15 +39,15 @@ func (m made) Synthesize(_ context.Context, q ask.Synthesis) (*metamer.Run, erro
 	return nil, errors.New("no such stage")
 }
 
-func (m made) Evaluate(_ context.Context, q ask.Evaluation) (metamer.Rows, error) {
+func (m made) Evaluate(_ context.Context, q api.Evaluation) (metamer.Rows, error) {
 	return figurestest.Study().Rows, m.err
 }
 
-func (m made) Batch(_ context.Context, q ask.Batch) (int, error) { return min(q.Count, 5), nil }
+func (m made) Batch(_ context.Context, q api.Batch) (int, error) { return min(q.Count, 5), nil }
 
-func (m made) Models(context.Context) (out []ask.Model, err error) {
+func (m made) Models(context.Context) (out []api.Model, err error) {
 	for _, c := range figurestest.Study().Cards {
-		out = append(out, ask.Model{Card: &card.Card{Name: c.Name, Kind: c.Kind, Training: c.Training, Classes: 10, Labels: "cifar10", Stages: c.Stages}})
+		out = append(out, api.Model{Card: &card.Card{Name: c.Name, Kind: c.Kind, Training: c.Training, Classes: 10, Labels: "cifar10", Stages: c.Stages}})
 	}
 	return out, m.err
 }

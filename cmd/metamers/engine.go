@@ -9,7 +9,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/desk"
 	"github.com/ensemble-metamers/metamers/metamerkit/errand"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
@@ -32,7 +32,7 @@ type engineServeCmd struct {
 func (c *engineServeCmd) Run(ctx context.Context, g *globals) error {
 	s := &remote.Server{
 		Idle:  c.Idle,
-		Extra: func(q ask.Synthesis) func(*metamer.Run) map[string]func(string) error { return extras(q.Images) },
+		Extra: func(q api.Synthesis) func(*metamer.Run) map[string]func(string) error { return extras(q.Images) },
 	}
 	if c.Relay {
 		far, err := g.client()

@@ -37,7 +37,7 @@ func (f evalFlags) evaluation() (engine.Evaluation, error) {
 	null, err := nullName(f.Null)
 	return engine.Evaluation{
 		Measures: f.Measures, Metrics: f.Metrics, Observers: f.Observers, Similarities: f.Similarities, Bins: f.Bins, Batch: f.Batch, Memory: f.Memory << 20, Anew: f.Anew, NullName: null,
-		Bootstrap: evaluate.Bootstrap{Resamples: f.Resamples, Method: f.Interval, Seed: f.Seed},
+		Bootstrap: metamer.Bootstrap{Resamples: f.Resamples, Method: f.Interval, Seed: f.Seed},
 	}, err
 }
 
@@ -206,13 +206,13 @@ func (c *evalCmd) report(ctx context.Context, g *globals, q engine.Evaluation) e
 	}
 	var list []claims.Claim
 	if c.Claims {
-		if list, err = testClaims(rows, q.Bootstrap); err != nil {
+		if list, err = testClaims(rows, evaluate.Bootstrap(q.Bootstrap)); err != nil {
 			return err
 		}
 	}
 	var compared []claims.Comparison
 	for _, m := range c.Compare {
-		more, err := claims.Compare(rows, m, q.Bootstrap)
+		more, err := claims.Compare(rows, m, evaluate.Bootstrap(q.Bootstrap))
 		if err != nil {
 			return err
 		}

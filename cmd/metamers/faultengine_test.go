@@ -15,27 +15,26 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/remote"
-	"github.com/ensemble-metamers/metamers/metamerkit/runs"
 )
 
 // asClient makes the test's own binary a program that asks the engine for a run.
 const asClient = "METAMERS_TEST_AS_CLIENT"
 
 // request is what a notebook cell would ask: the recipe of campaign.synth.
-func request(store string, seed int) (q ask.Synthesis, err error) {
-	q = ask.Synthesis{CheckpointEvery: 5 * time.Millisecond, Recipe: metamer.Recipe{
+func request(store string, seed int) (q api.Synthesis, err error) {
+	q = api.Synthesis{CheckpointEvery: 5 * time.Millisecond, Recipe: metamer.Recipe{
 		Models: []metamer.ModelRef{{Name: "plain7_48.mm_c10"}}, Stage: "early", Steps: 16, Batch: 1, Seed: uint64(seed), Schedule: metamer.Schedule{Kind: "switch", Every: 10},
 		Optimizer: metamer.Optimizer{Name: "pgd"}, Loss: "relative-l2", Start: metamer.Start{Kind: "noise"},
 	}}
 	if q.Images, err = images.Open([]string{"photos:2"}, images.Options{Size: 32}); err != nil {
 		return q, err
 	}
-	q.Store, err = runs.Open(store)
-	return q, err
+	q.Store = store
+	return q, nil
 }
 
 // client is the program of asClient: METAMERS_TEST_AS_CLIENT is the store.

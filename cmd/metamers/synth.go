@@ -146,9 +146,11 @@ func (c *synthCmd) Run(ctx context.Context, g *globals) error {
 	if q.Recipe.Null.Name, err = nullName(c.Null); err != nil {
 		return err
 	}
-	if q.Store, err = c.storeFlag.open(); err != nil {
+	store, err := c.storeFlag.open()
+	if err != nil {
 		return err
 	}
+	q.Store = store.Where()
 	e, err := g.engine()
 	if err != nil {
 		return err

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/runs"
@@ -46,7 +46,7 @@ type Cell struct {
 }
 
 // Do carries a plan out. It can be ended at any time; the same call goes on from there.
-func Do(ctx context.Context, e ask.Engine, p Plan, o Options) (*Result, error) {
+func Do(ctx context.Context, e api.Engine, p Plan, o Options) (*Result, error) {
 	if o.Progress == nil {
 		o.Progress = func(string, metamer.Progress) {}
 	}
@@ -72,7 +72,7 @@ func Do(ctx context.Context, e ask.Engine, p Plan, o Options) (*Result, error) {
 					if m.AtBaseline {
 						r.Stop.Loss = round(mean(baseline.Final))
 					}
-					run, err := e.Synthesize(ctx, ask.Synthesis{Recipe: r, Images: set, Store: o.Store, Warn: o.Warn, CheckpointEvery: 30 * time.Second,
+					run, err := e.Synthesize(ctx, api.Synthesis{Recipe: r, Images: set, Store: o.Store.Where(), Warn: o.Warn, CheckpointEvery: 30 * time.Second,
 						Progress: func(pr metamer.Progress) { o.Progress(what, pr) }})
 					if err != nil {
 						return nil, fmt.Errorf("benchmark: %s: %w", what, err)
@@ -102,7 +102,7 @@ func round(v float64) float64 {
 }
 
 // measure fills in what the runs gave.
-func (c *Cell) measure(ctx context.Context, e ask.Engine, p Plan, set *images.Set) error {
+func (c *Cell) measure(ctx context.Context, e api.Engine, p Plan, set *images.Set) error {
 	n := set.Len()
 	c.Final, c.Passed, c.Recognized = make([]float64, n), make([]float64, n), make([]float64, n)
 	seeds := float64(len(c.Runs))
@@ -120,7 +120,7 @@ func (c *Cell) measure(ctx context.Context, e ask.Engine, p Plan, set *images.Se
 				c.Passed[i] = math.NaN()
 			}
 		}
-		rows, err := e.Evaluate(ctx, ask.Evaluation{Runs: []*metamer.Run{run}, Images: set, Observers: p.Observers, Measures: []string{"recognizability"}})
+		rows, err := e.Evaluate(ctx, api.Evaluation{Runs: []*metamer.Run{run}, Images: set, Observers: p.Observers, Measures: []string{"recognizability"}})
 		if err != nil {
 			return fmt.Errorf("benchmark: %s, %s, %s: %w", label(c.Set), c.Stage, c.Method.Name, err)
 		}

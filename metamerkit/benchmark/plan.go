@@ -1,6 +1,6 @@
 // Package benchmark holds optimisers, starts and schedules against each other on the
 // same model sets, stages, images and seeds, at equal numbers of model gradient
-// evaluations. It links no GoMLX; an ask.Engine does the work.
+// evaluations. It links no GoMLX; an api.Engine does the work.
 package benchmark
 
 import (

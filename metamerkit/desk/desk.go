@@ -13,7 +13,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/errand"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
@@ -34,8 +34,8 @@ const (
 // Desk does errands with an engine. It is an errand.Desk, safe for use by several
 // goroutines.
 type Desk struct {
-	Engine ask.Engine
-	// Extra, if set, returns further files to save with each run (see ask.Synthesis).
+	Engine api.Engine
+	// Extra, if set, returns further files to save with each run (see api.Synthesis).
 	Extra func(refs *images.Set) func(*metamer.Run) map[string]func(path string) error
 
 	opening sync.Mutex
@@ -125,7 +125,7 @@ func (j *job) synthesize(q *errand.Synthesis) (*errand.Reply, error) {
 		return nil, err
 	}
 	q.Recipe.Null.Name = j.nullName(q.Recipe.Null.Name)
-	a := ask.Synthesis{Recipe: q.Recipe, Images: refs, Store: st, PreviewEvery: previewEvery, Warn: j.warn}
+	a := api.Synthesis{Recipe: q.Recipe, Images: refs, Store: st.Where(), PreviewEvery: previewEvery, Warn: j.warn}
 	if j.Extra != nil {
 		a.Extra = j.Extra(refs)
 	}
@@ -154,7 +154,7 @@ func (j *job) evaluate(q *errand.Evaluation) (*errand.Reply, error) {
 		return nil, err
 	}
 	l := j.live(nil)
-	a := ask.Evaluation{Images: refs, Observers: q.Observers, Warn: j.warn}
+	a := api.Evaluation{Images: refs, Observers: q.Observers, Warn: j.warn}
 	a.Progress = func(p metamer.Progress) { l.part(p.What, float64(p.Step)/float64(max(p.Steps, 1)), 0) }
 	for i, r := range q.Runs {
 		if r == nil {

@@ -14,7 +14,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/errand"
 	"github.com/ensemble-metamers/metamers/metamerkit/figures/figurestest"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
@@ -24,7 +24,7 @@ import (
 // fake is an engine whose answers depend on the stage it is asked for.
 type fake struct{ ended chan error }
 
-func (f *fake) Synthesize(ctx context.Context, q ask.Synthesis) (*metamer.Run, error) {
+func (f *fake) Synthesize(ctx context.Context, q api.Synthesis) (*metamer.Run, error) {
 	switch q.Recipe.Stage {
 	case "panic":
 		panic("a defect")
@@ -47,17 +47,17 @@ func (f *fake) Synthesize(ctx context.Context, q ask.Synthesis) (*metamer.Run, e
 	return nil, errors.New("no such stage")
 }
 
-func (f *fake) Evaluate(context.Context, ask.Evaluation) (metamer.Rows, error) {
+func (f *fake) Evaluate(context.Context, api.Evaluation) (metamer.Rows, error) {
 	return figurestest.Study().Rows, nil
 }
 
-func (f *fake) Batch(_ context.Context, q ask.Batch) (int, error) { return min(q.Count, 5), nil }
+func (f *fake) Batch(_ context.Context, q api.Batch) (int, error) { return min(q.Count, 5), nil }
 
-func (f *fake) Models(context.Context) (out []ask.Model, err error) {
+func (f *fake) Models(context.Context) (out []api.Model, err error) {
 	for _, c := range figurestest.Study().Cards {
 		card := *c
 		card.Classes, card.Labels = 10, "cifar10"
-		out = append(out, ask.Model{Card: &card})
+		out = append(out, api.Model{Card: &card})
 	}
 	return out, nil
 }

@@ -8,7 +8,7 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/errand"
 	"github.com/ensemble-metamers/metamers/metamerkit/errand/errandtest"
 	"github.com/ensemble-metamers/metamers/metamerkit/figures/figurestest"
@@ -21,12 +21,12 @@ type nobody struct{ t *testing.T }
 
 var errNobody = errors.New("nobody")
 
-func (n nobody) Synthesize(context.Context, ask.Synthesis) (*metamer.Run, error) {
+func (n nobody) Synthesize(context.Context, api.Synthesis) (*metamer.Run, error) {
 	n.t.Error("synthesis without a store")
 	return nil, errNobody
 }
 
-func (n nobody) Evaluate(_ context.Context, q ask.Evaluation) (metamer.Rows, error) {
+func (n nobody) Evaluate(_ context.Context, q api.Evaluation) (metamer.Rows, error) {
 	for _, r := range q.Runs {
 		if r == nil {
 			n.t.Error("an empty run")
@@ -38,9 +38,9 @@ func (n nobody) Evaluate(_ context.Context, q ask.Evaluation) (metamer.Rows, err
 	return nil, errNobody
 }
 
-func (n nobody) Batch(_ context.Context, q ask.Batch) (int, error) { return min(q.Count, 5), nil }
+func (n nobody) Batch(_ context.Context, q api.Batch) (int, error) { return min(q.Count, 5), nil }
 
-func (n nobody) Models(context.Context) ([]ask.Model, error) { return nil, nil }
+func (n nobody) Models(context.Context) ([]api.Model, error) { return nil, nil }
 
 // FuzzErrand does what a desk is asked by a program, without a store (so no run is made)
 // and without opening files; what is drawn is small.

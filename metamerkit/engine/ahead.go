@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/runs"
 	"github.com/ensemble-metamers/metamers/metamerkit/synth"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
@@ -86,13 +87,17 @@ func (e *Engine) fits(r metamer.Recipe) bool {
 // inFolder reports whether the run of a request is in the store's folder already, whole
 // or not.
 func (e *Engine) inFolder(q Request) bool {
-	if q.Store == nil || unopened(q.Recipe) {
+	if q.Store == "" || unopened(q.Recipe) {
 		return false
 	}
 	r, err := e.named(q)
 	if err != nil {
 		return false
 	}
-	_, err = os.Stat(filepath.Join(q.Store.Dir, r.ID()))
+	store, err := runs.Locate(q.Store)
+	if err != nil {
+		return false
+	}
+	_, err = os.Stat(filepath.Join(store.Dir, r.ID()))
 	return err == nil
 }

@@ -101,7 +101,7 @@ func TestAhead(t *testing.T) {
 			t.Fatal(err)
 		}
 		e := New(b)
-		q := Request{Recipe: first, Next: &next, Images: set, Store: store}
+		q := Request{Recipe: first, Next: &next, Images: set, Store: store.Where()}
 		// The first step waits until all is compiled: with the engine's lock given back in
 		// between, as a long run does.
 		q.Progress = func(p metamer.Progress) {
@@ -120,7 +120,7 @@ func TestAhead(t *testing.T) {
 			t.Errorf("%d units are compiled, expected one and the next run's two", n)
 		}
 		before := len(e.order)
-		second, err := e.Synthesize(context.Background(), Request{Recipe: next, Images: set, Store: store})
+		second, err := e.Synthesize(context.Background(), Request{Recipe: next, Images: set, Store: store.Where()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -139,7 +139,7 @@ func TestAhead(t *testing.T) {
 			t.Error("models are opened early for which there is no room")
 		}
 		e.Weights = 1 << 30
-		there, err := e.withNull(Request{Recipe: first, Next: &next, Images: set, Store: store})
+		there, err := e.withNull(Request{Recipe: first, Next: &next, Images: set, Store: store.Where()})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"runtime"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/synth"
@@ -19,8 +19,8 @@ const (
 	busyGPU  = 256
 )
 
-// Batch implements ask.Engine.
-func (e *Engine) Batch(ctx context.Context, q ask.Batch) (int, error) {
+// Batch implements api.Engine.
+func (e *Engine) Batch(ctx context.Context, q api.Batch) (int, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if q.Count < 1 || q.Size < 1 || len(q.Recipes) == 0 {

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
@@ -36,12 +36,12 @@ func TestAutoBatch(t *testing.T) {
 	}
 	r := metamer.Recipe{Models: members("plain7_48.mm_c10"), Stage: "early", Steps: 2, Batch: metamer.AutoBatch}
 	ctx := context.Background()
-	shared, err := e.Batch(ctx, ask.Batch{Recipes: []metamer.Recipe{r, {Models: r.Models, Stage: "late", Optimizer: metamer.Optimizer{Name: "fast"}}}, Count: 18, Size: 32})
+	shared, err := e.Batch(ctx, api.Batch{Recipes: []metamer.Recipe{r, {Models: r.Models, Stage: "late", Optimizer: metamer.Optimizer{Name: "fast"}}}, Count: 18, Size: 32})
 	if err != nil || shared < 9 || shared > 18 || 18%shared != 0 {
 		t.Fatalf("a batch of %d: %v", shared, err)
 	}
 	var seen metamer.Progress
-	q := Request{Recipe: r, Images: set, Store: store, Progress: func(p metamer.Progress) {
+	q := Request{Recipe: r, Images: set, Store: store.Where(), Progress: func(p metamer.Progress) {
 		if p.Phase == "synthesis" {
 			seen = p
 		}

@@ -43,11 +43,11 @@ func TestCancelWithinChunk(t *testing.T) {
 				t.Fatal(err)
 			}
 			n := left
-			_, err = e.Synthesize(after{context.Background(), &n}, Request{Recipe: recipe, Images: set, Store: store})
+			_, err = e.Synthesize(after{context.Background(), &n}, Request{Recipe: recipe, Images: set, Store: store.Where()})
 			if !errors.Is(err, context.Canceled) {
 				t.Fatalf("%v, %d: %v", c, left, err)
 			}
-			if d := worst(whole, pixels(t, e, Request{Recipe: recipe, Images: set, Store: store})); d != 0 {
+			if d := worst(whole, pixels(t, e, Request{Recipe: recipe, Images: set, Store: store.Where()})); d != 0 {
 				t.Errorf("%v, cancelled when asked %d times (%v): the resumed run differs by %g", c, left, err, d)
 			}
 		}

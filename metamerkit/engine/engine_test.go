@@ -240,7 +240,7 @@ func TestResume(t *testing.T) {
 			steps := 0
 			for cancelAt := 20; ; cancelAt += 30 {
 				ctx, cancel := context.WithCancel(context.Background())
-				run, err := e.Synthesize(ctx, Request{Recipe: recipe, Images: set, Store: store, Progress: func(p metamer.Progress) {
+				run, err := e.Synthesize(ctx, Request{Recipe: recipe, Images: set, Store: store.Where(), Progress: func(p metamer.Progress) {
 					if p.Phase == "synthesis" {
 						if steps = p.Image/4*60 + p.Step; steps >= cancelAt && steps < 100 {
 							cancel()
@@ -251,7 +251,7 @@ func TestResume(t *testing.T) {
 					if worst(run.Metamers, whole) != 0 {
 						t.Error("the resumed run is not bit-equal")
 					}
-					again, err := e.Synthesize(context.Background(), Request{Recipe: recipe, Images: set, Store: store})
+					again, err := e.Synthesize(context.Background(), Request{Recipe: recipe, Images: set, Store: store.Where()})
 					if err != nil || !again.Cached || worst(again.Metamers, whole) != 0 || again.PassCount() != run.PassCount() || len(again.Trace.Step) != len(run.Trace.Step) {
 						t.Errorf("asking again gives %v (cached %v)", err, again != nil && again.Cached)
 					}

@@ -144,7 +144,7 @@ func (p *page) each(measure string, values []float64, why func(i int) string) er
 		}
 		p.rows = append(p.rows, r)
 	}
-	mean, low, high, count, err := meanOf(p.q.Bootstrap, measure)(values)
+	mean, low, high, count, err := meanOf(evaluate.Bootstrap(p.q.Bootstrap), measure)(values)
 	reason, err := reasonOf(err)
 	if err != nil {
 		return err

@@ -7,7 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
+	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/synth"
@@ -15,10 +16,10 @@ import (
 )
 
 // Evaluation is what Evaluate is asked.
-type Evaluation = ask.Evaluation
+type Evaluation = api.Evaluation
 
 // Measures are the groups of measures that Evaluate takes.
-var Measures = ask.Measures
+var Measures = api.Measures
 
 // portrait is a run with its references.
 type portrait struct {
@@ -63,6 +64,9 @@ func (e *Engine) Evaluate(ctx context.Context, q Evaluation) (metamer.Rows, erro
 	q = q.WithDefaults()
 	q.Progress = e.stamped(q.Progress)
 	if err := q.Validate(); err != nil {
+		return nil, err
+	}
+	if err := evaluate.Bootstrap(q.Bootstrap).Validate(); err != nil {
 		return nil, err
 	}
 	runs, err := e.portraits(q, metamer.Recipe{Backend: string(e.Backend.Kind), Versions: versions(e.Backend)}.Computed())

@@ -26,7 +26,7 @@ func made(t *testing.T, e *Engine, set *images.Set, models ...string) *metamer.R
 	if err != nil {
 		t.Fatal(err)
 	}
-	run, err := e.Synthesize(context.Background(), Request{Images: set, Store: store, Recipe: metamer.Recipe{Models: members(models...), Stage: "middle", Steps: 30}})
+	run, err := e.Synthesize(context.Background(), Request{Images: set, Store: store.Where(), Recipe: metamer.Recipe{Models: members(models...), Stage: "middle", Steps: 30}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func equalRows(a, b metamer.Rows) bool {
 	return slices.EqualFunc(a, b, metamer.Row.Equal)
 }
 
-var quickBoot = evaluate.Bootstrap{Resamples: 200}
+var quickBoot = metamer.Bootstrap{Resamples: 200}
 
 // Rows agree with the run's own evidence and with the measures taken by hand; asking
 // again is answered from the run's folder, to the bit.
@@ -103,7 +103,7 @@ func TestEvaluate(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			j, err := evaluate.NewJSD(ref, m, 0, quickBoot)
+			j, err := evaluate.NewJSD(ref, m, 0, evaluate.Bootstrap(quickBoot))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -130,7 +130,7 @@ func TestEvaluate(t *testing.T) {
 		t.Errorf("asked again, the rows are others: %v", err)
 	}
 	r := run.Recipe
-	same, err := fresh.Synthesize(context.Background(), Request{Images: set, Store: &runs.Store{Dir: filepath.Dir(run.Dir)},
+	same, err := fresh.Synthesize(context.Background(), Request{Images: set, Store: filepath.Dir(run.Dir),
 		Recipe: metamer.Recipe{Models: members("resnet2b", "resnet4b"), Stage: r.Stage, Steps: r.Steps}})
 	if err != nil || same.ID != run.ID || !same.Cached {
 		t.Errorf("synthesised again: %v", err)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
 	"github.com/ensemble-metamers/metamers/metamerkit/imgmetrics"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
@@ -75,7 +74,7 @@ func (e *Engine) metricsPlace(q Evaluation, p portrait) rowPlace {
 
 // measureImages returns a row an image and metric, and one of each metric's mean.
 // Without references, metrics that need one are left out.
-func (e *Engine) measureImages(ctx context.Context, r *imgmetrics.Runner, b evaluate.Bootstrap, base metamer.Row, pixels, references []float32, size int) (metamer.Rows, error) {
+func (e *Engine) measureImages(ctx context.Context, r *imgmetrics.Runner, b metamer.Bootstrap, base metamer.Row, pixels, references []float32, size int) (metamer.Rows, error) {
 	given := references
 	if given == nil {
 		given = pixels // of metrics that are left out

@@ -11,7 +11,7 @@ import (
 // checkBlocks refuses blocks that would not have the bits of the whole: each must be
 // made of the whole's own batches.
 func checkBlocks(q Request, r metamer.Recipe) error {
-	if q.Store == nil || q.Images.Of > 0 {
+	if q.Store == "" || q.Images.Of > 0 {
 		return fmt.Errorf("engine: blocks need a store and a whole image set")
 	}
 	if r.Batch == metamer.AutoBatch {

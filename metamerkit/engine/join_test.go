@@ -37,7 +37,7 @@ func TestBlocks(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			q := Request{Images: set, Store: store, Blocks: blocks,
+			q := Request{Images: set, Store: store.Where(), Blocks: blocks,
 				Recipe: metamer.Recipe{Models: members("plain7_48.mm_c10"), Stage: "early", Steps: 2, Batch: 4, Seed: 3, Optimizer: metamer.Optimizer{StepSize: 2}}}
 			if part[1] > 0 {
 				if q.Images, err = set.Part(part[0], part[1]); err != nil {
@@ -79,7 +79,7 @@ func TestBlocks(t *testing.T) {
 		if err != nil || json.Unmarshal(data, &fields) != nil || len(fields.Images) != 4 {
 			t.Errorf("%v %v", fields, err)
 		}
-		q := Request{Images: set, Store: store, Blocks: 6, Recipe: metamer.Recipe{Models: members("plain7_48.mm_c10"), Stage: "late", Batch: 4}}
+		q := Request{Images: set, Store: store.Where(), Blocks: 6, Recipe: metamer.Recipe{Models: members("plain7_48.mm_c10"), Stage: "late", Batch: 4}}
 		if _, err := e.Synthesize(context.Background(), q); err == nil || !strings.Contains(err.Error(), "multiple of the batch, 4") {
 			t.Error(err)
 		}

@@ -20,7 +20,7 @@ func (e *Engine) means(q Evaluation, p portrait, keys []string, by []metamer.Row
 		}
 		return rows
 	}
-	rows := means(p, by, q.Bootstrap)
+	rows := means(p, by, evaluate.Bootstrap(q.Bootstrap))
 	if len(rows) > 0 {
 		keepRows(at, rows, q)
 	}

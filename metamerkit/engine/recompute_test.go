@@ -33,7 +33,7 @@ func TestRecomputedOutside(t *testing.T) {
 	if err := json.Unmarshal(data, &want); err != nil {
 		t.Fatal(err)
 	}
-	q := Evaluation{Measures: observed(Measures), MinImages: 8, Similarities: evaluate.Similarities, Bootstrap: evaluate.Bootstrap{Resamples: 100}}
+	q := Evaluation{Measures: observed(Measures), MinImages: 8, Similarities: evaluate.Similarities, Bootstrap: metamer.Bootstrap{Resamples: 100}}
 	for _, stage := range metamer.Stages {
 		run, refs, _, err := external.Read(external.Source{Metamers: "../../testdata/golden/recompute/golden.npz", Name: "noise", Stage: stage})
 		if err != nil {

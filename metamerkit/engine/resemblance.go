@@ -30,7 +30,7 @@ func (p *page) withheld(measure, why string) {
 }
 
 func (p *page) jsd(ref, met *evaluate.Matrix) error {
-	j, err := evaluate.NewJSD(ref, met, p.q.Bins, p.q.Bootstrap)
+	j, err := evaluate.NewJSD(ref, met, p.q.Bins, evaluate.Bootstrap(p.q.Bootstrap))
 	reason, err := reasonOf(err)
 	if err != nil {
 		return err
@@ -51,7 +51,7 @@ func (p *page) jsd(ref, met *evaluate.Matrix) error {
 }
 
 func (p *page) rsa(ref, met *evaluate.Matrix) error {
-	a, rank, noInterval, err := evaluate.RSA(ref, met, p.q.Bootstrap)
+	a, rank, noInterval, err := evaluate.RSA(ref, met, evaluate.Bootstrap(p.q.Bootstrap))
 	reason, err := reasonOf(err)
 	if err != nil {
 		return err
@@ -74,7 +74,7 @@ func (p *page) cka(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a, noInterval, err := evaluate.CKA(ref, met, p.q.Bootstrap)
+	a, noInterval, err := evaluate.CKA(ref, met, evaluate.Bootstrap(p.q.Bootstrap))
 	reason, err := reasonOf(err)
 	if err != nil {
 		return err

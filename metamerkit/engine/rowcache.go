@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io/fs"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/runs"
 )
@@ -26,11 +25,11 @@ type rowKey struct {
 	Run, Images               string
 	Observer, Layer, Weights  string
 	NoLayer, Measure, Backend string
-	Similarities, Metrics     []string           `json:",omitempty"`
-	Bins                      int                `json:",omitempty"`
-	MinImages                 int                `json:",omitempty"` // where there are fewer
-	Null                      string             `json:",omitempty"` // SHA-256 of the null set, or its name where it has none
-	Bootstrap                 evaluate.Bootstrap // as given: zero settings are defaults of this format
+	Similarities, Metrics     []string          `json:",omitempty"`
+	Bins                      int               `json:",omitempty"`
+	MinImages                 int               `json:",omitempty"` // where there are fewer
+	Null                      string            `json:",omitempty"` // SHA-256 of the null set, or its name where it has none
+	Bootstrap                 metamer.Bootstrap // as given: zero settings are defaults of this format
 	Versions                  map[string]string
 	Of                        []string `json:",omitempty"` // the rows that these are means of, by their hashes
 }

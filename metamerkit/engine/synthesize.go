@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/runs"
@@ -16,7 +16,7 @@ import (
 )
 
 // Request is what Synthesize is asked.
-type Request = ask.Synthesis
+type Request = api.Synthesis
 
 // Resolve fills in what the recipe leaves open: defaults, full model names with
 // checksums, the images' reference and software versions.
@@ -123,7 +123,11 @@ func (e *Engine) stored(ctx context.Context, q Request) (*metamer.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	run, err := e.there(ctx, q.Store, r.ID())
+	store, err := runs.Open(q.Store)
+	if err != nil {
+		return nil, err
+	}
+	run, err := e.there(ctx, store, r.ID())
 	if runs.Missing(err) { // also a damaged one: Begin sets it aside
 		return nil, nil
 	}
@@ -157,7 +161,7 @@ func (e *Engine) synthesize(ctx context.Context, q Request) (run *metamer.Run, e
 	if q, err = e.withNull(q); err != nil {
 		return nil, err
 	}
-	if q.Store != nil && !unopened(q.Recipe) {
+	if q.Store != "" && !unopened(q.Recipe) {
 		if run, err = e.stored(ctx, q); err != nil || run != nil {
 			return run, err
 		}
@@ -175,8 +179,12 @@ func (e *Engine) synthesize(ctx context.Context, q Request) (run *metamer.Run, e
 		q.CheckpointEvery = 30 * time.Second
 	}
 	var work *runs.Work
-	if q.Store != nil {
-		if work, run, err = q.Store.Begin(ctx, r); err != nil || run != nil {
+	if q.Store != "" {
+		store, err := runs.Open(q.Store)
+		if err != nil {
+			return nil, err
+		}
+		if work, run, err = store.Begin(ctx, r); err != nil || run != nil {
 			return run, err
 		}
 		defer func() { err = errors.Join(err, work.Close()) }()

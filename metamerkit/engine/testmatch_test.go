@@ -140,7 +140,7 @@ func TestCancelWithinEvidence(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	q := Request{Images: set, Store: store, Recipe: metamer.Recipe{Models: members("plain7_48.mm_c10"), Stage: "early", Steps: 3}}
+	q := Request{Images: set, Store: store.Where(), Recipe: metamer.Recipe{Models: members("plain7_48.mm_c10"), Stage: "early", Steps: 3}}
 	ctx, cancel := context.WithCancel(context.Background())
 	q.Progress = func(p metamer.Progress) {
 		if p.Phase == "evidence" {
@@ -160,7 +160,7 @@ func TestCancelWithinEvidence(t *testing.T) {
 	if err != nil || steps > 0 || len(run.Statistics) != 2 {
 		t.Fatalf("%d steps made again, %+v: %v", steps, run, err)
 	}
-	q.Store, q.Progress = nil, nil
+	q.Store, q.Progress = "", nil
 	whole, err := e.Synthesize(context.Background(), q)
 	if err != nil || worst(whole.Metamers, run.Metamers) != 0 || !reflect.DeepEqual(whole.Statistics, run.Statistics) || !reflect.DeepEqual(whole.Trace, run.Trace) {
 		t.Errorf("the resumed run is another one: %v", err)

@@ -19,14 +19,9 @@ var Methods = []string{"percentile", "basic", "bca"}
 // DefaultResamples is the number of resamples of an interval.
 const DefaultResamples = 2000
 
-// Bootstrap says how intervals over images are made. Its zero value is 2000
-// resamples, 95 %, BCa.
-type Bootstrap struct {
-	Resamples int     // default DefaultResamples
-	Level     float64 // default 0.95
-	Method    string  // one of Methods, default bca; for JSD, CKA and RSA basic
-	Seed      uint64  // resample r of n images is the same for every measure
-}
+// Bootstrap makes intervals over images. Its zero value makes them of 2000 resamples, at
+// 95 %, by BCa.
+type Bootstrap metamer.Bootstrap
 
 func (b Bootstrap) withDefaults() Bootstrap {
 	if b.Resamples == 0 {

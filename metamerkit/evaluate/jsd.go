@@ -5,11 +5,12 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// DefaultBins is the number of bins of a similarity distribution: with 16 images and
-// 50 bins Value is a third too high, with 20 a fifth, and finer bins tell hardly more.
-const DefaultBins = 20
+// DefaultBins is the number of bins of a similarity distribution.
+const DefaultBins = metamer.DefaultBins
 
 // maxBins bounds the number of bins.
 const maxBins = 1 << 15

@@ -8,9 +8,8 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// Similarities are the measures of representational similarity of two images: the
-// correlation, cosine and rank correlation of their activations.
-var Similarities = []string{"pearson", "cosine", "spearman"}
+// Similarities are the measures of representational similarity.
+var Similarities = metamer.Similarities
 
 // Matrix holds the similarity of every pair of N images.
 type Matrix struct {

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
@@ -82,12 +82,12 @@ type driven struct {
 	n atomic.Int64
 }
 
-func (d *driven) Synthesize(ctx context.Context, q ask.Synthesis) (*metamer.Run, error) {
+func (d *driven) Synthesize(ctx context.Context, q api.Synthesis) (*metamer.Run, error) {
 	d.n.Add(1)
 	return d.fake.Synthesize(ctx, q)
 }
 
-func (d *driven) Models(ctx context.Context) ([]ask.Model, error) {
+func (d *driven) Models(ctx context.Context) ([]api.Model, error) {
 	d.n.Add(1)
 	return d.fake.Models(ctx)
 }

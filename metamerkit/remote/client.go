@@ -12,14 +12,14 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
 // unixHost is what requests over a unix socket call their host.
 const unixHost = "metamers-engine"
 
-// Client asks an engine in another process. It is an ask.Engine, safe for use by
+// Client asks an engine in another process. It is an api.Engine, safe for use by
 // several goroutines.
 type Client struct {
 	address string // for errors
@@ -169,9 +169,9 @@ func (c *Client) Stop(ctx context.Context) error {
 	}
 }
 
-// Synthesize implements ask.Engine. Extra is left to the engine; it is asked for what is
+// Synthesize implements api.Engine. Extra is left to the engine; it is asked for what is
 // kept here of the run of a far one.
-func (c *Client) Synthesize(ctx context.Context, q ask.Synthesis) (*metamer.Run, error) {
+func (c *Client) Synthesize(ctx context.Context, q api.Synthesis) (*metamer.Run, error) {
 	if c.far {
 		return c.synthesizeFar(ctx, q)
 	}
@@ -190,8 +190,8 @@ func (c *Client) unpack(e event) (*metamer.Run, error) {
 	return e.Run.Unpack()
 }
 
-// Evaluate implements ask.Engine.
-func (c *Client) Evaluate(ctx context.Context, q ask.Evaluation) (metamer.Rows, error) {
+// Evaluate implements api.Engine.
+func (c *Client) Evaluate(ctx context.Context, q api.Evaluation) (metamer.Rows, error) {
 	w := packEvaluation(q)
 	if c.far {
 		if err := c.lighten(ctx, q.Images, &w); err != nil {
@@ -208,8 +208,8 @@ func (c *Client) Evaluate(ctx context.Context, q ask.Evaluation) (metamer.Rows, 
 	return e.Rows.Unpack()
 }
 
-// Batch implements ask.Engine.
-func (c *Client) Batch(ctx context.Context, q ask.Batch) (int, error) {
+// Batch implements api.Engine.
+func (c *Client) Batch(ctx context.Context, q api.Batch) (int, error) {
 	e, err := c.events(ctx, pathBatch, q, nil, nil)
 	if err != nil {
 		return 0, err
@@ -220,8 +220,8 @@ func (c *Client) Batch(ctx context.Context, q ask.Batch) (int, error) {
 	return e.Batch.Images, nil
 }
 
-// Models implements ask.Engine.
-func (c *Client) Models(ctx context.Context) ([]ask.Model, error) {
+// Models implements api.Engine.
+func (c *Client) Models(ctx context.Context) ([]api.Model, error) {
 	e, err := c.events(ctx, pathModels, struct{ Nothing bool }{true}, nil, nil)
 	if err != nil {
 		return nil, err

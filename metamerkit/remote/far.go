@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/errand"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
@@ -52,9 +52,9 @@ func (c *Client) withoutPixels(ctx context.Context, set *images.Set, w *errand.I
 
 // synthesizeFar is Synthesize by an engine on another machine: the run that it made or
 // had is copied into the store here, unless that has it.
-func (c *Client) synthesizeFar(ctx context.Context, q ask.Synthesis) (run *metamer.Run, err error) {
+func (c *Client) synthesizeFar(ctx context.Context, q api.Synthesis) (run *metamer.Run, err error) {
 	w := packSynthesis(q)
-	w.Brief = q.Store != nil
+	w.Brief = q.Store != ""
 	if w.Images, w.ImagesSum, err = c.withoutPixels(ctx, q.Images, w.Images); err != nil {
 		return nil, err
 	}
@@ -67,10 +67,14 @@ func (c *Client) synthesizeFar(ctx context.Context, q ask.Synthesis) (run *metam
 		return nil, err
 	}
 	made.Dir = "" // is there, not here
-	if q.Store == nil {
+	if q.Store == "" {
 		return made, nil
 	}
-	if run, err = q.Store.There(ctx, made.ID); err == nil {
+	store, err := runs.Open(q.Store)
+	if err != nil {
+		return nil, err
+	}
+	if run, err = store.There(ctx, made.ID); err == nil {
 		run.Cached = made.Cached
 		return run, nil
 	} else if !runs.Missing(err) {
@@ -86,12 +90,12 @@ func (c *Client) synthesizeFar(ctx context.Context, q ask.Synthesis) (run *metam
 		}
 		made.Dir, made.Cached = "", cached
 	}
-	return keep(ctx, q, made)
+	return keep(ctx, store, q, made)
 }
 
 // keep saves a run in the store of the request.
-func keep(ctx context.Context, q ask.Synthesis, made *metamer.Run) (run *metamer.Run, err error) {
-	work, run, err := q.Store.Begin(ctx, made.Recipe)
+func keep(ctx context.Context, store *runs.Store, q api.Synthesis, made *metamer.Run) (run *metamer.Run, err error) {
+	work, run, err := store.Begin(ctx, made.Recipe)
 	if err != nil || run != nil { // another process was faster
 		return run, err
 	}

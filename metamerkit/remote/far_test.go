@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/runs"
@@ -24,17 +24,21 @@ type saving struct {
 	measured []*metamer.Run
 }
 
-func (f *saving) Synthesize(ctx context.Context, q ask.Synthesis) (*metamer.Run, error) {
+func (f *saving) Synthesize(ctx context.Context, q api.Synthesis) (*metamer.Run, error) {
 	r := q.Recipe.WithDefaults()
 	r.Images = metamer.ImageRef{Name: q.Images.Name, Count: q.Images.Len(), Size: q.Images.Size, SHA256: q.Images.SHA256()}
 	run := &metamer.Run{ID: r.ID(), Recipe: r, Metamers: q.Images.Pixels, Start: q.Images.Pixels, Trace: metamer.Trace{Step: []int{0}, Member: []int{0}, Image: []int{0}, Loss: [][]float32{{1, 2}}}}
 	if q.Progress != nil {
 		q.Progress(metamer.Progress{Phase: "synthesis", Preview: q.Images.Pixels})
 	}
-	if q.Store == nil {
+	if q.Store == "" {
 		return run, nil
 	}
-	w, there, err := q.Store.Begin(ctx, r)
+	store, err := runs.Open(q.Store)
+	if err != nil {
+		return nil, err
+	}
+	w, there, err := store.Begin(ctx, r)
 	if err != nil || there != nil {
 		return there, err
 	}
@@ -45,7 +49,7 @@ func (f *saving) Synthesize(ctx context.Context, q ask.Synthesis) (*metamer.Run,
 	return run, errors.Join(w.Finish(run, extra), w.Close())
 }
 
-func (f *saving) Evaluate(_ context.Context, q ask.Evaluation) (metamer.Rows, error) {
+func (f *saving) Evaluate(_ context.Context, q api.Evaluation) (metamer.Rows, error) {
 	f.measured = q.Runs
 	return metamer.Rows{{Run: q.Runs[0].ID, Value: float64(q.Images.Pixels[0])}}, nil
 }
@@ -75,7 +79,7 @@ func TestFar(t *testing.T) {
 	}
 	f := &saving{}
 	s := &Server{Engine: f, Token: token, Log: slog.New(slog.DiscardHandler)}
-	s.Extra = func(ask.Synthesis) func(*metamer.Run) map[string]func(string) error { return extra("there") }
+	s.Extra = func(api.Synthesis) func(*metamer.Run) map[string]func(string) error { return extra("there") }
 	if s.Store, err = runs.Open(filepath.Join(there, "runs")); err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +105,7 @@ func TestFar(t *testing.T) {
 		set.Pixels[i] = float32(i%251) / 250
 	}
 	var preview []float32
-	q := ask.Synthesis{Recipe: metamer.Recipe{Models: []metamer.ModelRef{{Name: "m"}}, Stage: "late"}, Images: set, Store: store, Extra: extra("here"),
+	q := api.Synthesis{Recipe: metamer.Recipe{Models: []metamer.ModelRef{{Name: "m"}}, Stage: "late"}, Images: set, Store: store.Where(), Extra: extra("here"),
 		Progress: func(p metamer.Progress) { preview = slices.Clone(p.Preview) }, Warn: func(text string) { t.Error(text) }}
 	var id string
 	for i, x := range []string{"made", "found", "found by a client that has lost it"} {
@@ -139,7 +143,7 @@ func TestFar(t *testing.T) {
 		t.Fatal(err)
 	}
 	count.bytes = 0
-	rows, err := c.Evaluate(ctx, ask.Evaluation{Runs: []*metamer.Run{run}, Images: set})
+	rows, err := c.Evaluate(ctx, api.Evaluation{Runs: []*metamer.Run{run}, Images: set})
 	if err != nil || len(rows) != 1 {
 		t.Fatal(rows, err)
 	}
@@ -149,14 +153,14 @@ func TestFar(t *testing.T) {
 	// One that it has not got is sent, and has no folder there.
 	other := *run
 	other.ID, other.Dir = strings.Repeat("0", 16), filepath.Join(store.Dir, strings.Repeat("0", 16))
-	if _, err := c.Evaluate(ctx, ask.Evaluation{Runs: []*metamer.Run{&other}, Images: set}); err != nil {
+	if _, err := c.Evaluate(ctx, api.Evaluation{Runs: []*metamer.Run{&other}, Images: set}); err != nil {
 		t.Fatal(err)
 	}
 	if m := f.measured[0]; m.Dir != "" || !slices.Equal(m.Metamers, set.Pixels) {
 		t.Errorf("measured in %q, %d values", m.Dir, len(m.Metamers))
 	}
 	// Not saved: it comes whole.
-	q.Store = nil
+	q.Store = ""
 	if run, err := c.Synthesize(ctx, q); err != nil || run.Dir != "" || !slices.Equal(run.Metamers, set.Pixels) {
 		t.Errorf("%v %v", run, err)
 	}

@@ -5,7 +5,7 @@ import (
 	"encoding/gob"
 	"testing"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/errand"
 	"github.com/ensemble-metamers/metamers/metamerkit/errand/errandtest"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
@@ -15,8 +15,8 @@ import (
 // FuzzRequest decodes what a server is sent.
 func FuzzRequest(f *testing.F) {
 	set := &images.Set{Name: "x", Size: 1, Names: []string{"a"}, Labels: []int{1}, Pixels: []float32{0, 0.5, 1}}
-	f.Add(errandtest.Encoded(f, packSynthesis(ask.Synthesis{Recipe: metamer.Recipe{Stage: "late", Steps: 3}.WithDefaults(), Images: set})))
-	f.Add(errandtest.Encoded(f, packEvaluation(ask.Evaluation{Images: set, Runs: []*metamer.Run{{ID: "r", Metamers: []float32{1}}}})))
+	f.Add(errandtest.Encoded(f, packSynthesis(api.Synthesis{Recipe: metamer.Recipe{Stage: "late", Steps: 3}.WithDefaults(), Images: set})))
+	f.Add(errandtest.Encoded(f, packEvaluation(api.Evaluation{Images: set, Runs: []*metamer.Run{{ID: "r", Metamers: []float32{1}}}})))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var s synthesis
 		if gob.NewDecoder(bytes.NewReader(data)).Decode(&s) == nil {

@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
 	"github.com/ensemble-metamers/metamers/metamerkit/errand"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
@@ -27,7 +27,7 @@ import (
 // fake is an engine whose answers depend on the stage it is asked for.
 type fake struct{ ended chan string }
 
-func (f *fake) Synthesize(ctx context.Context, q ask.Synthesis) (*metamer.Run, error) {
+func (f *fake) Synthesize(ctx context.Context, q api.Synthesis) (*metamer.Run, error) {
 	switch q.Recipe.Stage {
 	case "panic":
 		panic("a defect")
@@ -53,17 +53,17 @@ func (f *fake) Synthesize(ctx context.Context, q ask.Synthesis) (*metamer.Run, e
 	}, nil
 }
 
-func (f *fake) Evaluate(_ context.Context, q ask.Evaluation) (metamer.Rows, error) {
+func (f *fake) Evaluate(_ context.Context, q api.Evaluation) (metamer.Rows, error) {
 	if len(q.Runs) == 0 {
 		return nil, nil
 	}
 	return metamer.Rows{{Run: q.Runs[0].ID, Set: q.Images.Name, Measure: q.Measures[0], Value: math.NaN(), Low: float64(q.Runs[0].Metamers[0])}}, nil
 }
 
-func (f *fake) Batch(_ context.Context, q ask.Batch) (int, error) { return min(q.Count, 5), nil }
+func (f *fake) Batch(_ context.Context, q api.Batch) (int, error) { return min(q.Count, 5), nil }
 
-func (f *fake) Models(context.Context) ([]ask.Model, error) {
-	return []ask.Model{{Card: &card.Card{Name: "m", Config: []byte("{}"), Stages: map[string]card.Layer{"late": {Layer: "l"}}}, Missing: "get it"}}, nil
+func (f *fake) Models(context.Context) ([]api.Model, error) {
+	return []api.Model{{Card: &card.Card{Name: "m", Config: []byte("{}"), Stages: map[string]card.Layer{"late": {Layer: "l"}}}, Missing: "get it"}}, nil
 }
 
 // serve runs a server in a folder of its own until the test ends.
@@ -97,8 +97,8 @@ func serve(t *testing.T, change func(s *Server)) (c *Client, dir string, ended c
 	return c, dir, f.ended
 }
 
-func asked(stage string) ask.Synthesis {
-	return ask.Synthesis{Recipe: metamer.Recipe{Stage: stage}, Images: &images.Set{Name: "s", Size: 1, Names: []string{"a"}, Labels: []int{-1}, Pixels: []float32{0, 0.5, 1}}}
+func asked(stage string) api.Synthesis {
+	return api.Synthesis{Recipe: metamer.Recipe{Stage: stage}, Images: &images.Set{Name: "s", Size: 1, Names: []string{"a"}, Labels: []int{-1}, Pixels: []float32{0, 0.5, 1}}}
 }
 
 func TestRoundTrip(t *testing.T) {
@@ -125,11 +125,11 @@ func TestRoundTrip(t *testing.T) {
 
 func TestEvaluateAndModels(t *testing.T) {
 	c, _, _ := serve(t, nil)
-	rows, err := c.Evaluate(context.Background(), ask.Evaluation{Runs: []*metamer.Run{{ID: "r", Metamers: []float32{0.5}}}, Images: asked("").Images, Measures: []string{"jsd"}})
+	rows, err := c.Evaluate(context.Background(), api.Evaluation{Runs: []*metamer.Run{{ID: "r", Metamers: []float32{0.5}}}, Images: asked("").Images, Measures: []string{"jsd"}})
 	if err != nil || len(rows) != 1 || rows[0].Run != "r" || rows[0].Set != "s" || rows[0].Measure != "jsd" || !math.IsNaN(rows[0].Value) || rows[0].Low != 0.5 {
 		t.Errorf("%+v %v", rows, err)
 	}
-	if rows, err := c.Evaluate(context.Background(), ask.Evaluation{}); err != nil || len(rows) != 0 {
+	if rows, err := c.Evaluate(context.Background(), api.Evaluation{}); err != nil || len(rows) != 0 {
 		t.Errorf("%+v %v", rows, err)
 	}
 	models, err := c.Models(context.Background())

@@ -15,7 +15,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/errand"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/runs"
@@ -23,15 +23,15 @@ import (
 
 // Server serves an engine to clients.
 type Server struct {
-	Engine  ask.Engine
+	Engine  api.Engine
 	Backend string
 	// Token, if set, is asked of every request: for listeners that others can reach.
 	Token string
 	// Store, if set, is where runs of clients on other machines are kept, whose folders
 	// are not this machine's.
 	Store *runs.Store
-	// Extra returns further files to save with each run (see ask.Synthesis).
-	Extra func(q ask.Synthesis) func(*metamer.Run) map[string]func(path string) error
+	// Extra returns further files to save with each run (see api.Synthesis).
+	Extra func(q api.Synthesis) func(*metamer.Run) map[string]func(path string) error
 	// Idle ends Serve when for this long nobody held the engine and nothing was under
 	// way; 0: never.
 	Idle   time.Duration
@@ -239,7 +239,13 @@ func (s *Server) synthesize(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return event{}, err
 		}
-		s.putAway(req.Images, q.ImagesSum, req.Store)
+		var store *runs.Store
+		if req.Store != "" {
+			if store, err = runs.Open(req.Store); err != nil {
+				return event{}, err
+			}
+		}
+		s.putAway(req.Images, q.ImagesSum, store)
 		if s.Extra != nil {
 			req.Extra = s.Extra(req)
 		}
@@ -290,7 +296,7 @@ func (s *Server) models(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) batch(w http.ResponseWriter, r *http.Request) {
-	var q ask.Batch
+	var q api.Batch
 	s.work(w, r, &q, func(ctx context.Context, _ *answer) (event, error) {
 		got, err := s.Engine.Batch(ctx, q)
 		return event{Batch: &batch{got}}, err

@@ -12,10 +12,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/errand"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
-	"github.com/ensemble-metamers/metamers/metamerkit/runs"
 )
 
 // Protocol is raised whenever what goes over the wire changes.
@@ -50,7 +49,7 @@ type Status struct {
 	Models   []string // loaded
 }
 
-// synthesis is ask.Synthesis on the wire.
+// synthesis is api.Synthesis on the wire.
 type synthesis struct {
 	Recipe          metamer.Recipe
 	Images, Given   *errand.Images
@@ -66,16 +65,14 @@ type synthesis struct {
 	Brief     bool   // the run may come without pixels: it is in the store
 }
 
-func packSynthesis(q ask.Synthesis) synthesis {
+func packSynthesis(q api.Synthesis) synthesis {
 	w := synthesis{Recipe: q.Recipe, Images: errand.PackImages(q.Images), Given: errand.PackImages(q.Given), Null: errand.PackImages(q.Null), Blocks: q.Blocks, Next: q.Next, CheckpointEvery: q.CheckpointEvery, PreviewEvery: q.PreviewEvery, Progress: q.Progress != nil}
-	if q.Store != nil {
-		w.Store = q.Store.Where()
-	}
+	w.Store = q.Store
 	return w
 }
 
-func (w synthesis) ask() (q ask.Synthesis, err error) {
-	q = ask.Synthesis{Recipe: w.Recipe, Blocks: w.Blocks, Next: w.Next, CheckpointEvery: w.CheckpointEvery, PreviewEvery: w.PreviewEvery}
+func (w synthesis) ask() (q api.Synthesis, err error) {
+	q = api.Synthesis{Recipe: w.Recipe, Blocks: w.Blocks, Next: w.Next, CheckpointEvery: w.CheckpointEvery, PreviewEvery: w.PreviewEvery}
 	if q.Images, err = w.Images.Set(); err != nil {
 		return q, err
 	}
@@ -85,16 +82,14 @@ func (w synthesis) ask() (q ask.Synthesis, err error) {
 	if q.Null, err = w.Null.Set(); err != nil {
 		return q, err
 	}
-	if w.Store != "" {
-		q.Store, err = runs.Open(w.Store)
-	}
-	return q, err
+	q.Store = w.Store
+	return q, nil
 }
 
-// evaluation is ask.Evaluation on the wire. Of runs the engine needs neither the
+// evaluation is api.Evaluation on the wire. Of runs the engine needs neither the
 // start nor the trace.
 type evaluation struct {
-	Evaluation ask.Evaluation // settings only
+	Evaluation api.Evaluation // settings only
 	Runs       []*errand.Run
 	Images     *errand.Images
 	Null       *errand.Images
@@ -102,7 +97,7 @@ type evaluation struct {
 	Progress   bool
 }
 
-func packEvaluation(q ask.Evaluation) evaluation {
+func packEvaluation(q api.Evaluation) evaluation {
 	w := evaluation{Evaluation: q, Images: errand.PackImages(q.Images), Null: errand.PackImages(q.Null), Progress: q.Progress != nil}
 	w.Evaluation.Runs, w.Evaluation.Images, w.Evaluation.Null, w.Evaluation.Progress, w.Evaluation.Warn = nil, nil, nil, nil, nil
 	for _, r := range q.Runs {
@@ -113,7 +108,7 @@ func packEvaluation(q ask.Evaluation) evaluation {
 	return w
 }
 
-func (w evaluation) ask() (q ask.Evaluation, err error) {
+func (w evaluation) ask() (q api.Evaluation, err error) {
 	q = w.Evaluation
 	if q.Images, err = w.Images.Set(); err != nil {
 		return q, err
@@ -155,8 +150,8 @@ type event struct {
 	Failed   *errand.Failure
 }
 
-// batch is what ask.Engine.Batch answers.
+// batch is what api.Engine.Batch answers.
 type batch struct{ Images int }
 
 // modelList is a pointer to a structure, since gob leaves empty slices out.
-type modelList struct{ Models []ask.Model }
+type modelList struct{ Models []api.Model }

@@ -51,8 +51,11 @@ func Open(where string) (*Store, error) {
 	return s, s.mark()
 }
 
-// Where is what Open takes to open the store: its URL or folder.
+// Where is what Open takes to open the store: its URL or folder, "" of nil.
 func (s *Store) Where() string {
+	if s == nil {
+		return ""
+	}
 	if s.URL != "" {
 		return s.URL
 	}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
@@ -33,11 +33,11 @@ func (b batch) MarshalYAML() ([]byte, error) {
 }
 
 // Batched is the plan with a batch by number, which an engine chooses where it is auto.
-func (p Plan) Batched(ctx context.Context, e ask.Engine, set *images.Set) (Plan, error) {
+func (p Plan) Batched(ctx context.Context, e api.Engine, set *images.Set) (Plan, error) {
 	if p.Settings.Batch != metamer.AutoBatch {
 		return p, nil
 	}
-	q := ask.Batch{Count: max(set.Of, set.Len()), Size: set.Size}
+	q := api.Batch{Count: max(set.Of, set.Len()), Size: set.Size}
 	for _, models := range p.Sets {
 		for _, stage := range p.Stages {
 			q.Recipes = append(q.Recipes, p.Recipe(models, stage))

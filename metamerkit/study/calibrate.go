@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
@@ -23,7 +23,7 @@ const (
 // each stage, on one batch: members of sets as members, observers as observers; and the
 // image metrics. It returns the keys of these: what was compiled for them the engine
 // uses again.
-func (p Plan) Calibrate(ctx context.Context, e ask.Engine, s *Speeds, set *images.Set, progress func(done, total int, what string)) (warm map[string]bool, err error) {
+func (p Plan) Calibrate(ctx context.Context, e api.Engine, s *Speeds, set *images.Set, progress func(done, total int, what string)) (warm map[string]bool, err error) {
 	var todo []task
 	warm = map[string]bool{}
 	note := func(t task, known bool) {
@@ -44,7 +44,7 @@ func (p Plan) Calibrate(ctx context.Context, e ask.Engine, s *Speeds, set *image
 	evaluation := func(observer, stage string) {
 		key := s.evaluationKey(p, observer, stage, set.Size)
 		_, known := s.Evaluations[key]
-		note(task{key: key, model: observer, stage: stage, images: min(ask.Evaluation{}.WithDefaults().Batch, set.Len()), evaluated: true}, known)
+		note(task{key: key, model: observer, stage: stage, images: min(api.Evaluation{}.WithDefaults().Batch, set.Len()), evaluated: true}, known)
 	}
 	if len(p.observed()) > 0 {
 		for _, stage := range p.Stages {
@@ -93,7 +93,7 @@ func (t task) name() string {
 }
 
 // measure makes a short run twice: the first time compiles.
-func (p Plan) measure(ctx context.Context, e ask.Engine, model, stage string, set *images.Set) (v Speed, err error) {
+func (p Plan) measure(ctx context.Context, e api.Engine, model, stage string, set *images.Set) (v Speed, err error) {
 	var whole, evidence [2]float64
 	steps := 1
 	for round := range whole {
@@ -101,7 +101,7 @@ func (p Plan) measure(ctx context.Context, e ask.Engine, model, stage string, se
 		r.Steps = steps
 		began := time.Now()
 		var w watch
-		if _, err := e.Synthesize(ctx, ask.Synthesis{Recipe: r, Images: set, Progress: func(p metamer.Progress) { w.see(p, false) }}); err != nil {
+		if _, err := e.Synthesize(ctx, api.Synthesis{Recipe: r, Images: set, Progress: func(p metamer.Progress) { w.see(p, false) }}); err != nil {
 			return v, err
 		}
 		whole[round] = time.Since(began).Seconds()
@@ -128,8 +128,8 @@ func (p Plan) measure(ctx context.Context, e ask.Engine, model, stage string, se
 
 // timeEvaluation evaluates images as if they were each other's metamers, twice: the first time
 // compiles.
-func (p Plan) timeEvaluation(ctx context.Context, e ask.Engine, observer, stage string, set *images.Set) (j EvaluationSpeed, err error) {
-	q := ask.Evaluation{Images: set, Observers: []string{observer}, Measures: p.observed()}
+func (p Plan) timeEvaluation(ctx context.Context, e api.Engine, observer, stage string, set *images.Set) (j EvaluationSpeed, err error) {
+	q := api.Evaluation{Images: set, Observers: []string{observer}, Measures: p.observed()}
 	q.Bootstrap.Resamples = probeResamples // the rest is resampling's
 	if observer == "" {
 		stage, q.Observers, q.Measures, q.Bootstrap.Resamples = p.Stages[0], p.Sets[0][:1], []string{"metrics"}, p.Bootstrap

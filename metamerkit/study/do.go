@@ -10,7 +10,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
 	"github.com/ensemble-metamers/metamers/metamerkit/figures"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
@@ -50,8 +50,8 @@ type Spent struct {
 type Options struct {
 	Store  *runs.Store // where runs are kept; nil: nowhere
 	Images *images.Set // in place of the plan's
-	Blocks int         // see ask.Synthesis
-	// CheckpointEvery is how often what was done of a run is saved; 0: as ask.Synthesis
+	Blocks int         // see api.Synthesis
+	// CheckpointEvery is how often what was done of a run is saved; 0: as api.Synthesis
 	// has it.
 	CheckpointEvery time.Duration
 	// NoEvaluation leaves the evaluation out: the result has no rows.
@@ -68,12 +68,12 @@ type Options struct {
 	Warn         func(string)
 	// Ran, if set, is told of every run when it is there.
 	Ran   func(*metamer.Run)
-	Extra func(*metamer.Run) map[string]func(path string) error // see ask.Synthesis
+	Extra func(*metamer.Run) map[string]func(path string) error // see api.Synthesis
 }
 
 // Do carries a plan out: every run that is not there yet, and beside them the evaluations
 // of those that are. It can be ended at any time; the same call goes on from there.
-func Do(ctx context.Context, e ask.Engine, p Plan, o Options) (*Result, error) {
+func Do(ctx context.Context, e api.Engine, p Plan, o Options) (*Result, error) {
 	p = p.WithDefaults()
 	if err := p.Validate(); err != nil {
 		return nil, fmt.Errorf("study: plan %s: %w", p.Name, err)
@@ -125,7 +125,7 @@ func Do(ctx context.Context, e ask.Engine, p Plan, o Options) (*Result, error) {
 // resolve finds the models and puts their full names into the plan: rows are found by
 // them. Unknown models, and models whose weights are not here, are errors before
 // anything long begins.
-func (r *Result) resolve(ctx context.Context, e ask.Engine, o Options) error {
+func (r *Result) resolve(ctx context.Context, e api.Engine, o Options) error {
 	models, err := e.Models(ctx)
 	if err != nil {
 		return err

@@ -8,14 +8,14 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/figures"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
 // doing is a plan being carried out.
 type doing struct {
-	e ask.Engine
+	e api.Engine
 	o Options
 	r *Result
 	f *Forecast // nil where no speeds are known
@@ -178,8 +178,8 @@ func (d *doing) synthesize(ctx context.Context, c *cell, next *metamer.Recipe) (
 	d.mu.Lock()
 	d.clock.begin(c.part)
 	d.mu.Unlock()
-	run, err := d.e.Synthesize(ctx, ask.Synthesis{
-		Recipe: recipe, Images: d.r.Images, Store: d.o.Store, Blocks: d.o.Blocks, Next: next, CheckpointEvery: d.o.CheckpointEvery, PreviewEvery: d.o.PreviewEvery, Warn: d.warn, Extra: d.o.Extra,
+	run, err := d.e.Synthesize(ctx, api.Synthesis{
+		Recipe: recipe, Images: d.r.Images, Store: d.o.Store.Where(), Blocks: d.o.Blocks, Next: next, CheckpointEvery: d.o.CheckpointEvery, PreviewEvery: d.o.PreviewEvery, Warn: d.warn, Extra: d.o.Extra,
 		Progress: func(p metamer.Progress) {
 			d.mu.Lock()
 			defer d.mu.Unlock()

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
@@ -37,7 +37,7 @@ func (w *writer) start(key string) chan struct{} {
 	return w.began[key]
 }
 
-func (w *writer) Synthesize(ctx context.Context, q ask.Synthesis) (*metamer.Run, error) {
+func (w *writer) Synthesize(ctx context.Context, q api.Synthesis) (*metamer.Run, error) {
 	close(w.start(name(q.Recipe)))
 	w.mu.Lock()
 	w.under++

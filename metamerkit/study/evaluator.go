@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
@@ -117,7 +117,7 @@ func (d *doing) evaluated() error {
 // references' own, which the first have.
 func (d *doing) evaluate(ctx context.Context, runs []*metamer.Run) error {
 	j := &d.evaluator
-	q := ask.Evaluation{Runs: runs, Images: d.r.Images, Observers: d.r.Plan.Observers, Measures: d.r.Plan.Measures}
+	q := api.Evaluation{Runs: runs, Images: d.r.Images, Observers: d.r.Plan.Observers, Measures: d.r.Plan.Measures}
 	q.Bootstrap.Resamples = d.r.Plan.Bootstrap
 	q.Warn = func(text string) {
 		d.mu.Lock()

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
@@ -31,7 +31,7 @@ func newBench() *bench {
 	return &bench{made: newMade(), third: make(chan struct{}), first: make(chan struct{})}
 }
 
-func (b *bench) Synthesize(ctx context.Context, q ask.Synthesis) (*metamer.Run, error) {
+func (b *bench) Synthesize(ctx context.Context, q api.Synthesis) (*metamer.Run, error) {
 	b.mu.Lock()
 	b.making++
 	n := b.making
@@ -55,7 +55,7 @@ func (b *bench) Synthesize(ctx context.Context, q ask.Synthesis) (*metamer.Run, 
 	return b.made.Synthesize(ctx, q)
 }
 
-func (b *bench) Evaluate(ctx context.Context, q ask.Evaluation) (metamer.Rows, error) {
+func (b *bench) Evaluate(ctx context.Context, q api.Evaluation) (metamer.Rows, error) {
 	b.once.Do(func() {
 		<-b.third
 		close(b.first)
@@ -82,7 +82,7 @@ func TestEvaluateConcurrently(t *testing.T) {
 	if b.calls < 2 || len(warned) != 1 {
 		t.Errorf("%d evaluations, warnings %q", b.calls, warned)
 	}
-	whole, err := b.made.Evaluate(context.Background(), ask.Evaluation{Runs: r.Runs})
+	whole, err := b.made.Evaluate(context.Background(), api.Evaluation{Runs: r.Runs})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ type lagging struct {
 	most        int // runs that were begun and not evaluated
 }
 
-func (l *lagging) Synthesize(ctx context.Context, q ask.Synthesis) (*metamer.Run, error) {
+func (l *lagging) Synthesize(ctx context.Context, q api.Synthesis) (*metamer.Run, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.began++
@@ -114,7 +114,7 @@ func (l *lagging) Synthesize(ctx context.Context, q ask.Synthesis) (*metamer.Run
 	return l.made.Synthesize(ctx, q)
 }
 
-func (l *lagging) Evaluate(ctx context.Context, q ask.Evaluation) (metamer.Rows, error) {
+func (l *lagging) Evaluate(ctx context.Context, q api.Evaluation) (metamer.Rows, error) {
 	time.Sleep(20 * time.Millisecond)
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -5,7 +5,7 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
@@ -140,7 +140,7 @@ func (p Plan) Forecast(s *Speeds, warm map[string]bool, set *images.Set, there f
 					if !ok {
 						continue
 					}
-					if batch == min(ask.Evaluation{}.WithDefaults().Batch, n) {
+					if batch == min(api.Evaluation{}.WithDefaults().Batch, n) {
 						probed[m+", "+stage] = true
 					}
 					own.add(batches*turns(r, i)*v.Step, v.StepBusy)

@@ -1,6 +1,6 @@
 // Package study carries out whole experiments: model sets × stages on one image
 // set, synthesis, evaluation, figures, tables and claims, from a plan file. It links
-// no GoMLX; an ask.Engine does the work.
+// no GoMLX; an api.Engine does the work.
 package study
 
 import (

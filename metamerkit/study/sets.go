@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/figures"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
@@ -86,7 +86,7 @@ func (p *Plan) grouped() error {
 func pattern(name string) bool { return strings.Contains(name, "*") }
 
 // matches are the models of the catalogue that a pattern fits, in its order.
-func matches(p string, models []ask.Model) (out []string, err error) {
+func matches(p string, models []api.Model) (out []string, err error) {
 	glob, kind := p, ""
 	if k, rest, ok := strings.Cut(p, ":"); ok {
 		glob, kind = rest, k
@@ -108,13 +108,13 @@ func matches(p string, models []ask.Model) (out []string, err error) {
 
 // catalogue finds models by name, alias or pattern.
 type catalogue struct {
-	models []ask.Model
-	by     map[string]ask.Model
+	models []api.Model
+	by     map[string]api.Model
 	names  []string
 }
 
-func newCatalogue(models []ask.Model) *catalogue {
-	c := &catalogue{models: models, by: map[string]ask.Model{}}
+func newCatalogue(models []api.Model) *catalogue {
+	c := &catalogue{models: models, by: map[string]api.Model{}}
 	for _, m := range models {
 		for _, n := range append([]string{m.Card.Name}, m.Card.Aliases...) {
 			c.by[n] = m
@@ -255,7 +255,7 @@ func (p Plan) lacking(c *catalogue) (out []Lacking) {
 // Resolved returns the plan with its defaults and the full names of models in the place
 // of aliases, patterns and the names of groups, and the models that are not here.
 // available leaves out what these, or patterns that no model fits, are in.
-func (p Plan) Resolved(ctx context.Context, e ask.Engine, available bool) (Plan, []Lacking, error) {
+func (p Plan) Resolved(ctx context.Context, e api.Engine, available bool) (Plan, []Lacking, error) {
 	models, err := e.Models(ctx)
 	if err != nil {
 		return p, nil, err
@@ -267,7 +267,7 @@ func (p Plan) Resolved(ctx context.Context, e ask.Engine, available bool) (Plan,
 // models at hand stand for, so that it means the same on every machine. Models that are
 // not here are a *LackingError, unless the work is done elsewhere, where other weights
 // may be.
-func (p Plan) Pinned(models []ask.Model, elsewhere bool) (Plan, error) {
+func (p Plan) Pinned(models []api.Model, elsewhere bool) (Plan, error) {
 	p, lacking, err := p.resolved(models, false)
 	if err == nil && p.Settings.Batch == metamer.AutoBatch {
 		return p, fmt.Errorf("study: plan %s: the batch auto is each machine's own: expected a number of images", p.Name)
@@ -278,7 +278,7 @@ func (p Plan) Pinned(models []ask.Model, elsewhere bool) (Plan, error) {
 	return p, err
 }
 
-func (p Plan) resolved(models []ask.Model, available bool) (Plan, []Lacking, error) {
+func (p Plan) resolved(models []api.Model, available bool) (Plan, []Lacking, error) {
 	p = p.WithDefaults()
 	if err := p.Validate(); err != nil {
 		return p, nil, fmt.Errorf("study: plan %s: %w", p.Name, err)

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
@@ -133,7 +133,7 @@ func (p Plan) observed() (out []string) {
 // measures are those of the plan, which are all by default.
 func (p Plan) measures() []string {
 	if p.Measures == nil {
-		return ask.Measures
+		return api.Measures
 	}
 	return p.Measures
 }

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/figures"
 	"github.com/ensemble-metamers/metamers/metamerkit/figures/figurestest"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
@@ -38,7 +38,7 @@ func newMade() *made {
 	return m
 }
 
-func (m *made) Synthesize(_ context.Context, q ask.Synthesis) (*metamer.Run, error) {
+func (m *made) Synthesize(_ context.Context, q api.Synthesis) (*metamer.Run, error) {
 	m.asked++
 	if m.asked == m.failAt {
 		return nil, context.Canceled
@@ -52,7 +52,7 @@ func (m *made) Synthesize(_ context.Context, q ask.Synthesis) (*metamer.Run, err
 	return nil, errors.New("no such run")
 }
 
-func (m *made) Evaluate(_ context.Context, q ask.Evaluation) (metamer.Rows, error) {
+func (m *made) Evaluate(_ context.Context, q api.Evaluation) (metamer.Rows, error) {
 	if len(q.Runs) == 0 || !strings.HasPrefix(q.Runs[0].ID, jpegPrefix[:4]) { // of the plan, not of JPEG copies
 		m.evaluated++
 	}
@@ -67,16 +67,16 @@ func (m *made) Evaluate(_ context.Context, q ask.Evaluation) (metamer.Rows, erro
 	}), nil
 }
 
-func (m *made) Batch(_ context.Context, q ask.Batch) (int, error) { return min(q.Count, 5), nil }
+func (m *made) Batch(_ context.Context, q api.Batch) (int, error) { return min(q.Count, 5), nil }
 
-func (m *made) Models(context.Context) (out []ask.Model, err error) {
+func (m *made) Models(context.Context) (out []api.Model, err error) {
 	for _, o := range m.study.Observers {
 		c := *m.study.Cards[o]
 		c.Classes, c.Labels = 10, "cifar10"
 		if o == "resnet20" {
 			c.Aliases = []string{"twenty"}
 		}
-		out = append(out, ask.Model{Card: &c, Missing: map[bool]string{true: "get " + o}[o == m.missing]})
+		out = append(out, api.Model{Card: &c, Missing: map[bool]string{true: "get " + o}[o == m.missing]})
 	}
 	return out, nil
 }

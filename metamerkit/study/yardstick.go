@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/paths"
@@ -50,7 +50,7 @@ func (d *doing) yardstick(ctx context.Context) error {
 		run.Dir = filepath.Join(paths.External(), run.ID) // rows are kept there, and models are opened only once
 		runs = append(runs, run)
 	}
-	rows, err := d.e.Evaluate(ctx, ask.Evaluation{Runs: runs, Images: r.Images, Observers: members, Measures: []string{"success"}, Warn: func(string) {}, Progress: func(metamer.Progress) {}}) // warnings were given with the runs
+	rows, err := d.e.Evaluate(ctx, api.Evaluation{Runs: runs, Images: r.Images, Observers: members, Measures: []string{"success"}, Warn: func(string) {}, Progress: func(metamer.Progress) {}}) // warnings were given with the runs
 	if err != nil {
 		return fmt.Errorf("study: JPEG copies of the references: %w", err)
 	}

@@ -7,14 +7,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/ask"
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
 // copying answers for JPEG copies with the mean absolute difference of their pixels.
 type copying struct{ *made }
 
-func (c copying) Evaluate(ctx context.Context, q ask.Evaluation) (rows metamer.Rows, err error) {
+func (c copying) Evaluate(ctx context.Context, q api.Evaluation) (rows metamer.Rows, err error) {
 	if !strings.HasPrefix(q.Runs[0].ID, "jpeg-") {
 		return c.made.Evaluate(ctx, q)
 	}

@@ -1,15 +1,13 @@
-// Package ask holds what is asked of an engine and how it answers. It links no
+// Package api holds what is asked of an engine and how it answers. It links no
 // GoMLX, so that programs which reach the engine over a socket stay small.
-package ask
+package api
 
 import (
 	"context"
 	"time"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
-	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
-	"github.com/ensemble-metamers/metamers/metamerkit/runs"
 )
 
 // Engine carries out what it is asked: in this process (package engine) or in one
@@ -45,10 +43,10 @@ type Model struct {
 // Synthesis is a recipe with the images it speaks of, and where its run goes.
 type Synthesis struct {
 	Recipe metamer.Recipe // of Models only the names need be set; Images and Versions are filled in
-	Images *images.Set
-	Given  *images.Set // the initial images of Start.Kind "image": one, or one an image
-	Null   *images.Set // the null set, called Recipe.Null.Name if that is set; nil: it is opened by that name
-	Store  *runs.Store // nil: the run is not saved
+	Images *metamer.ImageSet
+	Given  *metamer.ImageSet // the initial images of Start.Kind "image": one, or one an image
+	Null   *metamer.ImageSet // the null set, called Recipe.Null.Name if that is set; nil: it is opened by that name
+	Store  string            // where runs are kept, as runs.Open takes it; "": the run is not saved
 
 	// Blocks, if above 0, has the run put together from runs of parts of this many
 	// images, a multiple of the recipe's batch: those that the store holds are taken,

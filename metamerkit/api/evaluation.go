@@ -1,11 +1,9 @@
-package ask
+package api
 
 import (
 	"fmt"
 	"slices"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
-	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
@@ -23,20 +21,20 @@ type Evaluation struct {
 	Runs []*metamer.Run
 	// Images are the references of all runs; nil: each run's are opened again by the
 	// name in its recipe, and must have its SHA-256.
-	Images *images.Set
+	Images *metamer.ImageSet
 	// NullName is the null set of the match statistics, NoNull for none; "": that of each
 	// run, and DefaultNull for runs that name none. Null, if given, is the set itself.
 	NullName string
-	Null     *images.Set
+	Null     *metamer.ImageSet
 	// Observers are models by name or alias. nil: the runs' members, and all models
 	// that are here and have the same labels as the first member.
 	Observers    []string
 	Measures     []string // of Measures; nil: all
-	Similarities []string // of evaluate.Similarities; nil: pearson
+	Similarities []string // of metamer.Similarities; nil: pearson
 	Metrics      []string // image metrics by name; nil: all that need no file
-	Bins         int      // of JSD, default evaluate.DefaultBins
+	Bins         int      // of JSD, default metamer.DefaultBins
 	MinImages    int      // JSD, CKA and RSA of fewer images are NaN with the reason, default metamer.MinImages
-	Bootstrap    evaluate.Bootstrap
+	Bootstrap    metamer.Bootstrap
 	Batch        int   // images at a time, default 16
 	Memory       int64 // bytes that activations may take, default 2 GiB
 	Anew         bool  // measure again what is kept beside the runs
@@ -53,7 +51,7 @@ func (q Evaluation) WithDefaults() Evaluation {
 		q.Similarities = []string{"pearson"}
 	}
 	if q.Bins == 0 {
-		q.Bins = evaluate.DefaultBins
+		q.Bins = metamer.DefaultBins
 	}
 	if q.MinImages == 0 {
 		q.MinImages = metamer.MinImages
@@ -73,7 +71,8 @@ func (q Evaluation) WithDefaults() Evaluation {
 	return q
 }
 
-// Validate reports the first setting that cannot be carried out.
+// Validate reports the first setting that cannot be carried out; those of Bootstrap are
+// evaluate's to judge.
 func (q Evaluation) Validate() error {
 	if len(q.Runs) == 0 {
 		return fmt.Errorf("evaluation: no runs to evaluate")
@@ -84,12 +83,12 @@ func (q Evaluation) Validate() error {
 		}
 	}
 	for _, s := range q.Similarities {
-		if !slices.Contains(evaluate.Similarities, s) {
-			return fmt.Errorf("evaluation: %w", metamer.Unknown("similarity", s, evaluate.Similarities))
+		if !slices.Contains(metamer.Similarities, s) {
+			return fmt.Errorf("evaluation: %w", metamer.Unknown("similarity", s, metamer.Similarities))
 		}
 	}
 	if q.Bins < 2 || q.Batch < 1 || q.Memory < 1 {
 		return fmt.Errorf("evaluation: %d bins, batch of %d, %d bytes of memory: expected at least 2, 1 and 1", q.Bins, q.Batch, q.Memory)
 	}
-	return q.Bootstrap.Validate()
+	return nil
 }
