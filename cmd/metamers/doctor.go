@@ -87,11 +87,11 @@ func (d diagnosis) print() {
 		}
 	}
 	for _, f := range d.Folders {
-		if f.Here || f.Use == "cache" {
+		if f.Exists || f.Use == "cache" {
 			state := ""
 			if f.Use == "cache" && d.ReadOnly {
 				state = " (cannot be written)"
-			} else if !f.Here {
+			} else if !f.Exists {
 				state = " (made when needed)"
 			}
 			line(f.Use, "%s, %.1f GiB free%s", f.Path, gib(f.Free), state)

@@ -32,7 +32,7 @@ func openSpeeds(kind string) (*study.Speeds, error) {
 func forecastLine(f *study.Forecast) string {
 	left := 0
 	for _, p := range f.Parts {
-		if !p.There {
+		if !p.Stored {
 			left++
 		}
 	}
@@ -86,13 +86,13 @@ func about(d time.Duration) string {
 // planned is a plan before it begins.
 type planned struct {
 	plan     study.Plan
-	lacking  []study.Lacking
+	missing  []study.MissingModel
 	forecast *study.Forecast
 	images   *images.Set
 }
 
 func look(ctx context.Context, e *engine.Engine, store *runs.Store, p study.Plan, available, measure bool) (l planned, err error) {
-	if l.plan, l.lacking, err = p.Resolved(ctx, e, available); err != nil {
+	if l.plan, l.missing, err = p.Resolved(ctx, e, available); err != nil {
 		return l, err
 	}
 	if l.images, err = withNotes(images.OpenLine(p.Images, images.Options{Size: p.Size})); err != nil {
@@ -105,7 +105,7 @@ func look(ctx context.Context, e *engine.Engine, store *runs.Store, p study.Plan
 	if why := null.Untested(); why != "" && null.Name != metamer.NoNull {
 		fmt.Fprintf(os.Stderr, "warning: %s: images will not be tested\n", why)
 	}
-	if l.lacking == nil || available {
+	if l.missing == nil || available {
 		if l.plan, err = l.plan.Batched(ctx, e, l.images); err != nil {
 			return l, err
 		}
@@ -117,8 +117,8 @@ func look(ctx context.Context, e *engine.Engine, store *runs.Store, p study.Plan
 		fmt.Fprintln(os.Stderr, "warning:", err)
 	}
 	if measure {
-		if l.lacking != nil && !available {
-			return l, &study.LackingError{Plan: p.Name, Lacking: l.lacking}
+		if l.missing != nil && !available {
+			return l, &study.MissingModelsError{Plan: p.Name, Missing: l.missing}
 		}
 		_, err := l.plan.Calibrate(ctx, e, speeds, l.images, func(done, total int, what string) {
 			fmt.Fprintf(os.Stderr, "measuring %d of %d: %s\n", done+1, total, what)
@@ -145,7 +145,7 @@ func (c *reproduceCmd) list(ctx context.Context, g *globals) error {
 		Name, About     string
 		Sets, Runs      int
 		Images, Steps   int
-		Lacking         []string
+		Missing         []string
 		ExpectedSeconds *float64 // null: not known on this machine
 	}
 	var out []entry
@@ -160,8 +160,8 @@ func (c *reproduceCmd) list(ctx context.Context, g *globals) error {
 			continue
 		}
 		n := entry{Name: name, About: p.About, Sets: len(l.plan.Sets), Runs: len(l.forecast.Parts), Images: l.images.Len(), Steps: l.plan.Recipe(l.plan.Sets[0], "").Steps}
-		for _, m := range l.lacking {
-			n.Lacking = append(n.Lacking, m.Model)
+		for _, m := range l.missing {
+			n.Missing = append(n.Missing, m.Model)
 		}
 		if s := l.forecast.Left().Seconds(); l.forecast.Unknown == nil {
 			n.ExpectedSeconds = &s
@@ -181,8 +181,8 @@ func (c *reproduceCmd) list(ctx context.Context, g *globals) error {
 			expected = "expected: " + about(time.Duration(*n.ExpectedSeconds*float64(time.Second)))
 		}
 		fmt.Printf("  %d model sets, %d runs of %d images, %d steps; %s\n", n.Sets, n.Runs, n.Images, n.Steps, expected)
-		if n.Lacking != nil {
-			fmt.Printf("  %d models are not here (metamers reproduce --scale %s --dry-run names them)\n", len(n.Lacking), n.Name)
+		if n.Missing != nil {
+			fmt.Printf("  %d models are not here (metamers reproduce --scale %s --dry-run names them)\n", len(n.Missing), n.Name)
 		}
 	}
 	return nil
@@ -198,8 +198,8 @@ func (c *reproduceCmd) dryRun(ctx context.Context, g *globals, e *engine.Engine,
 		return json.NewEncoder(os.Stdout).Encode(struct {
 			Plan     study.Plan
 			Forecast *study.Forecast
-			Lacking  []study.Lacking
-		}{l.plan, l.forecast, l.lacking})
+			Missing  []study.MissingModel
+		}{l.plan, l.forecast, l.missing})
 	}
 	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "run\tmodel set\tstage\texpected")
@@ -207,9 +207,9 @@ func (c *reproduceCmd) dryRun(ctx context.Context, g *globals, e *engine.Engine,
 	for i, part := range l.forecast.Parts {
 		expected := about(part.Expected)
 		switch {
-		case part.There && part.Evaluated:
+		case part.Stored && part.Evaluated:
 			expected = "is there"
-		case part.There:
+		case part.Stored:
 			expected = "is there, without rows"
 		case unknown && !known(l.forecast, part):
 			expected = "not known"
@@ -220,8 +220,8 @@ func (c *reproduceCmd) dryRun(ctx context.Context, g *globals, e *engine.Engine,
 		return err
 	}
 	fmt.Printf("\n%s: %d images of %d² pixels (%s); %s\n%s\n", l.plan.Name, l.images.Len(), l.images.Size, l.images.Name, l.plan.Describe(), forecastLine(l.forecast))
-	if l.lacking != nil {
-		fmt.Println((&study.LackingError{Plan: l.plan.Name, Lacking: l.lacking}).Error())
+	if l.missing != nil {
+		fmt.Println((&study.MissingModelsError{Plan: l.plan.Name, Missing: l.missing}).Error())
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ func TestPlansBeforehand(t *testing.T) {
 	var plans []struct {
 		Name, About     string
 		Runs, Steps     int
-		Lacking         []string
+		Missing         []string
 		ExpectedSeconds *float64
 	}
 	if err := json.Unmarshal([]byte(list), &plans); status != 0 || err != nil || len(plans) < 3 {
@@ -26,7 +26,7 @@ func TestPlansBeforehand(t *testing.T) {
 		if p.About == "" || p.ExpectedSeconds != nil {
 			t.Errorf("%+v", p)
 		}
-		if p.Name == "full" && (p.Runs != 36 || p.Steps != 5000 || len(p.Lacking) != 16) {
+		if p.Name == "full" && (p.Runs != 36 || p.Steps != 5000 || len(p.Missing) != 16) {
 			t.Errorf("%+v", p)
 		}
 	}

@@ -317,7 +317,7 @@ func (m modelsPullCmd) Run(ctx context.Context, g *globals) error {
 			continue
 		}
 		there := ""
-		if p.There {
+		if p.Stored {
 			there = " (was there already)"
 		}
 		fmt.Printf("%s: %s%s\n  %d bytes, SHA-256 %s", c.Name, p.Path, there, p.Size, p.SHA256)

@@ -43,10 +43,10 @@ type Plugin struct {
 
 // Folder is one of the product's folders.
 type Folder struct {
-	Use  string // "cache", "data"
-	Path string
-	Here bool
-	Free uint64 // bytes free on its file system (its nearest parent's, if it is not here), 0 if unknown
+	Use    string // "cache", "data"
+	Path   string
+	Exists bool
+	Free   uint64 // bytes free on its file system (its nearest parent's, if it is not here), 0 if unknown
 }
 
 // Survey looks at the machine and opens the backend that is wanted ("" as for
@@ -153,7 +153,7 @@ func modules() map[string]string {
 func folder(use, path string) Folder {
 	f := Folder{Use: use, Path: path}
 	s, err := os.Stat(path)
-	f.Here = err == nil && s.IsDir()
+	f.Exists = err == nil && s.IsDir()
 	for at := path; ; at = filepath.Dir(at) {
 		if u, err := disk.Usage(at); err == nil {
 			f.Free = u.Free

@@ -30,10 +30,10 @@ func TestSurveyOfABareMachine(t *testing.T) {
 	if strings.Contains(advice, "cuda") {
 		t.Errorf("advice about CUDA on a machine without a GPU: %q", advice)
 	}
-	if c := f.Folders[0]; c.Use != "cache" || c.Path != cache || !c.Here || c.Free == 0 {
+	if c := f.Folders[0]; c.Use != "cache" || c.Path != cache || !c.Exists || c.Free == 0 {
 		t.Errorf("cache folder %+v", c)
 	}
-	if d := f.Folders[1]; d.Use != "data" || d.Path != data || d.Here || d.Free == 0 {
+	if d := f.Folders[1]; d.Use != "data" || d.Path != data || d.Exists || d.Free == 0 {
 		t.Errorf("data folder %+v", d)
 	}
 }

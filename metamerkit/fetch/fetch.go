@@ -38,7 +38,7 @@ type Request struct {
 type Result struct {
 	SHA256 string // whole
 	Size   int64
-	There  bool // it was there already; nothing was transferred
+	Stored bool // it was there already; nothing was transferred
 }
 
 // RefusedError reports a file that arrived and is not what was asked for. Nothing

@@ -18,7 +18,7 @@ type Got struct {
 	Commit string
 	SHA256 string
 	Size   int64
-	There  bool // nothing was transferred
+	Stored bool // nothing was transferred
 }
 
 // Get brings a file into the cache, unless it is there, and checks it against sum
@@ -60,7 +60,7 @@ func (s Settings) Get(ctx context.Context, f File, sum string, progress func(don
 	if err != nil {
 		return Got{}, fmt.Errorf("hub: %w", err)
 	}
-	return Got{path, stated.Commit, res.SHA256, res.Size, res.There}, nil
+	return Got{path, stated.Commit, res.SHA256, res.Size, res.Stored}, nil
 }
 
 // agree says whether a sum that was stated and one that is expected, whole or in

@@ -95,7 +95,7 @@ func TestGet(t *testing.T) {
 	sum := sha256.Sum256(p.body)
 	hex := hex.EncodeToString(sum[:])
 	folder := filepath.Join(os.Getenv("HF_HOME"), "hub", "models--timm--net.a1")
-	if got.Path != filepath.Join(folder, "snapshots", commit, "model.safetensors") || got.Commit != commit || got.SHA256 != hex || got.There || p.gets != 2 {
+	if got.Path != filepath.Join(folder, "snapshots", commit, "model.safetensors") || got.Commit != commit || got.SHA256 != hex || got.Stored || p.gets != 2 {
 		t.Errorf("%+v after %d downloads", got, p.gets)
 	}
 	if data, err := os.ReadFile(got.Path); err != nil || !bytes.Equal(data, p.body) {
@@ -121,7 +121,7 @@ func TestGet(t *testing.T) {
 	}{{net, false, 1}, {File{net.Repo, commit, net.Name}, false, 0}, {net, true, 0}, {File{net.Repo, "v1", net.Name}, false, 1}} {
 		p.asked = nil
 		s.Offline = c.offline
-		if got, err := s.Get(context.Background(), c.f, hex[:8], nil); err != nil || !got.There || got.SHA256 != hex || len(p.asked) != c.asks {
+		if got, err := s.Get(context.Background(), c.f, hex[:8], nil); err != nil || !got.Stored || got.SHA256 != hex || len(p.asked) != c.asks {
 			t.Errorf("%v: %+v, %v; asked %v", c, got, err, p.asked)
 		}
 	}

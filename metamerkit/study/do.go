@@ -61,7 +61,7 @@ type Options struct {
 	Speeds   *Speeds
 	Forecast func(*Forecast)
 	// Available leaves out sets and observers with models that are not here, with a
-	// warning; else they are a *LackingError.
+	// warning; else they are a *MissingModelsError.
 	Available    bool
 	PreviewEvery time.Duration
 	Progress     func(Progress)
@@ -134,14 +134,14 @@ func (r *Result) resolve(ctx context.Context, e api.Engine, o Options) error {
 	if err := r.Plan.resolve(c, o.Available); err != nil {
 		return fmt.Errorf("study: plan %s: %w", r.Plan.Name, err)
 	}
-	if lacking := r.Plan.lacking(c); lacking != nil {
+	if missing := r.Plan.missing(c); missing != nil {
 		if !o.Available {
-			return &LackingError{r.Plan.Name, lacking}
+			return &MissingModelsError{r.Plan.Name, missing}
 		}
-		r.Plan.without(lacking)
-		o.Warn((&LackingError{r.Plan.Name, lacking}).Error() + "\nSets and observers with these are left out.")
+		r.Plan.without(missing)
+		o.Warn((&MissingModelsError{r.Plan.Name, missing}).Error() + "\nSets and observers with these are left out.")
 		if len(r.Plan.Sets) == 0 || len(r.Plan.Observers) == 0 {
-			return fmt.Errorf("study: plan %s: no set or no observer is left: %w", r.Plan.Name, &LackingError{r.Plan.Name, lacking})
+			return fmt.Errorf("study: plan %s: no set or no observer is left: %w", r.Plan.Name, &MissingModelsError{r.Plan.Name, missing})
 		}
 	}
 	r.Cards = map[string]*card.Card{}
@@ -153,18 +153,18 @@ func (r *Result) resolve(ctx context.Context, e api.Engine, o Options) error {
 	return nil
 }
 
-// LackingError reports models of a plan that are not on this machine.
-type LackingError struct {
+// MissingModelsError reports models of a plan that are not on this machine.
+type MissingModelsError struct {
 	Plan    string
-	Lacking []Lacking
+	Missing []MissingModel
 }
 
-func (e *LackingError) Error() string {
+func (e *MissingModelsError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "study: plan %s needs %d models whose weights are not here:", e.Plan, len(e.Lacking))
+	fmt.Fprintf(&b, "study: plan %s needs %d models whose weights are not here:", e.Plan, len(e.Missing))
 	var pull []string
 	var bytes int64
-	for _, l := range e.Lacking {
+	for _, l := range e.Missing {
 		in := "an observer"
 		if l.Sets != nil {
 			in = "in " + strings.Join(l.Sets, "; ")

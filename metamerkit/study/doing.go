@@ -20,12 +20,12 @@ type doing struct {
 	r *Result
 	f *Forecast // nil where no speeds are known
 
-	mu        sync.Mutex // of what follows: evidence and files of one run are made beside the next
-	clock     *clock
-	tally     Tally
-	aside     int // evaluations, and runs that have taken their steps, under way
-	evaluator evaluator
-	warned    []string
+	mu         sync.Mutex // of what follows: evidence and files of one run are made beside the next
+	clock      *clock
+	tally      Tally
+	concurrent int // evaluations, and runs that have taken their steps, under way
+	evaluator  evaluator
+	warned     []string
 }
 
 // forecast measures what is not known of this machine and says what the plan takes.
@@ -183,7 +183,7 @@ func (d *doing) synthesize(ctx context.Context, c *cell, next *metamer.Recipe) (
 		Progress: func(p metamer.Progress) {
 			d.mu.Lock()
 			defer d.mu.Unlock()
-			w.see(p, d.aside > 0)
+			w.see(p, d.concurrent > 0)
 			if computed && next != nil { // the next run is what is shown
 				return
 			}
@@ -193,7 +193,7 @@ func (d *doing) synthesize(ctx context.Context, c *cell, next *metamer.Recipe) (
 			}
 			if d.show(what, p); !computed && (p.Phase == "files" || p.Phase == "evidence" && p.Image >= p.Images) {
 				d.clock.end(true)
-				d.aside++
+				d.concurrent++
 				computed = true
 				close(c.computed)
 			}
@@ -202,7 +202,7 @@ func (d *doing) synthesize(ctx context.Context, c *cell, next *metamer.Recipe) (
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if computed {
-		d.aside--
+		d.concurrent--
 	}
 	if err != nil {
 		return nil, fmt.Errorf("study: %s: %w", what, err)

@@ -59,7 +59,7 @@ func (p Plan) forecastEvaluation(f *Forecast, s *Speeds, n, size int, compiled f
 // overlap says what is done beside the steps of all runs: the evidence of all but the last
 // one, and the evaluations of those before it. evidence is of the last one, which is
 // f.Parts[last].
-func (f *Forecast) overlap(steps, aside load, evidence float64, last int) {
+func (f *Forecast) overlap(steps, concurrent load, evidence float64, last int) {
 	f.Tail = f.Evaluation
 	if last < 0 {
 		return
@@ -76,9 +76,9 @@ func (f *Forecast) overlap(steps, aside load, evidence float64, last int) {
 			busy = max(busy, v.processor/v.seconds)
 		}
 	}
-	aside.add(early, busy)
+	concurrent.add(early, busy)
 	if steps.processor < steps.seconds/2 { // steps that need more of the cores wait as long as is gained (docs/studies.md)
-		f.Overlap = seconds(max(aside.seconds-aside.beside(steps), 0))
+		f.Overlap = seconds(max(concurrent.seconds-concurrent.beside(steps), 0))
 	}
 	f.Tail = seconds(behind.seconds + evidence)
 }

@@ -140,14 +140,14 @@ func (d *doing) evaluate(ctx context.Context, runs []*metamer.Run) error {
 		d.show(p.What, p)
 	}
 	d.mu.Lock()
-	d.aside++
+	d.concurrent++
 	alone := j.over
 	d.mu.Unlock()
 	began := time.Now()
 	rows, err := d.e.Evaluate(ctx, q)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.aside--
+	d.concurrent--
 	nudge(j.eased)
 	if j.under = 0; j.over {
 		j.since += len(runs)

@@ -14,9 +14,9 @@ import (
 type Part struct {
 	Set       []string
 	Stage     string
-	There     bool          // it is in the store
+	Stored    bool          // it is in the store
 	Evaluated bool          // and its rows are
-	Expected  time.Duration // 0 where it is there, or where Forecast.Unknown says so
+	Expected  time.Duration // 0 where it is stored, or where Forecast.Unknown says so
 	Bytes     int64         // on disk
 }
 
@@ -51,7 +51,7 @@ func (v Speed) evidence(n int) float64 { return v.Evidence * float64(n) / float6
 // of all cores.
 type load struct{ seconds, processor float64 }
 
-// add puts work behind what is there; busy is the share of the cores that it needs, 0: all.
+// add puts work behind the work so far; busy is the share of the cores that it needs, 0: all.
 func (l *load) add(seconds, busy float64) {
 	if busy == 0 {
 		busy = 1
@@ -60,7 +60,7 @@ func (l *load) add(seconds, busy float64) {
 	l.processor += seconds * busy
 }
 
-// join puts other work behind what is there.
+// join puts other work behind the work so far.
 func (l *load) join(o load) { l.seconds, l.processor = l.seconds+o.seconds, l.processor+o.processor }
 
 // beside is how much longer o takes with l done beside it.
@@ -68,7 +68,7 @@ func (l load) beside(o load) float64 {
 	return max(l.seconds, o.seconds, l.processor+o.processor) - o.seconds
 }
 
-// Left is the expected duration of all that is not there.
+// Left is the expected duration of all that is not stored.
 func (f *Forecast) Left() time.Duration {
 	d := f.Evaluation - f.Overlap
 	for _, p := range f.Parts {
@@ -88,9 +88,9 @@ func (f *Forecast) Bytes() (n int64) {
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
 // Forecast says what a resolved plan takes with these images, of which count and size
-// are asked. warm are the keys of what is compiled; there says which runs are in the
+// are asked. warm are the keys of what is compiled; stored says which runs are in the
 // store, and whether their rows are.
-func (p Plan) Forecast(s *Speeds, warm map[string]bool, set *images.Set, there func(r metamer.Recipe, observers int) (run, rows bool)) *Forecast {
+func (p Plan) Forecast(s *Speeds, warm map[string]bool, set *images.Set, stored func(r metamer.Recipe, observers int) (run, rows bool)) *Forecast {
 	f := &Forecast{}
 	open := map[string]int{} // runs without rows, by stage
 	n, size := set.Len(), set.Size
@@ -111,10 +111,10 @@ func (p Plan) Forecast(s *Speeds, warm map[string]bool, set *images.Set, there f
 		}
 		return v, ok
 	}
-	last := -1          // the run before that is to be made: beside its steps the next one's units are compiled
-	var steps load      // its steps
-	var all, aside load // the steps of all runs, and what is done beside them: evidence and evaluations
-	evidence := 0.0     // of the last run
+	last := -1               // the run before that is to be made: beside its steps the next one's units are compiled
+	var steps load           // its steps
+	var all, concurrent load // the steps of all runs, and what is done beside them: evidence and evaluations
+	evidence := 0.0          // of the last run
 	files := s.files(size) * float64(n)
 	cores := float64(runtime.NumCPU())
 	probed := map[string]bool{} // members at stages whose compiled units serve an evaluation too
@@ -126,12 +126,12 @@ func (p Plan) Forecast(s *Speeds, warm map[string]bool, set *images.Set, there f
 			batch := min(r.Batch, n)
 			batches := float64((n + batch - 1) / batch)
 			evaluations := float64(r.Evaluations(r.Steps))
-			part.There, part.Evaluated = there(r, len(p.Observers))
+			part.Stored, part.Evaluated = stored(r, len(p.Observers))
 			if !part.Evaluated {
 				open[stage]++
 				f.Evaluations += len(p.Observers)
 			}
-			if !part.There {
+			if !part.Stored {
 				f.Gradients += int64(evaluations) * int64(n)
 				var compile, own load
 				sum, evaluated := 0.0, 0.0
@@ -158,7 +158,7 @@ func (p Plan) Forecast(s *Speeds, warm map[string]bool, set *images.Set, there f
 					sum += compile.beside(steps)
 				}
 				part.Expected = seconds(sum + own.seconds + files/cores) // written beside the next run
-				aside.add(evidence, 1)
+				concurrent.add(evidence, 1)
 				last, steps, evidence = len(f.Parts), own, evaluated
 				all.join(own)
 			}
@@ -169,6 +169,6 @@ func (p Plan) Forecast(s *Speeds, warm map[string]bool, set *images.Set, there f
 		f.Parts[last].Expected += seconds(files * (1 - 1/cores))
 	}
 	p.forecastEvaluation(f, s, n, size, func(key, observer, stage string) bool { return warm[key] || probed[observer+", "+stage] }, open, lacks)
-	f.overlap(all, aside, evidence, last)
+	f.overlap(all, concurrent, evidence, last)
 	return f
 }

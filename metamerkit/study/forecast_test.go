@@ -196,16 +196,16 @@ func TestDisturbed(t *testing.T) {
 func TestForecastOverlap(t *testing.T) {
 	for _, c := range []struct{ busy, overlap float64 }{{1, 0}, {0.75, 0}, {0.4, 4}, {0.1, 4}} {
 		f := &Forecast{Parts: []Part{{Stage: "late", Expected: 10 * time.Second}, {Stage: "late", Expected: 12 * time.Second}}, Evaluation: 12 * time.Second, each: map[string]load{"late": {5, 5}}}
-		var steps, aside load
+		var steps, concurrent load
 		steps.add(20, c.busy)
-		aside.add(2, 1) // evidence of the first
-		f.overlap(steps, aside, 3, 1)
+		concurrent.add(2, 1) // evidence of the first
+		f.overlap(steps, concurrent, 3, 1)
 		// Beside: that evidence, and all evaluations but those of the last two runs.
 		if math.Abs(f.Overlap.Seconds()-c.overlap) > 1e-6 || f.Tail != 13*time.Second || math.Abs(f.Left().Seconds()-(34-c.overlap)) > 1e-6 {
 			t.Errorf("busy %v: %+v", c.busy, f)
 		}
 	}
-	f := &Forecast{Parts: []Part{{There: true}}, Evaluation: 12 * time.Second}
+	f := &Forecast{Parts: []Part{{Stored: true}}, Evaluation: 12 * time.Second}
 	if f.overlap(load{}, load{}, 0, -1); f.Overlap != 0 || f.Tail != f.Evaluation {
 		t.Errorf("evaluations alone: %+v", f)
 	}

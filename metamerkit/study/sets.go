@@ -216,8 +216,8 @@ func (p *Plan) resolve(c *catalogue, lenient bool) (err error) {
 	return err
 }
 
-// Lacking is a model of a plan whose weights are not on this machine.
-type Lacking struct {
+// MissingModel is a model of a plan whose weights are not on this machine.
+type MissingModel struct {
 	Model string
 	Why   string   // what to do to have it
 	Pull  bool     // metamers models pull brings it
@@ -225,17 +225,17 @@ type Lacking struct {
 	Sets  []string // the sets it is in; none: an observer only
 }
 
-// lacking lists the models of a resolved plan that are not here.
-func (p Plan) lacking(c *catalogue) (out []Lacking) {
+// missing lists the models of a resolved plan that are not here.
+func (p Plan) missing(c *catalogue) (out []MissingModel) {
 	note := func(name, set string) {
 		m := c.by[name]
 		if m.Missing == "" {
 			return
 		}
-		i := slices.IndexFunc(out, func(l Lacking) bool { return l.Model == m.Card.Name })
+		i := slices.IndexFunc(out, func(l MissingModel) bool { return l.Model == m.Card.Name })
 		if i < 0 {
 			i = len(out)
-			out = append(out, Lacking{Model: m.Card.Name, Why: m.Missing, Pull: m.Card.Weights.Pullable(), Bytes: 4 * int64(m.Card.Parameters)})
+			out = append(out, MissingModel{Model: m.Card.Name, Why: m.Missing, Pull: m.Card.Weights.Pullable(), Bytes: 4 * int64(m.Card.Parameters)})
 		}
 		if set != "" {
 			out[i].Sets = append(out[i].Sets, set)
@@ -255,7 +255,7 @@ func (p Plan) lacking(c *catalogue) (out []Lacking) {
 // Resolved returns the plan with its defaults and the full names of models in the place
 // of aliases, patterns and the names of groups, and the models that are not here.
 // available leaves out what these, or patterns that no model fits, are in.
-func (p Plan) Resolved(ctx context.Context, e api.Engine, available bool) (Plan, []Lacking, error) {
+func (p Plan) Resolved(ctx context.Context, e api.Engine, available bool) (Plan, []MissingModel, error) {
 	models, err := e.Models(ctx)
 	if err != nil {
 		return p, nil, err
@@ -265,20 +265,20 @@ func (p Plan) Resolved(ctx context.Context, e api.Engine, available bool) (Plan,
 
 // Pinned is the plan with its defaults, full model names and the observers that the
 // models at hand stand for, so that it means the same on every machine. Models that are
-// not here are a *LackingError, unless the work is done elsewhere, where other weights
+// not here are a *MissingModelsError, unless the work is done elsewhere, where other weights
 // may be.
 func (p Plan) Pinned(models []api.Model, elsewhere bool) (Plan, error) {
-	p, lacking, err := p.resolved(models, false)
+	p, missing, err := p.resolved(models, false)
 	if err == nil && p.Settings.Batch == metamer.AutoBatch {
 		return p, fmt.Errorf("study: plan %s: the batch auto is each machine's own: expected a number of images", p.Name)
 	}
-	if err == nil && lacking != nil && !elsewhere {
-		err = &LackingError{p.Name, lacking}
+	if err == nil && missing != nil && !elsewhere {
+		err = &MissingModelsError{p.Name, missing}
 	}
 	return p, err
 }
 
-func (p Plan) resolved(models []api.Model, available bool) (Plan, []Lacking, error) {
+func (p Plan) resolved(models []api.Model, available bool) (Plan, []MissingModel, error) {
 	p = p.WithDefaults()
 	if err := p.Validate(); err != nil {
 		return p, nil, fmt.Errorf("study: plan %s: %w", p.Name, err)
@@ -287,11 +287,11 @@ func (p Plan) resolved(models []api.Model, available bool) (Plan, []Lacking, err
 	if err := p.resolve(c, available); err != nil {
 		return p, nil, fmt.Errorf("study: plan %s: %w", p.Name, err)
 	}
-	lacking := p.lacking(c)
+	missing := p.missing(c)
 	if available {
-		p.without(lacking)
+		p.without(missing)
 	}
-	return p, lacking, nil
+	return p, missing, nil
 }
 
 // Label is the name of a set's group (the first by name of several), else its members.
@@ -305,9 +305,9 @@ func (p Plan) Label(set []string) string {
 }
 
 // without leaves out the sets and observers that need a model that is not here.
-func (p *Plan) without(lacking []Lacking) {
+func (p *Plan) without(missing []MissingModel) {
 	gone := func(m string) bool {
-		return slices.ContainsFunc(lacking, func(l Lacking) bool { return l.Model == m })
+		return slices.ContainsFunc(missing, func(l MissingModel) bool { return l.Model == m })
 	}
 	p.Sets = slices.DeleteFunc(p.Sets, func(set []string) bool { return slices.ContainsFunc(set, gone) })
 	p.Observers = slices.DeleteFunc(p.Observers, gone)

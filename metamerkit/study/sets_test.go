@@ -70,8 +70,8 @@ observers: ["*.linf8", twenty]`))
 	// What is not here is named with its sets, or left out where that is asked for.
 	m.missing = "vgg11.linf8"
 	_, err = Do(context.Background(), m, p, Options{Images: m.refs})
-	var l *LackingError
-	if !errors.As(err, &l) || len(l.Lacking) != 1 || !slices.Equal(l.Lacking[0].Sets, []string{"vgg11.linf8", "robust CNNs"}) || !strings.Contains(err.Error(), "get vgg11.linf8") || m.asked > 0 {
+	var l *MissingModelsError
+	if !errors.As(err, &l) || len(l.Missing) != 1 || !slices.Equal(l.Missing[0].Sets, []string{"vgg11.linf8", "robust CNNs"}) || !strings.Contains(err.Error(), "get vgg11.linf8") || m.asked > 0 {
 		t.Errorf("%v after %d requests", err, m.asked)
 	}
 	warned := ""

