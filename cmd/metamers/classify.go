@@ -43,27 +43,27 @@ card. The file of --classes is written in Python by safetensors.numpy.save_file(
 
 // guess is one class of an image.
 type guess struct {
-	Class       int     `json:"class"`
-	Name        string  `json:"name"`
-	Probability float64 `json:"probability"`
+	Class       int
+	Name        string
+	Probability float64
 }
 
 // classified is what one model says about all images.
 type classified struct {
-	Model    string            `json:"model"`
-	Images   []string          `json:"images"`
-	Guesses  [][]guess         `json:"guesses"` // an image each, the likeliest first
-	Accuracy map[string]within `json:"accuracy,omitempty"`
+	Model    string
+	Images   []string
+	Guesses  [][]guess         // an image each, the likeliest first
+	Accuracy map[string]within `json:",omitempty"`
 	hits     [2]int
 }
 
 // within is a share with its 95 % interval (Wilson).
 type within struct {
-	Right int     `json:"right"`
-	Of    int     `json:"of"`
-	Share float64 `json:"share"`
-	Low   float64 `json:"low"`
-	High  float64 `json:"high"`
+	Right int
+	Of    int
+	Share float64
+	Low   float64
+	High  float64
 }
 
 func (c *classifyCmd) Run(ctx context.Context, g *globals) error {

@@ -68,16 +68,26 @@ Examples:
 
 func main() {
 	var c cli
-	parser := kong.Must(&c, kong.Name("metamers"), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Description(description), kong.Vars{"version": "metamers " + version()})
+	parser := kong.Must(&c, kong.Name("metamers"), kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Description(description), kong.Vars{"version": "metamers " + version()})
 	kongcompletion.Register(parser, predictors())
-	k, err := parser.Parse(os.Args[1:])
-	parser.FatalIfErrorf(err)
-	parser.FatalIfErrorf(checkPositive(k.Flags()))
+	args := os.Args[1:]
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	k, err := parser.Parse(args)
+	if err == nil {
+		err = checkPositive(k.Flags())
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "metamers:", usage(k, err))
+		os.Exit(usageStatus)
+	}
 	if slices.ContainsFunc(k.Path, func(p *kong.Path) bool { return p.Command != nil && p.Command.Tag.Has("computes") }) {
 		largePages()
 	}
-	images.Stdin = os.Stdin
-	k.BindTo(untilSignal(), (*context.Context)(nil))
+	ctx := untilSignal()
+	images.Stdin = untilDone{ctx, os.Stdin}
+	k.BindTo(ctx, (*context.Context)(nil))
 	err = k.Run(&c.globals)
 	if errors.Is(err, context.Canceled) {
 		fmt.Fprintln(os.Stderr, err)

@@ -11,10 +11,9 @@ type nullFlag struct {
 	Null string `help:"Null set: a metamer must match its reference better than any pair of its images does. photos:64 (default), another set such as cifar10:1000, a folder, or none, which leaves the run untested. At least 46 images; at most 1414 are compared." placeholder:"SET" predictor:"images"`
 }
 
-// nullName is the name of a null set that was typed. The word none is an error where a file
-// or folder is called so: null:none is the word, ./none the file.
+// nullName is the value of --null.
 func nullName(typed string) (string, error) {
-	name, _, err := metamer.NameOrPath("null", typed, func(n string) bool { return n == metamer.NoNull })
+	name, err := metamer.NullName(typed)
 	if err != nil {
 		return "", fmt.Errorf("--null: %w", err)
 	}

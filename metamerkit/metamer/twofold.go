@@ -37,6 +37,13 @@ func NameOrPath(kind, arg string, known func(name string) bool) (name string, is
 	return arg, true, NotPath("", arg, Reading{"the " + kind + " " + arg, kind + ":" + arg})
 }
 
+// NullName is the name of a null set that was typed: NoNull for the words "none" and
+// "null:none". The word "none" is a *TwofoldError where a file or folder is called so.
+func NullName(typed string) (string, error) {
+	name, _, err := NameOrPath("null", typed, func(n string) bool { return n == NoNull })
+	return name, err
+}
+
 // NotPath returns a *TwofoldError if a name, which stands for the reading given, is also the
 // path of a file or folder in the folder dir ("": the working directory).
 func NotPath(dir, name string, r Reading) error {
