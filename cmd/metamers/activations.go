@@ -17,18 +17,18 @@ import (
 type activationsCmd struct {
 	Model  string    `required:"" help:"Name of the model." predictor:"model"`
 	Stage  []string  `required:"" help:"Stages or layers, separated by commas." predictor:"stages"`
-	Images imageSpec `help:"Image set, as of synth; with --run the references, where they cannot be found by what the run says of them." placeholder:"SET" predictor:"images"`
-	Size   int       `positive:"" help:"Pixels a side (default: 32 for cifar10, 224 for photos and files)."`
-	Filter string    `help:"Resampling of files: bicubic or bilinear." enum:"bicubic,bilinear" default:"bicubic"`
-	OfRun  string    `name:"run" help:"In place of --images: the metamers of a run, and beside them its references (references, and reference.STAGE)." placeholder:"ID" predictor:"run"`
+	Images imageSpec `help:"Image set, as for synth. With --run: its reference images, if the run does not say where they are." placeholder:"SET" predictor:"images"`
+	Size   int       `positive:"" help:"Side length of the images in pixels (default: 32 for cifar10, 224 for photos and files)."`
+	Filter string    `help:"Resampling filter for image files: bicubic or bilinear." enum:"bicubic,bilinear" default:"bicubic"`
+	OfRun  string    `name:"run" help:"Use the metamers of this run instead of --images, and also write its references (arrays references and reference.STAGE)." placeholder:"ID" predictor:"run"`
 	storeOnly
-	Out       string   `required:"" help:"The .npz file to write: images, labels, and an array a stage, [N,…]." type:"path" placeholder:"FILE.npz" predictor:"file"`
-	Batch     int      `default:"16" help:"Images at a time."`
-	Gradients string   `help:"Also write start, and for each stage loss.STAGE [N], the inversion loss of the start against the images, and gradient.STAGE [N,S,S,3], its slope by the start's pixels. START is noise, uniform, reference, or an image file." placeholder:"START" predictor:"start"`
-	Loss      string   `help:"Of the gradients: relative-l2, squared-l2, cosine or correlation." default:"relative-l2" predictor:"loss"`
-	Penalty   []string `help:"Added to the gradients (not to the losses): tv=WEIGHT or grey=WEIGHT." placeholder:"NAME=WEIGHT"`
-	PlainRelu bool     `help:"Gradients do not pass dead units of the tapped ReLU."`
-	Seed      uint64   `help:"Of a start of noise."`
+	Out       string   `required:"" help:"Output .npz file with images, labels and one array [N,…] per stage." type:"path" placeholder:"FILE.npz" predictor:"file"`
+	Batch     int      `default:"16" help:"Batch size."`
+	Gradients string   `help:"Also write the initial images (start) and, for each stage, the inversion loss of the initial images against the images (loss.STAGE, [N]) and its gradient with respect to their pixels (gradient.STAGE, [N,S,S,3]). START is noise, uniform, reference or an image file." placeholder:"START" predictor:"start"`
+	Loss      string   `help:"Loss of the gradients: relative-l2, squared-l2, cosine or correlation." default:"relative-l2" predictor:"loss"`
+	Penalty   []string `help:"Image penalty whose gradient is added to the gradients, but not to the losses: tv=WEIGHT or grey=WEIGHT." placeholder:"NAME=WEIGHT"`
+	PlainRelu bool     `help:"Use the plain gradient of a tapped ReLU, which is zero for inactive units."`
+	Seed      uint64   `help:"Random seed for noise images."`
 }
 
 func (c *activationsCmd) Help() string {
@@ -38,8 +38,8 @@ func (c *activationsCmd) Help() string {
   metamers activations --model resnet2b --stage middle --images cifar10:8 --gradients noise --out g.npz
   metamers activations --model resnet56 --stage late,logits --run 3f2a --out r.npz
 
-numpy.load reads the file. Gradients are those of a synthesis' first step: of each
-image's own loss, through the model's own resizing and normalisation.`
+numpy.load reads the file. Gradients are those of the first step of a
+synthesis: each image's own loss, through the model's resizing and normalisation.`
 }
 
 func (c *activationsCmd) Run(ctx context.Context, g *globals) error {

@@ -15,16 +15,16 @@ import (
 
 type attackCmd struct {
 	Models []string  `required:"" help:"Names of models, separated by commas."`
-	Images imageSpec `help:"Labelled images: cifar10, cifar10:N … (as for synth)." default:"cifar10:1000"`
-	Threat []string  `help:"What an attack may change, more than one separated by commas: linf:8/255, l2:0.5 …" default:"linf:8/255" placeholder:"NORM:EPSILON"`
-	Steps  []int     `help:"Gradient steps of the attacks; 0 is random noise." default:"20"`
+	Images imageSpec `help:"Labelled images, such as cifar10 or cifar10:N, as for synth." default:"cifar10:1000"`
+	Threat []string  `help:"Threats, separated by commas: norm and size of the perturbation, such as linf:8/255 or l2:0.5." default:"linf:8/255" placeholder:"NORM:EPSILON"`
+	Steps  []int     `help:"Number of gradient steps of each attack. 0 adds random noise only." default:"20"`
 
-	Attacked int     `help:"Attack only the first so many of the images; clean accuracy is of all (0: all)." default:"0"`
-	Restarts int     `help:"Random starts of each attack." default:"1"`
-	StepSize float64 `positive:"" help:"Of a step, in pixels of [0,1] or as an L2 norm (default 2.5·epsilon/steps, at most epsilon)."`
-	Batch    int     `help:"Images in one executable." default:"100"`
-	Seed     uint64  `help:"Of the random starts."`
-	Sanity   bool    `help:"Check that the attacks behave: more epsilon, lower accuracy; more steps stronger; noise weaker; 0 % without a bound. Takes the first threat."`
+	Attacked int     `help:"Number of images to attack (0: all). Clean accuracy uses all images." default:"0"`
+	Restarts int     `help:"Number of random restarts of each attack." default:"1"`
+	StepSize float64 `positive:"" help:"Step size of an attack, in pixel values of [0,1] or as an L2 norm (default 2.5·epsilon/steps, at most epsilon)."`
+	Batch    int     `help:"Batch size." default:"100"`
+	Seed     uint64  `help:"Random seed for the restarts."`
+	Sanity   bool    `help:"Check the attack on the first threat: accuracy must fall with epsilon and with steps, be higher under noise, and reach 0 % without a bound."`
 }
 
 func (c *attackCmd) Help() string {
@@ -34,8 +34,8 @@ func (c *attackCmd) Help() string {
   metamers attack --models resnet4b --threat linf:2/255 --sanity
   metamers attack --models plain7_48.mm_c10_linf8 --images cifar10 --attacked 1000 --restarts 2
 
-An image counts as right when the model's class is right clean and at every step of
-every restart.`
+An image counts as correct only if the model classifies it correctly without attack and at
+every step of every restart.`
 }
 
 func (c *attackCmd) Run(ctx context.Context, g *globals) error {

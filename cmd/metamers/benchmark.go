@@ -13,16 +13,16 @@ import (
 )
 
 type benchmarkCmd struct {
-	Plan string `arg:"" help:"A YAML file such as bench/fast.yaml." type:"existingfile"`
+	Plan string `arg:"" help:"Plan: a YAML file such as bench/fast.yaml." type:"existingfile"`
 	storeFlag
-	Results string `help:"Folder of table and figure." default:"benchmark" type:"path"`
+	Results string `help:"Output folder for the table and the figure." default:"benchmark" type:"path"`
 }
 
 func (c *benchmarkCmd) Help() string {
-	return `Makes metamers by several methods at equal numbers of model gradient evaluations and
-writes losses, evaluations to the first method's loss, share of images that pass and
-recognizability by other models into a table, and the losses into a figure. Ctrl-C
-keeps what was done; the same command goes on from there.
+	return `Synthesises metamers with several methods at equal numbers of gradient evaluations. A
+table gives losses, the number of evaluations to reach the first method's loss, the
+fraction of images that pass, and recognizability by other models; a figure shows the
+losses. After Ctrl-C the same command resumes.
 
 A plan:
   images: cifar10:16

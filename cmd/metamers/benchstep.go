@@ -23,7 +23,7 @@ type benchStepCmd struct {
 	Model     string `default:"resnet20"`
 	Stage     string `default:"late"`
 	Batch     int    `default:"8"`
-	Images    string `help:"Default: that many of cifar10."`
+	Images    string `help:"Image set (default: the first images of cifar10)."`
 	Size      int
 	Optimizer string `default:"pgd"`
 	StepSize  float64

@@ -19,14 +19,14 @@ import (
 )
 
 type classifyCmd struct {
-	Images     []string  `arg:"" help:"Image files, folders, or a set such as cifar10:16 or photos:8; or IDs of runs (the beginning is enough)." predictor:"images"`
-	Models     []string  `help:"Names of models, separated by commas (default for runs: their members)." predictor:"models"`
-	References imageSpec `name:"images" arguments:"" help:"The reference images of a run, where they cannot be found by what the run says of them." placeholder:"SET"`
+	Images     []string  `arg:"" help:"Image files, folders, a set such as cifar10:16 or photos:8, or IDs of runs (or prefixes of them)." predictor:"images"`
+	Models     []string  `help:"Names of the models, separated by commas (default for runs: their members)." predictor:"models"`
+	References imageSpec `name:"images" arguments:"" help:"Reference images of a run. Needed only when the run does not say where they are." placeholder:"SET"`
 	storeFlag
-	Top     int    `positive:"" help:"Classes to show for each image (default 5); of runs the likeliest is shown."`
-	Labels  string `help:"Table with a head that names a column file and a column index, separated by tabs: also print accuracy." placeholder:"FILE.tsv" type:"existingfile" predictor:"file"`
-	Classes string `help:"Class embeddings for models without a classifier, such as CLIP: safetensors with one matrix, a row a class, and the names in its metadata." placeholder:"FILE" type:"existingfile" predictor:"file"`
-	Batch   int    `default:"25" help:"Images at a time."`
+	Top     int    `positive:"" help:"Number of classes to show for each image (default 5). For runs, the most probable one is shown."`
+	Labels  string `help:"Tab-separated table with columns file and index, from which accuracy is computed." placeholder:"FILE.tsv" type:"existingfile" predictor:"file"`
+	Classes string `help:"Class embeddings for models without a classifier, such as CLIP: a safetensors file with one matrix (one row per class) and class names in its metadata." placeholder:"FILE" type:"existingfile" predictor:"file"`
+	Batch   int    `default:"25" help:"Batch size."`
 }
 
 func (c *classifyCmd) Help() string {
@@ -36,8 +36,8 @@ func (c *classifyCmd) Help() string {
   metamers classify 3f2a --models resnet56,vit      # a run: classes of references and metamers side by side
   metamers classify imagenet-sample/ --labels imagenet-sample/labels.tsv --models vit_tiny_patch16_224
 
-Each model sees the images as in its own evaluation: the size, crop and filter of its
-card. The file of --classes is written in Python by safetensors.numpy.save_file(
+Images are resized and cropped for each model as its card says. In Python, write the file
+of --classes with safetensors.numpy.save_file(
 {"classes": matrix}, FILE, metadata={"names": "\n".join(names), "scale": "100"}).`
 }
 

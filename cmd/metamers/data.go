@@ -12,7 +12,7 @@ type dataCmd struct {
 }
 
 type dataGetCmd struct {
-	Name string `arg:"" enum:"cifar10" help:"cifar10 (the official binary version, 162 MB; see https://www.cs.toronto.edu/~kriz/cifar.html)."`
+	Name string `arg:"" enum:"cifar10" help:"Name of the data set: cifar10 (binary version, 162 MB, from https://www.cs.toronto.edu/~kriz/cifar.html)."`
 }
 
 func (c dataGetCmd) Run(ctx context.Context, g *globals) error {

@@ -17,8 +17,8 @@ import (
 type doctorCmd struct{}
 
 func (doctorCmd) Help() string {
-	return `Prints what computes, the folders, which models have their weights, and what to do
-about what is missing. --json has every version and every path looked at.`
+	return `Prints the backend, the folders, the models with and without weights, and how to install
+what is missing. --json lists every version and every path that was searched.`
 }
 
 // diagnosis is what doctor says, and prints with --json.

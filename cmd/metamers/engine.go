@@ -17,10 +17,10 @@ import (
 )
 
 type engineCmd struct {
-	Serve  engineServeCmd  `cmd:"" help:"Run the engine that notebooks share, until it is idle."`
-	Start  engineStartCmd  `cmd:"" help:"Make sure that an engine runs; where METAMERS_ENGINE names one elsewhere, that it is reached."`
-	Status engineStatusCmd `cmd:"" help:"Say whether an engine runs, and what it holds."`
-	Stop   engineStopCmd   `cmd:"" help:"Stop the engine; work under way keeps its checkpoint."`
+	Serve  engineServeCmd  `cmd:"" help:"Run the engine that notebooks share until it has been idle for --idle."`
+	Start  engineStartCmd  `cmd:"" help:"Start the engine if it is not running. If METAMERS_ENGINE names an engine on another machine, check the connection."`
+	Status engineStatusCmd `cmd:"" help:"Show whether the engine is running and which models it has loaded."`
+	Stop   engineStopCmd   `cmd:"" help:"Stop the engine. Work in progress is checkpointed."`
 }
 
 type engineServeCmd struct {

@@ -19,18 +19,18 @@ import (
 
 // evalFlags say what is measured.
 type evalFlags struct {
-	Measures     []string `help:"recognizability, success, jsd, cka, rsa, metrics (default: all)."`
-	Metrics      []string `help:"Image metrics by name (default: all that need no file; see: metamers measure)."`
-	Observers    []string `help:"Models that judge (default: the members, and all models here with the same labels)."`
-	Similarities []string `help:"Of jsd and rsa: pearson, cosine, spearman." default:"pearson"`
-	Bins         int      `help:"Bins of a similarity distribution." default:"20"`
-	Resamples    int      `help:"Bootstrap resamples of the images." default:"2000"`
-	Interval     string   `help:"percentile, basic or bca (default: basic for jsd, cka and rsa, else bca)."`
-	Seed         uint64   `help:"Of the resamples."`
-	Batch        int      `default:"16" help:"Images at a time."`
-	Memory       int64    `default:"2048" help:"MiB that activations may take; beyond it they are computed again in blocks."`
-	Anew         bool     `help:"Measure again what is kept beside the runs."`
-	Null         string   `help:"Null set of the match statistics (default: that of each run, photos:64 where it has none): a set such as cifar10:1000, a folder, or none." placeholder:"SET" predictor:"images"`
+	Measures     []string `help:"Measures: recognizability, success, jsd, cka, rsa, metrics (default: all)."`
+	Metrics      []string `help:"Names of image metrics (default: all that need no parameter file; see metamers measure --list)."`
+	Observers    []string `help:"Observer models (default: the members, and all available models with the same labels)."`
+	Similarities []string `help:"Similarity of two activations in jsd and rsa: pearson, cosine, spearman." default:"pearson"`
+	Bins         int      `help:"Number of histogram bins of a similarity distribution." default:"20"`
+	Resamples    int      `help:"Number of bootstrap resamples over images." default:"2000"`
+	Interval     string   `help:"Bootstrap interval: percentile, basic or bca (default: basic for jsd, cka and rsa, else bca)."`
+	Seed         uint64   `help:"Random seed for the bootstrap."`
+	Batch        int      `default:"16" help:"Batch size."`
+	Memory       int64    `default:"2048" help:"Memory for activations in MiB. Larger activations are recomputed in blocks."`
+	Anew         bool     `help:"Evaluate again instead of using cached rows."`
+	Null         string   `help:"Null set of the match statistics: a set such as cifar10:1000, a folder, or none (default: the null set of each run, or photos:64)." placeholder:"SET" predictor:"images"`
 }
 
 func (f evalFlags) evaluation() (engine.Evaluation, error) {
@@ -42,20 +42,20 @@ func (f evalFlags) evaluation() (engine.Evaluation, error) {
 }
 
 type evalCmd struct {
-	Runs []string `arg:"" optional:"" help:"IDs of runs, or the beginnings of them; all runs of the store by default." name:"run"`
+	Runs []string `arg:"" optional:"" help:"IDs of runs or prefixes of them (default: all runs of the store)." name:"run"`
 	evalFlags
-	Store   string    `aliases:"from" help:"Where the runs are: a folder, or a URL such as s3://bucket/prefix (docs/store.md; default: runs in the cache folder)." env:"METAMERS_RUNS" placeholder:"STORE"`
-	Images  imageSpec `arguments:"" help:"The reference images, where they cannot be found by what the run says of them." placeholder:"SET"`
-	Filter  string    `help:"Resampling of image files: bicubic or bilinear." enum:"bicubic,bilinear" default:"bicubic"`
-	Compare []string  `help:"Hold every two model sets against each other by these measures of single images, such as recognizability or niqe-photos." placeholder:"MEASURE,…"`
-	Claims  bool      `help:"Judge the paper's claims by the rows."`
-	Out     string    `help:"The file of all rows to write, for pandas and R." type:"path" placeholder:"ROWS.csv"`
+	Store   string    `aliases:"from" help:"Store of runs: a folder, or a URL such as s3://bucket/prefix (see docs/store.md; default: the folder runs in the cache folder)." env:"METAMERS_RUNS" placeholder:"STORE"`
+	Images  imageSpec `arguments:"" help:"Reference images. Needed only when the run does not say where they are." placeholder:"SET"`
+	Filter  string    `help:"Resampling filter for image files: bicubic or bilinear." enum:"bicubic,bilinear" default:"bicubic"`
+	Compare []string  `help:"Compare every pair of model sets by these per-image measures, such as recognizability or niqe-photos." placeholder:"MEASURE,…"`
+	Claims  bool      `help:"Test the paper's claims on the rows."`
+	Out     string    `help:"CSV file to write all rows to, readable by pandas and R." type:"path" placeholder:"ROWS.csv"`
 
-	Metamers   string   `group:"Metamers made elsewhere" help:"A folder of images, or .npy, .npz, .safetensors, .pt (a tensor, a dictionary, plenoptic's Metamer.save)." type:"path" placeholder:"PATH"`
-	References string   `group:"Metamers made elsewhere" help:"Likewise; not needed where the metamers' file holds them, or --images names them." type:"path" placeholder:"PATH"`
-	Models     []string `group:"Metamers made elsewhere" help:"The model set they were made for."`
-	Stage      string   `group:"Metamers made elsewhere" help:"Stage or layer at which observers compare activations."`
-	Layout     string   `group:"Metamers made elsewhere" help:"nhwc or nchw, where the shape leaves it open."`
+	Metamers   string   `group:"Metamers made by other software" help:"Metamers made by other software: a folder of images, or a .npy, .npz, .safetensors or .pt file (a tensor, a dictionary, or plenoptic's Metamer.save)." type:"path" placeholder:"PATH"`
+	References string   `group:"Metamers made by other software" help:"Their references, in the same formats. Not needed if the file of --metamers has them or --images names them." type:"path" placeholder:"PATH"`
+	Models     []string `group:"Metamers made by other software" help:"Model set for which they were made."`
+	Stage      string   `group:"Metamers made by other software" help:"Stage or layer at which observers compare activations."`
+	Layout     string   `group:"Metamers made by other software" help:"Axis order, nhwc or nchw, for arrays whose shape is ambiguous."`
 }
 
 func (c *evalCmd) Help() string {
@@ -67,8 +67,8 @@ func (c *evalCmd) Help() string {
   metamers eval --metamers plenoptic.pt --stage late --observers resnet50,vit_tiny
   metamers eval --metamers met/ --references ref/ --measures recognizability
 
-Members of a run's model set are marked with *. Results are kept beside the runs:
-asking again is at once. docs/evaluation.md defines every measure.`
+Members of a run's model set are marked with *. Rows are cached in the run's folder, so a
+second call returns at once. docs/evaluation.md defines every measure.`
 }
 
 func (c *evalCmd) Run(ctx context.Context, g *globals) error {

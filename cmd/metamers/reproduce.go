@@ -20,29 +20,29 @@ import (
 )
 
 type reproduceCmd struct {
-	Scale     string    `help:"A plan by name or a YAML file (see --list; default: quick)." placeholder:"PLAN"`
-	List      bool      `help:"List the plans that come with the program, what they take and what they lack."`
-	DryRun    bool      `help:"Say what the plan would do, how long and how large, and what it lacks; do nothing."`
-	Measure   bool      `help:"With --dry-run: measure what is not known of this machine's speed."`
-	Available bool      `help:"Leave out the model sets and observers whose weights are not here."`
-	Images    imageSpec `help:"Image set in place of the plan's." placeholder:"SET"`
-	Size      int       `positive:"" help:"Pixels a side, for image files."`
-	Steps     int       `positive:"" help:"Optimisation steps in place of the plan's."`
-	Seed      *uint64   `help:"Seed in place of the plan's."`
+	Scale     string    `help:"Name of a built-in plan (see --list), or a YAML file (default: quick)." placeholder:"PLAN"`
+	List      bool      `help:"List the built-in plans with their cost and their missing weights."`
+	DryRun    bool      `help:"Show the runs of the plan, the expected time and disk space, and missing weights, without running anything."`
+	Measure   bool      `help:"With --dry-run: measure the speeds of this machine that are not known yet."`
+	Available bool      `help:"Skip model sets and observers whose weights are missing."`
+	Images    imageSpec `help:"Image set to use instead of the plan's." placeholder:"SET"`
+	Size      int       `positive:"" help:"Side length of the images in pixels. Only for image files."`
+	Steps     int       `positive:"" help:"Number of optimisation steps to use instead of the plan's."`
+	Seed      *uint64   `help:"Random seed to use instead of the plan's."`
 	storeFlag
-	Checkpoint time.Duration `help:"Save what was done this often; a run that is killed loses no more." default:"30s"`
-	Results    string        `help:"Folder of figures, tables, rows and index.html." default:"out" type:"path"`
+	Checkpoint time.Duration `help:"Time between checkpoints." default:"30s"`
+	Results    string        `help:"Output folder for figures, tables, rows and index.html." default:"out" type:"path"`
 
-	Set    []string `group:"One piece of the plan" help:"Only this model set of the plan, at --stage: its run and its rows, no figures." placeholder:"MODEL,…" predictor:"models"`
-	Stage  string   `group:"One piece of the plan" help:"Only this stage." predictor:"stage"`
-	Part   string   `group:"One piece of the plan" help:"Only images FROM up to TO (from 0), as a run of their own with the same bits; no rows." placeholder:"FROM-TO"`
-	Blocks int      `positive:"" group:"One piece of the plan" help:"Put the run together from runs of parts of N images, a multiple of the batch; those that are missing are made." placeholder:"N"`
+	Set    []string `group:"One piece of the plan" help:"Run and evaluate only this model set of the plan, at --stage, without figures." placeholder:"MODEL,…" predictor:"models"`
+	Stage  string   `group:"One piece of the plan" help:"Run only this stage." predictor:"stage"`
+	Part   string   `group:"One piece of the plan" help:"Run only images FROM to TO-1 (counted from 0), as a separate run with the same bits and without rows." placeholder:"FROM-TO"`
+	Blocks int      `positive:"" group:"One piece of the plan" help:"Join the run from runs of N images each, a multiple of the batch size. Missing parts are synthesised." placeholder:"N"`
 }
 
 func (c *reproduceCmd) Help() string {
-	return `Carries a whole experiment out: metamers for every model set and stage of a plan,
-evaluations, Figures 1 to 7, Tables 1 to 5 and one page with all of it. Ctrl-C keeps
-what was done; the same command goes on from there.
+	return `Runs a whole experiment: metamers for every model set and stage of a plan, evaluations,
+Figures 1 to 7, Tables 1 to 5 and an HTML page with all of them. After Ctrl-C the same
+command resumes.
 
 A plan is a YAML file:
   name: mine

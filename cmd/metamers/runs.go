@@ -13,11 +13,11 @@ import (
 
 type runsCmd struct {
 	List   runsListCmd   `cmd:"" default:"withargs" help:"List the runs, newest first."`
-	Show   runsShowCmd   `cmd:"" help:"Show a run (a prefix of its ID is enough)."`
-	Verify runsVerifyCmd `cmd:"" help:"Read every byte of the runs and say which are what was written."`
-	GC     runsGCCmd     `cmd:"" name:"gc" help:"Remove what killed processes left: temporary and half-written files, locks that nobody holds."`
-	Export runsExportCmd `cmd:"" help:"Write runs as an archive for publication (RO-Crate)."`
-	Import runsImportCmd `cmd:"" help:"Take up the runs of such an archive."`
+	Show   runsShowCmd   `cmd:"" help:"Show a run, by ID or a prefix of it."`
+	Verify runsVerifyCmd `cmd:"" help:"Verify every file of the runs against its checksum."`
+	GC     runsGCCmd     `cmd:"" name:"gc" help:"Remove leftovers of killed processes: temporary files, partial files and stale locks."`
+	Export runsExportCmd `cmd:"" help:"Export runs as an archive for publication (RO-Crate)."`
+	Import runsImportCmd `cmd:"" help:"Import the runs of an archive."`
 	Rm     runsRmCmd     `cmd:"" help:"Remove runs."`
 }
 

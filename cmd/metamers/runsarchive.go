@@ -11,21 +11,21 @@ import (
 )
 
 type runsExportCmd struct {
-	ID []string `arg:"" optional:"" help:"Runs (default: all)." predictor:"run"`
+	ID []string `arg:"" optional:"" help:"IDs of the runs (default: all)." predictor:"run"`
 	storeOnly
-	To          string   `required:"" help:"The archive to write." type:"path" placeholder:"FILE.zip"`
-	Name        string   `help:"Of the archive as a publication."`
-	Description string   `help:"Of what it is; default: the model sets and stages."`
-	License     string   `help:"Its licence: a URL or a name." placeholder:"URL"`
-	Author      []string `help:"Who made it; repeat the flag." sep:"none" placeholder:"NAME"`
+	To          string   `required:"" help:"Archive to write." type:"path" placeholder:"FILE.zip"`
+	Name        string   `help:"Title of the archive."`
+	Description string   `help:"Description of the archive (default: its model sets and stages)."`
+	License     string   `help:"Licence of the archive: a URL or a name." placeholder:"URL"`
+	Author      []string `help:"Author. Repeat the flag for several authors." sep:"none" placeholder:"NAME"`
 }
 
 func (c *runsExportCmd) Help() string {
-	return `The archive is an RO-Crate 1.1 (researchobject.org): recipes, metamers, evidence,
-traces, previews, kept rows, the software's versions, and the SHA-256 of every file.
-The reference images are named by their SHA-256 and are not in it. Another machine
-checks it with "metamers runs verify --archive FILE.zip" and takes it up with
-"metamers runs import FILE.zip"; there "metamers eval" measures it again.`
+	return `The archive is an RO-Crate 1.1 (researchobject.org): recipes, metamers, match
+statistics, traces, previews, cached rows, software versions and the SHA-256 of every
+file. Reference images are identified by their SHA-256 and are not included. On another
+machine, check the archive with "metamers runs verify --archive FILE.zip" and import it
+with "metamers runs import FILE.zip"; "metamers eval" can then evaluate it again.`
 }
 
 func (c *runsExportCmd) Run(ctx context.Context, g *globals) error {
@@ -59,7 +59,7 @@ func (c *runsExportCmd) Run(ctx context.Context, g *globals) error {
 }
 
 type runsImportCmd struct {
-	Archive string `arg:"" help:"What metamers runs export wrote." type:"existingfile" placeholder:"FILE.zip"`
+	Archive string `arg:"" help:"Archive written by metamers runs export." type:"existingfile" placeholder:"FILE.zip"`
 	storeOnly
 }
 

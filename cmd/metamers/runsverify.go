@@ -14,16 +14,16 @@ import (
 )
 
 type runsVerifyCmd struct {
-	ID      []string `arg:"" optional:"" help:"Runs (default: all)." predictor:"run"`
-	Archive string   `help:"Verify an archive that runs export wrote, in place of the store." type:"existingfile" placeholder:"FILE.zip"`
+	ID      []string `arg:"" optional:"" help:"IDs of the runs (default: all)." predictor:"run"`
+	Archive string   `help:"Verify an archive written by metamers runs export instead of the store." type:"existingfile" placeholder:"FILE.zip"`
 	storeFlag
 }
 
 func (c *runsVerifyCmd) Help() string {
-	return `Every file is held against the SHA-256 that was written with it, the recipe's hash
-against the run's name; metamers, evidence, trace and kept rows are read. A run
-without sums (made by an early version, or copied in part) is said to have none. The
-exit status is 0 only when every run is whole.`
+	return `Checks every file against its stored SHA-256 and the recipe's hash against the run's ID,
+and reads metamers, match statistics, trace and cached rows. Runs without checksums (from
+an early version, or copied in part) are reported as such. The exit status is 0 only when
+every run is whole.`
 }
 
 func (c *runsVerifyCmd) Run(ctx context.Context, g *globals) error {
@@ -112,13 +112,13 @@ func humanSize(n int64) string { return humanize.IBytes(uint64(n)) }
 
 type runsGCCmd struct {
 	storeFlag
-	DryRun  bool          `help:"Say what would be removed."`
-	Older   time.Duration `help:"How long files lie untouched, of which it is not known that their maker has ended, before they are removed." default:"24h"`
-	Damaged bool          `help:"Remove damaged runs too that were set aside."`
+	DryRun  bool          `help:"List the files without removing them."`
+	Older   time.Duration `help:"Keep younger files, unless it is certain that the process that wrote them has ended." default:"24h"`
+	Damaged bool          `help:"Also remove damaged runs that were set aside."`
 }
 
 func (c *runsGCCmd) Help() string {
-	return `Finished runs and the checkpoints of unfinished ones always stay.`
+	return `Finished runs and the checkpoints of unfinished runs are never removed.`
 }
 
 func (c *runsGCCmd) Run(ctx context.Context, g *globals) error {

@@ -17,10 +17,10 @@ import (
 )
 
 type sweepCmd struct {
-	Start  sweepStartCmd  `cmd:"" default:"withargs" help:"Start a plan, or go on with it."`
-	Status sweepStatusCmd `cmd:"" help:"Say what is done, runs, failed and waits, and for how long."`
-	Stop   sweepStopCmd   `cmd:"" help:"Stop a sweep; what was done is kept."`
-	Shard  sweepShardCmd  `cmd:"" hidden:"" help:"Carry one shard out (what Slurm and Kubernetes start)."`
+	Start  sweepStartCmd  `cmd:"" default:"withargs" help:"Start or resume a plan."`
+	Status sweepStatusCmd `cmd:"" help:"Show which shards are done, running, failed or waiting, and the remaining time."`
+	Stop   sweepStopCmd   `cmd:"" help:"Stop a sweep. Finished work is kept."`
+	Shard  sweepShardCmd  `cmd:"" hidden:"" help:"Run one shard. Slurm and Kubernetes jobs call this command."`
 }
 
 // sweepStore is where runs are, and beside them what became of sweeps.
@@ -36,18 +36,18 @@ func (s sweepStore) home() (store, home string, err error) {
 }
 
 type sweepStartCmd struct {
-	Plan    string    `arg:"" help:"A plan by name or a YAML file, as of metamers reproduce." placeholder:"PLAN"`
-	On      string    `help:"local, slurm or kubernetes." enum:"local,slurm,kubernetes" default:"local"`
-	Shard   string    `help:"Images a shard, a multiple of the batch (default: the plan's, else four batches)." placeholder:"images:N"`
-	DryRun  bool      `help:"Show shards, commands, expected hours and bytes; do nothing."`
-	Workers int       `positive:"" help:"On this machine: how many at a time (default: one a GPU; one without a GPU)."`
-	Retries int       `help:"On this machine: how often a shard that fails is tried again." default:"1"`
-	Images  imageSpec `help:"Image set in place of the plan's." placeholder:"SET"`
-	Size    int       `positive:"" help:"Pixels a side, for image files."`
-	Steps   int       `positive:"" help:"Optimisation steps in place of the plan's."`
-	Seed    *uint64   `help:"Seed in place of the plan's."`
+	Plan    string    `arg:"" help:"Name of a built-in plan, or a YAML file, as for metamers reproduce." placeholder:"PLAN"`
+	On      string    `help:"Where shards run: local, slurm or kubernetes." enum:"local,slurm,kubernetes" default:"local"`
+	Shard   string    `help:"Images per shard, a multiple of the batch size (default: the plan's value, else four batches)." placeholder:"images:N"`
+	DryRun  bool      `help:"Show shards, commands, expected hours and bytes without running anything."`
+	Workers int       `positive:"" help:"Number of concurrent workers on this machine (default: one per GPU, or one without a GPU)."`
+	Retries int       `help:"Number of retries of a failed shard on this machine." default:"1"`
+	Images  imageSpec `help:"Image set to use instead of the plan's." placeholder:"SET"`
+	Size    int       `positive:"" help:"Side length of the images in pixels. Only for image files."`
+	Steps   int       `positive:"" help:"Number of optimisation steps to use instead of the plan's."`
+	Seed    *uint64   `help:"Random seed to use instead of the plan's."`
 	sweepStore
-	Manifests string `help:"For Kubernetes: the folder to write (default: the sweep's name)." type:"path" placeholder:"DIR"`
+	Manifests string `help:"Output folder for Kubernetes manifests (default: the sweep's name)." type:"path" placeholder:"DIR"`
 }
 
 func (c *sweepStartCmd) Help() string {
@@ -58,10 +58,10 @@ func (c *sweepStartCmd) Help() string {
   metamers sweep plan.yaml --on kubernetes          # writes manifests
   metamers sweep status plan.yaml
 
-The plan of metamers reproduce is split into shards: a model set, a stage and a block
-of images each; then the evaluations. What the store holds is not computed again, so
-the same command starts a sweep, goes on with it, and takes a change of the plan.
-Afterwards metamers reproduce draws the figures at once. docs/scale.md says more.`
+A plan is split into shards of one model set, one stage and one block of images,
+followed by the evaluations. Stored results are not computed again, so the same command
+starts a sweep, resumes it, and applies a changed plan. Afterwards metamers reproduce
+draws the figures without computing. See docs/scale.md.`
 }
 
 // split reads the plan and splits it.

@@ -18,9 +18,9 @@ import (
 type sweepShardCmd struct {
 	Shard  int    `arg:"" help:"Index of the shard."`
 	Dir    string `required:"" type:"path" help:"Folder of the sweep."`
-	From   string `type:"path" help:"Folder with plan.yaml and sweep.json; the sweep's folder is made from it if need be."`
-	Slurm  bool   `help:"In a job of Slurm: USR1 has it save what was done and queues it again."`
-	Groups string `help:"Shards that share jobs: those of the group that begins with this shard are carried out, one after the other." placeholder:"FROM-TO,…"`
+	From   string `type:"path" help:"Folder with plan.yaml and sweep.json from which the sweep's folder is created if it is missing."`
+	Slurm  bool   `help:"Run as a Slurm job: on SIGUSR1 save a checkpoint and requeue the job."`
+	Groups string `help:"Groups of shards that share a job. The shards of the group that begins with this shard run one after the other." placeholder:"FROM-TO,…"`
 }
 
 func (c *sweepShardCmd) Run(ctx context.Context) error {

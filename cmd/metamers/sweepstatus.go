@@ -148,8 +148,8 @@ func recordLine(s *sweep.Sweep, r sweep.Record) string {
 }
 
 type sweepStatusCmd struct {
-	Plan string `arg:"" optional:"" help:"The plan, or the sweep's own name; default: the sweep started last."`
-	All  bool   `help:"All sweeps of the plan, not only the one started last."`
+	Plan string `arg:"" optional:"" help:"Plan or name of the sweep (default: the sweep that was started last)."`
+	All  bool   `help:"Show all sweeps of the plan, not only the latest one."`
 	sweepStore
 }
 
@@ -228,7 +228,7 @@ func printStatus(s *sweep.Sweep, st *sweep.Status) {
 }
 
 type sweepStopCmd struct {
-	Plan string `arg:"" help:"The plan, or the sweep's own name."`
+	Plan string `arg:"" help:"Plan or name of the sweep."`
 	sweepStore
 }
 

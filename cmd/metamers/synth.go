@@ -23,9 +23,9 @@ import (
 
 // imageFlags say which images.
 type imageFlags struct {
-	Images imageSpec `required:"" help:"cifar10, cifar10:N, cifar10:FROM-TO, cifar10:train:N, photos, photos:N (embedded photographs), a folder, or one or more files, such as *.jpg: all values up to the next flag." placeholder:"SET" predictor:"images"`
-	Size   int       `positive:"" help:"Pixels a side (default: 32 for cifar10, 224 for photos and files)."`
-	Filter string    `help:"Resampling of files: bicubic or bilinear." enum:"bicubic,bilinear" default:"bicubic"`
+	Images imageSpec `required:"" help:"Reference images: cifar10, cifar10:N, cifar10:FROM-TO, cifar10:train:N, photos, photos:N (embedded photographs), a folder, or files such as *.jpg. All values up to the next flag are taken." placeholder:"SET" predictor:"images"`
+	Size   int       `positive:"" help:"Side length of the images in pixels (default: 32 for cifar10, 224 for photos and files)."`
+	Filter string    `help:"Resampling filter for image files: bicubic or bilinear." enum:"bicubic,bilinear" default:"bicubic"`
 }
 
 func (f imageFlags) open() (*images.Set, error) {
@@ -114,12 +114,12 @@ func (f recipeFlags) request(models []string, stage string, set *images.Set, fil
 
 type synthCmd struct {
 	Models []string `required:"" help:"Names of the model set's members, separated by commas (see: metamers models)." predictor:"models"`
-	Stage  string   `required:"" help:"early, middle, late, or a layer by its own name." predictor:"stage"`
+	Stage  string   `required:"" help:"Stage at which activations are matched: early, middle, late, or the name of a layer." predictor:"stage"`
 	imageFlags
 	recipeFlags
 	nullFlag
 	storeFlag
-	Checkpoint time.Duration `help:"Save what was done this often; a run that is killed loses no more." default:"30s"`
+	Checkpoint time.Duration `help:"Time between checkpoints." default:"30s"`
 }
 
 func (c *synthCmd) Help() string {
@@ -129,8 +129,7 @@ func (c *synthCmd) Help() string {
   metamers synth --models resnet20,vit --stage late --images cifar10:8 --optimizer adam --schedule average
   metamers synth --models resnet20,resnet4b --stage late --images cifar10:16 --evaluations 200
 
-Ctrl-C keeps what was done; the same command goes on from there. A run that is
-there already is shown at once.`
+After Ctrl-C the same command resumes. A stored run is shown at once.`
 }
 
 func (c *synthCmd) Run(ctx context.Context, g *globals) error {

@@ -22,38 +22,38 @@ import (
 )
 
 type trainCmd struct {
-	Arch string `required:"" help:"An architecture of the project's set, a model of the zoo, or a JSON file (see docs/training.md)."`
-	Data string `help:"Data: cifar10." enum:"cifar10" default:"cifar10"`
-	Name string `help:"Of the model (default: ARCH.mm_c10, with _linf8 or the like behind it for robust ones)."`
-	Out  string `help:"Folder of the results; its subfolder NAME has the checkpoint (default: trained)." type:"path" default:"trained"`
+	Arch string `required:"" help:"Architecture: a built-in one, a model of the zoo, or a JSON file (see docs/training.md)."`
+	Data string `help:"Training data: cifar10." enum:"cifar10" default:"cifar10"`
+	Name string `help:"Name of the model (default: ARCH.mm_c10, with a suffix such as _linf8 for robust models)."`
+	Out  string `help:"Output folder. Checkpoints are in its subfolder NAME (default: trained)." type:"path" default:"trained"`
 
-	From     string `help:"Begin with the weights of a model or of a .safetensors file of the same architecture, not with random ones." placeholder:"MODEL|FILE"`
-	Robust   string `help:"Adversarial training against a threat: linf:8/255, l2:0.5 …" placeholder:"NORM:EPSILON"`
-	Method   string `help:"How adversarial images are made: nfgsm (one step that does not collapse), pgd:STEPS or fgsm (default nfgsm)."`
-	Fallback bool   `help:"Go on with pgd:3 when fast adversarial training collapses, rather than stop."`
+	From     string `help:"Initialise with the weights of a model or .safetensors file of the same architecture instead of random weights." placeholder:"MODEL|FILE"`
+	Robust   string `help:"Train adversarially against this threat, such as linf:8/255 or l2:0.5." placeholder:"NORM:EPSILON"`
+	Method   string `help:"Attack used in adversarial training: nfgsm (one step, without catastrophic overfitting), pgd:STEPS or fgsm (default nfgsm)."`
+	Fallback bool   `help:"Continue with pgd:3 if fast adversarial training collapses, instead of stopping."`
 
-	Epochs    int           `positive:"" help:"Passes over the training images (default 20)."`
-	Within    time.Duration `help:"End the schedule after this time, if it is nearer than --epochs: for a job with a time limit. The measurement at the end comes on top." placeholder:"2h"`
-	Batch     int           `positive:"" help:"Images a step (default 128)."`
-	Optimizer string        `help:"sgd or adamw (default: what the architecture trains well with)."`
-	LR        float64       `positive:"" name:"lr" help:"Largest learning rate."`
-	Decay     float64       `help:"Weight decay of kernels and matrices; negative: none."`
-	Clip      float64       `help:"Largest L2 norm of the gradient."`
-	Schedule  string        `help:"onecycle, cosine or constant (default onecycle)."`
-	Warmup    float64       `positive:"" help:"Share of the steps in which the learning rate rises (default .3 for onecycle, else .05)."`
-	Smoothing float64       `help:"Label smoothing."`
-	Crop      int           `help:"Zeros around an image before a random crop (default an eighth of its side); negative: none."`
-	NoFlip    bool          `help:"No mirror images."`
-	Cutout    int           `help:"Side of a grey square put on each image."`
-	Mixup     float64       `help:"α of mixup."`
-	Average   string        `help:"Average of the weights: ema:DECAY or swa:SHARE." placeholder:"KIND:NUMBER"`
-	Precision string        `help:"auto (bf16 on a GPU), f32 or bf16."`
-	Limit     int           `positive:"" help:"Use only so many training images."`
-	Seed      uint64        `help:"Of everything random."`
+	Epochs    int           `positive:"" help:"Number of passes over the training images (default 20)."`
+	Within    time.Duration `help:"End the schedule after this time if that is earlier than --epochs, for jobs with a time limit. The final evaluation takes additional time." placeholder:"2h"`
+	Batch     int           `positive:"" help:"Batch size (default 128)."`
+	Optimizer string        `help:"Optimiser: sgd or adamw (default: that of the architecture)."`
+	LR        float64       `positive:"" name:"lr" help:"Maximum learning rate."`
+	Decay     float64       `help:"Weight decay of kernels and matrices. A negative value turns it off."`
+	Clip      float64       `help:"Maximum L2 norm of the gradient; larger gradients are clipped."`
+	Schedule  string        `help:"Learning-rate schedule: onecycle, cosine or constant (default onecycle)."`
+	Warmup    float64       `positive:"" help:"Fraction of the steps in which the learning rate rises (default .3 for onecycle, else .05)."`
+	Smoothing float64       `help:"Label smoothing, in [0,1)."`
+	Crop      int           `help:"Zero padding before a random crop, in pixels (default: an eighth of the side). A negative value turns crops off."`
+	NoFlip    bool          `help:"Do not flip images horizontally."`
+	Cutout    int           `help:"Side length in pixels of a grey square placed on each image."`
+	Mixup     float64       `help:"Parameter α of mixup."`
+	Average   string        `help:"Weight averaging: ema:DECAY or swa:SHARE." placeholder:"KIND:NUMBER"`
+	Precision string        `help:"Precision of training: auto (bf16 on a GPU, else f32), f32 or bf16."`
+	Limit     int           `positive:"" help:"Maximum number of training images."`
+	Seed      uint64        `help:"Random seed for initial weights, shuffling, augmentation and attacks."`
 
-	Every    time.Duration `help:"Between checkpoints." default:"5m"`
-	TestOn   int           `help:"Test images measured clean at the end (0: all)." default:"0"`
-	AttackOn int           `help:"Test images attacked at the end with PGD-20, 2 restarts." default:"1000"`
+	Every    time.Duration `help:"Time between checkpoints." default:"5m"`
+	TestOn   int           `help:"Number of test images for the final clean accuracy (0: all)." default:"0"`
+	AttackOn int           `help:"Number of test images for the final accuracy under PGD-20 with 2 restarts." default:"1000"`
 }
 
 func (c *trainCmd) Help() string {
@@ -63,9 +63,9 @@ func (c *trainCmd) Help() string {
   metamers train --arch resnet20 --from resnet20.mm_c10 --robust linf:8/255
   metamers train --arch vit_4_96 --robust l2:0.5 --method pgd:7 --average ema:0.999
 
-Ctrl-C and kill -9 lose nothing but the time since the last checkpoint: the same
-command goes on from there. At the end the folder holds NAME.safetensors, the card
-NAME.json and the curves NAME.png; docs/training.md says how to use the model.`
+After Ctrl-C or a kill the same command resumes from the last checkpoint. At the end the
+output folder has NAME.safetensors, the card NAME.json and the curves NAME.png. See
+docs/training.md for how to use the model.`
 }
 
 // options are the architecture's recipe with the flags that were given.
