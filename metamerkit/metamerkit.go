@@ -26,6 +26,7 @@ import (
 
 	"github.com/ensemble-metamers/metamers/metamerkit/display"
 	"github.com/ensemble-metamers/metamers/metamerkit/display/channel"
+	"github.com/ensemble-metamers/metamers/metamerkit/display/running"
 	"github.com/ensemble-metamers/metamers/metamerkit/errand"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/paths"
@@ -134,6 +135,9 @@ func (s shown) MIMEBundle() (map[string][]byte, error) {
 
 // Context ends when the cell or program is interrupted. The verbs use it.
 func Context() context.Context {
+	if ctx := running.Context(); ctx != nil {
+		return ctx // of the cell that runs
+	}
 	state.Lock()
 	defer state.Unlock()
 	if state.ctx == nil {
@@ -156,6 +160,7 @@ func Must[T any](v T, err ...error) T {
 		if e == nil {
 			continue
 		}
+		running.Fail(e) // in a notebook's session: ends the cell alone
 		if !errors.Is(e, context.Canceled) || Context().Err() == nil {
 			display.Result(e)
 		}

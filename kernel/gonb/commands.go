@@ -29,6 +29,13 @@ func (in *Interpreter) command(ctx context.Context, line string, out session.Out
 		return nil
 	case "require":
 		return in.require(ctx, words[1:], out)
+	case "reset":
+		if !in.remembers() {
+			return in.compose(ctx, session.Request{Code: line}, line+"\n", out)
+		}
+		return in.stateCommand(ctx, words, out)
+	case "state", "vars", "restart":
+		return in.stateCommand(ctx, words, out)
 	}
 	return &session.Failure{Name: "UnknownCommand", Value: line}
 }

@@ -178,7 +178,7 @@ func (in *Interpreter) panicFailure(text, here string) *session.Failure {
 		if m := cellFrame.FindStringSubmatch(at); m != nil {
 			id := m[1]
 			line, _ := strconv.Atoi(m[2])
-			f.Traceback = append(f.Traceback, excerpt(in.place(id, here, line)+", in "+strings.TrimPrefix(call, "main."), in.line(id, line), 0)...)
+			f.Traceback = append(f.Traceback, excerpt(in.place(id, here, line)+", in "+strings.TrimPrefix(cellPackage.ReplaceAllString(call, ""), "main."), in.line(id, line), 0)...)
 		} else if m := otherFrame.FindStringSubmatch(at); m != nil && !strings.HasPrefix(call, "runtime.") && !strings.HasPrefix(call, "panic") && !strings.HasPrefix(call, "main.main") {
 			f.Traceback = append(f.Traceback, fmt.Sprintf("%s:%s, in %s", in.shortPath(cleanPaths(m[1])), m[2], cleanPaths(call)))
 		}

@@ -69,7 +69,15 @@ func (in *Interpreter) Execute(ctx context.Context, req session.Request, out ses
 	if c.Empty() {
 		return nil
 	}
+	if in.remembers() && !c.Program() {
+		return in.remember(ctx, req, c, out)
+	}
 	code, _ := c.Render()
+	return in.compose(ctx, req, code, out)
+}
+
+// compose has GoNB compose, build and start a cell.
+func (in *Interpreter) compose(ctx context.Context, req session.Request, code string, out session.Output) *session.Failure {
 	b, f := in.ready(ctx)
 	if f != nil {
 		return f

@@ -21,6 +21,7 @@ import (
 
 	"github.com/ensemble-metamers/metamers/kernel/cell"
 	"github.com/ensemble-metamers/metamers/kernel/gopls"
+	"github.com/ensemble-metamers/metamers/kernel/live"
 	"github.com/ensemble-metamers/metamers/kernel/session"
 	"github.com/ensemble-metamers/metamers/kernel/shim"
 	"github.com/ensemble-metamers/metamers/kernel/supervisor"
@@ -37,6 +38,7 @@ type Options struct {
 	Programs string // folder of the cache of built programs
 	Engine   string // the command metamers, which cells start an engine with
 	Life     *supervisor.Supervisor
+	State    bool // cells are run by a session that remembers
 }
 
 const startTime = 20 * time.Second
@@ -45,6 +47,7 @@ const startTime = 20 * time.Second
 type Interpreter struct {
 	o      Options
 	socket net.Listener
+	live   *live.Session
 
 	mu      sync.Mutex
 	back    *backend          // nil until started, or when it died
@@ -53,6 +56,7 @@ type Interpreter struct {
 	sources map[string]source // cells by identifier, for error messages
 	seq     int
 	closed  bool
+	state   bool // cells are run by live
 	memory  cell.Memory
 	gopls   *gopls.Server
 	tried   time.Time // when gopls was started last
@@ -90,7 +94,14 @@ func New(o Options) (*Interpreter, error) {
 		return nil, fmt.Errorf("the socket for cells: %w", err)
 	}
 	os.Chmod(in.socketPath(), 0o600)
+	if err := in.newLive(); err != nil {
+		return nil, err
+	}
+	in.state = o.State
 	go in.accept()
+	if o.State {
+		go in.live.Ready() // an error is told by the first cell
+	}
 	go func() {
 		in.ensure() // an error is told by the first cell, which tries again
 		in.mu.Lock()
@@ -300,6 +311,7 @@ func (in *Interpreter) Close() {
 	b := in.back
 	in.mu.Unlock()
 	in.socket.Close()
+	in.live.Close()
 	if b != nil {
 		syscall.Kill(-b.pid, syscall.SIGKILL)
 	}

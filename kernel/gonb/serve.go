@@ -2,12 +2,12 @@ package gonb
 
 import (
 	"errors"
-	"fmt"
 	"net"
 	"os"
 
 	"github.com/ensemble-metamers/metamers/kernel/session"
 	"github.com/ensemble-metamers/metamers/kernel/shim"
+	"github.com/ensemble-metamers/metamers/kernel/streams"
 	"github.com/ensemble-metamers/metamers/metamerkit/display/channel"
 )
 
@@ -63,27 +63,7 @@ func (e *execution) asked(m channel.Message) (text string, err error) {
 	if p != nil {
 		p.drain()
 	}
-	data := make(map[string]any, len(m.Data))
-	for kind, content := range m.Data {
-		data[kind] = content
-	}
-	b := session.Bundle{Data: data, Metadata: m.Metadata}
-	if m.DisplayID != "" {
-		b.Transient = map[string]any{"display_id": m.DisplayID}
-	}
 	switch m.Kind {
-	case channel.Display:
-		e.out.Display(b)
-	case channel.Update:
-		e.out.Update(b)
-	case channel.Result:
-		e.out.Result(b)
-	case channel.Clear:
-		e.out.Clear(m.Wait)
-	case channel.Page:
-		e.out.Page(m.Data)
-	case channel.Input:
-		return e.out.Input(m.Text, m.Password)
 	case channel.Fail:
 		e.mu.Lock()
 		e.failed = &session.Failure{Name: "Error", Value: m.Text, Traceback: []string{red("Error") + ": " + m.Text}}
@@ -101,7 +81,7 @@ func (e *execution) asked(m channel.Message) (text string, err error) {
 		}
 		e.mu.Unlock()
 	default:
-		return "", fmt.Errorf("the kernel knows no message %q (is the program older or newer than the kernel?)", m.Kind)
+		return streams.Show(e.out, m)
 	}
 	return "", nil
 }
@@ -111,10 +91,10 @@ func (e *execution) startProgram(c *net.UnixConn, m channel.Message) error {
 	if err := e.refuse(); err != nil {
 		return err
 	}
-	p := &program{pid: m.PID, panics: &panicHold{out: e.out}}
+	p := &program{pid: m.PID, panics: &streams.PanicHold{Out: e.out}}
 	p.emit = func(name, text string) {
 		if name == "stderr" {
-			text = p.panics.pass(text)
+			text = p.panics.Pass(text)
 		}
 		e.out.Stream(name, text)
 	}
@@ -148,10 +128,10 @@ func (e *execution) startProgram(c *net.UnixConn, m channel.Message) error {
 		return err
 	}
 	if stdin != nil {
-		p.ask = newAsker(p, e.out, stdin)
+		p.ask = streams.NewAsker(p.pid, p.drain, e.out, stdin)
 	}
 	for _, x := range p.pumps {
-		p.ended.Go(x.run)
+		p.ended.Go(x.Run)
 	}
 	e.mu.Lock()
 	e.program = p
@@ -189,7 +169,7 @@ func (e *execution) startShell(c *net.UnixConn, m channel.Message) error {
 		return err
 	}
 	for _, x := range p.pumps {
-		p.ended.Go(x.run)
+		p.ended.Go(x.Run)
 	}
 	e.mu.Lock()
 	e.shell = p

@@ -280,7 +280,7 @@ func buildState(source string, args []string) (string, error) {
 	for _, v := range []string{"GOEXPERIMENT", "CGO_ENABLED", "GOOS", "GOARCH", "GOAMD64", "CC", "CGO_CFLAGS", "CGO_LDFLAGS"} {
 		fmt.Fprintf(h, "%s=%s\n", v, os.Getenv(v))
 	}
-	if err := stamp(h.Write, os.Getenv(CheckoutEnv)); err != nil {
+	if err := Stamp(h.Write, os.Getenv(CheckoutEnv)); err != nil {
 		return "", err
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16]), nil
@@ -307,10 +307,15 @@ func elsewhere(checkout string) bool {
 	return false
 }
 
-// stamp writes name, size and time of every file of the checkout that a cell can
+// Stamp writes name, size and time of every file of the checkout that a cell can
 // link.
-func stamp(write func([]byte) (int, error), checkout string) error {
-	for _, part := range []string{"metamerkit", "models"} {
+func Stamp(write func([]byte) (int, error), checkout string) error {
+	return StampOf(write, checkout, "metamerkit", "models")
+}
+
+// StampOf writes name, size and time of every file of some folders of the checkout.
+func StampOf(write func([]byte) (int, error), checkout string, folders ...string) error {
+	for _, part := range folders {
 		err := filepath.WalkDir(filepath.Join(checkout, part), func(path string, e fs.DirEntry, err error) error {
 			if errors.Is(err, fs.ErrNotExist) {
 				return nil

@@ -37,7 +37,7 @@ func goimports(args []string) (int, error) {
 	fmt.Fprintf(h, "%d %d\n", len(text), len(mod))
 	h.Write(text)
 	h.Write(mod)
-	if stamp(h.Write, os.Getenv(CheckoutEnv)) != nil {
+	if Stamp(h.Write, os.Getenv(CheckoutEnv)) != nil {
 		return 0, replace(tool, args, nil)
 	}
 	dir := filepath.Join(os.TempDir(), "imports")

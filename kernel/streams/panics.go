@@ -1,4 +1,4 @@
-package gonb
+package streams
 
 import (
 	"strings"
@@ -8,24 +8,27 @@ import (
 	"github.com/ensemble-metamers/metamers/kernel/session"
 )
 
-const mostHeld = 1 << 20
+const (
+	mostHeld  = 1 << 20
+	panicTime = time.Second // a panic held back longer was none
+)
 
 // panicStarts begin what Go writes on standard error before a program dies.
 var panicStarts = []string{"panic: ", "fatal error: ", "runtime: goroutine stack exceeds", "unexpected fault address", "SIGSEGV: "}
 
-// A panicHold keeps back what looks like the report of a panic, until the program
+// A PanicHold keeps back what looks like the report of a panic, until the program
 // ends, so that it is shown once, as the error of the cell. A program that lives on
 // for a second gets its text shown after all.
-type panicHold struct {
-	out    session.Output
+type PanicHold struct {
+	Out    session.Output
 	mu     sync.Mutex
 	text   strings.Builder
 	on     bool
 	inLine bool // what was passed last did not end a line
 }
 
-// pass returns what is to be shown now.
-func (h *panicHold) pass(text string) string {
+// Pass returns what is to be shown now.
+func (h *PanicHold) Pass(text string) string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.on {
@@ -61,14 +64,14 @@ func (h *panicHold) pass(text string) string {
 	}
 }
 
-func (h *panicHold) release() {
-	if text := h.take(); text != "" {
-		h.out.Stream("stderr", text)
+func (h *PanicHold) release() {
+	if text := h.Take(); text != "" {
+		h.Out.Stream("stderr", text)
 	}
 }
 
-// take returns what is held back, and forgets it.
-func (h *panicHold) take() string {
+// Take returns what is held back, and forgets it.
+func (h *PanicHold) Take() string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	text := h.text.String()

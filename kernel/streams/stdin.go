@@ -1,4 +1,4 @@
-package gonb
+package streams
 
 import (
 	"errors"
@@ -14,37 +14,41 @@ import (
 
 const askTime = 60 * time.Millisecond
 
-// An asker looks whether the program waits for standard input and asks the user
+// An Asker looks whether a program waits for standard input and asks the user
 // then.
-type asker struct {
-	p    *program
-	out  session.Output
-	w    *os.File
-	quit chan struct{}
+type Asker struct {
+	pid   int
+	drain func()
+	out   session.Output
+	w     *os.File
+	quit  chan struct{}
 }
 
-func newAsker(p *program, out session.Output, w *os.File) *asker {
-	a := &asker{p: p, out: out, w: w, quit: make(chan struct{})}
+// NewAsker starts to look at a process whose standard input comes from w. What the
+// process wrote before is shown by drain.
+func NewAsker(pid int, drain func(), out session.Output, w *os.File) *Asker {
+	a := &Asker{pid: pid, drain: drain, out: out, w: w, quit: make(chan struct{})}
 	go a.run()
 	return a
 }
 
-func (a *asker) stop() {
+// Stop ends the looking and the input.
+func (a *Asker) Stop() {
 	close(a.quit)
 	a.w.Close()
 }
 
-func (a *asker) run() {
+func (a *Asker) run() {
 	for {
 		select {
 		case <-a.quit:
 			return
 		case <-time.After(askTime):
 		}
-		if !reads(a.p.pid) {
+		if !reads(a.pid) {
 			continue
 		}
-		a.p.drain()
+		a.drain()
 		text, err := a.out.Input("", false) // what the program asks is on standard output
 		if errors.Is(err, session.ErrInterrupted) {
 			return // the program gets a signal; stop closes its input

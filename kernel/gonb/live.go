@@ -1,0 +1,170 @@
+package gonb
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/ensemble-metamers/metamers/kernel/cell"
+	"github.com/ensemble-metamers/metamers/kernel/live"
+	"github.com/ensemble-metamers/metamers/kernel/plugins"
+	"github.com/ensemble-metamers/metamers/kernel/session"
+)
+
+// newLive prepares the session that remembers. It costs nothing until a cell needs it.
+func (in *Interpreter) newLive() error {
+	b := &plugins.Builder{Go: in.o.Go, Checkout: in.o.Checkout, Dir: filepath.Join(in.o.Life.Dir, "module"), Work: filepath.Join(in.o.Life.Dir, "cells"), Cache: in.o.Programs, Start: in.o.Life.Start}
+	env := []string{"TMPDIR=" + in.tmp()}
+	for _, v := range in.environment() {
+		if strings.HasPrefix(v, "METAMERS_PROGRAM=") {
+			env = append(env, v)
+		}
+	}
+	var err error
+	in.live, err = live.New(live.Options{Builder: b, Socket: filepath.Join(in.o.Life.Dir, "l"), Env: env, Start: in.o.Life.Start})
+	return err
+}
+
+// remembers reports whether cells are run by the session that remembers.
+func (in *Interpreter) remembers() bool {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.state
+}
+
+// remember runs a cell in the session that remembers: GoNB's commands in it first.
+func (in *Interpreter) remember(ctx context.Context, req session.Request, c *cell.Cell, out session.Output) *session.Failure {
+	if lines := c.Commands(); len(lines) > 0 {
+		if f := in.compose(ctx, req, strings.Join(lines, "\n")+"\n", out); f != nil {
+			return f
+		}
+		for _, line := range lines {
+			if err := in.live.Command(line); err != nil {
+				return &session.Failure{Name: "UsageError", Value: err.Error()}
+			}
+		}
+	}
+	if !c.HasGo() {
+		return nil
+	}
+	return in.runLive(ctx, req, c, out)
+}
+
+func (in *Interpreter) runLive(ctx context.Context, req session.Request, c *cell.Cell, out session.Output) *session.Failure {
+	e := in.begin(req, out)
+	defer in.end(e)
+	err := in.live.Run(ctx, live.Cell{Cell: c, ID: e.cell, Stdin: req.AllowStdin}, out)
+	imports, outline := in.live.Outline()
+	in.mu.Lock()
+	in.memory.Learn(outline, imports)
+	in.mu.Unlock()
+	return in.liveFailure(err, e.cell)
+}
+
+// liveFailure tells what a cell ended with.
+func (in *Interpreter) liveFailure(err error, here string) *session.Failure {
+	var compile *live.CompileError
+	var ended *live.EndError
+	var panicked *live.PanicError
+	var failed *live.CellError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, live.ErrInterrupted):
+		return interrupted()
+	case errors.As(err, &compile) && len(compile.Problems) == 0:
+		return in.compileFailure(&buildError{said: live.Strip(compile.Said), source: compile.Source}, here)
+	case errors.As(err, &compile):
+		return in.problems(compile, here)
+	case errors.As(err, &panicked):
+		return in.panicFailure(panicked.Text, here)
+	case errors.As(err, &failed):
+		return &session.Failure{Name: "Error", Value: failed.Text, Traceback: []string{red("Error") + ": " + failed.Text}}
+	case errors.As(err, &ended):
+		f := &session.Failure{}
+		if ended.Text != "" {
+			f = in.panicFailure(ended.Text, here)
+		}
+		f.Name, f.Value = "SessionEnded", ended.Error()
+		f.Traceback = append(f.Traceback, red("SessionEnded")+": "+ended.Error(), "The next cell starts a new session.")
+		return f
+	}
+	return &session.Failure{Name: "KernelError", Value: err.Error()}
+}
+
+// problems tells what the type checker found.
+func (in *Interpreter) problems(e *live.CompileError, here string) *session.Failure {
+	f := &session.Failure{Name: "CompileError"}
+	for _, p := range e.Problems {
+		message := helped(p.Message)
+		f.Traceback = append(f.Traceback, red("CompileError")+": "+message)
+		where := ""
+		if p.Line > 0 {
+			where = in.place(here, here, p.Line)
+			f.Traceback = append(f.Traceback, excerpt(where, in.line(here, p.Line), p.Column)...)
+			where += ": "
+		}
+		if p.Hint != "" {
+			f.Traceback = append(f.Traceback, "("+p.Hint+")")
+		}
+		if f.Value == "" {
+			f.Value = where + message
+			if p.Hint != "" {
+				f.Value += " (" + p.Hint + ")"
+			}
+		}
+	}
+	return f
+}
+
+// cellPackage begins the names of functions of cells in a stack.
+var cellPackage = regexp.MustCompile(`^cells/c[0-9a-f]+\.`)
+
+// stateCommand carries out %state, %vars, %restart, %reset.
+func (in *Interpreter) stateCommand(ctx context.Context, words []string, out session.Output) *session.Failure {
+	usage := func(s string) *session.Failure { return &session.Failure{Name: "UsageError", Value: s} }
+	switch words[0] {
+	case "state":
+		if len(words) == 1 {
+			out.Stream("stdout", map[bool]string{true: "on\n", false: "off\n"}[in.remembers()])
+			return nil
+		}
+		if len(words) != 2 || words[1] != "on" && words[1] != "off" {
+			return usage("usage: %state on, or %state off")
+		}
+		if words[1] == "on" {
+			if err := in.live.Ready(); err != nil {
+				return &session.Failure{Name: "StateError", Value: err.Error()}
+			}
+		}
+		in.mu.Lock()
+		in.state = words[1] == "on"
+		in.mu.Unlock()
+		return nil
+	}
+	if !in.remembers() {
+		return usage("%" + words[0] + " is for a session that remembers: %state on")
+	}
+	switch words[0] {
+	case "vars":
+		text, html, err := in.live.Table()
+		if err != nil {
+			return &session.Failure{Name: "KernelError", Value: err.Error()}
+		}
+		out.Display(session.Bundle{Data: map[string]any{"text/plain": text, "text/html": html}})
+	case "restart", "reset":
+		in.live.Restart()
+		if words[0] == "reset" {
+			in.live.ForgetImports()
+		}
+		if err := in.live.Ready(); err != nil {
+			return &session.Failure{Name: "StateError", Value: err.Error()}
+		}
+		in.mu.Lock()
+		in.memory = cell.Memory{}
+		in.mu.Unlock()
+	}
+	return nil
+}

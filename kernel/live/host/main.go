@@ -1,0 +1,180 @@
+// Command host is the process of a notebook's session: it loads the packages of cells,
+// which are plugins, and runs them one after the other. The kernel builds and starts it.
+// Requests come on descriptor 3, replies go to descriptor 4.
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/signal"
+	"plugin"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/ensemble-metamers/metamers/kernel/live/protocol"
+	"github.com/ensemble-metamers/metamers/metamerkit/display/channel"
+	"github.com/ensemble-metamers/metamers/metamerkit/display/running"
+)
+
+// A loaded package of a cell.
+type loaded struct {
+	define, run func()
+	defined     func() []bool
+	pointers    func() []any
+}
+
+var packages = map[string]*loaded{}
+
+func main() {
+	signal.Ignore(os.Interrupt) // the kernel's request says it
+	in, out := os.NewFile(3, "requests"), os.NewFile(4, "replies")
+	syscall.CloseOnExec(3)
+	syscall.CloseOnExec(4)
+	requests := make(chan protocol.Request)
+	go func() {
+		d := json.NewDecoder(in)
+		for {
+			var q protocol.Request
+			if err := d.Decode(&q); err != nil {
+				os.Exit(0) // the kernel has ended
+			}
+			if q.Kind == protocol.KindInterrupt {
+				running.Interrupt()
+				continue
+			}
+			requests <- q
+		}
+	}()
+	e := json.NewEncoder(out)
+	for q := range requests {
+		// Each cell has a goroutine of its own, which may end by runtime.Goexit.
+		answer := make(chan protocol.Reply, 1)
+		go func() {
+			var r protocol.Reply
+			defer func() { answer <- r }()
+			carryOut(q, &r)
+		}()
+		if err := e.Encode(<-answer); err != nil {
+			os.Exit(0)
+		}
+	}
+}
+
+func carryOut(q protocol.Request, r *protocol.Reply) {
+	switch q.Kind {
+	case protocol.KindRun:
+		run(q, r)
+	case protocol.KindSet:
+		for name, value := range q.Env {
+			os.Setenv(name, value)
+		}
+		if q.Dir != "" {
+			if err := os.Chdir(q.Dir); err != nil {
+				r.Error = err.Error()
+			}
+		}
+	case protocol.KindValues:
+		for _, p := range q.Values {
+			r.Values = append(r.Values, describe(p))
+		}
+	default:
+		r.Error = fmt.Sprintf("unknown request %q", q.Kind)
+	}
+}
+
+// load opens the plugin of a package, unless it is there.
+func load(path, file string) (*loaded, error) {
+	if l := packages[path]; l != nil {
+		return l, nil
+	}
+	p, err := plugin.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	s, err := p.Lookup("Cell")
+	if err != nil {
+		return nil, err
+	}
+	l := &loaded{}
+	l.define, l.run, l.defined, l.pointers = s.(func() (define, run func(), defined func() []bool, pointers func() []any))()
+	packages[path] = l
+	return l, nil
+}
+
+func run(q protocol.Request, r *protocol.Reply) {
+	l, err := load(q.Package, q.File)
+	if err != nil {
+		r.Error = err.Error()
+		return
+	}
+	r.Loaded = true
+	os.Setenv(channel.CellEnv, q.Cell)
+	if q.Stdin != "" {
+		if f, err := os.Open(q.Stdin); err == nil {
+			syscall.Dup3(int(f.Fd()), 0, 0)
+			f.Close()
+		}
+	}
+	running.Begin()
+	began := time.Now()
+	defer func() {
+		r.Elapsed = time.Since(began).Seconds()
+		r.Defined = l.defined()
+		running.End()
+	}()
+	defer func() {
+		if v := recover(); v != nil {
+			told(v, r)
+		}
+	}()
+	l.define()
+	l.run()
+}
+
+// told says what a panic of the cell was. It is called while the panic goes on.
+func told(v any, r *protocol.Reply) {
+	if v == any(running.Interrupted) {
+		r.Stopped = true
+		return
+	}
+	if f, ok := v.(running.Failure); ok {
+		r.Failed = f.Err.Error()
+		return
+	}
+	r.Panic = "panic: " + text(v) + "\n\n" + stack(string(debug.Stack()))
+}
+
+// text is a value of a panic as Go prints it.
+func text(v any) (s string) {
+	defer func() {
+		if recover() != nil {
+			s = fmt.Sprintf("(%T)", v)
+		}
+	}()
+	switch v := v.(type) {
+	case error:
+		return v.Error()
+	case fmt.Stringer:
+		return v.String()
+	case string:
+		return v
+	case bool, int, int8, int16, int32, int64, uint, uint8, uint16, uint32, uint64, uintptr, float32, float64, complex64, complex128:
+		return fmt.Sprintf("%T(%v)", v, v)
+	}
+	return fmt.Sprintf("(%T) %+v", v, v)
+}
+
+// stack leaves of a stack what is below the panic.
+func stack(s string) string {
+	head, rest, _ := strings.Cut(s, "\n")
+	if at := strings.LastIndex(rest, "\npanic("); at >= 0 {
+		rest = rest[at+1:]
+		for range 2 { // the call of panic and its place
+			_, rest, _ = strings.Cut(rest, "\n")
+		}
+	}
+	return head + "\n" + rest
+}

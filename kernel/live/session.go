@@ -1,0 +1,273 @@
+// Package live is a notebook's session: what a cell defines stays for the next. Each
+// cell becomes a Go package (package state), built as a plugin (package plugins) and
+// loaded into one process (live/host), which runs it. docs/kernel.md says what a cell
+// can be.
+package live
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/ensemble-metamers/metamers/kernel/cell"
+	"github.com/ensemble-metamers/metamers/kernel/live/protocol"
+	"github.com/ensemble-metamers/metamers/kernel/plugins"
+	"github.com/ensemble-metamers/metamers/kernel/session"
+	"github.com/ensemble-metamers/metamers/kernel/state"
+	"github.com/ensemble-metamers/metamers/kernel/streams"
+	"github.com/ensemble-metamers/metamers/kernel/supervisor"
+)
+
+func strip(s string) string { return state.Strip(s) }
+
+// graceTime is how long an interrupted cell has until the session is ended.
+const graceTime = 500 * time.Millisecond
+
+// Options say what a session works with.
+type Options struct {
+	Builder *plugins.Builder
+	Socket  string                // path of the socket for displays
+	Dir     string                // working folder of the cells; "" for that of the kernel
+	Env     []string              // in addition
+	Start   func(*exec.Cmd) error // starts a process
+}
+
+// A Session runs cells, one at a time.
+type Session struct {
+	o      Options
+	socket net.Listener
+	router router
+
+	running  sync.Mutex // held while a cell runs
+	notebook *state.Notebook
+
+	mu       sync.Mutex
+	process  *process
+	failed   error // by display.Result
+	seq      int
+	loaded   int64 // bytes of plugins
+	warned   bool
+	settings []protocol.Request // environment and folder, for the next process too
+}
+
+// New prepares a session; its process starts with the first cell, or with Warm.
+func New(o Options) (*Session, error) {
+	if o.Start == nil {
+		o.Start = (*exec.Cmd).Start
+	}
+	s := &Session{o: o, notebook: state.New(o.Builder)}
+	var err error
+	if s.socket, err = net.Listen("unix", o.Socket); err != nil {
+		return nil, fmt.Errorf("the socket of the session: %w", err)
+	}
+	os.Chmod(o.Socket, 0o600)
+	go s.accept()
+	return s, nil
+}
+
+// Ready starts the process of the session, if it does not run.
+func (s *Session) Ready() error {
+	s.running.Lock()
+	defer s.running.Unlock()
+	_, err := s.ready()
+	return err
+}
+
+func (s *Session) ready() (*process, error) {
+	s.mu.Lock()
+	p := s.process
+	s.mu.Unlock()
+	if p != nil && p.alive() {
+		return p, nil
+	}
+	if err := s.o.Builder.Ready(); err != nil {
+		return nil, err
+	}
+	p, err := s.startProcess()
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	s.process, s.loaded, s.warned = p, 0, false
+	settings := s.settings
+	s.mu.Unlock()
+	for _, q := range settings {
+		if _, err := p.ask(q, answerTime); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// A Cell is to be run.
+type Cell struct {
+	*cell.Cell
+	ID    string // in the names of its lines
+	Stdin bool   // reads of standard input ask the output
+}
+
+// Run runs a cell. Its error is a *CompileError, *PanicError, *CellError, *EndError,
+// ErrInterrupted, or of another kind where the session cannot run at all.
+func (s *Session) Run(ctx context.Context, c Cell, out session.Output) error {
+	s.running.Lock()
+	defer s.running.Unlock()
+	s.router.set(out)
+	if ctx.Err() != nil {
+		return ErrInterrupted
+	}
+	s.mu.Lock()
+	was := s.process
+	s.mu.Unlock()
+	if was != nil && !was.alive() {
+		out.Stream("stderr", s.ended(was, was.cause).Error()+"\n")
+	}
+	p, err := s.ready()
+	if err != nil {
+		return err
+	}
+	pkg, imports, problems, err := s.notebook.Compose(c.Cell, c.ID)
+	if err != nil {
+		return err
+	}
+	s.notebook.Remember(imports)
+	if len(problems) > 0 {
+		return &CompileError{Problems: problems}
+	}
+	file, err := s.o.Builder.Build(pkg)
+	if err != nil {
+		var f *plugins.Failure
+		if errors.As(err, &f) {
+			return &CompileError{Said: f.Said, Source: pkg.Source}
+		}
+		return err
+	}
+	if ctx.Err() != nil {
+		return ErrInterrupted
+	}
+	return s.run(ctx, p, pkg, file, c, out)
+}
+
+func (s *Session) run(ctx context.Context, p *process, pkg *state.Package, file string, c Cell, out session.Output) error {
+	s.mu.Lock()
+	s.seq++
+	s.failed = nil
+	q := protocol.Request{Kind: protocol.KindRun, Package: pkg.Path, File: file, Cell: fmt.Sprint(s.seq), Stdin: os.DevNull}
+	s.mu.Unlock()
+	if c.Stdin {
+		r, w, err := os.Pipe()
+		if err != nil {
+			return err
+		}
+		defer r.Close()
+		q.Stdin = fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), r.Fd())
+		ask := streams.NewAsker(p.cmd.Process.Pid, p.drain, out, w)
+		defer ask.Stop()
+	}
+	if err := p.send(q); err != nil {
+		<-p.died
+		return s.ended(p, p.cause)
+	}
+	interrupt := ctx.Done()
+	var late <-chan time.Time
+	for {
+		select {
+		case r := <-p.replies:
+			p.drain()
+			return s.outcome(ctx, pkg, r)
+		case <-p.died:
+			return s.ended(p, p.cause)
+		case <-interrupt:
+			interrupt = nil
+			p.send(protocol.Request{Kind: protocol.KindInterrupt})
+			for _, pid := range supervisor.Descendants(p.cmd.Process.Pid) {
+				syscall.Kill(pid, syscall.SIGINT)
+			}
+			late = time.After(graceTime)
+		case <-late:
+			syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+			<-p.died
+			return s.ended(p, fmt.Sprintf("the interrupted cell was in a call that cannot be stopped, and did not come back within %v", graceTime))
+		}
+	}
+}
+
+// outcome takes over what the cell did.
+func (s *Session) outcome(ctx context.Context, pkg *state.Package, r protocol.Reply) error {
+	if !r.Loaded {
+		return fmt.Errorf("loading the cell: %s", strip(r.Error))
+	}
+	s.notebook.Load(pkg)
+	s.notebook.Ran(pkg, r.Defined)
+	s.mu.Lock()
+	failed := s.failed
+	s.mu.Unlock()
+	switch {
+	case r.Stopped, ctx.Err() != nil && (r.Panic != "" || r.Failed != ""):
+		return ErrInterrupted
+	case r.Panic != "":
+		return &PanicError{strip(r.Panic)}
+	case r.Failed != "":
+		return &CellError{strip(r.Failed)}
+	}
+	return failed
+}
+
+// ended makes the error of a process that has ended, and forgets what was in it.
+func (s *Session) ended(p *process, why string) *EndError {
+	p.drain()
+	e := &EndError{Why: why, Text: strip(p.panics.Take()), Lost: s.Variables()}
+	s.notebook.Forget()
+	for _, name := range e.Lost {
+		s.notebook.Lose(name, fmt.Sprintf("%s was lost when the session ended (%s)", name, why))
+	}
+	s.mu.Lock()
+	if s.process == p {
+		s.process = nil
+	}
+	s.mu.Unlock()
+	return e
+}
+
+// Variables returns the names of the variables that there are.
+func (s *Session) Variables() (names []string) {
+	for name, n := range s.notebook.Names() {
+		if n.Variable() {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Restart ends the process of the session. All that cells defined is forgotten, but
+// their imports.
+func (s *Session) Restart() {
+	s.running.Lock()
+	defer s.running.Unlock()
+	s.stop()
+	s.notebook.Forget()
+}
+
+func (s *Session) stop() {
+	s.mu.Lock()
+	p := s.process
+	s.process = nil
+	s.mu.Unlock()
+	if p != nil && p.alive() {
+		syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+		<-p.died
+	}
+}
+
+// Close ends the session.
+func (s *Session) Close() {
+	s.socket.Close()
+	s.stop()
+}

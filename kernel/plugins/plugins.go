@@ -1,0 +1,283 @@
+// Package plugins compiles the packages of cells and links them as plugins for the
+// process of a session. It calls the compiler and the linker itself; the go command is
+// asked where the export data of packages lie, once for the packages that cells are
+// likely to import and once for each other, and the answers are kept.
+package plugins
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/ensemble-metamers/metamers/kernel/shim"
+)
+
+const module = "github.com/ensemble-metamers/metamers/"
+
+// flags are what host and plugins are built with: they have to be the same.
+var flags = []string{"-trimpath", "-tags=netgo,osusergo"}
+
+// base are the packages that a session knows from the beginning.
+var base = strings.Fields(`bufio bytes cmp context embed encoding/csv encoding/json errors flag fmt image image/color image/jpeg image/png io log maps math math/rand
+	math/rand/v2 net/http os os/exec path/filepath plugin reflect regexp runtime/cgo runtime/debug slices sort strconv strings sync sync/atomic time unicode
+	` + module + `metamerkit ` + module + `metamerkit/display ` + module + `metamerkit/display/running`)
+
+// A Builder builds for one kernel.
+type Builder struct {
+	Go       string                // the go command
+	Checkout string                // the module that cells import
+	Dir      string                // folder with the go.mod and go.sum of cells
+	Cache    string                // where answers of the go command and the host are kept
+	Work     string                // where packages of cells go
+	Start    func(*exec.Cmd) error // starts a process
+
+	mu      sync.Mutex
+	exports map[string]string // file by package
+	cells   map[string]string // archive by package of a cell
+	tools   string            // folder of compiler and linker
+	cc      []string
+}
+
+// ErrNoCompiler says that plugins cannot be linked.
+var ErrNoCompiler = errors.New("a C compiler is needed to link the cells of a session: apt-get install gcc, or pip install ziglang")
+
+// Ready finds what it takes to build plugins and writes the module files of cells.
+func (b *Builder) Ready() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.exports != nil {
+		return nil
+	}
+	var err error
+	if b.cc, err = compiler(); err != nil {
+		return err
+	}
+	if os.Getenv("CGO_ENABLED") == "0" {
+		return errors.New("a session needs cgo, and CGO_ENABLED is 0: start Jupyter without it")
+	}
+	for _, d := range []string{b.Dir, b.Work, b.Cache} {
+		if err := os.MkdirAll(d, 0o700); err != nil {
+			return err
+		}
+	}
+	if _, err := os.Stat(filepath.Join(b.Dir, "go.mod")); err != nil {
+		if err := shim.ModInit(b.Dir, b.Checkout); err != nil {
+			return err
+		}
+	}
+	root := strings.TrimSuffix(filepath.Dir(b.Go), "/bin")
+	if _, err := os.Stat(filepath.Join(root, "pkg", "tool")); err != nil {
+		out, err := b.command(b.Go, "env", "GOROOT").Output()
+		if err != nil {
+			return fmt.Errorf("go env GOROOT: %w", err)
+		}
+		root = strings.TrimSpace(string(out))
+	}
+	b.tools = filepath.Join(root, "pkg", "tool", runtime.GOOS+"_"+runtime.GOARCH)
+	b.cells = map[string]string{}
+	exports := map[string]string{}
+	if err := b.list(exports, base); err != nil {
+		return err
+	}
+	b.exports = exports
+	return nil
+}
+
+// compiler finds a C compiler.
+func compiler() ([]string, error) {
+	if cc := strings.Fields(os.Getenv("CC")); len(cc) > 0 {
+		if _, err := exec.LookPath(cc[0]); err == nil {
+			return cc, nil
+		}
+	}
+	for _, name := range []string{"gcc", "clang", "cc"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return []string{path}, nil
+		}
+	}
+	if path, err := exec.LookPath("python-zig"); err == nil { // of the wheel ziglang
+		return []string{path, "cc"}, nil
+	}
+	for _, python := range []string{"python3", "python"} {
+		if exec.Command(python, "-c", "import ziglang").Run() == nil {
+			return []string{python, "-m", "ziglang", "cc"}, nil
+		}
+	}
+	return nil, ErrNoCompiler
+}
+
+// command prepares a program with the environment of cells' builds.
+func (b *Builder) command(path string, args ...string) *exec.Cmd {
+	cmd := exec.Command(path, args...)
+	cmd.Dir = b.Dir
+	for _, v := range os.Environ() {
+		switch name, _, _ := strings.Cut(v, "="); name {
+		case "GOPROXY", "GOFLAGS", "GOWORK", "GOGC":
+		default:
+			cmd.Env = append(cmd.Env, v)
+		}
+	}
+	cmd.Env = append(cmd.Env, "GOPROXY=off", "GOFLAGS=-mod=readonly", "GOWORK=off", "CGO_ENABLED=1", "GOGC=400")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	return cmd
+}
+
+// output runs a command and returns what it said. That of one that fails is its error.
+func (b *Builder) output(cmd *exec.Cmd) ([]byte, error) {
+	var out, said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &said
+	start := b.Start
+	if start == nil {
+		start = (*exec.Cmd).Start
+	}
+	err := start(cmd)
+	if err == nil {
+		err = cmd.Wait()
+	}
+	if err != nil {
+		text := strings.TrimSpace(said.String() + out.String())
+		if text == "" {
+			text = err.Error()
+		}
+		return out.Bytes(), &Failure{Said: text, Err: err}
+	}
+	return out.Bytes(), nil
+}
+
+// A Failure is that of a command.
+type Failure struct {
+	Said string
+	Err  error
+}
+
+func (f *Failure) Error() string { return f.Said }
+func (f *Failure) Unwrap() error { return f.Err }
+
+// key identifies all that the export data of packages depend on.
+func (b *Builder) key(args ...string) (string, error) {
+	h := sha256.New()
+	for _, name := range []string{"go.mod", "go.sum"} {
+		data, err := os.ReadFile(filepath.Join(b.Dir, name))
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(h, "%s %d\n%s", name, len(data), data)
+	}
+	if info, err := os.Stat(b.Go); err == nil {
+		fmt.Fprintf(h, "%s %d %d\n", b.Go, info.Size(), info.ModTime().UnixNano())
+	}
+	for _, v := range []string{"GOEXPERIMENT", "GOOS", "GOARCH", "GOAMD64", "CGO_CFLAGS", "CGO_LDFLAGS"} {
+		fmt.Fprintf(h, "%s=%s\n", v, os.Getenv(v))
+	}
+	fmt.Fprintf(h, "%q %q %q\n", flags, args, b.cc)
+	if err := shim.Stamp(h.Write, b.Checkout); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)[:12]), nil
+}
+
+// list adds the export data of packages, and of all that they import, to a map.
+func (b *Builder) list(to map[string]string, paths []string) error {
+	key, err := b.key(paths...)
+	if err != nil {
+		return err
+	}
+	kept := filepath.Join(b.Cache, "exports-"+key)
+	if data, err := os.ReadFile(kept); err == nil && read(to, string(data)) {
+		return nil
+	}
+	args := append([]string{"list", "-export", "-deps", "-buildmode=plugin"}, flags...)
+	args = append(args, "-f", "{{if .Export}}{{.ImportPath}}={{.Export}}{{end}}", "--")
+	out, err := b.output(b.command(b.Go, append(args, paths...)...))
+	if err != nil {
+		return err
+	}
+	if !read(to, string(out)) {
+		return fmt.Errorf("go list: export data of %s are not where they should be", strings.Join(paths, " "))
+	}
+	tmp := fmt.Sprintf("%s.%d", kept, os.Getpid())
+	if os.WriteFile(tmp, out, 0o600) != nil || os.Rename(tmp, kept) != nil {
+		os.Remove(tmp) // it is asked again
+	}
+	return nil
+}
+
+// read reads lines of packages and files into a map, and reports whether the files are
+// there.
+func read(to map[string]string, text string) bool {
+	found := map[string]string{}
+	for line := range strings.Lines(text) {
+		path, file, ok := strings.Cut(strings.TrimSpace(line), "=")
+		if !ok {
+			continue
+		}
+		if _, err := os.Stat(file); err != nil {
+			return false
+		}
+		found[path] = file
+	}
+	maps.Copy(to, found)
+	return len(found) > 0
+}
+
+// Export returns the file with the export data of a package.
+func (b *Builder) Export(path string) (string, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if f := b.exports[path]; f != "" {
+		return f, nil
+	}
+	if err := b.list(b.exports, []string{path}); err != nil {
+		return "", err
+	}
+	if f := b.exports[path]; f != "" {
+		return f, nil
+	}
+	return "", fmt.Errorf("the go command knows no package %s", path)
+}
+
+// config is the list of packages for compiler and linker. The lock is held.
+func (b *Builder) config(file string) error {
+	var s strings.Builder
+	for _, m := range []map[string]string{b.exports, b.cells} {
+		for _, p := range slices.Sorted(maps.Keys(m)) {
+			fmt.Fprintf(&s, "packagefile %s=%s\n", p, m[p])
+		}
+	}
+	return os.WriteFile(file, []byte(s.String()), 0o600)
+}
+
+// Host returns the program of a session, which it builds if need be.
+func (b *Builder) Host() (string, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	key, err := b.key("host")
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	if err := shim.StampOf(h.Write, b.Checkout, "kernel/live"); err != nil {
+		return "", err
+	}
+	kept := filepath.Join(b.Cache, "host-"+key+hex.EncodeToString(h.Sum(nil)[:4]))
+	if _, err := os.Stat(kept); err == nil {
+		return kept, nil
+	}
+	tmp := fmt.Sprintf("%s.%d", kept, os.Getpid())
+	args := append([]string{"build"}, flags...)
+	if _, err := b.output(b.command(b.Go, append(args, "-ldflags=-s -w", "-o", tmp, module+"kernel/live/host")...)); err != nil {
+		return "", err
+	}
+	return kept, os.Rename(tmp, kept)
+}

@@ -1,0 +1,380 @@
+package state
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"slices"
+	"strings"
+
+	"github.com/ensemble-metamers/metamers/kernel/cell"
+)
+
+// runName is the function that has the statements of a cell.
+const runName = mark + "Run"
+
+// A composer makes the package of one cell.
+type composer struct {
+	n    *Notebook
+	c    *cell.Cell
+	id   string
+	t    *text
+	f    *ast.File
+	info *types.Info
+	pkg  *types.Package
+	run  *ast.FuncDecl
+
+	own      map[string]bool // names of functions, types and constants of the cell
+	vars     []string        // names of variables that its statements define
+	needs    []string        // packages of cells, in the order of their aliases
+	extra    []string        // packages that types need, in the order of their aliases
+	stored   map[string]string
+	funcs    []string // that replace or begin a function variable
+	starts   []string // init functions and main
+	last     *ast.ExprStmt
+	shown    bool
+	rerun    string // path of the package that the same text had
+	problems []Problem
+}
+
+// Compose returns the package of a cell, or what is wrong with it. Imports of the cell
+// are to be kept either way: Remember.
+func (n *Notebook) Compose(c *cell.Cell, id string) (p *Package, imports map[string]string, problems []Problem, err error) {
+	if was := n.last[c.Source]; was != nil {
+		// The same text again: if nothing that it uses has changed it is the same package.
+		p, imports, problems, err = n.compose(c, id, was.Path)
+		if err == nil && len(problems) == 0 && p.Path == was.Path {
+			return was, imports, nil, nil
+		}
+	}
+	return n.compose(c, id, "")
+}
+
+func (n *Notebook) compose(c *cell.Cell, id, rerun string) (*Package, map[string]string, []Problem, error) {
+	k := &composer{n: n, c: c, id: id, rerun: rerun, own: map[string]bool{}, stored: map[string]string{}}
+	// Read once without imports, to see which are needed.
+	if err := k.read(nil, false); err != nil {
+		return nil, nil, nil, err
+	}
+	k.names()
+	imports, keep := n.resolve(k.f, k.explicit(), k.taken())
+	if err := k.read(imports, k.shared()); err != nil {
+		return nil, nil, nil, err
+	}
+	unused := k.check(imports)
+	if len(k.problems) > 0 {
+		return nil, keep, k.problems, nil
+	}
+	p := k.translate(imports, unused)
+	if len(k.problems) > 0 {
+		return nil, keep, k.problems, nil
+	}
+	p.imported = keep
+	return p, keep, nil, nil
+}
+
+// read puts the text together and parses it: the imports, the declarations, and the
+// statements in a function; with twice, the definitions of variables among the
+// declarations too, so that the cell's functions see them.
+func (k *composer) read(imports []imported, twice bool) error {
+	vars := k.definitions(twice)
+	k.t = &text{}
+	k.t.add("package cell\n")
+	for _, i := range imports {
+		k.t.add(i.line())
+	}
+	pieces := k.c.Pieces()
+	for _, p := range pieces {
+		if p.Kind == token.IMPORT && imports == nil {
+			k.t.piece(p.Text, p.Start, false, true)
+		}
+	}
+	for _, p := range pieces {
+		if p.Kind == token.FUNC || p.Kind == token.TYPE || p.Kind == token.CONST {
+			k.t.piece(p.Text, p.Start, false, true)
+		}
+	}
+	for _, v := range vars {
+		k.t.piece(v, 0, true, true)
+	}
+	k.t.add("func " + runName + "() {\n")
+	for _, p := range pieces {
+		if p.Kind == token.VAR || p.Kind == token.ILLEGAL {
+			k.t.piece(p.Text, p.Start, false, false)
+		}
+	}
+	k.t.add("}\n")
+	f, err := parser.ParseFile(k.n.fset, "", k.t.b.String(), parser.ParseComments)
+	if err != nil {
+		return err
+	}
+	k.f = f
+	for _, d := range f.Decls {
+		if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv == nil && fn.Name.Name == runName {
+			k.run = fn
+		}
+	}
+	if k.run == nil {
+		return errors.New("the statements of the cell are not all within one function")
+	}
+	return nil
+}
+
+// explicit returns the cell's own imports.
+func (k *composer) explicit() []imported {
+	return explicit(k.f, func(p token.Pos) int { at, _ := k.source(p); return at })
+}
+
+// source returns the offset in the cell of a position of the text.
+func (k *composer) source(p token.Pos) (at int, ok bool) {
+	off := offsetOf(k.n.fset, p)
+	part, ok := k.t.find(off)
+	if !ok {
+		return -1, false
+	}
+	return part.source + off - part.from, !part.twice
+}
+
+// names finds what the cell defines at its top level.
+func (k *composer) names() {
+	for _, d := range k.f.Decls {
+		switch d := d.(type) {
+		case *ast.FuncDecl:
+			if d.Recv == nil && d != k.run {
+				k.own[d.Name.Name] = true
+			}
+		case *ast.GenDecl:
+			for _, s := range d.Specs {
+				switch s := s.(type) {
+				case *ast.TypeSpec:
+					k.own[s.Name.Name] = true
+				case *ast.ValueSpec:
+					for _, i := range s.Names {
+						k.own[i.Name] = true
+					}
+				}
+			}
+		}
+	}
+	for _, s := range k.run.Body.List {
+		for _, i := range defined(s) {
+			if !slices.Contains(k.vars, i.Name) {
+				k.vars = append(k.vars, i.Name)
+			}
+		}
+	}
+}
+
+// defined returns the names that a statement defines in the function it stands in.
+func defined(s ast.Stmt) (out []*ast.Ident) {
+	add := func(x ast.Expr) {
+		if i, ok := x.(*ast.Ident); ok && i.Name != "_" {
+			out = append(out, i)
+		}
+	}
+	switch s := topLevel(s).(type) {
+	case *ast.AssignStmt:
+		if s.Tok == token.DEFINE {
+			for _, x := range s.Lhs {
+				add(x)
+			}
+		}
+	case *ast.DeclStmt:
+		if g, ok := s.Decl.(*ast.GenDecl); ok && g.Tok == token.VAR {
+			for _, spec := range g.Specs {
+				for _, i := range spec.(*ast.ValueSpec).Names {
+					add(i)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// taken are the names that no import is meant by.
+func (k *composer) taken() map[string]bool {
+	out := map[string]bool{}
+	for name := range k.own {
+		out[name] = true
+	}
+	for _, name := range k.vars {
+		out[name] = true
+	}
+	return out
+}
+
+// shared reports whether a function of the cell names a variable that its statements
+// define.
+func (k *composer) shared() (yes bool) {
+	if len(k.vars) == 0 {
+		return false
+	}
+	for _, d := range k.f.Decls {
+		fn, ok := d.(*ast.FuncDecl)
+		if !ok || fn == k.run {
+			continue
+		}
+		ast.Inspect(fn, func(x ast.Node) bool {
+			if i, ok := x.(*ast.Ident); ok && slices.Contains(k.vars, i.Name) {
+				yes = true
+			}
+			return !yes
+		})
+	}
+	return yes
+}
+
+// definitions returns the definitions of variables as declarations of a package, in
+// which none has two.
+func (k *composer) definitions(want bool) (out []string) {
+	if !want {
+		return nil
+	}
+	seen := map[string]bool{}
+	all := k.t.b.String()
+	part := func(from, to token.Pos) string {
+		return all[offsetOf(k.n.fset, from):offsetOf(k.n.fset, to)]
+	}
+	for _, s := range k.run.Body.List {
+		switch s := topLevel(s).(type) {
+		case *ast.AssignStmt:
+			if s.Tok != token.DEFINE {
+				continue
+			}
+			var names []string
+			for _, x := range s.Lhs {
+				name := "_"
+				if i, ok := x.(*ast.Ident); ok && !seen[i.Name] {
+					name, seen[i.Name] = i.Name, i.Name != "_"
+				}
+				names = append(names, name)
+			}
+			out = append(out, "var "+strings.Join(names, ", ")+" = "+part(s.Rhs[0].Pos(), s.Rhs[len(s.Rhs)-1].End()))
+		case *ast.DeclStmt:
+			if g, ok := s.Decl.(*ast.GenDecl); ok && g.Tok == token.VAR {
+				out = append(out, part(g.Pos(), g.End()))
+				for _, i := range defined(s) {
+					seen[i.Name] = true
+				}
+			}
+		}
+	}
+	return out
+}
+
+// check has the type checker read the text, and returns which imports are not used.
+func (k *composer) check(imports []imported) (unused map[int]bool) {
+	unused = map[int]bool{}
+	names := map[string]bool{}
+	for _, i := range imports {
+		names[i.name] = true
+	}
+	k.pkg = types.NewPackage(cellsPath, "cell")
+	twice := slices.ContainsFunc(k.t.parts, func(p part) bool { return p.twice })
+	for name, o := range k.n.names {
+		if !k.own[name] && !names[name] && !(twice && slices.Contains(k.vars, name)) {
+			k.pkg.Scope().Insert(o.Object)
+		}
+	}
+	k.findLast()
+	k.info = &types.Info{Types: map[ast.Expr]types.TypeAndValue{}, Defs: map[*ast.Ident]types.Object{}, Uses: map[*ast.Ident]types.Object{}, Selections: map[*ast.SelectorExpr]*types.Selection{}}
+	conf := k.n.config(func(err error) {
+		var e types.Error
+		if !errors.As(err, &e) {
+			k.problems = append(k.problems, Problem{Message: err.Error()})
+			return
+		}
+		if strings.HasSuffix(e.Msg, "imported and not used") || strings.Contains(e.Msg, " imported as ") && strings.HasSuffix(e.Msg, "and not used") {
+			unused[k.n.fset.PositionFor(e.Pos, false).Line-2] = true
+			return
+		}
+		at, once := k.source(e.Pos)
+		switch {
+		case at >= 0 && !once, twice && strings.HasPrefix(e.Msg, "initialization cycle"):
+		case strings.HasPrefix(e.Msg, "declared and not used: ") && k.topLevelName(e.Pos):
+		case k.last != nil && e.Pos == k.last.X.Pos() && strings.HasSuffix(e.Msg, "is not used"):
+			k.shown = true
+		default:
+			k.problem(at, imports, e)
+		}
+	})
+	types.NewChecker(conf, k.n.fset, k.pkg, k.info).Files([]*ast.File{k.f})
+	return unused
+}
+
+// problem notes an error of the type checker.
+func (k *composer) problem(at int, imports []imported, e types.Error) {
+	p := Problem{Message: e.Msg}
+	if line := k.n.fset.PositionFor(e.Pos, false).Line - 2; at < 0 && line >= 0 && line < len(imports) {
+		at = imports[line].at
+	}
+	if at >= 0 {
+		p.Line, p.Column = k.c.Position(at)
+	}
+	if strings.HasPrefix(e.Msg, "\t") && len(k.problems) > 0 { // goes on
+		k.problems[len(k.problems)-1].Message += "\n" + e.Msg
+		return
+	}
+	p.Hint = k.hint(e.Msg)
+	k.problems = append(k.problems, p)
+}
+
+// hint says what is often behind an error.
+func (k *composer) hint(message string) string {
+	if name, ok := strings.CutPrefix(message, "undefined: "); ok {
+		if why := k.n.lost[name]; why != "" {
+			return why
+		}
+	}
+	if strings.HasPrefix(message, "no new variables on left side of :=") {
+		return "within one cell a variable that is there already is assigned with ="
+	}
+	return ""
+}
+
+// topLevelName reports whether a variable that the cell keeps is defined at p.
+func (k *composer) topLevelName(p token.Pos) bool {
+	for _, s := range k.run.Body.List {
+		for _, i := range defined(s) {
+			if i.Pos() == p {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// findLast finds the expression that ends the cell and whose value is to be shown.
+func (k *composer) findLast() {
+	k.last, k.shown = nil, false
+	list := k.run.Body.List
+	if len(list) == 0 || k.c.Silenced() {
+		return
+	}
+	if x, ok := list[len(list)-1].(*ast.ExprStmt); ok && !cell.Quiet(x.X) {
+		k.last = x
+	}
+}
+
+func hash(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:8])
+}
+
+// ref returns the alias of a package of a cell, "" for this cell's.
+func (k *composer) ref(path string) string {
+	if path == "" {
+		return ""
+	}
+	i := slices.Index(k.needs, path)
+	if i < 0 {
+		i = len(k.needs)
+		k.needs = append(k.needs, path)
+	}
+	return fmt.Sprintf("%sc%d.", mark, i)
+}

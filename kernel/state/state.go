@@ -1,0 +1,157 @@
+// Package state turns the cells of a notebook into Go packages that share what they
+// define. The package of a cell has the cell's types, functions and constants as they
+// are, its statements in a function, and for each variable that the cell defines a
+// pointer to it, over which later cells and functions reach it. Names that other packages
+// have to reach and that are not exported get a mark before them. The type checker reads
+// the cell as it was written, so that its errors do too.
+package state
+
+import (
+	"go/ast"
+	"go/importer"
+	"go/token"
+	"go/types"
+	"io"
+	"os"
+	"runtime"
+)
+
+// Packages knows the export data of packages.
+type Packages interface {
+	// Export returns the file with the export data of a package, which it finds if
+	// need be.
+	Export(path string) (string, error)
+}
+
+// A Name is something that a cell has defined.
+type Name struct {
+	Object  types.Object
+	Package string // path of the package that has it: of a variable, the pointer to it
+	Cell    string // identifier of the cell
+}
+
+// A Notebook knows what the cells that ran have defined.
+type Notebook struct {
+	packages Packages
+	fset     *token.FileSet
+	importer types.Importer
+	names    map[string]*Name
+	imports  map[string]string          // path by name
+	types    map[*types.TypeName]string // package of each type of a cell
+	cells    map[string]*Package        // by path
+	last     map[string]*Package        // by the text of the cell
+	lost     map[string]string          // why a name that was not kept is not there
+}
+
+// New returns a notebook without cells.
+func New(p Packages) *Notebook {
+	n := &Notebook{packages: p, fset: token.NewFileSet(), imports: map[string]string{}}
+	n.importer = importer.ForCompiler(n.fset, "gc", func(path string) (io.ReadCloser, error) {
+		file, err := p.Export(path)
+		if err != nil {
+			return nil, err
+		}
+		return os.Open(file)
+	})
+	n.Forget()
+	return n
+}
+
+// Forget forgets all that cells defined, as a new session does. Imports stay.
+func (n *Notebook) Forget() {
+	n.names = map[string]*Name{}
+	n.types = map[*types.TypeName]string{}
+	n.cells = map[string]*Package{}
+	n.last = map[string]*Package{}
+	n.lost = map[string]string{}
+}
+
+// A Package is a cell as a Go package.
+type Package struct {
+	Path    string // "cells/…"; equal for equal sources
+	Source  string
+	Imports []string // of packages that are no cells
+	Needs   []string // packages of cells that it imports
+
+	cell      string // identifier
+	text      string
+	variables []string // in the order of Defined
+	names     map[string]types.Object
+	stored    map[string]string // packages of variables and functions that replace others of their type
+	imported  map[string]string
+	fresh     []*types.TypeName // types that it defines
+}
+
+// Variables returns the names of the variables that the cell defines, each once.
+func (p *Package) Variables() []string { return p.variables }
+
+// Loaded reports whether the package has been loaded before.
+func (n *Notebook) Loaded(p *Package) bool { return n.cells[p.Path] != nil }
+
+// Load says that the package was loaded: its types, functions and constants are defined.
+func (n *Notebook) Load(p *Package) {
+	if was := n.cells[p.Path]; was != nil {
+		*p = *was
+	}
+	n.cells[p.Path], n.last[p.text] = p, p
+	for _, t := range p.fresh {
+		n.types[t] = p.Path
+	}
+	for name, o := range p.names {
+		if _, variable := o.(*types.Var); !variable {
+			n.define(name, o, p)
+		}
+	}
+}
+
+// Ran says that the cell of the package has run, and which of its variables it reached.
+func (n *Notebook) Ran(p *Package, defined []bool) {
+	for i, name := range p.variables {
+		if i < len(defined) && defined[i] {
+			n.define(name, p.names[name], p)
+		}
+	}
+}
+
+func (n *Notebook) define(name string, o types.Object, p *Package) {
+	delete(n.lost, name)
+	at := p.Path
+	if p.stored[name] != "" {
+		at = p.stored[name]
+	}
+	n.names[name] = &Name{Object: o, Package: at, Cell: p.cell}
+}
+
+// Packages returns the packages of cells that were loaded, by path.
+func (n *Notebook) Packages() map[string]*Package { return n.cells }
+
+// Names returns what is defined, by name.
+func (n *Notebook) Names() map[string]*Name { return n.names }
+
+// Variable reports whether it is a variable.
+func (n *Name) Variable() bool { _, ok := n.Object.(*types.Var); return ok }
+
+// Lose notes why something that a cell may name is not there.
+func (n *Notebook) Lose(name, why string) { n.lost[name] = why }
+
+// Remember keeps the imports of a cell for later cells, also if it failed.
+func (n *Notebook) Remember(imports map[string]string) {
+	for name, path := range imports {
+		n.imports[name] = path
+	}
+}
+
+func (n *Notebook) config(fail func(error)) *types.Config {
+	return &types.Config{Importer: n.importer, Error: fail, Sizes: types.SizesFor("gc", runtime.GOARCH)}
+}
+
+// topLevel returns the statement under labels.
+func topLevel(s ast.Stmt) ast.Stmt {
+	for {
+		l, ok := s.(*ast.LabeledStmt)
+		if !ok {
+			return s
+		}
+		s = l.Stmt
+	}
+}

@@ -1,0 +1,113 @@
+// Package running is what the code of a notebook cell asks of the session that it runs
+// in: whether the cell was interrupted, the context of the cell, and to end the cell
+// with an error. The kernel puts calls of Check into the loops and functions of cells.
+// In a program that is no session, nothing is ever interrupted. It imports the standard
+// library alone.
+package running
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+var stop atomic.Bool // the running cell is to end
+
+var cell struct {
+	sync.Mutex
+	ctx       context.Context // nil outside of a session
+	cancel    context.CancelFunc
+	goroutine string // that runs the cell; "" between cells
+}
+
+// Interrupted is what Check panics with.
+var Interrupted = errors.New("the cell was interrupted")
+
+// A Failure is what Fail panics with.
+type Failure struct{ Err error }
+
+func (f Failure) Error() string { return f.Err.Error() }
+
+// Check ends the running cell, by a panic with Interrupted, if it was interrupted.
+// Goroutines that the cell started go on.
+func Check() {
+	if stop.Load() {
+		interrupted()
+	}
+}
+
+//go:noinline
+func interrupted() {
+	cell.Lock()
+	mine := cell.goroutine == goroutine()
+	cell.Unlock()
+	if mine && stop.CompareAndSwap(true, false) {
+		panic(Interrupted)
+	}
+}
+
+// Context returns the context of the running cell, which an interrupt ends; nil in a
+// program that is no session.
+func Context() context.Context {
+	cell.Lock()
+	defer cell.Unlock()
+	return cell.ctx
+}
+
+// Fail ends the cell with an error. In another goroutine than the cell's it says the error
+// on standard error and ends that goroutine. It does nothing in a program that is no
+// session.
+func Fail(err error) {
+	cell.Lock()
+	session, mine := cell.ctx != nil, cell.goroutine == goroutine()
+	cell.Unlock()
+	switch {
+	case mine:
+		panic(Failure{err})
+	case session:
+		fmt.Fprintln(os.Stderr, "error:", err)
+		runtime.Goexit()
+	}
+}
+
+// Begin says that this goroutine runs a cell from now on. The session calls it.
+func Begin() {
+	cell.Lock()
+	defer cell.Unlock()
+	stop.Store(false)
+	cell.ctx, cell.cancel = context.WithCancel(context.Background())
+	cell.goroutine = goroutine()
+}
+
+// Interrupt interrupts the running cell, if there is one. The session calls it.
+func Interrupt() {
+	cell.Lock()
+	defer cell.Unlock()
+	if cell.goroutine != "" {
+		stop.Store(true)
+		cell.cancel()
+	}
+}
+
+// End says that the cell has ended. Its context stays as it is for the goroutines that
+// the cell started.
+func End() {
+	cell.Lock()
+	defer cell.Unlock()
+	stop.Store(false)
+	cell.goroutine = ""
+}
+
+// goroutine identifies the calling goroutine: the number in the head of its stack.
+func goroutine() string {
+	var b [64]byte
+	head := b[:runtime.Stack(b[:], false)]
+	head = bytes.TrimPrefix(head, []byte("goroutine "))
+	number, _, _ := bytes.Cut(head, []byte(" "))
+	return string(number)
+}
