@@ -36,7 +36,7 @@ type modelsAddCmd struct {
 	Crop     float64           `positive:"" help:"Share of the image that the centre crop of the model's own evaluation keeps."`
 	Filter   string            `help:"Resampling of the model's own evaluation: bicubic or bilinear."`
 	Order    string            `help:"Order of the channels: rgb or bgr."`
-	Classes  int               `help:"Number of classes (default: that of --arch, or of the ONNX file); 0 for no classifier, of vit, swin, convnext and ONNX files only." default:"-1"`
+	Classes  int               `help:"Number of classes (default: that of --arch, or of the ONNX file); 0 for a network without a classifier, whose output is the embedding." default:"-1"`
 	Labels   string            `help:"Class names: imagenet1k, cifar10 or none."`
 	Kind     string            `help:"Kind of network: cnn or transformer."`
 	Training string            `help:"Training: standard, robust, self-supervised or language-image."`
@@ -98,7 +98,7 @@ func (c *modelsAddCmd) Run(ctx context.Context, g *globals) error {
 	net, err := zoo.Open(m, m.Weights.Path)
 	if err != nil {
 		var mismatch *zoo.MismatchError
-		if errors.As(err, &mismatch) && mismatch.Classes == 0 {
+		if errors.As(err, &mismatch) && mismatch.Classes == 0 && !mismatch.Headless {
 			err = fmt.Errorf("%w\n%s", err, otherwise)
 		}
 		return err

@@ -54,7 +54,9 @@ func stateOf(t *testing.T, model, config, prefix string, size float64) []weights
 		}
 		v := make([]float32, want[p].Size())
 		for i := range v {
-			v[i] = float32(size * math.Sin(float64(1+i*i%1009+len(all))))
+			if v[i] = float32(size * math.Sin(float64(1+i*i%1009+len(all)))); strings.HasSuffix(p, "/running_var") {
+				v[i] = max(v[i], -v[i])
+			}
 		}
 		all = append(all, weights.Tensor{Name: prefix + strings.ReplaceAll(p[1:], "/", "."), Shape: d, Float: v})
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ensemble-metamers/metamers/metamerkit/card"
 	"github.com/ensemble-metamers/metamers/metamerkit/weights"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
@@ -48,6 +49,49 @@ func TestModelsAddClasses(t *testing.T) {
 		}
 		if m.Classes != c.classes || m.Labels != c.labels || m.Stages["early"].Layer != c.early || m.Stages["late"].Layer != c.three {
 			t.Errorf("%s: %d classes, labels %s, stages %v", name, m.Classes, m.Labels, m.Stages)
+		}
+	}
+}
+
+// A network without a classifier is added with --classes 0, and ends in its embedding. A
+// classifier that the file has is left out then; where it lacks one, the error names the flag.
+func TestModelsAddHeadless(t *testing.T) {
+	add := adder(t)
+	path := filepath.Join(t.TempDir(), "features.safetensors")
+	all := stateOf(t, "resnet20", "", "", .1)
+	whole := filepath.Join(t.TempDir(), "whole.safetensors")
+	if err := weights.WriteSafetensors(whole, all, nil); err != nil {
+		t.Fatal(err)
+	}
+	all = slices.DeleteFunc(all, func(t weights.Tensor) bool { return strings.HasPrefix(t.Name, "linear.") })
+	if err := weights.WriteSafetensors(path, all, nil); err != nil {
+		t.Fatal(err)
+	}
+	err := add(modelsAddCmd{Arch: "resnet20", Weights: path})
+	if err == nil || !strings.Contains(err.Error(), "the file has no classifier: give --classes 0") {
+		t.Errorf("without --classes 0: %v", err)
+	}
+	for _, file := range []string{path, whole} {
+		c, err := zoo.Lookup("resnet20")
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := *c
+		m.Name, m.Classes, m.Weights = "features", 0, card.Weights{File: "features.safetensors"}
+		if m.Config, err = zoo.MergeConfig(c.Config, []byte(`{"classes":0}`)); err != nil {
+			t.Fatal(err)
+		}
+		net, err := zoo.Open(&m, file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names, err := net.Layers(m.Input)
+		if err != nil || names[len(names)-1] != "embedding" || slices.Contains(names, "logits") {
+			t.Errorf("layers %q, error %v", names, err)
+		}
+		note := strings.Join(net.Notes, "; ")
+		if left := strings.Contains(note, "2 tensors of the classifier left out: linear.bias, linear.weight"); left != (file == whole) {
+			t.Errorf("%s: notes %q", filepath.Base(file), note)
 		}
 	}
 }
@@ -106,6 +150,21 @@ func TestNotFinite(t *testing.T) {
 		if err := printClassified([]classified{r}); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// A variance below 0 is refused by name: activations would be NaN.
+func TestNegativeVariance(t *testing.T) {
+	all := stateOf(t, "resnet20", "", "", .1)
+	i := slices.IndexFunc(all, func(t weights.Tensor) bool { return t.Name == "layer1.0.bn1.running_var" })
+	all[i].Float[2] = -.5
+	path := filepath.Join(t.TempDir(), "w.safetensors")
+	if err := weights.WriteSafetensors(path, all, nil); err != nil {
+		t.Fatal(err)
+	}
+	err := adder(t)(modelsAddCmd{Arch: "resnet20", Weights: path, Name: "x"})
+	if err == nil || !strings.Contains(err.Error(), "tensor layer1.0.bn1.running_var holds -0.5 (1 of its 16 values are below 0") {
+		t.Error(err)
 	}
 }
 

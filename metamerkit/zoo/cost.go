@@ -23,6 +23,9 @@ type Layer struct {
 	// Whole says that the output depends on the image by this layer alone, as after a residual
 	// block and not inside one.
 	Whole bool
+	// Learned says that the layer needs a matrix product or a convolution with weights, as those
+	// do not that only normalise the pixels.
+	Learned bool
 }
 
 // Describe lists the layers in order, with shapes and shares of the computation.
@@ -42,6 +45,7 @@ func (n *Net) Describe(in card.Input) (out []Layer, err error) {
 		for i, x := range at {
 			out[i].Share = c.of(x) / all
 			out[i].Whole = whole[x]
+			out[i].Learned = c.learned(x)
 		}
 	})
 	return out, err
@@ -82,6 +86,34 @@ func (c *costs) of(n *Node) (sum float64) {
 		}
 	}
 	return sum
+}
+
+// learned says whether a node depends on a product of the images and weights.
+func (c *costs) learned(n *Node) bool {
+	return reaches(n, func(n *Node) bool {
+		return (n.Type() == NodeTypeConvGeneral || n.Type() == NodeTypeDotGeneral) && c.depends(n) &&
+			slices.ContainsFunc(n.Inputs(), func(in *Node) bool {
+				return !c.depends(in) && reaches(in, func(n *Node) bool { return n.Type() == NodeTypeParameter })
+			})
+	})
+}
+
+// reaches says whether a node or one that it depends on is wanted.
+func reaches(n *Node, wanted func(n *Node) bool) bool {
+	seen := map[*Node]bool{n: true}
+	for next := []*Node{n}; len(next) > 0; {
+		n, next = next[len(next)-1], next[:len(next)-1]
+		if wanted(n) {
+			return true
+		}
+		for _, in := range n.Inputs() {
+			if !seen[in] {
+				seen[in] = true
+				next = append(next, in)
+			}
+		}
+	}
+	return false
 }
 
 // whole tells the nodes through which every path from the images to the output goes. Paths are
@@ -149,12 +181,15 @@ func operations(n *Node) float64 {
 // Propose chooses a layer for each stage where a card does not: those nearest to a third and
 // to two thirds of the computation, of several as near (within a hundredth) the last, and the
 // last layer before the output. Layers through which all of the computation goes come before
-// others.
+// others, and layers that are not learned are chosen only where there is no other.
 func Propose(layers []Layer) map[string]string {
 	n := len(layers)
 	for last := layers[n-1]; n > 1 && slices.Equal(layers[n-1].Shape, last.Shape); n-- {
 	}
 	fit := layers[:n]
+	if learned := slices.DeleteFunc(slices.Clone(fit), func(l Layer) bool { return !l.Learned }); len(learned) > 0 {
+		fit = learned
+	}
 	if whole := slices.DeleteFunc(slices.Clone(fit), func(l Layer) bool { return !l.Whole }); len(whole) >= 3 {
 		fit = whole
 	}

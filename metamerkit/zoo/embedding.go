@@ -21,6 +21,15 @@ func Embedding(x *Node) *Node {
 	return stage.Mark(Div(x, AddScalar(length, 1e-12)), "embedding")
 }
 
+// Head ends the forward pass of a model whose features are x [B,D]: with the logits of a linear
+// classifier in the scope s or, for 0 classes, with the Embedding of x.
+func Head(s *model.Scope, x *Node, classes int) *Node {
+	if classes == 0 {
+		return Embedding(x)
+	}
+	return stage.Mark(block.Linear(s, x, classes), "logits")
+}
+
 // ZeroShot makes a classifier of a model without one: logits [B,K] are scale times
 // the cosines of the image's embedding with K class embeddings, those of texts such
 // as "a photo of a dog", each a row of D values (any length but zero). scale is

@@ -11,7 +11,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
-// NotFiniteError reports weights that are no numbers: NaN, or infinite.
+// NotFiniteError reports weights that are no numbers: NaN, or infinite; or variances below 0.
 type NotFiniteError struct {
 	Path, Tensor string
 	Value        float32 // the first
@@ -19,19 +19,24 @@ type NotFiniteError struct {
 }
 
 func (e *NotFiniteError) Error() string {
-	return fmt.Sprintf("%s: tensor %s holds %v (%d of its %d values are NaN or infinite): training diverged, or the file is damaged",
-		e.Path, e.Tensor, e.Value, e.Count, e.Of)
+	which := "NaN or infinite"
+	if !notFinite(e.Value) {
+		which = "below 0, NaN or infinite, expected variances"
+	}
+	return fmt.Sprintf("%s: tensor %s holds %v (%d of its %d values are %s): training diverged, or the file is damaged",
+		e.Path, e.Tensor, e.Value, e.Count, e.Of, which)
 }
 
-// finite counts values that are NaN or infinite.
+// finite counts values that cannot be used.
 type finite struct {
+	unfit func(float32) bool
 	bad   int
 	first float32
 }
 
-func (f *finite) look(values []float32, bad func(float32) bool) {
+func (f *finite) look(values []float32) {
 	for _, v := range values {
-		if bad(v) {
+		if f.unfit(v) {
 			if f.bad == 0 {
 				f.first = v
 			}
@@ -41,6 +46,7 @@ func (f *finite) look(values []float32, bad func(float32) bool) {
 }
 
 func notFinite(v float32) bool  { return math.Float32bits(v)&0x7f800000 == 0x7f800000 }
+func noVariance(v float32) bool { return notFinite(v) || v < 0 }
 func notANumber(v float32) bool { return v != v }
 
 // numbers is an error where a weight is NaN. Infinite numbers are left to match: an ONNX file
@@ -51,8 +57,8 @@ func (n *Net) numbers(path string) error {
 		if t.DType() != dtypes.Float32 {
 			continue
 		}
-		var f finite
-		tensors.MustConstFlatData(t, func(v []float32) { f.look(v, notANumber) })
+		f := finite{unfit: notANumber}
+		tensors.MustConstFlatData(t, f.look)
 		if f.bad > 0 {
 			return &NotFiniteError{filepath.Base(path), keyOf(at), f.first, f.bad, t.Shape().Size()}
 		}

@@ -1,6 +1,7 @@
 package zoo
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -58,7 +59,15 @@ func PyTorch(build Builder, adapt ...Adapt) Opener {
 		net.Notes = append(net.Notes, notes...)
 		all, notes = strangers(all, want)
 		net.Notes = append(net.Notes, notes...)
-		if net.Weights, err = match(path, c.Classes, all, want); err != nil {
+		net.Weights, err = match(path, c.Classes, all, want)
+		if e := (*MismatchError)(nil); errors.As(err, &e) {
+			var note string
+			if note, all = headless(e, c, build, all, want); note != "" {
+				net.Notes = append(net.Notes, note)
+				net.Weights, err = match(path, c.Classes, all, want)
+			}
+		}
+		if err != nil {
 			return nil, err
 		}
 		return net, nil
@@ -104,7 +113,9 @@ func Variables(c *card.Card, forward Forward) (map[string]shapes.Shape, error) {
 type MismatchError struct {
 	Path     string
 	Problems []string
-	Classes  int // of the file's classifier, where it has another number than the card; 0: not known
+	Classes  int  // of the file's classifier, where it has another number than the card; 0: not known
+	Headless bool // the file lacks the classifier, and nothing else
+	missing  []string
 }
 
 // shown is how many problems a message shows.
@@ -118,6 +129,9 @@ func (e *MismatchError) Error() string {
 	if e.Classes > 0 {
 		s += fmt.Sprintf(" (the file's classifier has %d classes: give --classes %d)", e.Classes, e.Classes)
 	}
+	if e.Headless {
+		s += " (the file has no classifier: give --classes 0)"
+	}
 	return s
 }
 
@@ -129,13 +143,13 @@ func match(path string, classes int, all map[string]*weights.Tensor, want map[st
 			have["/"+strings.ReplaceAll(key, ".", "/")] = t
 		}
 	}
-	var problems []string
+	var problems, missing []string
 	head := 0
 	for path, shape := range want {
 		key := keyOf(path)
 		t, ok := have[path]
 		if !ok {
-			problems = append(problems, "tensor "+key+" is missing")
+			problems, missing = append(problems, "tensor "+key+" is missing"), append(missing, path)
 			continue
 		}
 		if dims := layout(key, t.Shape); !t.IsFloat() || !slices.Equal(dims, shape.Dimensions) {
@@ -152,13 +166,16 @@ func match(path string, classes int, all map[string]*weights.Tensor, want map[st
 	}
 	if problems != nil {
 		slices.Sort(problems)
-		return nil, &MismatchError{path, problems, head}
+		return nil, &MismatchError{Path: path, Problems: problems, Classes: head, missing: missing}
 	}
 	out := map[string]*tensors.Tensor{}
 	for _, at := range slices.Sorted(maps.Keys(want)) {
 		to := tensors.FromShape(want[at])
 		var err error
-		var f finite
+		f := finite{unfit: notFinite}
+		if strings.HasSuffix(at, "/running_var") {
+			f.unfit = noVariance
+		}
 		tensors.MustMutableFlatData(to, func(flat []float32) { err = arrange(keyOf(at), have[at], flat, &f) })
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
@@ -189,7 +206,7 @@ func layout(key string, s []int) []int {
 func arrange(key string, t *weights.Tensor, to []float32, f *finite) error {
 	s := t.Shape
 	if len(s) != 4 && (len(s) != 2 || !strings.HasSuffix(key, "weight")) {
-		return t.Pieces(1, func(first int, v []float32) { f.look(v, notFinite); copy(to[first:], v) })
+		return t.Pieces(1, func(first int, v []float32) { f.look(v); copy(to[first:], v) })
 	}
 	out, in, area := s[0], s[1], 1
 	if len(s) == 4 {
@@ -200,7 +217,7 @@ func arrange(key string, t *weights.Tensor, to []float32, f *finite) error {
 		return nil
 	}
 	return t.Pieces(row, func(first int, v []float32) {
-		f.look(v, notFinite)
+		f.look(v)
 		a, rows := first/row, len(v)/row
 		for b := range in {
 			for p := range area {

@@ -23,7 +23,7 @@ func init() { zoo.RegisterPyTorch("alexnet", newForward) }
 
 // config is what a card of this family says.
 type config struct {
-	Classes int `json:"classes"` // default 1000
+	Classes int `json:"classes"` // 0 for none; default 1000
 }
 
 func newForward(raw json.RawMessage) (zoo.Forward, error) {
@@ -31,8 +31,8 @@ func newForward(raw json.RawMessage) (zoo.Forward, error) {
 	if err := zoo.Config(raw, &c); err != nil {
 		return nil, err
 	}
-	if c.Classes < 1 {
-		return nil, fmt.Errorf("config: classes %d, expected 1 or more", c.Classes)
+	if c.Classes < 0 {
+		return nil, fmt.Errorf("config: classes %d, expected 0 or more", c.Classes)
 	}
 	return c.forward, nil
 }
@@ -59,5 +59,5 @@ func (c config) forward(s *model.Scope, x *Node) *Node {
 	x = Reshape(TransposeAllAxes(x, 0, 3, 1, 2), -1, 9216) // PyTorch flattens channel, row, column
 	x = stage.MarkReLU(block.Linear(block.At(s, "classifier.1"), x, 4096), "fc0_relu")
 	x = stage.MarkReLU(block.Linear(block.At(s, "classifier.4"), x, 4096), "fc1_relu")
-	return stage.Mark(block.Linear(block.At(s, "classifier.6"), x, c.Classes), "logits")
+	return zoo.Head(block.At(s, "classifier.6"), x, c.Classes)
 }

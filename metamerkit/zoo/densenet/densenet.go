@@ -31,8 +31,8 @@ func newForward(raw json.RawMessage) (zoo.Forward, error) {
 	if err := zoo.Config(raw, &c); err != nil {
 		return nil, err
 	}
-	if len(c.BlockConfig) != 4 || c.GrowthRate < 1 || c.BNSize < 1 || c.Classes < 1 {
-		return nil, fmt.Errorf("config: block_config %v, growth_rate %d, bn_size %d, classes %d, expected four blocks and positive numbers", c.BlockConfig, c.GrowthRate, c.BNSize, c.Classes)
+	if len(c.BlockConfig) != 4 || c.GrowthRate < 1 || c.BNSize < 1 || c.Classes < 0 {
+		return nil, fmt.Errorf("config: block_config %v, growth_rate %d, bn_size %d, classes %d, expected four blocks, positive numbers and at least 0 classes", c.BlockConfig, c.GrowthRate, c.BNSize, c.Classes)
 	}
 	for _, n := range c.BlockConfig {
 		if n < 1 || n > 1000 {
@@ -65,7 +65,7 @@ func (c config) forward(s *model.Scope, x *Node) *Node {
 	}
 	x = stage.MarkReLU(block.Norm(block.At(s, "norm5"), x, eps), "norm5")
 	x = stage.Mark(ReduceMean(x, 1, 2), "avgpool")
-	return stage.Mark(block.Linear(block.At(root, "classifier"), x, c.Classes), "logits")
+	return zoo.Head(block.At(root, "classifier"), x, c.Classes)
 }
 
 // layer makes GrowthRate new channels of all before.

@@ -70,8 +70,8 @@ func newForward(raw json.RawMessage) (zoo.Forward, error) {
 	if err := zoo.Config(raw, &c); err != nil {
 		return nil, err
 	}
-	if !(c.ChannelMultiplier > 0 && c.ChannelMultiplier <= 10 && c.DepthMultiplier > 0 && c.DepthMultiplier <= 10) || c.StemSize < 1 || c.Features < 1 || c.Classes < 1 {
-		return nil, fmt.Errorf("config: channel_multiplier %v, depth_multiplier %v, stem_size %d, num_features %d, classes %d, expected multipliers up to 10 and positive numbers", c.ChannelMultiplier, c.DepthMultiplier, c.StemSize, c.Features, c.Classes)
+	if !(c.ChannelMultiplier > 0 && c.ChannelMultiplier <= 10 && c.DepthMultiplier > 0 && c.DepthMultiplier <= 10) || c.StemSize < 1 || c.Features < 1 || c.Classes < 0 {
+		return nil, fmt.Errorf("config: channel_multiplier %v, depth_multiplier %v, stem_size %d, num_features %d, classes %d, expected multipliers up to 10, positive numbers and at least 0 classes", c.ChannelMultiplier, c.DepthMultiplier, c.StemSize, c.Features, c.Classes)
 	}
 	arch, ok := variants[c.Variant]
 	if !ok {
@@ -109,6 +109,6 @@ func newForward(raw json.RawMessage) (zoo.Forward, error) {
 		x = block.Window{K: 1}.ConvNorm(block.At(s, "conv_head"), block.At(s, "bn2"), x, features, o.Eps)
 		x = stage.Mark(act(x), "conv_head")            // [B,7,7,1280]
 		x = stage.Mark(ReduceMean(x, 1, 2), "avgpool") // [B,1280]
-		return stage.Mark(block.Linear(block.At(s, "classifier"), x, c.Classes), "logits")
+		return zoo.Head(block.At(s, "classifier"), x, c.Classes)
 	}, nil
 }

@@ -53,8 +53,8 @@ func newForward(raw json.RawMessage) (zoo.Forward, error) {
 		return nil, err
 	}
 	arch, ok := variants[c.Variant]
-	if !ok || !(c.ChannelMultiplier > 0 && c.ChannelMultiplier <= 10) || c.Classes < 1 {
-		return nil, fmt.Errorf("config: variant %q, channel_multiplier %v, classes %d, expected large or small, a multiplier up to 10 and at least one class", c.Variant, c.ChannelMultiplier, c.Classes)
+	if !ok || !(c.ChannelMultiplier > 0 && c.ChannelMultiplier <= 10) || c.Classes < 0 {
+		return nil, fmt.Errorf("config: variant %q, channel_multiplier %v, classes %d, expected large or small, a multiplier up to 10 and at least 0 classes", c.Variant, c.ChannelMultiplier, c.Classes)
 	}
 	stages, err := mobile.Parse(arch)
 	if err != nil {
@@ -76,6 +76,6 @@ func newForward(raw json.RawMessage) (zoo.Forward, error) {
 		x = stage.Mark(ReduceAndKeep(x, ReduceMean, 1, 2), "avgpool") // [B,1,1,960]
 		x = o.Act(block.Window{K: 1}.Conv(block.At(s, "conv_head"), x, features))
 		x = stage.Mark(Reshape(x, -1, features), "conv_head") // [B,1280]
-		return stage.Mark(block.Linear(block.At(s, "classifier"), x, c.Classes), "logits")
+		return zoo.Head(block.At(s, "classifier"), x, c.Classes)
 	}, nil
 }

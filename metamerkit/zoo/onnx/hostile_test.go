@@ -67,6 +67,10 @@ func TestRefused(t *testing.T) {
 		"training mode before opset 14": {func(m *protos.ModelProto) {
 			normalised(m, node(m, "relu1"), "y2", "y3")
 		}, "BatchNormalization, opset 13), training_mode: it is 1"},
+		"negative variance": {func(m *protos.ModelProto) {
+			normalised(m, node(m, "relu1"))
+			m.Graph.Initializer[len(m.Graph.Initializer)-1].FloatData[1] = -1
+		}, `input "variance": it holds the variance -1`},
 		"operator with a hint": {func(m *protos.ModelProto) { node(m, "relu1").OpType = "TopK" }, "x.amax(dim) and F.max_pool2d are supported"},
 		"unknown operator":     {func(m *protos.ModelProto) { node(m, "relu1").OpType = "Quux" }, "write this part of the model with other operators"},
 		"double input": {func(m *protos.ModelProto) {

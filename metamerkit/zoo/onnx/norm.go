@@ -62,7 +62,15 @@ func (c *call) batchSettings() (epsilon float64, training bool) {
 	if c.rank(0) < 2 {
 		c.refuse("", "", "its input has the shape %v, expected [N,C,…]", c.dims(0))
 	}
-	return c.float("epsilon", 1e-5), training
+	epsilon = c.float("epsilon", 1e-5)
+	if v := c.value(4).host; v != nil && !training {
+		for i := range v.size() {
+			if x := v.float(i); !(x >= 0) || math.IsInf(x, 1) {
+				c.refuse(c.inputName(4), "train again, or export again from a checkpoint before the training diverged", "it holds the variance %v", x)
+			}
+		}
+	}
+	return epsilon, training
 }
 
 func batchNorm(c *call) *value {

@@ -36,8 +36,8 @@ func newForward(raw json.RawMessage) (zoo.Forward, error) {
 	if err := zoo.Config(raw, &c); err != nil {
 		return nil, err
 	}
-	if len(c.Widths) == 0 || len(c.Widths) > 6 || c.Depth < 1 || c.Depth > 100 || c.Stride < 1 || c.Stride > 4 || c.Classes < 1 {
-		return nil, fmt.Errorf("config: widths %v, depth %d, stride %d, classes %d: expected 1 to 6 blocks, 1 to 100 convolutions each, a stride of 1 to 4, and a class", c.Widths, c.Depth, c.Stride, c.Classes)
+	if len(c.Widths) == 0 || len(c.Widths) > 6 || c.Depth < 1 || c.Depth > 100 || c.Stride < 1 || c.Stride > 4 || c.Classes < 0 {
+		return nil, fmt.Errorf("config: widths %v, depth %d, stride %d, classes %d: expected 1 to 6 blocks, 1 to 100 convolutions each, a stride of 1 to 4, and at least 0 classes", c.Widths, c.Depth, c.Stride, c.Classes)
 	}
 	for _, w := range c.Widths {
 		if w < 1 {
@@ -65,7 +65,7 @@ func (c config) forward(s *model.Scope, x *Node) *Node {
 		}
 	}
 	x = stage.Mark(ReduceMean(x, 1, 2), "avgpool") // [B,C]
-	return stage.Mark(block.Linear(block.At(s, "classifier"), x, c.Classes), "logits")
+	return zoo.Head(block.At(s, "classifier"), x, c.Classes)
 }
 
 // halve is the largest of each 2×2 pixels; an odd last row or column is left out.

@@ -42,8 +42,8 @@ func newForward(raw json.RawMessage) (zoo.Forward, error) {
 		return nil, fmt.Errorf("config: layers %v and channels %v, expected four numbers each", c.Layers, c.Channels)
 	case c.Block == "basic" && (c.BaseWidth != 64 || c.Cardinality != 1):
 		return nil, fmt.Errorf("config: base_width %d and cardinality %d, expected 64 and 1 for basic blocks", c.BaseWidth, c.Cardinality)
-	case c.BaseWidth < 1 || c.Cardinality < 1 || c.Classes < 1:
-		return nil, fmt.Errorf("config: base_width %d, cardinality %d, classes %d, expected 1 or more", c.BaseWidth, c.Cardinality, c.Classes)
+	case c.BaseWidth < 1 || c.Cardinality < 1 || c.Classes < 0:
+		return nil, fmt.Errorf("config: base_width %d, cardinality %d, classes %d, expected 1 or more (0 or more classes)", c.BaseWidth, c.Cardinality, c.Classes)
 	}
 	for i := range 4 {
 		if c.Layers[i] < 1 || c.Layers[i] > 1000 || c.Channels[i] < 1 {
@@ -72,7 +72,7 @@ func (c config) forward(s *model.Scope, x *Node) *Node {
 		}
 	}
 	x = stage.Mark(ReduceMean(x, 1, 2), "avgpool") // [B,2048]
-	return stage.Mark(block.Linear(block.At(s, "fc"), x, c.Classes), "logits")
+	return zoo.Head(block.At(s, "fc"), x, c.Classes)
 }
 
 // residual is one block up to its last ReLU.

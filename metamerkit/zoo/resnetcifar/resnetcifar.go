@@ -34,8 +34,8 @@ func newForward(raw json.RawMessage) (zoo.Forward, error) {
 	if err := zoo.Config(raw, &c); err != nil {
 		return nil, err
 	}
-	if c.Depth < 8 || c.Depth > 1202 || (c.Depth-2)%6 != 0 || c.Classes < 1 {
-		return nil, fmt.Errorf("depth %d and classes %d: expected a depth of 6n+2 and at least one class", c.Depth, c.Classes)
+	if c.Depth < 8 || c.Depth > 1202 || (c.Depth-2)%6 != 0 || c.Classes < 0 {
+		return nil, fmt.Errorf("depth %d and classes %d: expected a depth of 6n+2 and at least 0 classes", c.Depth, c.Classes)
 	}
 	if w := c.Widths; w[0] < 1 || w[1] < w[0] || w[2] < w[1] || (w[1]-w[0])%2 != 0 || (w[2]-w[1])%2 != 0 || c.Stride < 1 || c.Stride > 4 {
 		return nil, fmt.Errorf("widths %v and stride %d: expected channels that grow by even numbers, and a stride of 1 to 4", c.Widths, c.Stride)
@@ -62,7 +62,7 @@ func (c config) forward(s *model.Scope, x *Node) *Node {
 		}
 	}
 	x = stage.Mark(ReduceMean(x, 1, 2), "avgpool") // [B,64]
-	return stage.Mark(block.Linear(block.At(s, "linear"), x, c.Classes), "logits")
+	return zoo.Head(block.At(s, "linear"), x, c.Classes)
 }
 
 // residual is one basic block up to its last ReLU.

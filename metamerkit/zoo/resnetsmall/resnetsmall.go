@@ -23,7 +23,7 @@ func init() { zoo.RegisterPyTorch("resnet_small", newForward) }
 type config struct {
 	Stem    int   `json:"stem"`    // channels of the first convolution
 	Layers  []int `json:"layers"`  // channels of each stage of two blocks, the first with stride 2
-	Classes int   `json:"classes"` // default 10
+	Classes int   `json:"classes"` // 0 for none; default 10
 }
 
 func newForward(raw json.RawMessage) (zoo.Forward, error) {
@@ -31,8 +31,8 @@ func newForward(raw json.RawMessage) (zoo.Forward, error) {
 	if err := zoo.Config(raw, &c); err != nil {
 		return nil, err
 	}
-	if c.Stem < 1 || len(c.Layers) == 0 || c.Classes < 1 {
-		return nil, fmt.Errorf("stem %d, layers %v and classes %d: expected numbers above 0", c.Stem, c.Layers, c.Classes)
+	if c.Stem < 1 || len(c.Layers) == 0 || c.Classes < 0 {
+		return nil, fmt.Errorf("stem %d, layers %v and classes %d: expected numbers above 0 and at least 0 classes", c.Stem, c.Layers, c.Classes)
 	}
 	return c.forward, nil
 }
@@ -46,7 +46,7 @@ func (c config) forward(s *model.Scope, x *Node) *Node {
 	x = TransposeAllAxes(x, 0, 3, 1, 2) // the files flatten channel, height, width
 	x = Reshape(x, x.Shape().Dim(0), -1)
 	x = stage.MarkReLU(block.Linear(block.At(s, "linear1"), x, 100), "linear1")
-	return stage.Mark(block.Linear(block.At(s, "linear2"), x, c.Classes), "logits")
+	return zoo.Head(block.At(s, "linear2"), x, c.Classes)
 }
 
 // residual is one basic block up to its last ReLU.

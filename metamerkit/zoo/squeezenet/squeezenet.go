@@ -23,7 +23,7 @@ func init() { zoo.RegisterPyTorch("squeezenet", newForward) }
 // config is what a card of this family says.
 type config struct {
 	Version string `json:"version"` // 1.0 (default) or 1.1
-	Classes int    `json:"classes"` // default 1000
+	Classes int    `json:"classes"` // 0 for none; default 1000
 }
 
 func newForward(raw json.RawMessage) (zoo.Forward, error) {
@@ -31,8 +31,8 @@ func newForward(raw json.RawMessage) (zoo.Forward, error) {
 	if err := zoo.Config(raw, &c); err != nil {
 		return nil, err
 	}
-	if c.Version != "1.0" && c.Version != "1.1" || c.Classes < 1 {
-		return nil, fmt.Errorf("config: version %q and classes %d, expected 1.0 or 1.1, and at least one class", c.Version, c.Classes)
+	if c.Version != "1.0" && c.Version != "1.1" || c.Classes < 0 {
+		return nil, fmt.Errorf("config: version %q and classes %d, expected 1.0 or 1.1, and at least 0 classes", c.Version, c.Classes)
 	}
 	return c.forward, nil
 }
@@ -51,6 +51,9 @@ func (c config) forward(s *model.Scope, x *Node) *Node {
 		}
 		x = stage.MarkReLU(fire(block.At(s, "features.%d", at), x, 16*(i/2)), fmt.Sprintf("fire%d", i))
 		at++
+	}
+	if c.Classes == 0 {
+		return zoo.Embedding(ReduceMean(x, 1, 2))
 	}
 	x = block.Window{K: 1}.Conv(block.At(s, "classifier.1"), x, c.Classes)
 	x = stage.MarkReLU(x, "conv10") // logits are means of what passes the ReLU

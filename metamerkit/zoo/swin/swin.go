@@ -68,10 +68,7 @@ func (c config) forward(s *model.Scope, x *Node) *Node {
 	}
 	x = stage.Mark(block.LayerNorm(block.At(s, "norm"), x, eps), "norm") // [B,7,7,8C]
 	x = stage.Mark(ReduceMean(x, 1, 2), "pre_logits")                    // [B,8C]
-	if c.Classes == 0 {
-		return zoo.Embedding(x)
-	}
-	return stage.Mark(block.Linear(block.At(s, "head.fc"), x, c.Classes), "logits")
+	return zoo.Head(block.At(s, "head.fc"), x, c.Classes)
 }
 
 // block is windowed attention and an MLP, each on normalised pixels and added.

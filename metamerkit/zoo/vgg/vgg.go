@@ -36,8 +36,8 @@ func newForward(raw json.RawMessage) (zoo.Forward, error) {
 	if err := zoo.Config(raw, &c); err != nil {
 		return nil, err
 	}
-	if len(c.Layers) != 5 || len(c.Channels) != 5 || !(c.MLPRatio > 0 && c.MLPRatio <= 16) || c.Classes < 1 {
-		return nil, fmt.Errorf("config: layers %v, channels %v, mlp_ratio %v, classes %d, expected five numbers of layers and channels, and positive numbers", c.Layers, c.Channels, c.MLPRatio, c.Classes)
+	if len(c.Layers) != 5 || len(c.Channels) != 5 || !(c.MLPRatio > 0 && c.MLPRatio <= 16) || c.Classes < 0 {
+		return nil, fmt.Errorf("config: layers %v, channels %v, mlp_ratio %v, classes %d, expected five numbers of layers and channels, positive numbers and at least 0 classes", c.Layers, c.Channels, c.MLPRatio, c.Classes)
 	}
 	for i := range 5 {
 		if c.Layers[i] < 1 || c.Layers[i] > 100 || c.Channels[i] < 1 {
@@ -69,7 +69,7 @@ func (c config) forward(s *model.Scope, x *Node) *Node {
 	x = stage.MarkReLU(x, "fc6") // [B,1,1,4096]
 	x = block.Window{K: 1}.Conv(block.At(s, "pre_logits.fc2"), x, 4096)
 	x = stage.MarkReLU(x, "fc7")
-	return stage.Mark(block.Linear(block.At(s, "head.fc"), ReduceMean(x, 1, 2), c.Classes), "logits")
+	return zoo.Head(block.At(s, "head.fc"), ReduceMean(x, 1, 2), c.Classes)
 }
 
 // torchvision renames the classifier of torchvision's files (and of those made with

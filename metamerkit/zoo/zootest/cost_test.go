@@ -104,6 +104,36 @@ func TestWhole(t *testing.T) {
 	}
 }
 
+// Of a network that normalises pixels itself and has few layers, none before the first
+// convolution is proposed.
+func TestProposeLearned(t *testing.T) {
+	forward := func(s *model.Scope, x *Node) *Node {
+		x = stage.Mark(AddScalar(x, -.5), "sub")
+		x = stage.Mark(MulScalar(x, 4), "div")
+		x = stage.Mark(block.Conv(block.At(s, "conv"), x, 8, 3, 1, 1), "conv")
+		x = stage.Mark(block.ReLU(x), "relu")
+		x = stage.Mark(ReduceMean(x, 1, 2), "pool")
+		return stage.Mark(block.Linear(block.At(s, "fc"), x, 5), "logits")
+	}
+	c, err := zoo.Lookup("resnet20")
+	if err != nil {
+		t.Fatal(err)
+	}
+	layers, err := (&zoo.Net{Forward: forward}).Describe(c.Input)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, l := range layers {
+		if l.Learned != (i >= 2) {
+			t.Errorf("%s: learned is %v", l.Name, l.Learned)
+		}
+	}
+	got, err := json.Marshal(zoo.Propose(layers))
+	if err != nil || string(got) != `{"early":"conv","late":"pool","middle":"conv"}` {
+		t.Errorf("proposed are %s (%v)", got, err)
+	}
+}
+
 // Whatever a family's settings are, an unknown one is refused with those that there are.
 func TestSettings(t *testing.T) {
 	families := map[string]bool{}
