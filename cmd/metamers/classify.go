@@ -90,7 +90,7 @@ func (c *classifyCmd) Run(ctx context.Context, g *globals) error {
 	}
 	if found == nil && len(c.Models) == 0 {
 		if first := c.Images[0]; len(c.Images) == 1 && first != "-" && !images.IsNamed(first) && !exists(first) {
-			return fmt.Errorf("no run and no image %s: expected the ID of a run, image files, a folder, or a set such as photos:8", first)
+			return fmt.Errorf("%s is neither a run nor an image: expected the ID of a run, image files, a folder, or a set such as photos:8", first)
 		}
 		return fmt.Errorf("--models names no model: expected one or more, separated by commas (see: metamers models)")
 	}

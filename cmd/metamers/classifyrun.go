@@ -53,7 +53,7 @@ func (c *classifyCmd) runs() (found []*metamer.Run, err error) {
 		return nil, fmt.Errorf("--labels goes with image files: of a run the classes of reference and metamer are compared")
 	}
 	if found != nil && c.Top != 0 {
-		return nil, fmt.Errorf("--top goes with image files: of a run the likeliest class of reference and metamer is compared")
+		return nil, fmt.Errorf("--top applies to image files only: for a run, the most probable classes of reference and metamer are compared")
 	}
 	return found, nil
 }

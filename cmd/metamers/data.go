@@ -23,7 +23,7 @@ func (c dataGetCmd) Run(ctx context.Context, g *globals) error {
 		return err
 	}
 	if there {
-		fmt.Println("it was there already:", dir)
+		fmt.Println("already downloaded:", dir)
 	} else {
 		fmt.Println(dir)
 	}

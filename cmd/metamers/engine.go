@@ -134,9 +134,9 @@ func (engineStatusCmd) Run(ctx context.Context, g *globals) error {
 		return json.NewEncoder(os.Stdout).Encode(st)
 	}
 	fmt.Printf("engine on %s, process %d, since %s, %d MB\n", st.Backend, st.PID, st.Started.Format(time.DateTime), st.MemoryMB)
-	fmt.Printf("held by %d clients, %d requests under way, models loaded: %v\n", st.Holders, st.Working, st.Models)
+	fmt.Printf("%d clients, %d requests in progress, models loaded: %v\n", st.Holders, st.Working, st.Models)
 	if st.Stale {
-		fmt.Printf("%s was replaced since: the next client starts it again once it is idle\n", st.Program)
+		fmt.Printf("%s was replaced after the engine started: the next client restarts the engine once it is idle\n", st.Program)
 	}
 	return nil
 }

@@ -106,7 +106,7 @@ func (c *figuresCmd) Run(ctx context.Context, g *globals) error {
 				return err
 			}
 		default:
-			return fmt.Errorf("figures: %s is no file, no folder and no run in %s", from, stores[0].Where())
+			return fmt.Errorf("figures: %s is not a file, a folder or a run in %s", from, stores[0].Where())
 		}
 	}
 	if err := again.Compatible(named...); err != nil { // before anything is measured

@@ -37,7 +37,7 @@ func forecastLine(f *study.Forecast) string {
 		}
 	}
 	if left == 0 && f.Evaluations == 0 {
-		return fmt.Sprintf("all %d runs and their rows are there", len(f.Parts))
+		return fmt.Sprintf("all %d runs and their rows are stored", len(f.Parts))
 	}
 	what := fmt.Sprintf("%d of %d runs and %d evaluations, %s gradient evaluations of one image, %s on disk", left, len(f.Parts), f.Evaluations, many(f.Gradients), humanize.Bytes(uint64(f.Bytes())))
 	if f.Unknown != nil {
@@ -182,7 +182,7 @@ func (c *reproduceCmd) list(ctx context.Context, g *globals) error {
 		}
 		fmt.Printf("  %d model sets, %d runs of %d images, %d steps; %s\n", n.Sets, n.Runs, n.Images, n.Steps, expected)
 		if n.Missing != nil {
-			fmt.Printf("  %d models are not here (metamers reproduce --scale %s --dry-run names them)\n", len(n.Missing), n.Name)
+			fmt.Printf("  the weights of %d models are missing (metamers reproduce --scale %s --dry-run lists them)\n", len(n.Missing), n.Name)
 		}
 	}
 	return nil

@@ -145,7 +145,7 @@ func (c *measureCmd) pair(pictures []*picture) error {
 		if folder {
 			i := slices.IndexFunc(refs, func(r *picture) bool { return stem(r) == stem(p) })
 			if i < 0 {
-				return fmt.Errorf("measure: %s holds no reference of %s: expected an image with the name %s", c.Reference, p.name, stem(p))
+				return fmt.Errorf("measure: %s has no reference for %s: expected an image named %s", c.Reference, p.name, stem(p))
 			}
 			r = refs[i]
 		}

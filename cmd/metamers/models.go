@@ -313,7 +313,7 @@ func (m modelsPullCmd) Run(ctx context.Context, g *globals) error {
 			continue
 		}
 		if p.Carried {
-			fmt.Printf("%s: the program carries its weights, so that there is nothing to pull\n", c.Name)
+			fmt.Printf("%s: the weights are part of the program; nothing to download\n", c.Name)
 			continue
 		}
 		there := ""
@@ -340,7 +340,7 @@ type modelsRmCmd struct {
 func (m modelsRmCmd) Run() error {
 	path, err := zoo.RemoveCard(m.Name)
 	if err == nil {
-		fmt.Println("removed", path, "(the weights are where they were)")
+		fmt.Println("removed", path, "(the weight file was not removed)")
 	}
 	return err
 }

@@ -88,7 +88,7 @@ func (c *modelsAddCmd) card() (*card.Card, error) {
 func (c *modelsAddCmd) config(m *card.Card) error {
 	if m.Family == "onnx" {
 		if c.Config != "" {
-			return fmt.Errorf("--config is for --arch: an ONNX file holds its whole architecture")
+			return fmt.Errorf("--config needs --arch: an ONNX file contains its whole architecture")
 		}
 		m.Classes = max(c.Classes, 0)
 		return nil
@@ -129,7 +129,7 @@ func archCard(arch string) (*card.Card, error) {
 			return blank(arch), nil
 		}
 		if err == nil {
-			return nil, fmt.Errorf("%s is an ONNX file, whose architecture takes no other weights\n%s", arch, otherwise)
+			return nil, fmt.Errorf("%s is an ONNX file, which cannot be loaded with other weights\n%s", arch, otherwise)
 		}
 		var unknown *metamer.UnknownError
 		if errors.As(err, &unknown) {

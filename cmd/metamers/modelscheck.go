@@ -161,7 +161,7 @@ func imagesOf(x *weights.Tensor, size int) (*images.Set, error) {
 	}
 	for _, v := range pixels {
 		if !(v >= 0 && v <= 1) {
-			return nil, fmt.Errorf("images hold %v, expected pixels in [0,1], before the normalisation", v)
+			return nil, fmt.Errorf("images contain the value %v, expected pixels in [0,1] before normalisation", v)
 		}
 	}
 	set := &images.Set{Name: "check", Size: size, Pixels: pixels}

@@ -125,7 +125,7 @@ func TestNamesThatAreFiles(t *testing.T) {
 		"classify": {[]string{"classify", "photos", "--models", "resnet8_48.mm_c10"}, []string{"photos:171", "./photos"}},
 		"joined":   {append(slices.Clone(synth), "--images", "photos:1", "tench.jpg"), []string{"photos:1 is an image set, which cannot be joined with other images (photos:1 tench.jpg)"}},
 		"noise":    {append(slices.Clone(synth), "--images", "photos:1", "--start", "noise"), []string{"start:noise", "./noise"}},
-		"no image": {[]string{"classify", "zzzz"}, []string{"no run and no image zzzz"}},
+		"no image": {[]string{"classify", "zzzz"}, []string{"zzzz is neither a run nor an image"}},
 		"no run":   {[]string{"classify", "run:zzzz"}, []string{`no run "zzzz"`}},
 		"show":     {[]string{"runs", "show", "run:c63f"}, []string{`no run "c63f"`}},
 		"eval":     {[]string{"eval", "run:c63f"}, []string{`no run "c63f"`}},

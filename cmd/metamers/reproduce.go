@@ -118,7 +118,7 @@ func (c *reproduceCmd) Run(ctx context.Context, g *globals) error {
 		return c.piece(ctx, g, e, p, set, store, bar)
 	}
 	if held := study.Holds(c.Results); held != "" && held != p.Name {
-		bar.note(fmt.Sprintf("%s holds the page of plan %s, which this one will replace (--results DIR: another folder)", c.Results, held))
+		bar.note(fmt.Sprintf("%s contains the page of plan %s, which will be replaced (choose another folder with --results DIR)", c.Results, held))
 	}
 	r, err := study.Do(ctx, e, p, study.Options{
 		Store: store, Images: set, Blocks: c.Blocks, CheckpointEvery: c.Checkpoint, Extra: extras(set), Progress: bar.show, Available: c.Available, Speeds: speeds,

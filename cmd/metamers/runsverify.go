@@ -59,7 +59,7 @@ func (c *runsVerifyCmd) Run(ctx context.Context, g *globals) error {
 			return err
 		}
 	} else {
-		fmt.Printf("%d of %d runs are whole; %d files, %s read in %s\n", count[runs.Whole], len(ids), files, humanSize(bytes), where)
+		fmt.Printf("%d of %d runs are whole; %d files, %s, read from %s\n", count[runs.Whole], len(ids), files, humanSize(bytes), where)
 	}
 	if bad := len(ids) - count[runs.Whole]; bad > 0 {
 		return fmt.Errorf("%d of %d runs are not known to be whole: %d damaged (the next synth of the same recipe sets them aside and makes them again), %d without a manifest, %d unreadable",
@@ -170,9 +170,9 @@ func (c *runsGCCmd) Run(ctx context.Context, g *globals) error {
 			return err
 		}
 	} else if c.DryRun {
-		fmt.Printf("%d things, %s, would be removed from %s\n", len(found), humanSize(freed), s.Where())
+		fmt.Printf("%d files and folders, %s, would be removed from %s\n", len(found), humanSize(freed), s.Where())
 	} else {
-		fmt.Printf("%d things, %s, removed from %s\n", len(found)-failed, humanSize(freed), s.Where())
+		fmt.Printf("%d files and folders, %s, removed from %s\n", len(found)-failed, humanSize(freed), s.Where())
 	}
 	if failed > 0 {
 		return fmt.Errorf("%d of %d things could not be removed", failed, len(found))

@@ -46,10 +46,10 @@ func TestStoreCommands(t *testing.T) {
 	if out := must(synth...); !strings.Contains(out, "set aside as .damaged-"+ids[0]) {
 		t.Error(out)
 	}
-	if out := must("runs", "gc", "--store", store, "--damaged", "--dry-run"); !strings.Contains(out, "would remove "+store) || !strings.Contains(out, "1 things") {
+	if out := must("runs", "gc", "--store", store, "--damaged", "--dry-run"); !strings.Contains(out, "would remove "+store) || !strings.Contains(out, "1 files and folders") {
 		t.Error(out)
 	}
-	if out := must("runs", "gc", "--store", store, "--damaged"); !strings.Contains(out, "1 things") {
+	if out := must("runs", "gc", "--store", store, "--damaged"); !strings.Contains(out, "1 files and folders") {
 		t.Error(out)
 	}
 	if left, _ := filepath.Glob(filepath.Join(store, ".*")); len(left) > 0 {

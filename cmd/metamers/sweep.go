@@ -72,7 +72,7 @@ func (c *sweepStartCmd) split(ctx context.Context, g *globals) (*sweep.Sweep, er
 		return nil, err
 	}
 	if c.On == "kubernetes" && p.Observers == nil {
-		return nil, fmt.Errorf("plan %s names no observers: which models are at hand in Kubernetes cannot be seen from here", p.Name)
+		return nil, fmt.Errorf("plan %s names no observers, which Kubernetes needs because its models are not known on this machine", p.Name)
 	}
 	models, err := new(engine.Engine).Models(ctx)
 	if err != nil {
@@ -106,7 +106,7 @@ func (c *sweepStartCmd) split(ctx context.Context, g *globals) (*sweep.Sweep, er
 			o.Images, err = images.Count(spec, images.Options{Size: p.Size})
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%w (sweep: {images: N} in the plan says how many there are on the workers)", err)
+			return nil, fmt.Errorf("%w (sweep: {images: N} in the plan gives the number of images on the workers)", err)
 		}
 	}
 	if o.Store, o.Home, err = c.home(); err != nil {

@@ -172,7 +172,7 @@ func (s sweepStore) find(plan string) ([]*sweep.Sweep, string, error) {
 	}
 	found, err := sweep.Find(home, name)
 	if err == nil && len(found) == 0 {
-		err = fmt.Errorf("there is no sweep %s in %s", name, home)
+		err = fmt.Errorf("no sweep %s in %s", name, home)
 	}
 	return found, home, err
 }

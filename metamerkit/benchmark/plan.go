@@ -74,24 +74,24 @@ func (p Plan) validate() error {
 		return fmt.Errorf("%d sets, %d stages, %d seeds, %d methods: expected at least 1, 1, 1 and 2", len(p.Sets), len(p.Stages), len(p.Seeds), len(p.Methods))
 	}
 	if s, ok := study.Repeated(p.Stages); ok {
-		return fmt.Errorf("stages: %s is there twice", s)
+		return fmt.Errorf("stages: %s appears twice", s)
 	}
 	if s, ok := study.Repeated(p.Seeds); ok {
-		return fmt.Errorf("seeds: %d is there twice", s)
+		return fmt.Errorf("seeds: %d appears twice", s)
 	}
 	for i, set := range p.Sets {
 		if slices.ContainsFunc(p.Sets[:i], func(s []string) bool { return slices.Equal(s, set) }) {
-			return fmt.Errorf("sets: %s is there twice", label(set))
+			return fmt.Errorf("sets: %s appears twice", label(set))
 		}
 	}
 	var names []string
 	for i, m := range p.Methods {
 		if m.Name == "" || slices.Contains(names, m.Name) {
-			return fmt.Errorf("methods: the name %q of method %d is empty or there twice", m.Name, i+1)
+			return fmt.Errorf("methods: the name %q of method %d is empty or appears twice", m.Name, i+1)
 		}
 		names = append(names, m.Name)
 		if m.Settings.Steps != 0 || m.Settings.Seed != 0 {
-			return fmt.Errorf("methods: %s has steps or a seed of its own, expected evaluations and the plan's seeds", m.Name)
+			return fmt.Errorf("methods: %s sets steps or a seed; expected evaluations and the plan's seeds", m.Name)
 		}
 		if i == 0 && m.AtBaseline {
 			return fmt.Errorf("methods: %s is the baseline and cannot end at its loss", m.Name)

@@ -37,7 +37,7 @@ func Compare(rows metamer.Rows, measure string, b evaluate.Bootstrap) ([]Compari
 		return nil, err
 	}
 	if !slices.ContainsFunc(rows, func(r metamer.Row) bool { return r.Measure == measure && r.Image >= 0 && r.Set != "" }) {
-		return nil, fmt.Errorf("claims: no row holds the measure %s of a single image: sets are compared image by image", measure)
+		return nil, fmt.Errorf("claims: no row has the measure %s of a single image: sets are compared image by image", measure)
 	}
 	slices.SortStableFunc(t.stages, func(a, b string) int { return depth(a) - depth(b) })
 	var list []Comparison

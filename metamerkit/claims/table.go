@@ -42,7 +42,7 @@ func newTable(rows metamer.Rows, cards map[string]*card.Card) (*table, error) {
 		}
 		key := [2]string{r.Set, r.Stage}
 		if before, ok := runs[key]; ok && before != r.Run && r.Set != "" {
-			return nil, fmt.Errorf("claims: the rows hold two runs, %s and %s, of {%s} at %s: judge one setting at a time", before, r.Run, r.Set, r.Stage)
+			return nil, fmt.Errorf("claims: the rows are of two runs, %s and %s, of {%s} at %s: test the claims of one setting at a time", before, r.Run, r.Set, r.Stage)
 		}
 		runs[key] = r.Run
 		note(&t.sets, r.Set)

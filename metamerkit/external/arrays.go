@@ -30,7 +30,7 @@ func arrays(path, layout, what string, keys []string, file map[string]*weights.T
 		case len(file) == 1:
 			name = slices.Collect(maps.Keys(file))[0]
 		default:
-			return stack{}, nil, fmt.Errorf("foreign: %s holds the arrays %s; expected one called %s for the %s", path, strings.Join(slices.Sorted(maps.Keys(file)), ", "), strings.Join(keys, ", "), what)
+			return stack{}, nil, fmt.Errorf("external: %s has the arrays %s; expected one named %s for the %s", path, strings.Join(slices.Sorted(maps.Keys(file)), ", "), strings.Join(keys, ", "), what)
 		}
 	}
 	s, notes, err := pixels(path, layout, file[name])
@@ -49,7 +49,7 @@ func pixels(path, layout string, t *weights.Tensor) (s stack, notes []string, er
 		if t.Name != "" {
 			name = fmt.Sprintf(" %q", t.Name)
 		}
-		return fmt.Errorf("foreign: %s: the array%s of shape %v %s", path, name, t.Shape, fmt.Sprintf(format, args...))
+		return fmt.Errorf("external: %s: the array%s of shape %v %s", path, name, t.Shape, fmt.Sprintf(format, args...))
 	}
 	shape := t.Shape
 	if len(shape) == 3 {

@@ -51,17 +51,17 @@ var Layouts = []string{"nhwc", "nchw"}
 // evaluations keep their rows there.
 func Read(s Source) (run *metamer.Run, refs *images.Set, notes []string, err error) {
 	if s.Metamers == "" {
-		return nil, nil, nil, fmt.Errorf("foreign: no metamers named")
+		return nil, nil, nil, fmt.Errorf("external: no metamers named")
 	}
 	if s.Layout != "" && s.Layout != "nhwc" && s.Layout != "nchw" {
-		return nil, nil, nil, fmt.Errorf("foreign: %w", metamer.Unknown("layout", s.Layout, Layouts))
+		return nil, nil, nil, fmt.Errorf("external: %w", metamer.Unknown("layout", s.Layout, Layouts))
 	}
 	met, ref, notes, err := pair(s)
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	if met.size != ref.size || met.n != ref.n {
-		return nil, nil, nil, fmt.Errorf("foreign: %s holds %d metamers of %d² pixels, %s %d references of %d²: expected the same", met.path, met.n, met.size, ref.path, ref.n, ref.size)
+		return nil, nil, nil, fmt.Errorf("external: %s has %d metamers of %d² pixels, %s has %d references of %d²; expected equal numbers and sizes", met.path, met.n, met.size, ref.path, ref.n, ref.size)
 	}
 	if refs = s.Images; refs == nil {
 		refs = &images.Set{Name: ref.path, Size: ref.size, Names: ref.names, Labels: ref.labels, ClassNames: ref.classes, Pixels: ref.pixels}
@@ -95,12 +95,12 @@ func Read(s Source) (run *metamer.Run, refs *images.Set, notes []string, err err
 func identity(run *metamer.Run) (string, error) {
 	text, err := json.Marshal(run.Recipe)
 	if err != nil {
-		return "", fmt.Errorf("foreign: %w", err)
+		return "", fmt.Errorf("external: %w", err)
 	}
 	h := sha256.New()
 	h.Write(text)
 	if err := binary.Write(h, binary.LittleEndian, run.Metamers); err != nil {
-		return "", fmt.Errorf("foreign: %w", err)
+		return "", fmt.Errorf("external: %w", err)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8]), nil
 }

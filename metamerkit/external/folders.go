@@ -20,7 +20,7 @@ func pair(s Source) (met, ref stack, notes []string, err error) {
 		}
 		if file == nil || !same {
 			if file, err = weights.OpenArrays(path); err != nil {
-				return stack{}, fmt.Errorf("foreign: %w", err)
+				return stack{}, fmt.Errorf("external: %w", err)
 			}
 		}
 		out, more, err := arrays(path, s.Layout, what, keys, file)
@@ -39,7 +39,7 @@ func pair(s Source) (met, ref stack, notes []string, err error) {
 	}
 	if same {
 		if isImages(s.Metamers) || len(file) < 2 {
-			return met, ref, nil, fmt.Errorf("foreign: %s holds no references beside the metamers: name them", s.Metamers)
+			return met, ref, nil, fmt.Errorf("external: %s has metamers but no references: give their path", s.Metamers)
 		}
 		s.References = s.Metamers
 	}
@@ -64,24 +64,24 @@ func folder(path string, size int) (stack, []string, error) {
 	if size == 0 {
 		files, err := images.Files(nil, path)
 		if err != nil {
-			return stack{}, nil, fmt.Errorf("foreign: %w", err)
+			return stack{}, nil, fmt.Errorf("external: %w", err)
 		}
 		for _, name := range files {
 			w, h, err := images.Size(name)
 			if err != nil {
-				return stack{}, nil, fmt.Errorf("foreign: %w", err)
+				return stack{}, nil, fmt.Errorf("external: %w", err)
 			}
 			if size == 0 {
 				size = w
 			}
 			if w != size || h != size {
-				return stack{}, nil, fmt.Errorf("foreign: the metamer %s has %d×%d pixels, expected %d×%d: metamers are not resized", name, w, h, size, size)
+				return stack{}, nil, fmt.Errorf("external: the metamer %s has %d×%d pixels, expected %d×%d: metamers are not resized", name, w, h, size, size)
 			}
 		}
 	}
 	set, err := images.Open([]string{path}, images.Options{Size: size})
 	if err != nil {
-		return stack{}, nil, fmt.Errorf("foreign: %w", err)
+		return stack{}, nil, fmt.Errorf("external: %w", err)
 	}
 	s := stack{path: path, n: set.Len(), size: set.Size, pixels: set.Pixels, names: set.Names, labels: set.Labels, classes: set.ClassNames}
 	s.byNumber()

@@ -26,7 +26,7 @@ func match(met *stack, ref stack, isSet bool, notes *[]string) error {
 		how = "order, the metamers by number: the set has other names"
 	default:
 		a, b := apart(met.names, ref.names)
-		return fmt.Errorf("foreign: it is not clear which metamer belongs to which reference: %s has %s, which %s lacks, and lacks %s; expected the same names, or the same numbers in them", met.path, a, ref.path, b)
+		return fmt.Errorf("external: it is not clear which metamer belongs to which reference: %s has %s, which %s lacks, and lacks %s; expected the same names, or the same numbers in them", met.path, a, ref.path, b)
 	}
 	if order != nil {
 		met.arrange(order)

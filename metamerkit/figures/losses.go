@@ -61,7 +61,7 @@ func Losses(s *Study, runs ...*metamer.Run) (*Figure, error) {
 		}
 	}
 	if len(rows) == 0 {
-		return nil, fmt.Errorf("figures: losses: no run has a trace of its loss")
+		return nil, fmt.Errorf("figures: losses: no run has a loss trace")
 	}
 	for _, row := range rows {
 		for j, p := range row {

@@ -67,7 +67,7 @@ func Span(s string, n int) (from, to int, err error) {
 		to, err = strconv.Atoi(s)
 	}
 	if err != nil || from < 0 || to <= from || to > n {
-		return 0, 0, fmt.Errorf("%q is no range of the %d images, expected N or from-to", s, n)
+		return 0, 0, fmt.Errorf("%q is not a range of the %d images, expected N or FROM-TO", s, n)
 	}
 	return from, to, nil
 }
@@ -87,7 +87,7 @@ func HasCIFAR() bool {
 func readBatch(name string, n int) (data []byte, path string, err error) {
 	path, err = paths.Find(cifarFiles(name)...)
 	if err != nil {
-		return nil, "", fmt.Errorf("images: CIFAR-10 is not here: metamers data get cifar10 downloads it (%w)", err)
+		return nil, "", fmt.Errorf("images: CIFAR-10 is missing: metamers data get cifar10 downloads it (%w)", err)
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -102,7 +102,7 @@ func readBatch(name string, n int) (data []byte, path string, err error) {
 	}
 	var b bytes.Buffer
 	if _, err := io.CopyN(&b, r, int64(n)*record); err != nil {
-		return nil, "", fmt.Errorf("images: %s holds %d bytes, expected at least %d for %d images (%w)", path, b.Len(), n*record, n, err)
+		return nil, "", fmt.Errorf("images: %s has %d bytes, expected at least %d for %d images (%w)", path, b.Len(), n*record, n, err)
 	}
 	return b.Bytes(), path, nil
 }

@@ -37,7 +37,7 @@ func IsImage(name string) bool {
 func load(path string) (data []byte, err error) {
 	if path == "-" {
 		if Stdin == nil {
-			return nil, fmt.Errorf("images: - stands for standard input, which is not available here")
+			return nil, fmt.Errorf("images: - means standard input, which is not available")
 		}
 		if data, err = standard(); err != nil {
 			return nil, fmt.Errorf("images: standard input: %w", err)
@@ -140,7 +140,7 @@ func expand(spec []string, warn func(string)) (files []string, err error) {
 			}
 		}
 		if len(files) == before {
-			return nil, fmt.Errorf("images: the folder %s holds no image file (%s)", p, strings.Join(endings, ", "))
+			return nil, fmt.Errorf("images: the folder %s has no image file (%s)", p, strings.Join(endings, ", "))
 		}
 		if len(others) > 0 && warn != nil {
 			warn(fmt.Sprintf("images: %s: %s", p, leftOut(others)))

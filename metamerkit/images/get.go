@@ -62,7 +62,7 @@ func (a Archive) Get(ctx context.Context, progress func(done, total int64)) (dir
 	if problem := a.missing(dir); problem == nil {
 		return dir, true, nil
 	} else if _, err := os.Stat(dir); err == nil {
-		return "", false, fmt.Errorf("images: %s is there but not whole (%w); remove it to get it anew", dir, problem)
+		return "", false, fmt.Errorf("images: %s exists but is incomplete (%w); remove it to download it again", dir, problem)
 	}
 	file := filepath.Join(data, path.Base(a.Request.URL))
 	a.Request.Progress = progress

@@ -57,7 +57,7 @@ func parseNIQE(data []byte) (*NIQEModel, error) {
 	for n := range arrays {
 		have = append(have, n)
 	}
-	return nil, fmt.Errorf("it holds %q, expected mu_prisparam and cov_prisparam, or pop_mu and pop_cov", have)
+	return nil, fmt.Errorf("the file has %q, expected mu_prisparam and cov_prisparam, or pop_mu and pop_cov", have)
 }
 
 func (m *NIQEModel) check() error {
@@ -148,7 +148,7 @@ func matElements(data []byte, order binary.ByteOrder, out map[string]*matArray, 
 				return fmt.Errorf("compressed element: %w", err)
 			}
 			if len(plain) > maxModel {
-				return fmt.Errorf("a compressed element holds more than %d bytes", maxModel)
+				return fmt.Errorf("a compressed element has more than %d bytes", maxModel)
 			}
 			if err := matElements(plain, order, out, true); err != nil {
 				return err

@@ -59,7 +59,7 @@ func NIQE(model *NIQEModel) Metric {
 		Agrees: "pyiqa (niqe)",
 		Defined: func(h, w int) string {
 			if n := (h / niqeBlock) * (w / niqeBlock); n < 2 {
-				return fmt.Sprintf("%d×%d pixels hold %d blocks of %d×%d: a covariance needs two", w, h, n, niqeBlock, niqeBlock)
+				return fmt.Sprintf("%d×%d pixels have %d blocks of %d×%d; a covariance needs two", w, h, n, niqeBlock, niqeBlock)
 			}
 			return ""
 		},

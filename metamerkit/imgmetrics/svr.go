@@ -58,7 +58,7 @@ func LoadBRISQUE(model, ranges string) (*SVR, error) {
 			}
 		}
 		if ranges == "" {
-			return nil, fmt.Errorf("imgmetrics: no ranges of the features beside %s: expected a file allrange there, or its name (--brisque-range)", model)
+			return nil, fmt.Errorf("imgmetrics: no feature ranges for %s: expected a file allrange in the same folder, or --brisque-range", model)
 		}
 	}
 	text, err := readModel(model)
@@ -128,7 +128,7 @@ func parseSVR(path string, model []byte, rangePath string, ranges []byte, n int)
 		}
 	}
 	if math.IsNaN(m.Gamma) || math.IsNaN(m.Rho) || at >= len(lines) {
-		return nil, fmt.Errorf("imgmetrics: %s is not a libsvm regression: it lacks gamma, rho or support vectors", path)
+		return nil, fmt.Errorf("imgmetrics: %s is not a libsvm regression: gamma, rho or support vectors are missing", path)
 	}
 	for ; at < len(lines); at++ {
 		fields := strings.Fields(lines[at])

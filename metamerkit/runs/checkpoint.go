@@ -23,7 +23,7 @@ type Checkpoint struct {
 // that Restore knows a torn one.
 func (w *Work) Save(c Checkpoint) error {
 	kept := func(err error) error {
-		return fmt.Errorf("runs: writing the checkpoint of run %s (the one before is kept): %w", w.ID, err)
+		return fmt.Errorf("runs: writing the checkpoint of run %s (the previous checkpoint is kept): %w", w.ID, err)
 	}
 	var ts []weights.Tensor
 	for name, v := range c.Arrays {
@@ -80,7 +80,7 @@ func (w *Work) Restore() (c *Checkpoint, warning error) {
 	}
 	if err != nil {
 		os.Remove(w.checkpointPath())
-		return nil, fmt.Errorf("runs: the checkpoint of run %s is damaged (%v); beginning anew", w.ID, err)
+		return nil, fmt.Errorf("runs: the checkpoint of run %s is damaged (%v); starting again", w.ID, err)
 	}
 	return c, nil
 }

@@ -48,7 +48,7 @@ func ref(id string) entity { return entity{"@id": id} }
 // way; a damaged run is an error.
 func (s *Store) Export(ctx context.Context, path string, ids []string, c Crate) error {
 	if len(ids) == 0 {
-		return fmt.Errorf("runs: there is no run to export in %s", s.Where())
+		return fmt.Errorf("runs: no run to export in %s", s.Where())
 	}
 	return paths.WriteFile(path, func(f *os.File) error {
 		z := zip.NewWriter(f)

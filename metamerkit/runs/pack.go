@@ -79,7 +79,7 @@ func unpack(z *zip.Reader, prefix, dir string) error {
 			continue
 		}
 		if !filepath.IsLocal(filepath.FromSlash(name)) || strings.ContainsAny(name, "\\\x00") {
-			return &CorruptError{Dir: dir, Problem: fmt.Sprintf("the archive holds a file named %q", f.Name)}
+			return &CorruptError{Dir: dir, Problem: fmt.Sprintf("the archive contains a file named %q", f.Name)}
 		}
 		if err := unpackOne(f, filepath.Join(dir, name)); err != nil {
 			return err
@@ -102,7 +102,7 @@ func unpackOne(f *zip.File, path string) error {
 	}
 	w, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if errors.Is(err, fs.ErrExist) {
-		return &CorruptError{Dir: path, Problem: fmt.Sprintf("the archive holds %q twice", f.Name)}
+		return &CorruptError{Dir: path, Problem: fmt.Sprintf("the archive contains %q twice", f.Name)}
 	}
 	if err != nil {
 		return err

@@ -179,7 +179,7 @@ func (s *Store) Resolve(prefix string) (string, error) {
 	case 1:
 		return hits[0], nil
 	}
-	return "", fmt.Errorf("runs: %q stands for %d runs: %s", prefix, len(hits), strings.Join(hits, ", "))
+	return "", fmt.Errorf("runs: %q matches %d runs: %s", prefix, len(hits), strings.Join(hits, ", "))
 }
 
 // Remove deletes a run, damaged or not: it is renamed first, so that half a run
@@ -212,7 +212,7 @@ var idForm = regexp.MustCompile(`^[0-9a-f]{16}$`)
 // checkID keeps names such as "../x" away from the file system.
 func checkID(id string) error {
 	if !idForm.MatchString(id) {
-		return fmt.Errorf("runs: %q is no run's ID, expected 16 hexadecimal digits", id)
+		return fmt.Errorf("runs: %q is not a run ID, expected 16 hexadecimal digits", id)
 	}
 	return nil
 }

@@ -182,15 +182,15 @@ func (c *Check) checkRows(path, base string) error {
 func plausible(run *metamer.Run) error {
 	for name, v := range map[string][]float32{"metamers": run.Metamers, "start": run.Start} {
 		if i := slices.IndexFunc(v, func(x float32) bool { return !(x >= 0 && x <= 1) }); i >= 0 && !stoppedByNaN(run, v[i]) {
-			return &CorruptError{Dir: run.Dir, Problem: fmt.Sprintf("%s.safetensors holds the value %v, expected pixels in [0,1]", name, v[i])}
+			return &CorruptError{Dir: run.Dir, Problem: fmt.Sprintf("%s.safetensors has the value %v, expected pixels in [0,1]", name, v[i])}
 		}
 	}
 	if n := len(run.Recipe.Models) * run.Recipe.Images.Count; len(run.Statistics) != n {
-		return &CorruptError{Dir: run.Dir, Problem: fmt.Sprintf("evidence.json speaks of %d pairs of an image and a member, expected %d", len(run.Statistics), n)}
+		return &CorruptError{Dir: run.Dir, Problem: fmt.Sprintf("evidence.json has %d pairs of an image and a member, expected %d", len(run.Statistics), n)}
 	}
 	for _, e := range run.Statistics {
 		if e.Image < 0 || e.Image >= run.Recipe.Images.Count || !slices.Contains(run.Recipe.ModelNames(), e.Member) {
-			return &CorruptError{Dir: run.Dir, Problem: fmt.Sprintf("evidence.json speaks of image %d and the member %q", e.Image, e.Member)}
+			return &CorruptError{Dir: run.Dir, Problem: fmt.Sprintf("evidence.json names image %d and member %q, which the recipe does not have", e.Image, e.Member)}
 		}
 	}
 	return nil

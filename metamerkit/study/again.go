@@ -98,7 +98,7 @@ type Again struct {
 func (a *Again) Read(dir string) error {
 	text, err := os.ReadFile(filepath.Join(dir, recordName))
 	if err != nil {
-		return fmt.Errorf("study: %s is no folder of results: %w", dir, err)
+		return fmt.Errorf("study: %s is not a results folder: %w", dir, err)
 	}
 	var rec record
 	if err := json.Unmarshal(text, &rec); err != nil {
@@ -192,7 +192,7 @@ func (a *Again) Result() (r *Result, notes []string, err error) {
 		r.Rows = append(r.Rows, row)
 	}
 	if len(order) == 0 {
-		return nil, nil, fmt.Errorf("study: there is no row of a model set")
+		return nil, nil, fmt.Errorf("study: the rows name no model set")
 	}
 	sources := a.sources(order, made)
 	if err := oneImageSet(sources); err != nil {
@@ -219,7 +219,7 @@ func (a *Again) Result() (r *Result, notes []string, err error) {
 		}
 	}
 	if 0 < len(absent) && len(absent) < len(order) { // without any, figures 1 and 2 say so
-		notes = append(notes, fmt.Sprintf("%d of %d runs that the rows are of are not here: figures that show images lack them", len(absent), len(order)))
+		notes = append(notes, fmt.Sprintf("%d of the %d runs of these rows are missing: figures that show images leave them out", len(absent), len(order)))
 	}
 	if len(r.Runs) > 0 && a.References != nil {
 		if r.Images, err = a.References(r.Runs[0]); err != nil {

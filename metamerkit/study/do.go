@@ -161,7 +161,7 @@ type MissingModelsError struct {
 
 func (e *MissingModelsError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "study: plan %s needs %d models whose weights are not here:", e.Plan, len(e.Missing))
+	fmt.Fprintf(&b, "study: plan %s needs %d models whose weights are missing:", e.Plan, len(e.Missing))
 	var pull []string
 	var bytes int64
 	for _, l := range e.Missing {

@@ -12,7 +12,7 @@ func TestKeysAreText(t *testing.T) {
 		"sets: [[resnet20]]\nsettings:\n  steps: 7\n  \"null set\": cifar10:1000": "",
 		"sets: [[resnet20]]\nsettings:\n  steps: 7\n  null: cifar10:1000\n":       `line 4: the key null is not text in YAML: write it in quotes (the null set of the match statistics is called "null set")`,
 		"sets: [[resnet20]]\nsettings: {steps: 7, 1: x}\n":                        "the key 1 is not text",
-		"images: [a.jpg, b.jpg]\nsets: [[resnet20]]\n":                            "line 1: images is one line, expected a set, a folder or files separated by spaces",
+		"images: [a.jpg, b.jpg]\nsets: [[resnet20]]\n":                            "line 1: images must be one line, expected a set, a folder or files separated by spaces",
 		"true: x\nsets: [[resnet20]]\n":                                           "line 1: the key true is not text",
 	} {
 		p, err := Parse([]byte(text))

@@ -19,7 +19,7 @@ const (
 // Losses is the figure of loss curves, of all runs.
 func (r *Result) Losses() (*figures.Figure, error) {
 	if len(r.Runs) == 0 {
-		return nil, fmt.Errorf("figures: %s shows traces, and there is no run here that the rows are of", lossesName)
+		return nil, fmt.Errorf("figures: %s shows traces, and no run of these rows is in the store", lossesName)
 	}
 	return figures.Losses(r.Study(), r.Runs...)
 }

@@ -57,7 +57,7 @@ func (r *Result) Table(name string) (*figures.Table, error) {
 		return r.DifferencesTable(), nil
 	case matchName:
 		if len(r.Runs) == 0 {
-			return nil, fmt.Errorf("study: the table %s needs runs, and there is no run here that the rows are of", name)
+			return nil, fmt.Errorf("study: the table %s needs runs, and no run of these rows is in the store", name)
 		}
 		return r.Match(), nil
 	}
@@ -83,7 +83,7 @@ func Parts(names []string) ([]string, error) {
 			full = "figure" + rest
 		}
 		if !slices.Contains(all, full) {
-			return nil, fmt.Errorf("study: there is no figure or table %q, expected some of %s", n, strings.Join(all, ", "))
+			return nil, fmt.Errorf("study: unknown figure or table %q, expected %s", n, strings.Join(all, ", "))
 		}
 		if !slices.Contains(out, full) {
 			out = append(out, full)

@@ -179,7 +179,7 @@ func Decode(data []byte, v any) (err error) {
 		return err
 	}
 	if err := d.Decode(new(any)); err != io.EOF {
-		return fmt.Errorf("it holds a second document, behind ---; expected one")
+		return fmt.Errorf("the file has a second document after ---; expected one")
 	}
 	return nil
 }
@@ -188,7 +188,7 @@ func Decode(data []byte, v any) (err error) {
 func Parse(data []byte) (p Plan, err error) {
 	if err := Decode(data, &p); err != nil {
 		if t := (*yaml.TypeError)(nil); errors.As(err, &t) && t.StructFieldName != nil && *t.StructFieldName == "Plan.Images" {
-			return p, fmt.Errorf("line %d: images is one line, expected a set, a folder or files separated by spaces, such as images: a.jpg b.jpg", t.Token.Position.Line)
+			return p, fmt.Errorf("line %d: images must be one line, expected a set, a folder or files separated by spaces, such as images: a.jpg b.jpg", t.Token.Position.Line)
 		}
 		return p, err
 	}
@@ -235,7 +235,7 @@ func (p Plan) Validate() error {
 			return fmt.Errorf("sets: set %d is empty, expected names of models", i+1)
 		}
 		if seen[name] {
-			return fmt.Errorf("sets: set %d (%s) is there twice", i+1, name)
+			return fmt.Errorf("sets: set %d (%s) appears twice", i+1, name)
 		}
 		seen[name] = true
 	}
@@ -243,10 +243,10 @@ func (p Plan) Validate() error {
 		return fmt.Errorf("stages: none given")
 	}
 	if s, ok := Repeated(p.Stages); ok {
-		return fmt.Errorf("stages: %s is there twice", s)
+		return fmt.Errorf("stages: %s appears twice", s)
 	}
 	if s, ok := Repeated(p.Observers); ok {
-		return fmt.Errorf("observers: %s is there twice", s)
+		return fmt.Errorf("observers: %s appears twice", s)
 	}
 	if p.Bootstrap < 0 || p.Size < 0 {
 		return fmt.Errorf("bootstrap %d and size %d: expected no negative numbers", p.Bootstrap, p.Size)

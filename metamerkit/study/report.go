@@ -115,7 +115,7 @@ func (r *Result) Write(dir string) (warnings []string, err error) {
 	before := recorded(dir)
 	gone, err := tidy(dir, before.Files, files)
 	if len(gone) > 0 {
-		warnings = append(warnings, fmt.Sprintf("%s: removed what the earlier page of plan %s had and this one has not: %s", dir, before.Plan.Name, strings.Join(gone, ", ")))
+		warnings = append(warnings, fmt.Sprintf("%s: removed files of the earlier page of plan %s that this page does not have: %s", dir, before.Plan.Name, strings.Join(gone, ", ")))
 	}
 	if err != nil {
 		return warnings, err

@@ -60,7 +60,7 @@ func (r *Result) Overview() (*figures.Figure, error) {
 // shown reports whether there are images to show.
 func (r *Result) shown(figure string) error {
 	if len(r.Runs) == 0 || r.Images == nil {
-		return fmt.Errorf("figures: %s shows images, and there is no run here that the rows are of", figure)
+		return fmt.Errorf("figures: %s shows images, and no run of these rows is in the store", figure)
 	}
 	return nil
 }

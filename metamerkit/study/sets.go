@@ -41,7 +41,7 @@ func (s *ModelSets) UnmarshalYAML(unmarshal func(any) error) error {
 			for _, m := range e {
 				name, ok := m.(string)
 				if !ok {
-					return fmt.Errorf("sets: set %d holds %v, expected names of models", i+1, m)
+					return fmt.Errorf("sets: set %d contains %v, expected model names", i+1, m)
 				}
 				set = append(set, name)
 			}
@@ -188,13 +188,13 @@ func (p *Plan) resolve(c *catalogue, lenient bool) (err error) {
 			if lenient {
 				continue
 			}
-			return fmt.Errorf("the set %s is there twice", name)
+			return fmt.Errorf("the set %s appears twice", name)
 		}
 		seen[name] = true
 		p.Sets = append(p.Sets, set)
 	}
 	if p.Sets == nil {
-		return fmt.Errorf("no model of its sets is in the catalogue")
+		return fmt.Errorf("none of the models of its sets is known")
 	}
 	groups := map[string][]string{}
 	for _, name := range slices.Sorted(maps.Keys(p.Groups)) {

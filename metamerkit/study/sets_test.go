@@ -29,7 +29,7 @@ observers: ["*.linf8", twenty]`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := p.Resolved(context.Background(), m, false); err == nil || !strings.Contains(err.Error(), "resnet20 is there twice") {
+	if _, _, err := p.Resolved(context.Background(), m, false); err == nil || !strings.Contains(err.Error(), "resnet20 appears twice") {
 		t.Error(err) // as one of cnn:*, and by its alias
 	}
 	p.Sets = p.Sets[:4]

@@ -235,8 +235,8 @@ func TestPlans(t *testing.T) {
 		"precision":   {"sets: [[a]]\nsettings: {precision: half}", "mixed"},
 		"type":        {"sets: resnet20", "sets"},
 		"binary":      {"\x00\xff", ""},
-		"stage twice": {"sets: [[a]]\nstages: [late, late]", "stages: late is there twice"},
-		"observers":   {"sets: [[a]]\nobservers: [a, b, a]", "observers: a is there twice"},
+		"stage twice": {"sets: [[a]]\nstages: [late, late]", "stages: late appears twice"},
+		"observers":   {"sets: [[a]]\nobservers: [a, b, a]", "observers: a appears twice"},
 		"key twice":   {"sets: [[a]]\nname: a\nname: b", "name"},
 		"documents":   {"sets: [[a]]\n---\nsets: [[b]]", "second document"},
 	} {

@@ -112,7 +112,7 @@ func (s *Sweep) Local(ctx context.Context, o LocalOptions) error {
 	}
 	switch {
 	case ctx.Err() != nil:
-		return fmt.Errorf("sweep %s stopped; the same command goes on from there: %w", s.ID(), ctx.Err())
+		return fmt.Errorf("sweep %s stopped; run the same command to resume: %w", s.ID(), ctx.Err())
 	case failed > 0:
 		return fmt.Errorf("sweep %s: %d of %d shards failed", s.ID(), failed, len(s.Shards))
 	}
@@ -236,7 +236,7 @@ func (s *Sweep) StopLocal() (bool, error) {
 		return false, fmt.Errorf("sweep %s: local.json cannot be read: %v", s.ID(), err)
 	}
 	if p.Host != hostname() {
-		return false, fmt.Errorf("sweep %s was last carried out on %s: stop it there", s.ID(), p.Host)
+		return false, fmt.Errorf("sweep %s last ran on %s: stop it on that machine", s.ID(), p.Host)
 	}
 	lock := flock.New(s.path("local.lock"))
 	if free, err := lock.TryLock(); lockless(err) {

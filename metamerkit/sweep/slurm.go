@@ -144,7 +144,7 @@ func command(ctx context.Context, stdin, name string, args ...string) (string, e
 	c.Stdout, c.Stderr = &out, &errs
 	if err := c.Run(); err != nil {
 		if errors.Is(err, exec.ErrNotFound) {
-			return "", fmt.Errorf("sweep: %s is not here: Slurm's commands are needed on this machine: %w", name, err)
+			return "", fmt.Errorf("sweep: %s was not found: Slurm's commands are needed on this machine: %w", name, err)
 		}
 		return "", fmt.Errorf("sweep: %s: %w: %s", name, err, strings.TrimSpace(errs.String()))
 	}
@@ -165,7 +165,7 @@ func maxArray(ctx context.Context) (int, error) {
 	}
 	n, err := strconv.Atoi(m[1])
 	if err != nil || n < 1 {
-		return 0, fmt.Errorf("sweep: Slurm's MaxArraySize is %s: job arrays are switched off there", m[1])
+		return 0, fmt.Errorf("sweep: Slurm's MaxArraySize is %s: job arrays are disabled", m[1])
 	}
 	return n, nil
 }

@@ -304,7 +304,7 @@ func TestStop(t *testing.T) {
 		}
 	}()
 	err := local(t, ctx, s, orders, 1, 1)
-	if err == nil || !strings.Contains(err.Error(), "goes on") {
+	if err == nil || !strings.Contains(err.Error(), "to resume") {
 		t.Fatal(err)
 	}
 	r := s.Record(0)

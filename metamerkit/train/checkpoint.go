@@ -103,11 +103,11 @@ func (j *job) restore() error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("train: the checkpoint cannot be read (remove it to begin anew): %w", err)
+		return fmt.Errorf("train: the checkpoint cannot be read (remove it to start again): %w", err)
 	}
 	var s state
 	if err := json.Unmarshal([]byte(f.Metadata["state"]), &s); err != nil {
-		return fmt.Errorf("train: %s: its state cannot be read (remove it to begin anew): %w", path, err)
+		return fmt.Errorf("train: %s: its state cannot be read (remove it to start again): %w", path, err)
 	}
 	if id := j.identity(); s.Identity != id {
 		return fmt.Errorf("train: %s is of another training: it has %s, this one %s; use another folder or remove it", path, s.Identity, id)
@@ -118,7 +118,7 @@ func (j *job) restore() error {
 		}
 		t := f.Tensors[v.Path()]
 		if t == nil || len(t.Float) != v.Shape().Size() {
-			return fmt.Errorf("train: %s: tensor %s is missing or of another size (remove the file to begin anew)", path, v.Path())
+			return fmt.Errorf("train: %s: tensor %s is missing or of another size (remove the file to start again)", path, v.Path())
 		}
 		if err := v.SetValue(tensors.FromFlatDataAndDimensions(t.Float, v.Shape().Dimensions...)); err != nil {
 			return fmt.Errorf("train: %s: %w", path, err)

@@ -338,7 +338,7 @@ func (j *job) run(ctx context.Context) error {
 		return nil
 	}
 	if err != nil && ctx.Err() != nil {
-		return fmt.Errorf("train: %s stopped after step %d of %d; the same command goes on from there: %w", j.Card.Name, j.state.Step, j.steps(), ctx.Err())
+		return fmt.Errorf("train: %s stopped after step %d of %d; run the same command to resume: %w", j.Card.Name, j.state.Step, j.steps(), ctx.Err())
 	}
 	return err
 }

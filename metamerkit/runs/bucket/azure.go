@@ -49,7 +49,7 @@ func openAzure(ctx context.Context, where string) (runs.Bucket, error) {
 	var answer *azcore.ResponseError
 	switch {
 	case errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound:
-		return nil, fmt.Errorf("there is no container %q at %s: make it first", u.Host, bare(c.URL()))
+		return nil, fmt.Errorf("container %q does not exist at %s: create it first", u.Host, bare(c.URL()))
 	case errors.As(err, &answer) && answer.StatusCode == http.StatusForbidden && answer.ErrorCode == "AuthorizationPermissionMismatch":
 		// who may use blobs need not be told of the container
 	case err != nil:
@@ -82,7 +82,7 @@ func azureContainer(name, account, endpoint string) (*container.Client, error) {
 	if key := os.Getenv("AZURE_STORAGE_KEY"); key != "" {
 		c, err := container.NewSharedKeyCredential(account, key)
 		if err != nil {
-			return nil, fmt.Errorf("AZURE_STORAGE_KEY is no key of an account: %w", err)
+			return nil, fmt.Errorf("AZURE_STORAGE_KEY is not an account key: %w", err)
 		}
 		return container.NewClientWithSharedKeyCredential(where, c, o)
 	}

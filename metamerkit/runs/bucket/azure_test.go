@@ -255,11 +255,11 @@ func TestAzureRefusals(t *testing.T) {
 			t.Errorf("%s: %v, expected %q on one line, without a token", where, err, want)
 		}
 	}
-	refused("azblob://none/x"+at, `there is no container "none"`)
+	refused("azblob://none/x"+at, `container "none" does not exist`)
 	refused("azblob://lab/x"+at+"&region=x", `"region"`)
-	refused("azblob://lab/x?account=a&endpoint=nowhere", "no URL of a server")
+	refused("azblob://lab/x?account=a&endpoint=nowhere", "not the URL of a server")
 	t.Setenv("AZURE_STORAGE_KEY", "%")
-	refused("azblob://lab/x"+at, "AZURE_STORAGE_KEY is no key")
+	refused("azblob://lab/x"+at, "AZURE_STORAGE_KEY is not an account key")
 	t.Setenv("AZURE_STORAGE_KEY", "")
 	t.Setenv("AZURE_STORAGE_SAS_TOKEN", "?sv=1&sig=secret")
 	refused("azblob://lab/x"+at, "403 AuthenticationFailed")

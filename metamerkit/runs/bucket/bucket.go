@@ -80,7 +80,7 @@ func open(ctx context.Context, where string) (runs.Bucket, error) {
 		return nil, err
 	}
 	if err == nil && !there {
-		return nil, fmt.Errorf("there is no bucket %q at %s: make it first", b.name, endpoint)
+		return nil, fmt.Errorf("bucket %q does not exist at %s: create it first", b.name, endpoint)
 	}
 	return b, nil
 }

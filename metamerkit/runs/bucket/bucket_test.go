@@ -344,7 +344,7 @@ func TestURLs(t *testing.T) {
 	srv := serveS3(t)
 	t.Setenv("METAMERS_CACHE", t.TempDir())
 	for where, want := range map[string]string{
-		"s3://nowhere/x?endpoint=" + srv.URL: `no bucket "nowhere"`,
+		"s3://nowhere/x?endpoint=" + srv.URL: `bucket "nowhere" does not exist`,
 		"s3://lab/x?endpoint=ftp://x":        "ftp://x",
 		"s3://lab/x?endpont=http://x":        `"endpont"`,
 	} {

@@ -39,7 +39,7 @@ func address(where, one, other string) (u *url.URL, prefix string, err error) {
 func endpointURL(endpoint string) (*url.URL, error) {
 	e, err := url.Parse(endpoint)
 	if err != nil || e.Host == "" || !slices.Contains([]string{"http", "https"}, e.Scheme) {
-		return nil, fmt.Errorf("the endpoint %q is no URL of a server, expected http(s)://host:port", endpoint)
+		return nil, fmt.Errorf("the endpoint %q is not the URL of a server, expected http(s)://host:port", endpoint)
 	}
 	return e, nil
 }
