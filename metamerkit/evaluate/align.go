@@ -5,13 +5,15 @@ import (
 	"math"
 )
 
-// Alignment says how alike the geometry of the metamers' activations is to that of
-// the references': the same observer, the same images.
+// Alignment is a measure of how similar the geometry of the metamers' activations is to
+// that of the references' activations, for the same images and observer, with its bootstrap
+// interval.
 type Alignment struct{ Value, Low, High float64 }
 
-// CKA is linear centred kernel alignment (Kornblith et al. 2019): with the Gram
-// matrices K, L of references and metamers, centred, tr(KL)/√(tr(KK)·tr(LL)), in
-// [0,1].
+// CKA is linear centred kernel alignment (Kornblith et al. 2019), tr(KL)/√(tr(KK)·tr(LL))
+// of the centred Gram matrices K and L of references and metamers, in [0,1]. The interval
+// resamples images; the text why gives the reason if there is none. Different numbers of
+// images are an error; a measure without a value is Undefined.
 func CKA(ref, met *Gram, b Bootstrap) (a Alignment, why string, err error) {
 	if err := alike(ref, met); err != nil {
 		return Alignment{}, "", err
@@ -26,9 +28,9 @@ func CKA(ref, met *Gram, b Bootstrap) (a Alignment, why string, err error) {
 	})
 }
 
-// CKADebiased is CKA with the unbiased estimate of HSIC (Song et al. 2012), which
-// does not rise with the number of values an activation has. It needs four images
-// and may be below 0.
+// CKADebiased is CKA with the unbiased estimator of HSIC (Song et al. 2012), which does not
+// grow with the dimension of the activations. It can be negative. Fewer than four images
+// are Undefined.
 func CKADebiased(ref, met *Gram) (float64, error) {
 	if err := alike(ref, met); err != nil {
 		return 0, err
@@ -157,10 +159,11 @@ func alike(ref, met *Gram) error {
 	return nil
 }
 
-// RSA is the correlation of the similarities of all pairs of references with those
-// of their metamers (Kriegeskorte et al. 2008, with similarities for
-// dissimilarities). rank is Spearman's, of the whole; Value and its interval are
-// Pearson's.
+// RSA is the Pearson correlation, over all pairs of images, of the similarities of
+// references with those of their metamers, in [-1,1] (Kriegeskorte et al. 2008, with
+// similarities instead of dissimilarities). The interval is that of the Pearson correlation
+// and resamples images; the text why gives the reason if there is none. The result rank is
+// Spearman's correlation.
 func RSA(ref, met *Matrix, b Bootstrap) (a Alignment, rank float64, why string, err error) {
 	if ref.N != met.N || ref.Kind != met.Kind {
 		return Alignment{}, 0, "", fmt.Errorf("evaluate: %s similarities of %d references and %s similarities of %d metamers cannot be compared", ref.Kind, ref.N, met.Kind, met.N)

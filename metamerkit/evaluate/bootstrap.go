@@ -11,16 +11,16 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// Methods are the ways to make an interval from bootstrap replicates (Efron &
-// Tibshirani 1993, chapters 13 and 14): the replicates' own quantiles; those
-// mirrored at the estimate; or corrected for bias and acceleration.
+// Methods lists the bootstrap intervals (Efron & Tibshirani 1993, chapters 13 and 14):
+// "percentile" takes the quantiles of the replicates, "basic" mirrors them at the estimate,
+// and "bca" corrects for bias and acceleration.
 var Methods = []string{"percentile", "basic", "bca"}
 
-// DefaultResamples is the number of resamples of an interval.
+// DefaultResamples is the default number of bootstrap resamples.
 const DefaultResamples = 2000
 
-// Bootstrap makes intervals over images. Its zero value makes them of 2000 resamples, at
-// 95 %, by BCa.
+// Bootstrap computes intervals by resampling images. Its zero value stands for 2000
+// resamples, a level of 95 % and the method bca.
 type Bootstrap metamer.Bootstrap
 
 func (b Bootstrap) withDefaults() Bootstrap {
@@ -44,7 +44,7 @@ func (b Bootstrap) ofPairs() Bootstrap {
 	return b
 }
 
-// Validate reports the first setting that cannot be used.
+// Validate returns an error for the first invalid setting.
 func (b Bootstrap) Validate() error {
 	b = b.withDefaults()
 	switch {
@@ -58,13 +58,13 @@ func (b Bootstrap) Validate() error {
 	return nil
 }
 
-// Statistic computes a value from images of which image i was drawn weight[i] times.
-// It must not keep weight, and is called by several goroutines at the same time.
+// Statistic computes a value from a resample in which image i was drawn weight[i] times. It
+// must not keep weight and must be safe for concurrent calls.
 type Statistic func(weight []int) float64
 
-// Interval resamples n images with replacement. Where the statistic cannot be
-// computed for more than one in twenty resamples, or there are fewer than two
-// images, the interval is Undefined.
+// Interval returns the bootstrap interval of a statistic of n images, which are resampled
+// with replacement. It is Undefined for fewer than two images, and if the statistic has no
+// value in more than one of twenty resamples.
 func (b Bootstrap) Interval(n int, stat Statistic) (low, high float64, err error) {
 	if err := b.Validate(); err != nil {
 		return math.NaN(), math.NaN(), err
@@ -165,9 +165,9 @@ func quantile(sorted []float64, share float64) float64 {
 	return sorted[i] + (at-float64(i))*(sorted[i+1]-sorted[i])
 }
 
-// Mean returns the mean of one value an image, over the images that have one (NaN:
-// none), with its interval. Without any value it is Undefined. Where all values are the
-// same so are the limits.
+// Mean returns the mean of one value per image (NaN: none), its interval, and the number of
+// images with a value. Without any value the error is Undefined. If all values are equal,
+// so are the limits.
 func (b Bootstrap) Mean(values []float64) (mean, low, high float64, count int, err error) {
 	mean, low, high = math.NaN(), math.NaN(), math.NaN()
 	kept := make([]float64, 0, len(values))
@@ -195,10 +195,9 @@ func (b Bootstrap) Mean(values []float64) (mean, low, high float64, count int, e
 	return mean, low, high, count, err
 }
 
-// Share is Mean for outcomes: 1 for an image that has it, 0 for one that has not, between
-// them a mean over observers. An outcome in which all images agree (all 0 or all 1) has
-// no spread to resample, though the next image may differ: its interval is Wilson's
-// (1927).
+// Share is Mean for outcomes in [0,1]: 1 or 0 for one observer, a mean over observers in
+// between. If the outcomes of all images are 0, or all are 1, resampling has no spread, and
+// the interval is Wilson's (1927).
 func (b Bootstrap) Share(values []float64) (mean, low, high float64, count int, err error) {
 	if mean, low, high, count, err = b.Mean(values); err == nil && low == high && (mean == 0 || mean == 1) {
 		low, high = Wilson(int(mean)*count, count, b.withDefaults().Level)
@@ -206,7 +205,8 @@ func (b Bootstrap) Share(values []float64) (mean, low, high float64, count int, 
 	return mean, low, high, count, err
 }
 
-// Wilson is the score interval of a share of k among n (Wilson 1927).
+// Wilson returns the score interval (Wilson 1927) of a proportion of k among n at the given
+// level, such as 0.95.
 func Wilson(k, n int, level float64) (low, high float64) {
 	z := distuv.UnitNormal.Quantile((1 + level) / 2)
 	p, m := float64(k)/float64(n), float64(n)

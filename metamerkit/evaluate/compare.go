@@ -9,10 +9,10 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// McNemar tests whether two shares over the same images differ (McNemar 1947, exact):
-// onlyA and onlyB count the images where only one of the two is 1, and p is the
-// two-sided probability of so uneven a split. Images without a value (NaN) in either
-// are left out.
+// McNemar is the exact two-sided McNemar test (1947) of two outcomes of the same images.
+// Values are 0, 1 or NaN for images without an outcome, which are left out. The results
+// onlyA and onlyB count the images with a 1 in only one of them. Any other value and slices
+// of different length are an error.
 func McNemar(a, b []float64) (onlyA, onlyB int, p float64, err error) {
 	if len(a) != len(b) {
 		return 0, 0, 0, fmt.Errorf("evaluate: %d and %d images cannot be paired", len(a), len(b))
@@ -39,10 +39,11 @@ func McNemar(a, b []float64) (onlyA, onlyB int, p float64, err error) {
 	return onlyA, onlyB, min(2*p, 1), nil
 }
 
-// Wilcoxon is the two-sided signed-rank test of paired differences (Wilcoxon 1945):
-// w is the smaller sum of ranks, p exact for up to 50 differences without ties, else
-// from the normal distribution with the correction for ties and none for continuity.
-// Zeros and NaN are left out; with nothing left it is Undefined.
+// Wilcoxon is the two-sided signed-rank test of paired differences (Wilcoxon 1945). The
+// result w is the smaller sum of ranks. The p value is exact for up to 50 differences
+// without ties, otherwise from the normal approximation with a tie correction and without a
+// continuity correction. Zeros and NaN are left out. If no difference remains, the error is
+// Undefined.
 func Wilcoxon(differences []float64) (w, p float64, err error) {
 	var abs []float64
 	var positive []bool
@@ -98,8 +99,8 @@ func signedRank(n, w int) float64 {
 	return min(2*sum/math.Exp2(float64(n)), 1)
 }
 
-// Holm corrects p values for their number (Holm 1979): p ≤ 0.05 then holds for all of
-// them together. NaN stays and does not count.
+// Holm returns p values corrected for multiple comparisons by Holm's method (1979): p ≤
+// 0.05 then controls the family-wise error. NaN stays NaN and is not counted.
 func Holm(p []float64) []float64 {
 	out := slices.Clone(p)
 	var order []int
@@ -117,8 +118,9 @@ func Holm(p []float64) []float64 {
 	return out
 }
 
-// Difference is the mean of a − b over the images where both have a value, with its
-// interval from resampling images.
+// Difference returns the mean of a − b over the images that have a value in both (NaN:
+// none), the bootstrap interval of the mean, and the number of these images. The slices
+// have one value per image and equal length.
 func Difference(a, b []float64, boot Bootstrap) (mean, low, high float64, count int, err error) {
 	if len(a) != len(b) {
 		return math.NaN(), math.NaN(), math.NaN(), 0, fmt.Errorf("evaluate: %d and %d images cannot be paired", len(a), len(b))

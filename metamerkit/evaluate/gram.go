@@ -9,8 +9,8 @@ import (
 	"gonum.org/v1/gonum/blas/blas64"
 )
 
-// Gram holds the inner products of the activations of N images, from which every
-// measure of representational similarity follows.
+// Gram holds the inner products of the activations of N images. All measures of
+// representational similarity are computed from it.
 type Gram struct {
 	N, Dim  int
 	centred []float64 // [N,N]: Σₖ (xᵢₖ − mᵢ)(xⱼₖ − mⱼ)
@@ -36,19 +36,19 @@ const strip = 128
 // columns of a block are converted to float64 and multiplied at once.
 const columns = 4096
 
-// NewGram computes the inner products of all pairs, in float64, from blocks of
-// activations that together take at most about memory bytes (0: 1 GiB). Blocks are
-// read again as needed: (k²−k)/2+1 reads for k blocks.
+// NewGram computes the inner products of all pairs in float64. It reads blocks of
+// activations that together take at most memory bytes (0: 1 GiB). With k blocks, (k²−k)/2+1
+// blocks are read. Errors are those of the source and of ctx.
 func NewGram(ctx context.Context, src Source, memory int64) (*Gram, error) {
 	return NewGramWith(ctx, src, memory, nil)
 }
 
-// Products returns, for all i and j, Σₖ (leftᵢₖ − meanᵢ)(rightⱼₖ − meanⱼ) in float64, row
-// by row. Activations that have no products (constant, not finite) are nil.
+// Products returns the matrix Σₖ (leftᵢₖ − meanᵢ)(rightⱼₖ − meanⱼ) in float64, row by row.
+// Activations that are nil (constant or not finite) have no products.
 type Products func(ctx context.Context, left, right [][]float32, meanLeft, meanRight []float64) ([]float64, error)
 
-// NewGramWith is NewGram with inner products computed elsewhere, such as on a device;
-// nil: here.
+// NewGramWith is NewGram with inner products computed by another function, such as on a
+// device. nil computes them on the host.
 func NewGramWith(ctx context.Context, src Source, memory int64, with Products) (*Gram, error) {
 	n, dim := src.Len(), src.Dim()
 	if n == 0 || dim == 0 {
@@ -210,7 +210,7 @@ func (g *Gram) part(first int, acts [][]float32, from int) blas64.General {
 	return m
 }
 
-// Product returns Σₖ xᵢₖ xⱼₖ; NaN where an activation is not finite.
+// Product returns Σₖ xᵢₖ xⱼₖ of images i and j. It is NaN if one of them is not finite.
 func (g *Gram) Product(i, j int) float64 {
 	if g.flaw[i] == infinite || g.flaw[j] == infinite {
 		return math.NaN()
@@ -218,8 +218,8 @@ func (g *Gram) Product(i, j int) float64 {
 	return g.centred[i*g.N+j] + float64(g.Dim)*g.mean[i]*g.mean[j]
 }
 
-// Pearson returns the correlation of two activations; NaN where one is constant or
-// not finite. Of a Gram of ranks it is Spearman's.
+// Pearson returns the correlation of the activations of images i and j, in [-1,1], or
+// Spearman's if the Gram is of ranks. It is NaN if one of them is constant or not finite.
 func (g *Gram) Pearson(i, j int) float64 {
 	if g.flaw[i] != 0 || g.flaw[j] != 0 {
 		return math.NaN()
@@ -227,7 +227,8 @@ func (g *Gram) Pearson(i, j int) float64 {
 	return clamp(g.centred[i*g.N+j] / math.Sqrt(g.centred[i*g.N+i]*g.centred[j*g.N+j]))
 }
 
-// Cosine returns the cosine of two activations; NaN where one is zero or not finite.
+// Cosine returns the cosine of the activations of images i and j, in [-1,1]. It is NaN if
+// one of them is zero or not finite.
 func (g *Gram) Cosine(i, j int) float64 {
 	return clamp(g.Product(i, j) / math.Sqrt(g.Product(i, i)*g.Product(j, j)))
 }

@@ -9,15 +9,15 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// DefaultBins is the number of bins of a similarity distribution.
+// DefaultBins is the default number of histogram bins of a similarity distribution.
 const DefaultBins = metamer.DefaultBins
 
 // maxBins bounds the number of bins.
 const maxBins = 1 << 15
 
-// JSD compares the distribution of the pair similarities of reference images with
-// that of their metamers. All values are in bits: 0 for equal distributions, 1 for
-// distributions that share no bin.
+// JSD compares the distribution of the pairwise similarities of reference images with that
+// of their metamers. All values are in bits: 0 for equal distributions, 1 for distributions
+// without a common bin.
 type JSD struct {
 	Bins, Pairs int
 	// Value is the Jensen-Shannon divergence H((p+q)/2) − (H(p)+H(q))/2 of the two
@@ -40,11 +40,12 @@ type JSD struct {
 // floorRounds is how many pairs of resamples Floor averages over.
 const floorRounds = 200
 
-// NewJSD computes all estimates. bins 0 stands for DefaultBins. The interval is over
-// images: a resample draws images, and takes the pairs of different images among
-// them; the bins stay those of the whole. Its method is "basic" unless b names one:
-// resamples lie further apart than the samples they come from, so that with few
-// images the other two miss the true value (TestJSDIntervalCovers).
+// NewJSD computes all estimates from the similarities of the same images. For bins 0 it
+// uses DefaultBins. The interval resamples images and takes the pairs of different images
+// of each resample; the bins stay those of the whole. Its default method is "basic":
+// resamples lie further apart than the samples they come from, so that with few images the
+// other methods miss the true value (TestJSDIntervalCovers). Fewer than three images are
+// Undefined.
 func NewJSD(ref, met *Matrix, bins int, b Bootstrap) (*JSD, error) {
 	if bins == 0 {
 		bins = DefaultBins
@@ -93,8 +94,8 @@ func prefix(what string, err error) error {
 	return err
 }
 
-// Edges returns the bins+1 edges between the smallest and largest value of both, as
-// numpy.linspace has them.
+// Edges returns the bins+1 equally spaced edges between the smallest and the largest value
+// of p and q, as numpy.linspace does.
 func Edges(p, q []float64, bins int) []float64 {
 	lo, hi := min(slices.Min(p), slices.Min(q)), max(slices.Max(p), slices.Max(q))
 	if lo == hi { // as numpy.histogram

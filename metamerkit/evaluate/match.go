@@ -12,13 +12,13 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// Vector is an activation with what its comparisons share.
+// Vector is a flattened activation with precomputed values that its comparisons share.
 type Vector struct {
 	values, ranks []float64
 	power         float64 // Σ v²
 }
 
-// NewVector prepares an activation, flattened.
+// NewVector prepares a flattened activation.
 func NewVector(act []float32) Vector {
 	v := Vector{values: make([]float64, len(act))}
 	for i, a := range act {
@@ -29,7 +29,7 @@ func NewVector(act []float32) Vector {
 	return v
 }
 
-// NewVectors prepares activations.
+// NewVectors prepares one flattened activation per image.
 func NewVectors(acts [][]float32) []Vector {
 	out := make([]Vector, len(acts))
 	split(len(acts), func(from, to int) {
@@ -73,10 +73,12 @@ func ranks(v []float64) []float64 {
 	return out
 }
 
-// Pearson is the correlation of two activations; 0 when one is constant or not finite.
+// Pearson returns the correlation of two activations of equal length, in [-1,1]. It is 0 if
+// one of them is constant or not finite.
 func Pearson(a, b Vector) float64 { return correlation(a.values, b.values) }
 
-// Spearman is the correlation of their ranks; 0 when one is constant.
+// Spearman returns the rank correlation of two activations of equal length, in [-1,1], with
+// ties averaged. It is 0 if one of them is constant or not finite.
 func Spearman(a, b Vector) float64 { return correlation(a.ranks, b.ranks) }
 
 func correlation(a, b []float64) float64 {
@@ -96,8 +98,9 @@ func constant(v []float64) bool {
 // maxSNR bounds SNR, so that equal activations have a number that JSON can hold.
 const maxSNR = 300
 
-// SNR is 10·log10(Σ ref² / Σ (ref−v)²) in dB (Feather et al. 2023), within ±300:
-// 300 for equal activations, -300 for activations that are not finite.
+// SNR returns the signal-to-noise ratio 10·log10(Σ ref² / Σ (ref−v)²) in dB (Feather et al.
+// 2023), clipped to ±300. It is 300 for equal activations and -300 for activations that are
+// not finite.
 func SNR(ref, v Vector) float64 {
 	n := noise(ref, v)
 	if n == 0 {
@@ -110,8 +113,9 @@ func SNR(ref, v Vector) float64 {
 	return min(max(snr, -maxSNR), maxSNR)
 }
 
-// Relative is the relative L2 distance ‖v−ref‖/‖ref‖; 0 for two zero vectors, the
-// largest float64 (JSON has no infinity) for activations that are not finite.
+// Relative returns the relative L2 distance ‖v−ref‖/‖ref‖, at least 0: 0 for two zero
+// vectors, and the largest float64 for activations that are not finite (JSON has no
+// infinity).
 func Relative(ref, v Vector) float64 {
 	n := noise(ref, v)
 	if n == 0 {
@@ -130,9 +134,10 @@ func noise(a, b Vector) (sum float64) {
 	return sum
 }
 
-// Test compares the metamer of one image with its reference at one member. It passes
-// when all three statistics lie above every pair of the null distribution and the class
-// is the same.
+// Test compares the metamer of one image with its reference at one member. The verdict is
+// Pass if Pearson, Spearman and SNR each exceed the values of all pairs of the null
+// distribution and the class is the same. A class of -1 means that the model has no
+// classifier.
 func (n *Null) Test(image int, ref, met Vector, refClass, class int) metamer.MatchStatistics {
 	e := metamer.MatchStatistics{
 		Image: image, Member: n.Member, RefClass: refClass, Class: class, SameClass: refClass == class && class >= 0,
@@ -165,7 +170,8 @@ func (n *Null) Test(image int, ref, met Vector, refClass, class int) metamer.Mat
 	return e
 }
 
-// TestEach is Test of several images from the first on, side by side.
+// TestEach runs Test for several images concurrently. The first of them has the index
+// first.
 func (n *Null) TestEach(first int, refs, mets []Vector, refClasses, classes []int) []metamer.MatchStatistics {
 	out := make([]metamer.MatchStatistics, len(mets))
 	split(len(mets), func(from, to int) {

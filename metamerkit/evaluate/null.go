@@ -8,21 +8,22 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// Null is the null distribution of one member: the match statistics of all pairs of the
-// images of a null set.
+// Null is the null distribution of one member: the match statistics of all pairs of images
+// of a null set.
 type Null struct {
 	metamer.Null
 	pearson, spearman, snr []float64 // of each pair, ascending
 }
 
-// Untestable is the null distribution of a null set with too few pairs (NullRef.Untested).
+// Untestable returns the null distribution of a null set with too few pairs, for which Test
+// returns the verdict NotTested (see metamer.NullRef.Untested).
 func Untestable(member string, set metamer.NullRef) *Null {
 	return &Null{Null: metamer.Null{Member: member, Set: set.Name, SHA256: set.SHA256, Pairs: set.Pairs}}
 }
 
-// NewNull measures all pairs of a null set, of which the inner products of the
-// activations and of their ranks are given. SNR has a direction: of a pair the larger of
-// both counts.
+// NewNull computes the statistics of all pairs of a null set from the inner products of the
+// activations and of their ranks. SNR depends on which image is the reference; the larger
+// of the two values counts.
 func NewNull(member string, set metamer.NullRef, values, ranks *Gram) (*Null, error) {
 	n := values.N
 	if n != ranks.N || n*(n-1)/2 != set.Pairs {
@@ -48,7 +49,7 @@ func NewNull(member string, set metamer.NullRef, values, ranks *Gram) (*Null, er
 	return null, nil
 }
 
-// Bytes is what the distribution takes in memory.
+// Bytes returns the memory that the distribution takes.
 func (n *Null) Bytes() int { return 8 * 3 * len(n.pearson) }
 
 // pValue is the empirical p of a value: (k+1)/(n+1), where k of n null values, in

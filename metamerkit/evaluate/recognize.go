@@ -2,8 +2,8 @@ package evaluate
 
 import "math"
 
-// Class returns the class that logits stand for: the index of the largest, the
-// first of equal ones; -1 when there is none or one is NaN.
+// Class returns the index of the largest logit, the first of equal ones. It returns -1 for
+// no logits and if one is NaN.
 func Class(logits []float32) int {
 	at := -1
 	for i, v := range logits {
@@ -17,10 +17,9 @@ func Class(logits []float32) int {
 	return at
 }
 
-// Same returns 1 where the metamer's class is the wanted one and 0 where it is not,
-// an image a value: with the classes of the references it is recognizability, with
-// the true ones its variant. Where no class is wanted (-1) it is NaN; a metamer
-// without a class (logits that are not numbers) is not recognized.
+// Same returns one value per image: 1 if the metamer's class got is the wanted class, else
+// 0, and NaN if no class is wanted (-1). With the classes of the references as wanted, its
+// mean is recognizability. A metamer without a class (-1, see Class) counts as 0.
 func Same(wanted, got []int) []float64 {
 	out := make([]float64, len(wanted))
 	for i, w := range wanted {
@@ -34,10 +33,10 @@ func Same(wanted, got []int) []float64 {
 	return out
 }
 
-// Category returns the category, an index into Categories, that a classifier of
-// ImageNet's 1000 classes decides for: the one with the largest mean probability
-// over its classes (Geirhos et al. 2018, model-vs-human's default). -1 for other
-// than 1000 logits and for logits that are not finite.
+// Category returns the index in Categories of the category with the largest mean
+// probability over its classes (Geirhos et al. 2018, the default of model-vs-human). The
+// logits are those of a classifier of the 1000 classes of ImageNet-1k. It returns -1 for
+// any other number of logits and for logits that are not finite.
 func Category(logits []float32) int {
 	if len(logits) != 1000 {
 		return -1
@@ -62,7 +61,8 @@ func Category(logits []float32) int {
 	return at
 }
 
-// CategoryOf returns the category that an ImageNet class belongs to, -1 for most.
+// CategoryOf returns the index in Categories of an ImageNet-1k class (0 to 999), or -1 if
+// the class is in none of them.
 func CategoryOf(class int) int {
 	for c, category := range Categories {
 		for _, k := range category.Classes {

@@ -11,7 +11,7 @@ import (
 // Similarities are the measures of representational similarity.
 var Similarities = metamer.Similarities
 
-// Matrix holds the similarity of every pair of N images.
+// Matrix holds the similarities of all pairs of N images.
 type Matrix struct {
 	N      int
 	Kind   string    // one of Similarities
@@ -20,8 +20,8 @@ type Matrix struct {
 	why    string
 }
 
-// Matrix returns the similarities of a kind, of which "spearman" asks that g is of
-// ranks (see Ranked).
+// Matrix returns the similarities of a kind in Similarities. For "spearman" the Gram must
+// be of ranks (see Ranked). Other kinds are an error.
 func (g *Gram) Matrix(kind string) (*Matrix, error) {
 	m := &Matrix{N: g.N, Kind: kind, Values: make([]float64, g.N*g.N)}
 	of := g.Pearson
@@ -45,8 +45,8 @@ func (g *Gram) Matrix(kind string) (*Matrix, error) {
 	return m, nil
 }
 
-// NewMatrix computes the similarities of a kind from activations, block by block
-// (see NewGram).
+// NewMatrix computes the similarities of a kind in Similarities from activations, with at
+// most memory bytes at a time (see NewGram).
 func NewMatrix(ctx context.Context, src Source, kind string, memory int64) (*Matrix, error) {
 	if kind == "spearman" {
 		src = Ranked(src)
@@ -58,8 +58,8 @@ func NewMatrix(ctx context.Context, src Source, kind string, memory int64) (*Mat
 	return g.Matrix(kind)
 }
 
-// Pairs returns the similarities of the images i < j, row by row. A flawed image
-// or fewer than three images are Undefined: one pair is no distribution.
+// Pairs returns the N·(N−1)/2 similarities of images i < j, row by row. An image without
+// similarities and fewer than three images are Undefined.
 func (m *Matrix) Pairs() ([]float64, error) {
 	if m.N < 3 {
 		return nil, undefined("%d images, expected at least 3", m.N)

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// Source gives the activations of a number of images, block by block, so that they
-// need never be in memory together.
+// Source gives the activations of a number of images in blocks, so that they need not be in
+// memory together.
 type Source interface {
 	Len() int // images
 	Dim() int // values of one activation, flattened
@@ -16,12 +16,12 @@ type Source interface {
 	Read(ctx context.Context, from, to int) ([][]float32, error)
 }
 
-// Held is a Source that is in memory.
+// Held is a Source in memory: one flattened activation per image.
 type Held [][]float32
 
 func (h Held) Len() int { return len(h) }
 
-// Dim is the length of the first activation; all must have it.
+// Dim returns the length of the first activation. All activations must have this length.
 func (h Held) Dim() int {
 	if len(h) == 0 {
 		return 0
@@ -29,12 +29,12 @@ func (h Held) Dim() int {
 	return len(h[0])
 }
 
-// Read returns a part of h.
+// Read returns the activations from ≤ i < to without copying.
 func (h Held) Read(_ context.Context, from, to int) ([][]float32, error) { return h[from:to], nil }
 
-// Ranked is a Source of the ranks of src's activations (1-based, ties averaged),
-// exact in float32 up to 2²³ values. Activations that are not finite stay as they
-// are.
+// Ranked returns a Source of the ranks of src's activations, counted from 1 with ties
+// averaged. Ranks are exact in float32 for up to 2²³ values. Activations that are not
+// finite are returned unchanged.
 func Ranked(src Source) Source { return ranked{src} }
 
 type ranked struct{ Source }

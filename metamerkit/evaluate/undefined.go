@@ -2,8 +2,8 @@ package evaluate
 
 import "fmt"
 
-// Undefined is the error of a measure that has no value for these inputs. Its text
-// is the reason, as it stands in rows.
+// Undefined is the error of a measure that has no value for its inputs. Its text is the
+// reason, which rows repeat.
 type Undefined string
 
 func (u Undefined) Error() string { return "evaluate: " + string(u) }

@@ -55,7 +55,8 @@ func openCIFAR(part string) (*Set, error) {
 	return s, nil
 }
 
-// Span reads "" (all), "N" (the first N) or "from-to" as a range of n images.
+// Span parses a range of n images: "" (all), "N" (the first N) or "FROM-TO" (FROM up to but
+// not including TO, counted from 0). An empty or too large range is an error.
 func Span(s string, n int) (from, to int, err error) {
 	to = n
 	if a, b, ok := strings.Cut(s, "-"); ok {
@@ -77,7 +78,7 @@ func cifarFiles(name string) []string {
 	return []string{"cifar-10-batches-bin/" + name, "cifar-10-batches-bin/" + name + ".xz", "cifar10/" + name + ".xz"}
 }
 
-// HasCIFAR says whether CIFAR-10's test images are in a data folder.
+// HasCIFAR reports whether CIFAR-10's test images are in a data folder.
 func HasCIFAR() bool {
 	_, err := paths.Find(cifarFiles("test_batch.bin")...)
 	return err == nil

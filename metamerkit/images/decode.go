@@ -10,33 +10,36 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// MaxPixels is the largest image that Decode reads.
+// MaxPixels is the largest number of pixels, width times height, of a file that Decode
+// reads. Larger files are an error.
 const MaxPixels = 100_000_000
 
-// Filters names the resampling filters.
+// Filters lists the resampling filters. Both are antialiased, as PIL's are.
 var Filters = []string{"bicubic", "bilinear"}
 
-// Decode reads an image file, resizes its shorter side to size with an antialiased
-// filter and crops the centre, as torchvision's Resize and CenterCrop do with PIL
-// images (see Transform.Decode). The result is [size,size,3].
+// Decode reads an image file, resizes its shorter side to size pixels with an antialiased
+// filter (see Filters) and crops the centre, as torchvision's Resize and CenterCrop do with
+// PIL images. The result is [size,size,3] in [0,1]. Errors name the file. See
+// Transform.Decode for the file formats.
 func Decode(path string, size int, filter string) ([]float32, error) {
 	return Transform{Size: size, Filter: filter}.Decode(path)
 }
 
-// Transform says how a file becomes the image that a model is evaluated on, as
-// timm's evaluation transform does: the shorter side is resized to Size/Crop,
-// rounded down, and the centre of Size² is cut out.
+// Transform describes how a file becomes the input of a model, as timm's evaluation
+// transform does: the shorter side is resized to Size/Crop, rounded down, and the central
+// Size×Size pixels are cut out.
 type Transform struct {
 	Size   int     // pixels a side
 	Crop   float64 // share that the cut keeps, above 0 and at most 1; 0: 1
 	Filter string  // bicubic (default) | bilinear, antialiased
 }
 
-// Decode reads a JPEG, PNG, WebP, BMP, TIFF or GIF file; its content tells which.
-// Pixels are those that PIL reads: of JPEG with libjpeg's weighted chroma and
-// conversion of colours, of CMYK with PIL's conversion to RGB. The orientation that a
-// camera noted in the file (Exif) is applied, as by Pillow's ImageOps.exif_transpose.
-// Transparent pixels are composited over white. The result is [Size,Size,3].
+// Decode reads a JPEG, PNG, WebP, BMP, TIFF or GIF file, whatever its extension. The result
+// is [Size,Size,3] in [0,1] and equals what PIL reads: JPEG with libjpeg's chroma
+// upsampling and colour conversion, CMYK with PIL's conversion to RGB, and the Exif
+// orientation applied as by ImageOps.exif_transpose. Transparent pixels are composited over
+// white. Files that are damaged, larger than MaxPixels or of another format are an error
+// that names the file.
 func (t Transform) Decode(path string) ([]float32, error) {
 	data, err := load(path)
 	if err != nil {
@@ -45,8 +48,7 @@ func (t Transform) Decode(path string) ([]float32, error) {
 	return t.decode(path, data)
 }
 
-// DecodeBytes is the function Decode for a file that is in memory; path names it in
-// errors.
+// DecodeBytes is Decode for the contents of a file. The path only names it in errors.
 func DecodeBytes(path string, data []byte, size int, filter string) ([]float32, error) {
 	return Transform{Size: size, Filter: filter}.decode(path, data)
 }
@@ -75,7 +77,8 @@ func (t Transform) decode(path string, data []byte) ([]float32, error) {
 	return fit(r, scale, t.Size, t.Filter), nil
 }
 
-// WritePNG writes [size,size,3] pixels in [0,1] as an 8-bit PNG.
+// WritePNG writes pixels [size,size,3] in [0,1] as a PNG with 8 bits per channel, rounded
+// as by ToImage. An existing file is overwritten.
 func WritePNG(path string, pixels []float32, size int) (err error) {
 	f, err := os.Create(path)
 	if err != nil {
@@ -89,7 +92,8 @@ func WritePNG(path string, pixels []float32, size int) (err error) {
 	return png.Encode(f, ToImage(pixels, size))
 }
 
-// ToImage rounds [size,size,3] pixels in [0,1] to 8 bits.
+// ToImage converts pixels [size,size,3] in [0,1] to an image with 8 bits per channel.
+// Values are rounded to the nearest level; values outside [0,1] are clipped.
 func ToImage(pixels []float32, size int) *image.NRGBA {
 	m := image.NewNRGBA(image.Rect(0, 0, size, size))
 	for i := range size * size {

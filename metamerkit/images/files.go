@@ -15,8 +15,8 @@ import (
 // maxBytes is the largest file that is read: MaxPixels of 16 bits and four channels.
 const maxBytes = 1 << 30
 
-// Stdin is what the path "-" stands for. It is nil in programs whose standard input is
-// not the user's.
+// Stdin is read for the path "-". A program sets it to os.Stdin; while it is nil, the path
+// "-" is an error.
 var Stdin io.Reader
 
 // standardInput names a picture from there in recipes and tables.
@@ -28,7 +28,7 @@ var standard = sync.OnceValues(func() ([]byte, error) { return all(Stdin) })
 // endings are those by which image files are found in folders.
 var endings = []string{".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
 
-// IsImage reports whether a file's name ends like that of an image that is read.
+// IsImage reports whether a file name has the extension of a supported image format.
 func IsImage(name string) bool {
 	return slices.Contains(endings, strings.ToLower(filepath.Ext(name)))
 }
@@ -63,7 +63,8 @@ func all(r io.Reader) ([]byte, error) {
 	return data, err
 }
 
-// Size reads how many pixels an image file has, as it is seen (see Transform.Decode).
+// Size returns the width and height of an image file in pixels, after the rotation that its
+// Exif orientation asks for. The pixels are not decoded. Errors name the file.
 func Size(path string) (w, h int, err error) {
 	data, err := load(path)
 	if err != nil {
@@ -82,7 +83,7 @@ func Size(path string) (w, h int, err error) {
 	return w, h, nil
 }
 
-// Turned reports whether the file's orientation (Exif) turns or mirrors the picture.
+// Turned reports whether a file's Exif orientation rotates or mirrors the picture.
 func Turned(path string) bool {
 	data, err := load(path)
 	return err == nil && isTurned(data)
@@ -93,7 +94,8 @@ func isTurned(data []byte) bool {
 	return err == nil && f.orientation(data) != 1
 }
 
-// TurnedNote says which files were turned; "" if there are none.
+// TurnedNote returns a sentence that names the files whose Exif orientation was applied, or
+// "" if there are none.
 func TurnedNote(files []string) string {
 	switch len(files) {
 	case 0:
@@ -104,8 +106,9 @@ func TurnedNote(files []string) string {
 	return fmt.Sprintf("images: %d files were turned as their Exif orientation says, the first is %s", len(files), files[0])
 }
 
-// Files lists the image files of folders, sorted by name, and files as they are. What
-// it says of files that were left out goes to warn, unless that is nil.
+// Files returns the paths of image files: those in folders, sorted by name, and files as
+// given. Folders are not searched recursively. The function warn, if not nil, is told about
+// files that are skipped. A folder without image files is an error.
 func Files(warn func(string), spec ...string) ([]string, error) { return expand(spec, warn) }
 
 // expand lists the image files that a spec names: a folder stands for the image files

@@ -17,7 +17,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
-// Archive is a data set that can be downloaded: one tar.gz with one folder.
+// Archive describes a data set that can be downloaded as one tar.gz with one folder.
 type Archive struct {
 	Name    string
 	Request fetch.Request
@@ -25,8 +25,9 @@ type Archive struct {
 	Files   map[string]int64 // names and sizes that must be in the folder; others are left out
 }
 
-// CIFAR10 is the official binary version. The MD5 is its page's, the SHA-256 of the
-// same archive is what TensorFlow Datasets and others pin.
+// CIFAR10 describes the official binary version of CIFAR-10 (Krizhevsky 2009). The MD5 is
+// that of its web page; the SHA-256 of the same file is the one that TensorFlow Datasets
+// pins.
 func CIFAR10() Archive {
 	a := Archive{
 		Name:   "cifar10",
@@ -45,10 +46,11 @@ func CIFAR10() Archive {
 	return a
 }
 
-// Get downloads and unpacks an archive into the cache's data folder, where Open
-// finds it, and returns the folder. Whether it had been there is the second result.
-// The folder appears with all of its files or not at all.
-func (a Archive) Get(ctx context.Context, progress func(done, total int64)) (dir string, there bool, err error) {
+// Get downloads and unpacks an archive into the data folder of the cache, where Open finds
+// it, and returns the folder. The second result reports whether the folder existed, in
+// which case nothing is downloaded. The function progress, if not nil, is called with
+// bytes. The folder appears complete or not at all.
+func (a Archive) Get(ctx context.Context, progress func(done, total int64)) (dir string, stored bool, err error) {
 	data := filepath.Join(paths.Cache(), "data")
 	dir = filepath.Join(data, a.Folder)
 	if err := os.MkdirAll(data, 0o777); err != nil {

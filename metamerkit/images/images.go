@@ -11,10 +11,10 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// Set is a number of images of one size.
+// Set holds images of one size: pixels [N,Size,Size,3] in [0,1] with names and labels.
 type Set = metamer.ImageSet
 
-// Options say how files become images.
+// Options says how files become images. The zero value works.
 type Options struct {
 	Size   int    // pixels a side; 0: 32 for cifar10, 224 for files
 	Filter string // bicubic (default) | bilinear
@@ -30,12 +30,12 @@ type Options struct {
 	Part *[2]int
 }
 
-// Open reads an image set: "cifar10" (the test images), "cifar10:16" (the first
-// 16), "cifar10:100-116" (those from 100 up to 116), "cifar10:train" likewise
-// ("cifar10:train:16"), a registered set likewise (see Register; "photos:16" where
-// metamerkit/images/photos is imported), or folders and files, which have labels where
-// their folder has a LabelsFile; "-" is a file at standard input. The set's Notes say
-// which files were left out or turned.
+// Open reads an image set: "cifar10" (the test images), "cifar10:16" (the first 16),
+// "cifar10:100-116" (100 to 115), "cifar10:train" or "cifar10:train:16" (training images),
+// a registered set (such as "photos:16" if metamerkit/images/photos is imported), or
+// folders and files. Files have labels if their folder has a LabelsFile. The path "-" reads
+// one file from Stdin. The set's Notes name files that were skipped or rotated. Errors name
+// the file or set.
 func Open(spec []string, o Options) (*Set, error) {
 	if o.Part == nil {
 		s, _, err := open(spec, o)
@@ -53,7 +53,8 @@ func Open(spec []string, o Options) (*Set, error) {
 	return s.Part(part[0], part[1])
 }
 
-// Count returns how many images a set has. Files are not decoded.
+// Count returns the number of images of a set without decoding files. The errors are those
+// of Open.
 func Count(spec []string, o Options) (int, error) {
 	if IsNamed(spec...) {
 		s, err := Open(spec, o)

@@ -14,19 +14,20 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
-// LabelsFile is the table that says what the image files beside it show (see
-// ReadLabels). Its numbers are classes of ImageNet-1k, 0 to 999; files that it does not
-// name have no label.
+// LabelsFile is the name of the table that gives the classes of the image files in its
+// folder (see ReadLabels). Its indices are classes of ImageNet-1k, 0 to 999. Files that are
+// not in the table have no label.
 const LabelsFile = "labels.tsv"
 
-// Label is a class of an image file.
+// Label is the class of an image file.
 type Label struct {
 	Index int    // from 0
 	Name  string // "" where the table has none
 }
 
-// ReadLabels reads a table, separated by tabs, whose head names a column file and a
-// column index, and perhaps one of class names. Labels go by file name without folder.
+// ReadLabels reads a tab-separated table with a header row: the columns file and index are
+// required, a column with class names is optional. The keys of the result are file names
+// without folders. Errors name the file and the line.
 func ReadLabels(path string) (map[string]Label, error) {
 	text, err := paths.ReadText(path)
 	if err != nil {

@@ -19,8 +19,9 @@ func originFile(key string) string {
 	return filepath.Join(paths.Cache(), "images", key+".json")
 }
 
-// Remember notes in the cache where the files of a set are, so that it is found again from
-// another folder. Sets without files are passed over.
+// Remember records the paths of a set's files in the cache, by its key (its SHA-256), so
+// that Origins finds them later from another working directory. It does nothing for sets
+// without files.
 func Remember(s *Set, key string) error {
 	if len(s.Paths) == 0 {
 		return nil
@@ -46,8 +47,9 @@ func Remember(s *Set, key string) error {
 	return paths.WriteBytes(path, text)
 }
 
-// Origins returns the folders and files that the set with this key was opened from on this
-// machine, the last first; nil if that is not known. Several folders can hold the same pixels.
+// Origins returns the folders and files from which the set with this key was opened on this
+// machine, the latest first, or nil if none is recorded. Several folders can have the same
+// pixels.
 func Origins(key string) (all [][]string) {
 	text, err := os.ReadFile(originFile(key))
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// Source opens part of a named image set: "", "N" or "from-to" (see Span). Its
-// options have a size and the caller's filter.
+// Source opens a part of a named image set: "", "N" or "FROM-TO" (see Span). The size of
+// its options is never 0.
 type Source func(part string, o Options) (*Set, error)
 
 var (
@@ -16,8 +16,8 @@ var (
 	sources   = map[string]Source{}
 )
 
-// Register adds a named image set, which Open then reads like CIFAR-10. It panics
-// if the name is empty or taken: both are mistakes in the program.
+// Register adds a named image set that Open can read, as it reads CIFAR-10. It panics if
+// the name is empty or taken.
 func Register(name string, open Source) {
 	sourcesMu.Lock()
 	defer sourcesMu.Unlock()
@@ -27,7 +27,7 @@ func Register(name string, open Source) {
 	sources[name] = open
 }
 
-// Registered lists the names that Register was called with, sorted.
+// Registered returns the names of the registered image sets, sorted.
 func Registered() []string {
 	sourcesMu.RLock()
 	defer sourcesMu.RUnlock()
@@ -49,5 +49,5 @@ func source(name string) Source {
 	return sources[name]
 }
 
-// CIFARClasses returns the ten class names of CIFAR-10 in order.
+// CIFARClasses returns the ten class names of CIFAR-10 in the order of their labels.
 func CIFARClasses() []string { return slices.Clone(cifarClasses) }

@@ -10,7 +10,8 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// IsNamed says whether an image set is given by name, such as cifar10:16, and not by paths.
+// IsNamed reports whether an image set is given by a registered name, such as cifar10:16,
+// and not by paths.
 func IsNamed(spec ...string) bool {
 	if len(spec) != 1 {
 		return false
@@ -36,9 +37,9 @@ func full(spec []string, dir string) []string {
 	return out
 }
 
-// Split divides an image set that is written in one line into names and paths. A line that
-// is itself a path, or a path in the folder dir, is not divided. Elsewhere spaces separate
-// files and folders; quotes, "a b.png" or 'a b.png', hold one with spaces together.
+// Split divides an image set written on one line into names and paths. A line that is
+// itself a path, or a path in the folder dir, is not divided. Otherwise spaces separate the
+// parts; a part in double or single quotes can have spaces. An open quote is an error.
 func Split(line, dir string) ([]string, error) {
 	there := func(path string) bool {
 		_, err := os.Stat(within(dir, path))
@@ -81,7 +82,7 @@ func Split(line, dir string) ([]string, error) {
 	return out, nil
 }
 
-// OpenLine opens an image set that is written in one line (see Split).
+// OpenLine opens an image set written on one line (see Split).
 func OpenLine(line string, o Options) (*Set, error) {
 	spec, err := Split(line, o.Folder)
 	if err != nil {
@@ -90,7 +91,7 @@ func OpenLine(line string, o Options) (*Set, error) {
 	return Open(spec, o)
 }
 
-// Join writes names and paths in one line, which Split divides again.
+// Join writes names and paths on one line, quoted where needed, so that Split returns them.
 func Join(spec []string) string {
 	if len(spec) == 1 {
 		return spec[0]
@@ -107,7 +108,8 @@ func Join(spec []string) string {
 	return strings.Join(out, " ")
 }
 
-// IsCIFAR says whether an image set is CIFAR-10 or part of it, by its name.
+// IsCIFAR reports whether the name of an image set is CIFAR-10 or a part of it, such as
+// cifar10:16.
 func IsCIFAR(spec string) bool {
 	name, _, _ := strings.Cut(spec, ":")
 	return name == "cifar10"

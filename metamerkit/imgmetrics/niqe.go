@@ -17,7 +17,7 @@ const niqeBlock = 96
 // niqeFeatures is the number of features of a block, 18 a scale.
 const niqeFeatures = 36
 
-// NIQEModel is a Gaussian of the features of undistorted photographs' blocks.
+// NIQEModel is the Gaussian of the features of blocks of undistorted photographs.
 type NIQEModel struct {
 	Name string
 	Mean [niqeFeatures]float64
@@ -27,9 +27,8 @@ type NIQEModel struct {
 //go:embed models
 var carried embed.FS
 
-// PhotoNIQE is the model that this project carries, fitted on the photographs that
-// docs/metrics.md lists (testdata/scripts/metrics_fit.py). Its values are not those
-// of the original model.
+// PhotoNIQE returns the built-in model, fitted to the photographs listed in docs/metrics.md
+// by testdata/scripts/metrics_fit.py. Its values differ from those of the original model.
 func PhotoNIQE() *NIQEModel {
 	data, err := carried.ReadFile("models/niqe_photos.json")
 	if err != nil {
@@ -49,9 +48,10 @@ func carriedNIQE() Metric {
 	return m
 }
 
-// NIQE is the natural image quality evaluator with the model: the distance between
-// the Gaussians of the features of an image's blocks of 96×96 pixels (those at the
-// right and bottom that do not fill one are left out) and of the model's.
+// NIQE is the natural image quality evaluator (Mittal et al. 2013) with the given model:
+// the distance between the Gaussians fitted to the features of the image's blocks of 96×96
+// pixels and to those of photographs. Blocks at the right and bottom that are not full are
+// left out. Lower is better.
 func NIQE(model *NIQEModel) Metric {
 	return Metric{
 		Name: "niqe", Title: "NIQE", Better: Lower, Noise: Rises, Blur: Rises, JPEG: Rises,

@@ -12,12 +12,12 @@ const (
 	piqeImpaired = 0.1 // deviation below which an edge segment is an artefact
 )
 
-// PIQE is the perception-based image quality evaluator, 0 to 100: no model, no
-// training. It follows MATLAB's piqe in what the paper leaves open: the levels are
-// scaled so that the brightest is 255, images that 16 does not divide are mirrored
-// at the right and bottom, and the "centre" of a block is its columns 8 and 9, its
-// "surround" the block without columns 8 and 10. An image without active blocks, a
-// constant or a very smooth one, has the worst value, 100.
+// PIQE is the perception-based image quality evaluator (Venkatanath et al. 2015), 0 to 100,
+// without a trained model. Where the paper leaves details open it follows MATLAB's piqe:
+// levels are scaled so that the brightest is 255, images whose sides are not multiples of
+// 16 are mirrored at the right and bottom, and the "centre" of a block is its columns 8 and
+// 9, its "surround" the block without columns 8 and 10. An image without active blocks,
+// such as a constant one, has the worst value, 100.
 func PIQE() Metric {
 	return Metric{
 		Name: "piqe", Title: "PIQE", Better: Lower, Noise: Rises, Blur: Rises, JPEG: Rises,

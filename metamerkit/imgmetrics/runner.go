@@ -26,8 +26,8 @@ const maxPrograms = 8
 // slack is how far outside [0,1] a pixel may lie by rounding.
 const slack = 1e-4
 
-// Runner measures any number of images by a set of metrics, which it compiles as
-// one graph for each batch shape. It is not safe for use by several goroutines.
+// Runner measures images with a set of metrics, which it compiles as one graph for each
+// batch shape. It is not safe for concurrent use.
 type Runner struct {
 	Metrics []Metric
 	// Batch is the number of images in one call of the graph; 0: 16, or fewer where
@@ -38,7 +38,7 @@ type Runner struct {
 	programs []*program // the one used longest ago first
 }
 
-// NewRunner returns a runner on a backend. Two metrics of one name are an error.
+// NewRunner returns a runner on a backend. Two metrics of the same name are an error.
 func NewRunner(b compute.Backend, metrics ...Metric) (*Runner, error) {
 	if len(metrics) == 0 {
 		return nil, fmt.Errorf("imgmetrics: no metrics asked for: expected some of %v", Names())
@@ -51,7 +51,7 @@ func NewRunner(b compute.Backend, metrics ...Metric) (*Runner, error) {
 	return &Runner{Metrics: metrics, backend: b}, nil
 }
 
-// NeedsReference reports whether some metric compares with a reference.
+// NeedsReference reports whether a metric of the runner compares with a reference.
 func (r *Runner) NeedsReference() bool {
 	return slices.ContainsFunc(r.Metrics, func(m Metric) bool { return m.Reference })
 }
@@ -65,12 +65,13 @@ type program struct {
 	weights     []*tensors.Tensor
 }
 
-// Measure returns the values of each image, in the order of Metrics. images is
-// [N,h,w,3] in [0,1], any N; references likewise, or nil if no metric needs them.
+// Measure returns the values of each image, in the order of Metrics. The images are
+// [N,h,w,3] in [0,1] with any N; the references have the same shape, or are nil if no
+// metric needs them.
 //
-// An image with a pixel that is not finite or lies outside [0,1] has NaN for all
-// values, with the reason; a metric that is not defined at this size or for such an
-// image has NaN with its reason. Errors are for what concerns all images.
+// An image with a pixel that is not finite or outside [0,1] has NaN for all values, with
+// the reason. A metric that is not defined for the image or its size has NaN with a reason.
+// Slices of the wrong length, missing references and failures of the backend are errors.
 func (r *Runner) Measure(images, references []float32, h, w int) ([][]Value, error) {
 	per := h * w * 3
 	if h < 1 || w < 1 || len(images) == 0 || len(images)%per != 0 {
@@ -271,9 +272,8 @@ func flaws(bad []string, extremes []float32, reference bool) []string {
 	return bad
 }
 
-// Rows puts values into long form, one row an image and metric, on top of like,
-// which says what the images are; the first image has the index first. An infinite
-// value keeps its reason.
+// Rows converts values to one row per image and metric. The other columns are copied from
+// like, and the first image has the index first. Infinite values keep their reason.
 func (r *Runner) Rows(like metamer.Row, first int, values [][]Value) (rows metamer.Rows) {
 	for i, v := range values {
 		for j, m := range r.Metrics {

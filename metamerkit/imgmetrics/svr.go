@@ -12,8 +12,8 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
-// SVR is a support vector regression with a radial kernel:
-// Σ coefᵢ·exp(−γ‖sᵢ−x‖²) − ρ, of features x scaled to [lower,upper].
+// SVR is a support vector regression with a radial kernel, Σ coefᵢ·exp(−γ‖sᵢ−x‖²) − ρ, of
+// features x scaled to [Lower,Upper].
 type SVR struct {
 	Gamma, Rho   float64
 	Coef         []float64
@@ -22,7 +22,7 @@ type SVR struct {
 	Min, Max     []float64   // of each feature
 }
 
-// Predict returns the regression's value at features.
+// Predict returns the value of the regression for unscaled features.
 func (m *SVR) Predict(features []float64) float64 {
 	x := make([]float64, len(features))
 	for i, v := range features {
@@ -45,10 +45,10 @@ func (m *SVR) Predict(features []float64) float64 {
 // maxModel is the largest model file that is read, bytes.
 const maxModel = 16 << 20
 
-// LoadBRISQUE reads BRISQUE's regression from the files of its original release:
-// the model in libsvm's format ("allmodel") and the ranges of its features in
-// svm-scale's ("allrange"). ranges "" stands for a file beside the model, called
-// allrange or as the model with the ending .range. Errors name the file and line.
+// LoadBRISQUE reads BRISQUE's regression from the files of its original release: the model
+// in libsvm's format ("allmodel") and the feature ranges in svm-scale's format
+// ("allrange"). For ranges "" it looks in the model's folder for allrange, or the model's
+// name with the extension .range. Errors name the file and the line.
 func LoadBRISQUE(model, ranges string) (*SVR, error) {
 	if ranges == "" {
 		for _, p := range []string{strings.TrimSuffix(model, filepath.Ext(model)) + ".range", filepath.Join(filepath.Dir(model), "allrange")} {

@@ -18,7 +18,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
-// Archive is a file that Export wrote, or one like it.
+// Archive is an RO-Crate of runs, as Export writes it.
 type Archive struct {
 	Path string
 	z    *zip.Reader
@@ -27,7 +27,7 @@ type Archive struct {
 	sums map[string]string // of the files, as ro-crate-metadata.json has them
 }
 
-// OpenArchive opens an archive. What it holds is not yet known to be whole.
+// OpenArchive opens an archive and reads its metadata. Verify checks the contents.
 func OpenArchive(path string) (*Archive, error) {
 	f, err := paths.Open(path)
 	if err != nil {
@@ -59,7 +59,7 @@ func newArchive(path string, r io.ReaderAt, size int64) (*Archive, error) {
 // Close closes the file.
 func (a *Archive) Close() error { return a.file.Close() }
 
-// IDs lists the runs, in the archive's order.
+// IDs returns the IDs of the archive's runs, in its order.
 func (a *Archive) IDs() []string { return slices.Clone(a.ids) }
 
 const mostMetadata = 64 << 20 // bytes of ro-crate-metadata.json
@@ -108,8 +108,8 @@ func (a *Archive) index() error {
 	return nil
 }
 
-// Outside holds what belongs to no run against the sums in the metadata, and looks
-// for files that are named there and missing.
+// Outside checks the files that belong to no run against the metadata and returns a
+// sentence for each that is damaged, missing or not listed.
 func (a *Archive) Outside() (problems []string) {
 	there := map[string]bool{}
 	for _, f := range a.z.File {
@@ -160,7 +160,7 @@ func (a *Archive) unpack(id, dir string) Check {
 	return c
 }
 
-// Verify reads every byte of a run in the archive, as Store.Verify does.
+// Verify checks every file of a run in the archive, as Store.Verify does.
 func (a *Archive) Verify(id string) Check {
 	tmp, err := os.MkdirTemp("", "metamers-verify-")
 	if err != nil {
@@ -172,8 +172,8 @@ func (a *Archive) Verify(id string) Check {
 	return c
 }
 
-// Import puts a run of the archive into the store and reports whether it is new
-// there. Only a whole run gets in; rows are added to a run that is there already.
+// Import copies a run of the archive into the store and reports whether it is new. A run
+// that is not whole is an error. Rows are added to a run that is already stored.
 func (s *Store) Import(ctx context.Context, a *Archive, id string) (isNew bool, err error) {
 	if err := checkID(id); err != nil {
 		return false, err

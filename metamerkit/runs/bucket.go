@@ -19,8 +19,8 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
-// Bucket is what a store needs of an object store. Keys have slashes; a Put shows at
-// once and whole, or not at all.
+// Bucket is the interface of an object store. Keys are separated by slashes. Put must be
+// atomic: an object appears complete or not at all.
 type Bucket interface {
 	// Get opens an object. The error is fs.ErrNotExist when there is none.
 	Get(ctx context.Context, key string) (io.ReadCloser, error)
@@ -34,7 +34,7 @@ type Bucket interface {
 	Delete(ctx context.Context, key string) error
 }
 
-// Object is an entry of a bucket.
+// Object describes an object of a bucket.
 type Object struct {
 	Key      string
 	Size     int64
@@ -54,9 +54,9 @@ var buckets struct {
 	opened map[string]Bucket
 }
 
-// Register makes URLs of a scheme known: open opens the bucket of one. Programs that
-// reach object stores import package bucket, which does so; others, such as notebook
-// cells, need not link what it takes.
+// Register adds a URL scheme for stores. The function open opens the bucket of a URL.
+// Programs that use object stores import package bucket, which calls Register; other
+// programs do not link its dependencies.
 func Register(scheme string, open func(ctx context.Context, u string) (Bucket, error)) {
 	buckets.Lock()
 	defer buckets.Unlock()
@@ -99,7 +99,7 @@ func (s *Store) bucket(ctx context.Context) (Bucket, error) { return openBucket(
 // that a run's folder is enough to find its store.
 const originName = ".origin"
 
-// Locate is Open without making anything.
+// Locate is Open without creating the folder.
 func Locate(where string) (*Store, error) {
 	if !strings.Contains(where, "://") {
 		dir, err := filepath.Abs(where)

@@ -13,14 +13,14 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/weights"
 )
 
-// Checkpoint is unfinished work: named float arrays, and anything else as JSON.
+// Checkpoint is unfinished work: named arrays and a state in JSON.
 type Checkpoint struct {
 	Arrays map[string][]float32
 	State  json.RawMessage
 }
 
-// Save replaces the checkpoint, in one rename. Its last bytes are a digest, so
-// that Restore knows a torn one.
+// Save replaces the checkpoint in one rename. It ends with a digest, by which Restore
+// detects a partial file.
 func (w *Work) Save(c Checkpoint) error {
 	kept := func(err error) error {
 		return fmt.Errorf("runs: writing the checkpoint of run %s (the previous checkpoint is kept): %w", w.ID, err)
@@ -67,8 +67,8 @@ func seal(path string, state []byte) error {
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
-// Restore returns the last checkpoint, nil if there is none. A damaged one is
-// removed and reported as a warning: the work begins anew.
+// Restore returns the last checkpoint, or nil if there is none. A damaged checkpoint is
+// removed and reported as a warning.
 func (w *Work) Restore() (c *Checkpoint, warning error) {
 	w.fetchCheckpoint()
 	data, err := os.ReadFile(w.checkpointPath())

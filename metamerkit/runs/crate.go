@@ -25,7 +25,7 @@ import (
 // environment.json, and ro-crate-metadata.json, which says what each file is, with its
 // SHA-256.
 
-// Crate says what an archive is, for people and catalogues.
+// Crate describes an archive for people and catalogues.
 type Crate struct {
 	Name        string   // default: Metamers, with the number of runs
 	Description string   // default: what the runs are of
@@ -44,8 +44,8 @@ type entity map[string]any
 
 func ref(id string) entity { return entity{"@id": id} }
 
-// Export writes runs as an archive, whole or not at all. Every file is verified on its
-// way; a damaged run is an error.
+// Export writes runs as an archive. Every file is verified while it is copied; a damaged
+// run is an error, and then no archive is left.
 func (s *Store) Export(ctx context.Context, path string, ids []string, c Crate) error {
 	if len(ids) == 0 {
 		return fmt.Errorf("runs: no run to export in %s", s.Where())
@@ -198,8 +198,8 @@ func (g *graph) once(e entity) {
 	}
 }
 
-// Environment is environment.json: what the runs were made with (from their recipes),
-// and what exported them.
+// Environment is the file environment.json of an archive: the software that made the runs,
+// from their recipes, and the software that exported them.
 type Environment struct {
 	MadeWith map[string]string `json:"madeWith"`
 	Backends []string          `json:"backends"`

@@ -34,13 +34,13 @@ type evidence struct {
 	Stopped  string                    `json:"stopped,omitempty"`
 }
 
-// Load reads a run and checks every file against the manifest. The error is
-// fs.ErrNotExist when the run is not there, a *CorruptError when it is damaged.
+// Load reads a run and checks every file against the manifest. The error is fs.ErrNotExist
+// if the run is not stored and a *CorruptError if it is damaged.
 func (s *Store) Load(id string) (*metamer.Run, error) {
 	return s.LoadContext(context.Background(), id)
 }
 
-// LoadContext is Load; ctx ends the transfer from an object store.
+// LoadContext is Load with a context that ends transfers from an object store.
 func (s *Store) LoadContext(ctx context.Context, id string) (*metamer.Run, error) {
 	if err := checkID(id); err != nil {
 		return nil, err
@@ -98,8 +98,8 @@ func read(id, dir string) (*metamer.Run, error) {
 	return run, err
 }
 
-// Finish publishes a run. extra writes further files, by slash-separated name.
-// When it fails, nothing that looks like a run is left and the checkpoint stays.
+// Finish publishes a run in one rename. The functions in extra write further files, by
+// slash-separated name. If Finish fails, no partial run is left and the checkpoint is kept.
 func (w *Work) Finish(run *metamer.Run, extra map[string]func(path string) error) (err error) {
 	tmp, err := w.store.partFolder(w.ID)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// Garbage is something in a store that nobody needs any more.
+// Garbage is a file or folder in a store that is no longer needed.
 type Garbage struct {
 	Path   string
 	What   string
@@ -22,7 +22,7 @@ type Garbage struct {
 	remove func() error
 }
 
-// GC says what Garbage looks for.
+// GC holds the options of Store.Garbage.
 type GC struct {
 	// Older is how long files of other machines, and those that do not say who made
 	// them, lie untouched before they are garbage; default 24 h.
@@ -40,9 +40,9 @@ var (
 	temporaryForm = regexp.MustCompile(`^\.([0-9a-f]{16}\.part-.*|\.?[0-9a-f]{16}\.checkpoint\.new.*|gone-.*|writable-.*|.*\.part)$`)
 )
 
-// Garbage finds dead temporary files, half-written files, locks that nobody holds and
-// the checkpoints of finished runs. It finds neither finished runs nor the checkpoint
-// of an unfinished one, and nothing that its maker may still be writing.
+// Garbage returns temporary and partial files of processes that have ended, unused locks,
+// and the checkpoints of finished runs. It never returns finished runs, checkpoints of
+// unfinished runs, or files that a process may still be writing.
 func (s *Store) Garbage(ctx context.Context, o GC) (found []Garbage, err error) {
 	if o.Older == 0 {
 		o.Older = forgotten
@@ -90,7 +90,7 @@ func (s *Store) Garbage(ctx context.Context, o GC) (found []Garbage, err error) 
 	return found, nil
 }
 
-// Remove removes what was found.
+// Remove deletes the file or folder.
 func (g Garbage) Remove() error {
 	if err := g.remove(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("runs: removing %s: %w", g.Path, err)

@@ -22,15 +22,15 @@ var rowsForm = regexp.MustCompile(`^([0-9a-f]{16})\.([0-9a-f]{16})\.csv$`)
 
 const rowsPatience = time.Minute
 
-// LoadRows returns the rows that are kept beside a run, whose folder is dir, under a
-// key of 16 hexadecimal digits. The error is fs.ErrNotExist when there are none, a
-// *CorruptError when they are not what was written.
+// LoadRows returns the rows stored in the run's folder dir under a key of 16 hexadecimal
+// digits. The error is fs.ErrNotExist if there are none and a *CorruptError if their
+// checksum is wrong.
 func LoadRows(dir, key string) (metamer.Rows, error) {
 	rows, _, err := ReadRows(dir, key)
 	return rows, err
 }
 
-// ReadRows is LoadRows, and names the file that the rows are from.
+// ReadRows is LoadRows and also returns the path of the file.
 func ReadRows(dir, key string) (rows metamer.Rows, path string, err error) {
 	var damaged error
 	paths, err := filepath.Glob(filepath.Join(dir, "rows", key+".*.csv"))
@@ -72,7 +72,8 @@ func readRows(path string) (metamer.Rows, error) {
 	return metamer.LoadRows(path)
 }
 
-// KeepRows keeps rows beside a run, in place of others of the same key.
+// KeepRows stores rows in a run's folder under a key of 16 hexadecimal digits, and replaces
+// rows of the same key.
 func KeepRows(dir, key string, rows metamer.Rows) error {
 	if !idForm.MatchString(key) {
 		panic(fmt.Sprintf("runs: KeepRows with the key %q", key))

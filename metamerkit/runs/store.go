@@ -30,7 +30,7 @@ import (
 	"time"
 )
 
-// Store is a folder of runs.
+// Store is a folder or bucket of runs.
 type Store struct {
 	Dir string // of a store elsewhere: the folder of what was read and made here
 	URL string // of an object store; "" for a folder
@@ -38,8 +38,8 @@ type Store struct {
 	noLocks bool // of tests: as on a file system that has none
 }
 
-// Open returns the store in a folder, which it makes if needed, or at a URL:
-// file:///path, or one whose scheme a bucket is registered for (see Register).
+// Open returns the store in a folder, which it creates if needed, or at a URL:
+// file:///path, or a scheme passed to Register.
 func Open(where string) (*Store, error) {
 	s, err := Locate(where)
 	if err != nil {
@@ -51,7 +51,7 @@ func Open(where string) (*Store, error) {
 	return s, s.mark()
 }
 
-// Where is what Open takes to open the store: its URL or folder, "" of nil.
+// Where returns the URL or folder with which Open opens the store, "" for nil.
 func (s *Store) Where() string {
 	if s == nil {
 		return ""
@@ -72,7 +72,7 @@ func (s *Store) writable() error {
 	return os.Remove(f.Name())
 }
 
-// CorruptError reports a run whose files are not what was written.
+// CorruptError reports a run whose files differ from what was written.
 type CorruptError struct {
 	Dir, Problem string
 	remote       bool // Dir is an object
@@ -82,7 +82,7 @@ func (e *CorruptError) Error() string {
 	return fmt.Sprintf("runs: %s is damaged: %s", e.Dir, e.Problem)
 }
 
-// IDs lists the finished runs, newest first.
+// IDs returns the IDs of the finished runs, newest first.
 func (s *Store) IDs() ([]string, error) {
 	entries, err := os.ReadDir(s.Dir)
 	if err != nil && (s.URL == "" || !errors.Is(err, fs.ErrNotExist)) {
@@ -129,7 +129,7 @@ func (s *Store) IDs() ([]string, error) {
 	return ids, nil
 }
 
-// Has says whether a run is there, as far as can be seen without reading it.
+// Has reports whether a run is stored, without reading its files.
 func (s *Store) Has(ctx context.Context, id string) (bool, error) {
 	if err := checkID(id); err != nil {
 		return false, err
@@ -158,7 +158,8 @@ func (s *Store) Has(ctx context.Context, id string) (bool, error) {
 	return true, nil
 }
 
-// Resolve returns the one run whose ID begins with prefix.
+// Resolve returns the ID of the only run whose ID begins with prefix. No match and several
+// matches are errors.
 func (s *Store) Resolve(prefix string) (string, error) {
 	ids, err := s.IDs()
 	if err != nil {
@@ -182,8 +183,8 @@ func (s *Store) Resolve(prefix string) (string, error) {
 	return "", fmt.Errorf("runs: %q matches %d runs: %s", prefix, len(hits), strings.Join(hits, ", "))
 }
 
-// Remove deletes a run, damaged or not: it is renamed first, so that half a run
-// never shows.
+// Remove deletes a run, damaged or not. It renames the folder first, so that no partial run
+// is ever visible.
 func (s *Store) Remove(id string) error {
 	if err := checkID(id); err != nil {
 		return err

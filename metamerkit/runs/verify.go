@@ -22,7 +22,7 @@ const (
 	Unreadable = "unreadable"  // the files could not be read, so nothing is known of them
 )
 
-// Check is what Verify found.
+// Check is the result of Verify.
 type Check struct {
 	ID, Dir  string
 	State    string   // Whole, Damaged, NoManifest or Unreadable
@@ -33,10 +33,9 @@ type Check struct {
 	Rows     int // files of rows
 }
 
-// Verify reads every byte of a run: the sums of all files against the manifest, the
-// recipe's hash against the folder's name, the metamers and starts as images with
-// values in [0,1], the evidence and the trace, the rows that evaluations kept. Of a
-// store in a bucket the bucket's copy is read.
+// Verify checks every file of a run: all checksums of the manifest, the recipe's hash
+// against the folder's name, pixels in [0,1], match statistics, trace and stored rows. For
+// an object store the objects are read, not the local copy.
 func (s *Store) Verify(ctx context.Context, id string) Check {
 	c := Check{ID: id, Dir: filepath.Join(s.Dir, id), State: Whole}
 	if err := checkID(id); err != nil {

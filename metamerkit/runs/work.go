@@ -15,8 +15,8 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// Work is the right to make one run. Where the folder has locks, only one process
-// holds it at a time.
+// Work is the right to make one run. If the folder supports locks, only one process has it
+// at a time.
 type Work struct {
 	ID string
 	// Notes say what was found that the user should know: a damaged run set aside, a
@@ -31,9 +31,9 @@ type Work struct {
 	done  bool
 }
 
-// Begin takes the lock of a run, waiting for another process that holds it until
-// ctx ends. When the run is there, it is returned and there is no work. A run whose
-// files are not what was written is set aside under another name and made again.
+// Begin takes the lock of a run and waits until ctx ends while another process holds it. If
+// the run is stored, Begin returns it and no work. A damaged run is set aside under another
+// name, and there is work.
 func (s *Store) Begin(ctx context.Context, r metamer.Recipe) (*Work, *metamer.Run, error) {
 	w := &Work{ID: r.ID(), store: s}
 	if run, err := s.There(ctx, w.ID); err == nil || !Missing(err) {
@@ -73,7 +73,7 @@ func (s *Store) Begin(ctx context.Context, r metamer.Recipe) (*Work, *metamer.Ru
 	return nil, nil, errors.Join(err, w.Close())
 }
 
-// There returns a finished run as one that was there already.
+// There returns a stored run with Cached set. Its errors are those of Load.
 func (s *Store) There(ctx context.Context, id string) (*metamer.Run, error) {
 	run, err := s.LoadContext(ctx, id)
 	if err != nil {
@@ -83,8 +83,8 @@ func (s *Store) There(ctx context.Context, id string) (*metamer.Run, error) {
 	return run, s.published(ctx, id)
 }
 
-// Missing reports whether an error of Load, There or LoadRows means that something has
-// to be made: it is not there, or damaged.
+// Missing reports whether an error of Load, There or LoadRows means that the run or rows
+// have to be made: they do not exist or are damaged.
 func Missing(err error) bool {
 	var bad *CorruptError
 	return errors.Is(err, fs.ErrNotExist) || errors.As(err, &bad)
@@ -128,8 +128,8 @@ func (w *Work) lockless(err error) {
 	w.Notes = append(w.Notes, fmt.Sprintf("%s has no locks (%v): two processes that make the same run would both do its work", w.store.Dir, err))
 }
 
-// Close gives the right back. The lock file of a finished run is removed while it is
-// locked; that of an unfinished one stays.
+// Close releases the lock. It removes the lock file of a finished run and keeps that of an
+// unfinished run.
 func (w *Work) Close() error {
 	if w.lock == nil {
 		return nil

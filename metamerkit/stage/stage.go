@@ -32,7 +32,7 @@ type beforeKey struct{}
 // graph ever holds layers behind it.
 type done struct{}
 
-// Mark records x as the activation of the layer called name and returns it.
+// Mark names x as the activation of a layer and returns it.
 func Mark(x *Node, name string) *Node {
 	c, ok := x.Graph().State(key{}).(*capture)
 	if !ok {
@@ -54,16 +54,16 @@ func Mark(x *Node, name string) *Node {
 	return x
 }
 
-// ReLU is max(x, 0). Its gradient at 0 is 0, as in PyTorch; that of Max is 1 there.
-// A selection has the cheaper gradient as well, and NaN passes it.
+// ReLU returns max(x, 0) with a gradient of 0 at 0, as in PyTorch (that of Max is 1). NaN
+// stays NaN.
 func ReLU(x *Node) *Node {
 	zero := ZerosLike(x)
 	return Where(LessOrEqual(x, zero), zero, x)
 }
 
-// MarkReLU applies a ReLU to z and marks the result as the layer called name. In
-// a capture with PassReLU the gradient of a wanted layer passes this one ReLU
-// unchanged (the "fake ReLU" of Feather et al. 2023): its value is the same.
+// MarkReLU applies a ReLU to z and marks the result as the layer called name. In a capture
+// with PassReLU the gradient of a requested layer passes this ReLU unchanged (the "fake
+// ReLU" of Feather et al. 2023); the value stays the same.
 func MarkReLU(z *Node, name string) *Node {
 	x := ReLU(z)
 	if c, ok := z.Graph().State(key{}).(*capture); ok && slices.Contains(c.want, name) {
@@ -80,14 +80,15 @@ func MarkReLU(z *Node, name string) *Node {
 	return Mark(x, name)
 }
 
-// Before returns what went into the ReLU of a captured activation, or nil where the
-// layer does not end in one that MarkReLU made.
+// Before returns the input of the ReLU at the end of a captured layer, or nil if the layer
+// does not end in a ReLU made by MarkReLU.
 func Before(activation *Node) *Node {
 	before, _ := activation.Graph().State(beforeKey{}).(map[*Node]*Node)
 	return before[activation]
 }
 
-// As is a captured activation in another type of number; Before knows it too.
+// As converts a captured activation to another type of number. Before accepts the result as
+// well.
 func As(activation *Node, kind dtypes.DType) *Node {
 	x := ConvertDType(activation, kind)
 	if z := Before(activation); z != nil && x != activation {
@@ -96,9 +97,9 @@ func As(activation *Node, kind dtypes.DType) *Node {
 	return x
 }
 
-// Wanted returns the layers that the capture under way in g asks for, none when it
-// asks for a list of all (see List), and whether a capture is under way. Models
-// that draw their graph on demand draw no more than that.
+// Wanted returns the layers that the current capture in g requests, none for List, and
+// whether there is a capture. Models that build their graph on demand build only these
+// layers.
 func Wanted(g *Graph) (layers []string, capturing bool) {
 	c, ok := g.State(key{}).(*capture)
 	if !ok {
@@ -121,9 +122,9 @@ func (e *UnknownLayerError) Error() string {
 	return fmt.Sprintf("the model has no layer %s: expected one of %s", strings.Join(e.Missing, ", "), strings.Join(e.Known, ", "))
 }
 
-// Capture runs forward and returns the activations of the named layers, in the
-// order asked for. The graph gets no node behind the last of them. It panics
-// with *UnknownLayerError, as graph code does, when forward does not mark one.
+// Capture runs forward and returns the activations of the named layers in the given order.
+// The graph has no nodes after the last of them. It panics with an *UnknownLayerError if
+// forward does not mark a layer, as graph code does.
 func Capture(g *Graph, o Options, forward func(), layers ...string) []*Node {
 	c := run(g, &capture{want: uniq(layers), got: map[string]*Node{}, passReLU: o.PassReLU}, forward)
 	var missing []string
@@ -139,12 +140,12 @@ func Capture(g *Graph, o Options, forward func(), layers ...string) []*Node {
 	return out
 }
 
-// List runs forward and returns the names of all layers it marks, in order.
+// List runs forward and returns the names of all layers that it marks, in order.
 func List(g *Graph, forward func()) []string {
 	return run(g, &capture{got: map[string]*Node{}}, forward).seen
 }
 
-// Each runs forward and calls visit with each layer that it marks, in order.
+// Each runs forward and calls visit for each layer that it marks, in order.
 func Each(g *Graph, forward func(), visit func(name string, x *Node)) {
 	run(g, &capture{got: map[string]*Node{}, visit: visit}, forward)
 }

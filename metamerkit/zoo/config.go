@@ -29,8 +29,8 @@ type SettingError struct {
 
 var unknownField = regexp.MustCompile(`unknown field "(.*)"`)
 
-// Config decodes a card's config into c, strictly. An absent config leaves c. A setting that
-// c does not have is a *SettingError.
+// Config decodes a card's config into c. An absent config leaves c unchanged. A setting
+// that c does not have is a *SettingError.
 func Config(raw json.RawMessage, c any) error {
 	if len(raw) == 0 {
 		return nil
@@ -66,8 +66,8 @@ func settings(v reflect.Value) (out []Setting) {
 	return out
 }
 
-// Settings lists the settings of a card's family with their values for this card: none for a
-// family whose graph is in its files.
+// Settings returns the settings of a card's family with the card's values. Families whose
+// graph is in their files have none.
 func Settings(c *card.Card) ([]Setting, error) {
 	raw, err := MergeConfig(c.Config, json.RawMessage(`{"?":0}`)) // no family has it: the error lists those that it has
 	if err != nil {
@@ -87,7 +87,7 @@ func Settings(c *card.Card) ([]Setting, error) {
 	return known.Settings, nil
 }
 
-// MergeConfig returns a config with the settings of another in place of its own.
+// MergeConfig returns config with the settings of with added or replaced.
 func MergeConfig(config, with json.RawMessage) (json.RawMessage, error) {
 	all := map[string]json.RawMessage{}
 	for _, raw := range []json.RawMessage{config, with} {

@@ -12,7 +12,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/stage"
 )
 
-// Layer is a layer that a net marks.
+// Layer describes a layer that a net marks.
 type Layer struct {
 	Name  string
 	Shape []int // of the activations for one image
@@ -28,7 +28,7 @@ type Layer struct {
 	Learned bool
 }
 
-// Describe lists the layers in order, with shapes and shares of the computation.
+// Describe returns the layers in order, with shapes and fractions of the computation.
 func (n *Net) Describe(in card.Input) (out []Layer, err error) {
 	err = n.sketch(in, func(s *model.Scope, images *Node) {
 		var at []*Node
@@ -178,10 +178,11 @@ func operations(n *Node) float64 {
 	return size
 }
 
-// Propose chooses a layer for each stage where a card does not: those nearest to a third and
-// to two thirds of the computation, of several as near (within a hundredth) the last, and the
-// last layer before the output. Layers through which all of the computation goes come before
-// others, and layers that are not learned are chosen only where there is no other.
+// Propose chooses a layer for each stage where the card names none: early and middle are
+// nearest to one and two thirds of the computation (of layers within a hundredth, the
+// last), and late is the last layer before the output. Layers through which all computation
+// passes are preferred, and layers without learned weights are used only if there are no
+// others.
 func Propose(layers []Layer) map[string]string {
 	n := len(layers)
 	for last := layers[n-1]; n > 1 && slices.Equal(layers[n-1].Shape, last.Shape); n-- {

@@ -13,16 +13,17 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo/block"
 )
 
-// Embedding ends the forward pass of a model without a classifier: x [B,D] with
-// each image's vector scaled to length 1, marked as the layer "embedding". Its
-// products are cosines, between images or with the texts of the same CLIP.
+// Embedding ends the forward pass of a model without a classifier. It scales the vector of
+// each image in x [B,D] to unit length and marks the result as the layer "embedding".
+// Products of embeddings are cosines, between images or with texts of the same CLIP model.
 func Embedding(x *Node) *Node {
 	length := Sqrt(ReduceAndKeep(Square(x), ReduceSum, -1))
 	return stage.Mark(Div(x, AddScalar(length, 1e-12)), "embedding")
 }
 
-// Head ends the forward pass of a model whose features are x [B,D]: with the logits of a linear
-// classifier in the scope s or, for 0 classes, with the Embedding of x.
+// Head ends the forward pass of a model with features x [B,D]. It returns the logits
+// [B,classes] of a linear classifier with variables in s or, for 0 classes, the Embedding
+// of x.
 func Head(s *model.Scope, x *Node, classes int) *Node {
 	if classes == 0 {
 		return Embedding(x)
@@ -30,11 +31,11 @@ func Head(s *model.Scope, x *Node, classes int) *Node {
 	return stage.Mark(block.Linear(s, x, classes), "logits")
 }
 
-// ZeroShot makes a classifier of a model without one: logits [B,K] are scale times
-// the cosines of the image's embedding with K class embeddings, those of texts such
-// as "a photo of a dog", each a row of D values (any length but zero). scale is
-// CLIP's exp(logit_scale), 100 for OpenAI's; 0 means 100. The new net shares the
-// weights of n, and "logits" is one of its layers.
+// ZeroShot returns a classifier from a model without one. Its logits [B,K] are scale times
+// the cosines of the image embedding with K class embeddings, such as those of the texts "a
+// photo of a dog", each of D values and any length but zero. The scale is CLIP's
+// exp(logit_scale), 100 for OpenAI's models; 0 stands for 100. The net shares the weights
+// of n, and "logits" is one of its layers.
 func ZeroShot(n *Net, classes [][]float32, scale float64) (*Net, error) {
 	if len(classes) == 0 || len(classes[0]) == 0 {
 		return nil, fmt.Errorf("zoo: zero-shot classes: no class embeddings")

@@ -11,7 +11,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
-// NotFiniteError reports weights that are no numbers: NaN, or infinite; or variances below 0.
+// NotFiniteError reports weights that are NaN or infinite, or variances below 0.
 type NotFiniteError struct {
 	Path, Tensor string
 	Value        float32 // the first

@@ -9,11 +9,11 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
-// Mixed is BFloat16 with activations in bfloat16 as well, forward and on the way of the
-// gradient, which is several times as fast on a GPU whose matrix units take it.
-// Products are summed in float32 by the device; normalisations and softmax are computed
-// in float32 (as torch.autocast has them), and so is all outside Forward: pixels, the
-// layers that Tap returns, losses. n must not be used afterwards.
+// Mixed is BFloat16 with activations and their gradients in bfloat16 as well, which is
+// several times faster on GPUs with matrix units. The device sums products in float32;
+// normalisations and softmax are computed in float32, as with torch.autocast. Everything
+// outside Forward stays float32: pixels, the layers that Tap returns, losses. The net n
+// must not be used afterwards.
 func (n *Net) Mixed() (*Net, error) {
 	out, err := n.BFloat16()
 	if err != nil {
@@ -23,11 +23,11 @@ func (n *Net) Mixed() (*Net, error) {
 	return out, nil
 }
 
-// BFloat16 returns the net with its matrices and kernels rounded to bfloat16, which
-// halves their memory; biases, gains and statistics stay float32. Each weight is
-// widened where it is used, so that pixels, activations, losses and gradients are
-// float32 and nothing but the weights' rounding differs (8 bits of mantissa). n must
-// not be used afterwards: its tensors are released one by one.
+// BFloat16 returns the net with matrices and kernels rounded to bfloat16 (8 bits of
+// mantissa), which halves their memory. Biases, gains and statistics stay float32. Weights
+// are converted to float32 where they are used, so pixels, activations, losses and
+// gradients are float32. The net n must not be used afterwards, since its tensors are
+// released.
 func (n *Net) BFloat16() (*Net, error) {
 	if !n.half {
 		return nil, fmt.Errorf("zoo: weights in bfloat16 are for PyTorch and safetensors files; the graph of an ONNX file has its own types: expected float32")

@@ -13,9 +13,9 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/stage"
 )
 
-// Prepare brings images [B,S,S,3] in [0,1] to what the model reads: resized to
-// the card's size (antialiased bicubic, as PIL weighs it, without its rounding to
-// 8 bits) and normalised. It is part of the graph, so gradients reach the pixels.
+// Prepare converts images [B,S,S,3] in [0,1] to the input of a model: resized to the card's
+// size with antialiased bicubic interpolation (PIL's weights, without rounding to 8 bits)
+// and normalised. It is part of the graph, so gradients reach the pixels.
 func Prepare(in card.Input, images *Node) *Node {
 	images = resize(images, in.Size)
 	g := images.Graph()
@@ -42,7 +42,8 @@ func resize(x *Node, size int) *Node {
 	return TransposeAllAxes(x, 2, 1, 0, 3)
 }
 
-// Bicubic returns the [to,from] matrix of the antialiased Catmull-Rom filter.
+// Bicubic returns the [to,from] matrix of antialiased Catmull-Rom resampling of one axis,
+// with PIL's weights.
 func Bicubic(from, to int) []float32 {
 	kernel := func(t float64) float64 {
 		switch t = math.Abs(t); {
@@ -70,9 +71,8 @@ func Bicubic(from, to int) []float32 {
 	return out
 }
 
-// Tap draws the net for raw images and returns the activations of the layers, in the
-// type of the images.
-// "logits" is a layer like any other.
+// Tap builds the net for images [B,S,S,3] in [0,1] and returns the activations of the
+// layers, in the type of the images. "logits" is a layer as well.
 func (n *Net) Tap(s *model.Scope, in card.Input, images *Node, o stage.Options, layers ...string) []*Node {
 	acts := stage.Capture(images.Graph(), o, func() {
 		x := Prepare(in, images)
@@ -87,7 +87,7 @@ func (n *Net) Tap(s *model.Scope, in card.Input, images *Node, o stage.Options, 
 	return acts
 }
 
-// Layers lists the names of all layers the net marks, in order.
+// Layers returns the names of all layers that the net marks, in order.
 func (n *Net) Layers(in card.Input) (names []string, err error) {
 	err = n.sketch(in, func(s *model.Scope, images *Node) {
 		names = stage.List(images.Graph(), func() { n.Forward(s, Prepare(in, images)) })
@@ -95,8 +95,8 @@ func (n *Net) Layers(in card.Input) (names []string, err error) {
 	return names, err
 }
 
-// Reads lists the paths of the variables that the layers depend on, in the order
-// of their creation, and the activation shapes for one image.
+// Reads returns the scope paths of the variables that the layers depend on, in order of
+// creation, and the shapes of the layers' activations for one image.
 func (n *Net) Reads(in card.Input, layers ...string) (paths []string, acts []shapes.Shape, err error) {
 	err = n.sketch(in, func(s *model.Scope, images *Node) {
 		for _, a := range n.Tap(s, in, images, stage.Options{}, layers...) {
@@ -118,8 +118,8 @@ func (n *Net) sketch(in card.Input, draw func(s *model.Scope, images *Node)) err
 	})
 }
 
-// Footprint estimates the bytes that the forward pass of one image of the given
-// size leaves for the gradient: the outputs of all nodes up to the layer.
+// Footprint estimates the bytes per image that the forward pass keeps for the gradient: the
+// outputs of all nodes up to the layer, for images of size×size pixels.
 func (n *Net) Footprint(in card.Input, size int, layer string) (bytes uint64, err error) {
 	err = sketch(n.Weights, func(s *model.Scope, g *Graph) {
 		x := Parameter(g, "images", shapes.Make(dtypes.Float32, 1, size, size, 3))

@@ -18,12 +18,11 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/weights"
 )
 
-// PyTorch makes the opener of a family whose weights are a PyTorch state dict.
-// The layout rules are the same for every model: a rank-4 kernel goes from OIHW
-// to HWIO, a matrix called weight from [out,in] to [in,out], what training code
-// wraps names in goes (see unwrap), and counters of batches are left out. What a
-// family's files name in other ways is put right by adapt, in order. The elements
-// go piece by piece from the file to their place, so that a model needs memory once.
+// PyTorch returns the opener of a family whose weights are a PyTorch state dict. The layout
+// rules are the same for all models: kernels of rank 4 go from OIHW to HWIO, matrices
+// called weight from [out,in] to [in,out], prefixes of training code are removed, and batch
+// counters are left out. The functions adapt then correct other names, in order. Elements
+// are copied piece by piece, so that the model is in memory only once.
 func PyTorch(build Builder, adapt ...Adapt) Opener {
 	return func(c *card.Card, path string) (*Net, error) {
 		forward, err := build(c.Config)
@@ -74,14 +73,13 @@ func PyTorch(build Builder, adapt ...Adapt) Opener {
 	}
 }
 
-// Adapt turns the tensors of a file, by their keys, into those that the family
-// names: renamed, joined, or left out. It returns the map as it is when the file
-// is not of the layout that it knows. Elements are still in the file: a tensor of
-// which Float is needed has to be loaded first (weights.Tensor.Load).
+// Adapt renames, joins or leaves out the tensors of a file, so that their keys are those of
+// the family. It returns the map unchanged if the file has another layout. The elements are
+// still in the file; weights.Tensor.Load reads them where they are needed.
 type Adapt func(tensors map[string]*weights.Tensor) (map[string]*weights.Tensor, error)
 
-// Parameters is how many numbers of what forward reads are learned: all but running
-// statistics.
+// Parameters returns the number of learned values that forward reads, which excludes
+// running statistics.
 func Parameters(c *card.Card, forward Forward) (n int, err error) {
 	all, err := Variables(c, forward)
 	for path, s := range all {
@@ -92,7 +90,7 @@ func Parameters(c *card.Card, forward Forward) (n int, err error) {
 	return n, err
 }
 
-// Variables returns the shape of each variable that forward reads, by scope path.
+// Variables returns the shapes of all variables that forward reads, by scope path.
 func Variables(c *card.Card, forward Forward) (map[string]shapes.Shape, error) {
 	var store *model.Store
 	err := sketch(nil, func(s *model.Scope, g *Graph) {
@@ -109,7 +107,7 @@ func Variables(c *card.Card, forward Forward) (map[string]shapes.Shape, error) {
 	return want, nil
 }
 
-// MismatchError lists every tensor that a file lacks or has in another shape.
+// MismatchError lists all tensors that are missing in a file or have another shape.
 type MismatchError struct {
 	Path     string
 	Problems []string

@@ -26,7 +26,7 @@ func sketch(weights map[string]*tensors.Tensor, draw func(s *model.Scope, g *Gra
 	return exceptions.TryCatch[error](func() { draw(store.RootScope(), NewGraph(b, "sketch")) })
 }
 
-// NewStore returns a store that holds the weights of the given paths.
+// NewStore returns a GoMLX store with the weights of the given scope paths.
 func NewStore(weights map[string]*tensors.Tensor, paths []string) (*model.Store, error) {
 	store := model.NewStore()
 	for _, p := range paths {

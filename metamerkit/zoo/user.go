@@ -15,7 +15,8 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
-// CardFolder holds the cards of this machine's users, NAME.json each.
+// CardFolder returns the folder of the cards that users of this machine added, one file
+// NAME.json per model.
 func CardFolder() string { return filepath.Join(paths.Cache(), "cards") }
 
 // userCards reads them, and those that were introduced. A card that cannot be used, or whose name is taken, is an
@@ -56,8 +57,8 @@ func userCards() (map[string]*card.Card, error) {
 // introduced are cards that live as long as the program.
 var introduced = map[string]*card.Card{}
 
-// Introduce makes a card known to this program only, in place of one introduced
-// before under its name. A name that is taken is an error.
+// Introduce adds a card for the running program only, and replaces a card of this name that
+// it added before. A name that a stored card has is an error.
 func Introduce(c *card.Card) error {
 	text, err := json.Marshal(c)
 	if err == nil {
@@ -75,7 +76,7 @@ func Introduce(c *card.Card) error {
 	return nil
 }
 
-// Withdraw makes the program forget a card that Introduce made known.
+// Withdraw removes a card that Introduce added.
 func Withdraw(name string) {
 	mu.Lock()
 	defer mu.Unlock()
@@ -118,7 +119,7 @@ func taken(c *card.Card) error {
 	return nil
 }
 
-// Free is an error where a card cannot be added since its name is taken.
+// Free returns an error if the name of the card is taken.
 func Free(c *card.Card) error {
 	if err := taken(c); err != nil {
 		return fmt.Errorf("zoo: %w", err)
@@ -130,7 +131,7 @@ func Free(c *card.Card) error {
 	return nil
 }
 
-// AddCard writes a card to CardFolder, where Lookup finds it from then on. A name
+// AddCard writes a card to CardFolder, where Lookup finds it, and returns its path. A name
 // that is taken is an error.
 func AddCard(c *card.Card) (path string, err error) {
 	text, err := json.MarshalIndent(c, "", "  ")
@@ -162,8 +163,7 @@ func AddCard(c *card.Card) (path string, err error) {
 	return path, nil
 }
 
-// RemoveCard removes a user's card and returns its path. Weights are left where
-// they are.
+// RemoveCard deletes a user's card and returns its path. The weight file is not deleted.
 func RemoveCard(name string) (string, error) {
 	load()
 	if full, ok := aliases[name]; ok {

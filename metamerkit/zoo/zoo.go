@@ -20,12 +20,12 @@ import (
 	"github.com/ensemble-metamers/metamers/models"
 )
 
-// Forward builds a model's graph. images is float32 [B,H,W,3], already of the
-// card's size and normalised; the result is the logits [B,classes]. Forward marks
-// its layers with stage.Mark and panics on a bad shape, as graph code does.
+// Forward builds a model's graph. The images are float32 [B,H,W,3] of the card's size,
+// normalised; the result is the logits [B,classes]. Forward marks its layers with
+// stage.Mark and panics on a wrong shape, as graph code does.
 type Forward func(s *model.Scope, images *Node) *Node
 
-// Net is a family set up for one card, with its weights read.
+// Net is a family set up for one card, with weights.
 type Net struct {
 	Forward Forward
 	// Weights holds a tensor for each variable of Forward, by scope path
@@ -44,7 +44,7 @@ type Net struct {
 	mixed bool // Forward computes in bfloat16, see Mixed
 }
 
-// Bytes is the memory that the weights take, and what is derived of them.
+// Bytes returns the memory of the weights and of the values derived from them.
 func (n *Net) Bytes() (sum int) {
 	sum = n.Derived.Bytes()
 	for _, t := range n.Weights {
@@ -53,7 +53,7 @@ func (n *Net) Bytes() (sum int) {
 	return sum
 }
 
-// Opener sets a family up for a card, with the weights of the file at path.
+// Opener sets up a family for a card with the weights of the file at path.
 type Opener func(c *card.Card, path string) (*Net, error)
 
 var (
@@ -65,8 +65,7 @@ var (
 	aliases  map[string]string
 )
 
-// RegisterFamily adds a family. It panics if the name is empty or taken: both are
-// mistakes in the program, found at start-up.
+// RegisterFamily adds a family. It panics if the name is empty or taken.
 func RegisterFamily(name string, open Opener) {
 	mu.Lock()
 	defer mu.Unlock()
@@ -79,18 +78,19 @@ func RegisterFamily(name string, open Opener) {
 	families[name] = open
 }
 
-// Summer returns the SHA-256 that tells the models of a family apart, Net.SHA256, from the
-// file at path. sum is that of one file.
+// Summer returns the SHA-256 that identifies a model of a family (Net.SHA256), from the
+// file at path. The function sum returns the SHA-256 of one file.
 type Summer func(path string, sum func(path string) (string, error)) (string, error)
 
-// RegisterSum adds the Summer of a family whose models are more than one file.
+// RegisterSum adds the Summer of a family whose models have more than one file.
 func RegisterSum(family string, s Summer) {
 	mu.Lock()
 	defer mu.Unlock()
 	summers[family] = s
 }
 
-// Sum is what Net.SHA256 will be of the card's model at path, without opening it.
+// Sum returns the value that Net.SHA256 has for the card's model at path, without opening
+// the model.
 func Sum(c *card.Card, path string, sum func(path string) (string, error)) (string, error) {
 	mu.RLock()
 	s := summers[c.Family]
@@ -101,18 +101,18 @@ func Sum(c *card.Card, path string, sum func(path string) (string, error)) (stri
 	return s(path, sum)
 }
 
-// Families lists what RegisterFamily was called with, sorted.
+// Families returns the names of the registered families, sorted.
 func Families() []string {
 	mu.RLock()
 	defer mu.RUnlock()
 	return slices.Sorted(maps.Keys(families))
 }
 
-// Builder makes a family's graph function from a card's config.
+// Builder returns a family's graph function for a card's config.
 type Builder func(config json.RawMessage) (Forward, error)
 
-// RegisterPyTorch adds a family whose weights are a PyTorch state dict (see
-// PyTorch). It panics as RegisterFamily does.
+// RegisterPyTorch adds a family whose weights are a PyTorch state dict (see PyTorch). It
+// panics if the name is empty or taken.
 func RegisterPyTorch(name string, build Builder, adapt ...Adapt) {
 	RegisterFamily(name, PyTorch(build, adapt...))
 	mu.Lock()
@@ -120,8 +120,8 @@ func RegisterPyTorch(name string, build Builder, adapt ...Adapt) {
 	builders[name] = build
 }
 
-// Build returns a card's graph function without weights. It fails for families
-// whose graph is in the weight file.
+// Build returns a card's graph function without weights. It is an error for families whose
+// graph is in the weight file, such as onnx.
 func Build(c *card.Card) (Forward, error) {
 	mu.RLock()
 	build, ok := builders[c.Family]
@@ -169,8 +169,8 @@ var load = sync.OnceFunc(func() {
 	}
 })
 
-// Names lists all models, sorted: the project's, and those that users of this
-// machine added (see AddCard).
+// Names returns the names of all models, sorted: the built-in ones and those that users of
+// this machine added.
 func Names() []string {
 	load()
 	out := slices.Collect(maps.Keys(cards))
@@ -184,9 +184,9 @@ func Names() []string {
 	return out
 }
 
-// Lookup returns the card of the model with that name or alias, or a
-// *metamer.UnknownError with the nearest names. No card of a user stands before one
-// of the project's: a name that both have is an error.
+// Lookup returns the card of the model with this name or alias. An unknown name is a
+// *metamer.UnknownError with the nearest names. A user's card with the name of a built-in
+// one is an error.
 func Lookup(name string) (*card.Card, error) {
 	load()
 	users, err := userCards()
@@ -206,7 +206,8 @@ func Lookup(name string) (*card.Card, error) {
 	return nil, unknown
 }
 
-// Open sets the card's family up with the weights at path.
+// Open sets up the card's family with the weights at path. The errors include
+// *MismatchError, *NotFiniteError and *SettingError.
 func Open(c *card.Card, path string) (*Net, error) {
 	mu.RLock()
 	open, ok := families[c.Family]
@@ -225,8 +226,8 @@ func Open(c *card.Card, path string) (*Net, error) {
 	return net, nil
 }
 
-// LayerOf returns the layer that stands for a stage, or the stage itself if it
-// is no stage's name: any named layer can be used in its place.
+// LayerOf returns the layer of a stage (early, middle, late) by the card. Any other name is
+// returned unchanged, so that a layer can be named directly.
 func LayerOf(c *card.Card, stage string) string {
 	if l, ok := c.Stages[stage]; ok {
 		return l.Layer

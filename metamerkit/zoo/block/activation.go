@@ -7,8 +7,9 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// Activation returns the function that timm knows by that name: gelu (exact),
-// gelu_tanh, quick_gelu, relu, relu6, silu (or swish), hard_swish, sigmoid, hard_sigmoid.
+// Activation returns an activation function by timm's name: gelu (exact), gelu_tanh,
+// quick_gelu, relu, relu6, silu (or swish), hard_swish, sigmoid, hard_sigmoid. Other names
+// are an error.
 func Activation(name string) (func(x *Node) *Node, error) {
 	switch name {
 	case "gelu":
@@ -39,20 +40,20 @@ func GELU(x *Node) *Node {
 	return Mul(x, MulScalar(AddScalar(ErrorFunction(MulScalar(x, math.Sqrt2/2)), 1), 0.5))
 }
 
-// GELUTanh is the approximation of GELU by tanh, of SigLIP and the JAX models.
+// GELUTanh is the tanh approximation of GELU, used by SigLIP and JAX models.
 func GELUTanh(x *Node) *Node {
 	cube := Mul(Square(x), x)
 	y := Tanh(MulScalar(Add(x, MulScalar(cube, 0.044715)), math.Sqrt(2/math.Pi)))
 	return Mul(x, MulScalar(AddScalar(y, 1), 0.5))
 }
 
-// QuickGELU is x·sigmoid(1.702 x), of OpenAI's CLIP.
+// QuickGELU is x·sigmoid(1.702 x), used by OpenAI's CLIP.
 func QuickGELU(x *Node) *Node { return Mul(x, Logistic(MulScalar(x, 1.702))) }
 
 // ReLU6 is ReLU bounded by 6 (Howard et al. 2017, arXiv:1704.04861).
 func ReLU6(x *Node) *Node { return MinScalar(ReLU(x), 6) }
 
-// SiLU is x·sigmoid(x) (Elfwing et al. 2017, arXiv:1702.03118), or swish.
+// SiLU, or swish, is x·sigmoid(x) (Elfwing et al. 2017, arXiv:1702.03118).
 func SiLU(x *Node) *Node { return Mul(x, Logistic(x)) }
 
 // HardSigmoid is x/6 + ½ between 0 and 1 (Howard et al. 2019, arXiv:1905.02244).

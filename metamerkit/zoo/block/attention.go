@@ -9,12 +9,13 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 )
 
-// LinearNoBias applies y = xW on the last axis.
+// LinearNoBias applies y = xW to the last axis: [...,C] → [...,out].
 func LinearNoBias(s *model.Scope, x *Node, out int) *Node {
 	return product(x, []int{x.Rank() - 1}, nil, Weight(s, x, "weight", channels(x), out), []int{0}, nil)
 }
 
-// MLP is fc1, act, fc2, back to the width of x.
+// MLP is the layers fc1 (to hidden values), act and fc2 (back to the width of x), on the
+// last axis.
 func MLP(s *model.Scope, x *Node, hidden int, act func(*Node) *Node) *Node {
 	return Linear(At(s, "fc2"), act(Linear(At(s, "fc1"), x, hidden)), channels(x))
 }

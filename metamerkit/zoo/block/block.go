@@ -17,7 +17,8 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/stage"
 )
 
-// At returns the sub-scope of s named by a dotted state-dict prefix.
+// At returns the sub-scope of s named by a dotted state-dict prefix, formatted as by
+// fmt.Sprintf.
 func At(s *model.Scope, format string, args ...any) *model.Scope {
 	for part := range strings.SplitSeq(fmt.Sprintf(format, args...), ".") {
 		s = s.At("%s", part)
@@ -25,9 +26,9 @@ func At(s *model.Scope, format string, args ...any) *model.Scope {
 	return s
 }
 
-// Weight reads the variable called name, of the given shape, as x's type. It is
-// trainable in a graph under training, else frozen. One that is held in another type
-// (zoo.Net.BFloat16, zoo.Net.Mixed) is converted here.
+// Weight reads the variable called name with the given shape, in x's type. It is trainable
+// in a graph under training and frozen otherwise. A variable that is stored in another type
+// (zoo.Net.BFloat16, zoo.Net.Mixed) is converted.
 func Weight(s *model.Scope, x *Node, name string, dims ...int) *Node {
 	if s.IsTraining(x.Graph()) {
 		return variable(s, x, name, true, dims...)
@@ -56,12 +57,12 @@ func product(a *Node, aContracting, aBatch []int, b *Node, bContracting, bBatch 
 
 func channels(x *Node) int { return x.Shape().Dim(-1) }
 
-// Linear applies y = xW + b on the last axis.
+// Linear applies y = xW + b to the last axis: [...,C] → [...,out].
 func Linear(s *model.Scope, x *Node, out int) *Node {
 	w, b := Weight(s, x, "weight", channels(x), out), Weight(s, x, "bias", out)
 	y := product(x, []int{x.Rank() - 1}, nil, w, []int{0}, nil)
 	return Add(y, ExpandLeftToRank(b, y.Rank()))
 }
 
-// ReLU is max(x, 0), with the gradient 0 at 0 as PyTorch has it (see stage.ReLU).
+// ReLU is max(x, 0) with a gradient of 0 at 0, as in PyTorch (see stage.ReLU).
 func ReLU(x *Node) *Node { return stage.ReLU(x) }

@@ -5,9 +5,10 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 )
 
-// Excite scales the channels of x [B,H,W,C] by what two 1×1 convolutions, conv_reduce
-// (to `hidden` channels) and conv_expand, make of their means: squeeze-and-excitation
-// (Hu et al. 2017, arXiv:1709.01507) as timm's efficientnet_blocks.py has it.
+// Excite is squeeze-and-excitation (Hu et al. 2017, arXiv:1709.01507) as in timm's
+// efficientnet_blocks.py. The channels of x [B,H,W,C] are scaled by
+// gate(conv_expand(act(conv_reduce(m)))), where m are the means over the image and
+// conv_reduce has hidden channels.
 func Excite(s *model.Scope, x *Node, hidden int, act, gate func(*Node) *Node) *Node {
 	one := Window{K: 1}
 	y := ReduceAndKeep(x, ReduceMean, 1, 2)

@@ -4,8 +4,8 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// Max is the largest of each window of x [B,H,W,C]; padding never wins. The gradient
-// goes to the first of equal ones, row by row, as in PyTorch.
+// Max is the largest value of each window of x [B,H,W,C]; padding never wins. The gradient
+// goes to the first of equal values, row by row, as in PyTorch.
 func (w Window) Max(x *Node) *Node {
 	pads, n := w.frame(x)
 	if !onCPU(x) {

@@ -5,9 +5,9 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 )
 
-// LayerNorm normalises the last axis of x to mean 0 and variance 1, then scales
-// and shifts it (Ba et al. 2016). eps is added to the variance; timm's models say
-// 1e-6 where PyTorch's default is 1e-5.
+// LayerNorm normalises the last axis of x to mean 0 and variance 1 and applies a learned
+// scale and shift, weight and bias (Ba et al. 2016). eps is added to the variance; timm's
+// models use 1e-6, PyTorch's default is 1e-5.
 func LayerNorm(s *model.Scope, x *Node, eps float64) *Node {
 	from := x
 	x = wide(x)
@@ -18,15 +18,15 @@ func LayerNorm(s *model.Scope, x *Node, eps float64) *Node {
 	return narrow(Add(Mul(x, ExpandLeftToRank(gain, x.Rank())), ExpandLeftToRank(bias, x.Rank())), from)
 }
 
-// LayerScale multiplies the channels of x by learned factors, the variable called
-// name (Touvron et al. 2021, arXiv:2103.17239).
+// LayerScale multiplies the channels of x [...,C] by learned factors, the variable name [C]
+// (Touvron et al. 2021, arXiv:2103.17239).
 func LayerScale(s *model.Scope, x *Node, name string) *Node {
 	return Mul(x, ExpandLeftToRank(Weight(s, x, name, channels(x)), x.Rank()))
 }
 
-// ResponseNorm is the global response normalisation of ConvNeXt V2 (Woo et al.
-// 2023, arXiv:2301.00808): each channel of x [B,H,W,C] in proportion to its L2 norm
-// over the image, against the mean norm of the channels.
+// ResponseNorm is the global response normalisation of ConvNeXt V2 (Woo et al. 2023,
+// arXiv:2301.00808): each channel of x [B,H,W,C] is scaled by its L2 norm over the image,
+// divided by the mean norm of the channels.
 func ResponseNorm(s *model.Scope, x *Node) *Node {
 	from := x
 	x = wide(x)

@@ -12,27 +12,27 @@ import (
 // onceKey finds a graph's noted or given nodes in its state.
 type onceKey struct{}
 
-// Noted is what one forward pass computes from frozen weights alone.
+// Noted holds what a forward pass computes from frozen weights alone.
 type Noted struct {
 	Keys  []string // in the order of the pass
 	Nodes map[string]*Node
 	given bool
 }
 
-// Record notes what is drawn by Once in g from now on.
+// Record notes all values that Once builds in g from now on.
 func Record(g *Graph) *Noted {
 	n := &Noted{Nodes: map[string]*Node{}}
 	g.AttachState(onceKey{}, n)
 	return n
 }
 
-// Give has g read these nodes, by the keys that Record gave, in place of drawing them.
+// Give makes g use these nodes instead of building them. The keys are those of Record.
 func Give(g *Graph, nodes map[string]*Node) {
 	g.AttachState(onceKey{}, &Noted{Nodes: nodes, given: true})
 }
 
-// Once is what draw makes of the frozen weights in scope s, and nothing else. name tells
-// apart what is made in one scope.
+// Once returns what draw builds from the frozen weights in scope s alone, computed once per
+// net. The name distinguishes the values of one scope.
 func Once(s *model.Scope, g *Graph, name string, draw func() *Node) *Node {
 	n, ok := g.State(onceKey{}).(*Noted)
 	if !ok {

@@ -5,21 +5,22 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
-// PoolMax is Window.Max of k×k windows.
+// PoolMax is Window.Max of k×k windows: x [B,H,W,C] → [B,H',W',C].
 func PoolMax(x *graph.Node, k, stride, pad int) *graph.Node {
 	return Window{K: k, Stride: stride, Pad: pad}.Max(x)
 }
 
-// PoolMean is the mean of k×k windows side by side, without those that reach over the
-// edge. (GoMLX's gradient of a padded mean pool ends the process on the Go backend.)
+// PoolMean is the mean of adjacent k×k windows, x [B,H,W,C] → [B,⌊H/k⌋,⌊W/k⌋,C], without
+// windows that reach over the edge. (GoMLX's gradient of a padded mean pool ends the
+// process on the Go backend.)
 func PoolMean(x *graph.Node, k int) *graph.Node {
 	b, h, w, c := x.Shape().Dim(0), x.Shape().Dim(1)/k, x.Shape().Dim(2)/k, channels(x)
 	x = graph.Slice(x, graph.AxisRange(), graph.AxisRange(0, h*k), graph.AxisRange(0, w*k))
 	return narrow(graph.ReduceMean(wide(graph.Reshape(x, b, h, k, w, k, c)), 2, 4), x)
 }
 
-// PoolTo is the mean of size×size windows that cover x [B,H,W,C] as PyTorch's adaptive
-// average pool has them: window i of an axis goes from ⌊i·H/size⌋ to ⌈(i+1)·H/size⌉.
+// PoolTo is PyTorch's adaptive average pool: x [B,H,W,C] → [B,size,size,C], where window i
+// of an axis goes from ⌊i·H/size⌋ to ⌈(i+1)·H/size⌉.
 func PoolTo(x *graph.Node, size int) *graph.Node {
 	if x.Shape().Dim(1) == size && x.Shape().Dim(2) == size {
 		return x

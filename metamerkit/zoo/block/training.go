@@ -16,9 +16,9 @@ import (
 // held is the key under which a graph keeps its running statistics as they are.
 type held struct{}
 
-// HoldStatistics draws what f draws without any update of running statistics. It
-// matters in graphs under training only: an adversarial attack's own forward passes
-// should leave no trace.
+// HoldStatistics calls f without updates of running statistics. It matters in graphs under
+// training only, where the forward passes of an adversarial attack must not change the
+// statistics.
 func HoldStatistics(g *Graph, f func()) {
 	before := g.State(held{})
 	g.AttachState(held{}, true)

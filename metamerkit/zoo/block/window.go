@@ -7,7 +7,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 )
 
-// Window is the geometry of a convolution or of a pool, the same on both axes.
+// Window is the geometry of a convolution or pool, the same for both axes.
 type Window struct {
 	K      int  // rows and columns
 	Stride int  // 0 for 1
@@ -17,12 +17,14 @@ type Window struct {
 	Ceil   bool // pools: a last window that reaches over the edge counts (PyTorch's ceil_mode)
 }
 
-// Conv is the convolution to out channels, with bias.
+// Conv is the convolution with bias: x [B,H,W,C] → [B,H',W',out]. Its variables in s are
+// weight [K,K,C/Groups,out] and bias [out].
 func (w Window) Conv(s *model.Scope, x *Node, out int) *Node {
 	return Add(w.ConvNoBias(s, x, out), ExpandLeftToRank(Weight(s, x, "bias", out), 4))
 }
 
-// ConvNoBias is the convolution to out channels.
+// ConvNoBias is the convolution without bias: x [B,H,W,C] → [B,H',W',out]. Its variable in
+// s is weight [K,K,C/Groups,out].
 func (w Window) ConvNoBias(s *model.Scope, x *Node, out int) *Node {
 	kernel := func() *Node { return w.kernel(s, x, out) }
 	if s.IsTraining(x.Graph()) {
@@ -31,9 +33,9 @@ func (w Window) ConvNoBias(s *model.Scope, x *Node, out int) *Node {
 	return w.frozen(s, x, out, false, kernel)
 }
 
-// ConvNorm is ConvNoBias, in the scope conv, followed by a batch normalisation (ε =
-// eps), in the scope norm, that is frozen and folded into kernel and bias. In training it
-// normalises by the batch.
+// ConvNorm is ConvNoBias with variables in conv, followed by a batch normalisation (ε =
+// eps) with variables in norm: weight, bias, running_mean, running_var, each [out]. Frozen
+// statistics are folded into the kernel and bias. In training it normalises by the batch.
 func (w Window) ConvNorm(conv, norm *model.Scope, x *Node, out int, eps float64) *Node {
 	if conv.IsTraining(x.Graph()) {
 		return batchNorm(norm, w.convolve(x, w.kernel(conv, x, out), true), eps)
@@ -43,8 +45,8 @@ func (w Window) ConvNorm(conv, norm *model.Scope, x *Node, out int, eps float64)
 	return Add(y, ExpandLeftToRank(narrow(shift, x), 4))
 }
 
-// Norm is the batch normalisation (ε = eps) of the last axis of x, frozen; in
-// training, by the batch.
+// Norm is a batch normalisation (ε = eps) of the last axis of x, with the running
+// statistics; in training, with those of the batch.
 func Norm(s *model.Scope, x *Node, eps float64) *Node {
 	if s.IsTraining(x.Graph()) {
 		return batchNorm(s, x, eps)
@@ -63,13 +65,15 @@ func affine(s *model.Scope, x *Node, c int, eps float64) (scale, shift *Node) {
 	return scale, Sub(bias, Mul(mean, scale))
 }
 
-// Conv is a k×k convolution with bias.
+// Conv is a k×k convolution with bias: x [B,H,W,C] → [B,H',W',out]. Its variables in s are
+// weight [k,k,C,out] and bias [out].
 func Conv(s *model.Scope, x *Node, out, k, stride, pad int) *Node {
 	return Window{K: k, Stride: stride, Pad: pad}.Conv(s, x, out)
 }
 
-// ConvNorm is a k×k convolution without bias, in the scope conv, with a batch
-// normalisation (ε = 1e-5) in the scope norm. See Window.ConvNorm.
+// ConvNorm is a k×k convolution without bias, with variables in conv, followed by a batch
+// normalisation (ε = 1e-5) with variables in norm: x [B,H,W,C] → [B,H',W',out]. See
+// Window.ConvNorm.
 func ConvNorm(conv, norm *model.Scope, x *Node, out, k, stride, pad int) *Node {
 	return Window{K: k, Stride: stride, Pad: pad}.ConvNorm(conv, norm, x, out, 1e-5)
 }
@@ -111,8 +115,8 @@ func (w Window) frame(x *Node) (pads [2][2]int, n [2]int) {
 	return pads, n
 }
 
-// Convolve is the convolution of x with a frozen kernel [K,K,C/Groups,O]. What is computed
-// from the kernel alone is kept by the name of the scope s (see Once).
+// Convolve convolves x [B,H,W,C] with a frozen kernel [K,K,C/Groups,O]. Values computed
+// from the kernel alone are stored under the scope s (see Once).
 func (w Window) Convolve(s *model.Scope, x, kernel *Node) *Node {
 	return w.frozen(s, x, kernel.Shape().Dim(3), false, func() *Node { return kernel })
 }
