@@ -48,7 +48,7 @@ type chunk struct {
 }
 
 // own are the commands that the kernel carries out itself.
-var own = map[string]bool{"help": true, "require": true, "state": true, "vars": true, "restart": true, "reset": true}
+var own = map[string]bool{"help": true, "require": true, "state": true, "vars": true, "restart": true, "time": true, "timeit": true, "reset": true}
 
 var cellCommands = map[string]bool{"%%writefile": true, "%%script": true, "%%bash": true, "%%sh": true, "%%gx": true}
 

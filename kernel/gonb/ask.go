@@ -18,7 +18,7 @@ import (
 )
 
 var commands = []string{"%%", "%%bash", "%%sh", "%%script", "%%writefile", "%args", "%capture", "%cd", "%env", "%exec", "%goflags", "%help", "%list", "%ls", "%main",
-	"%remove", "%require", "%reset", "%restart", "%rm", "%state", "%test", "%track", "%untrack", "%vars", "%version", "%with_inputs", "%with_password"}
+	"%remove", "%require", "%reset", "%restart", "%rm", "%state", "%test", "%time", "%timeit", "%track", "%untrack", "%vars", "%version", "%with_inputs", "%with_password"}
 
 // Complete offers what gopls knows at the cursor; when gopls is not warm or the time
 // is over, the words of the cell and Go's keywords.

@@ -61,6 +61,9 @@ func (in *Interpreter) Execute(ctx context.Context, req session.Request, out ses
 	if err := c.Check(); err != nil {
 		return syntaxFailure(err)
 	}
+	if line := timing(c.Own); line != "" {
+		return in.timed(ctx, req, line, out)
+	}
 	for _, line := range c.Own {
 		if f := in.command(ctx, line, out); f != nil {
 			return f

@@ -67,7 +67,7 @@ func (s *Session) startProcess() (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &process{cmd: exec.Command(program), replies: make(chan protocol.Reply, 1), died: make(chan struct{}), panics: &streams.PanicHold{Out: &s.router}}
+	p := &process{cmd: exec.Command(program), replies: make(chan protocol.Reply, 1), died: make(chan struct{}), panics: &streams.PanicHold{Out: &s.router, For: time.Minute}}
 	var files []*os.File
 	defer func() {
 		for _, f := range files {

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/ensemble-metamers/metamers/kernel/cell"
 	"github.com/ensemble-metamers/metamers/kernel/live/protocol"
 	"github.com/ensemble-metamers/metamers/kernel/plugins"
@@ -29,6 +31,9 @@ func strip(s string) string { return state.Strip(s) }
 
 // graceTime is how long an interrupted cell has until the session is ended.
 const graceTime = 500 * time.Millisecond
+
+// heavyBytes of loaded cells are worth a word.
+const heavyBytes = 1 << 30
 
 // Options say what a session works with.
 type Options struct {
@@ -52,7 +57,8 @@ type Session struct {
 	process  *process
 	failed   error // by display.Result
 	seq      int
-	loaded   int64 // bytes of plugins
+	loaded   int64   // bytes of plugins
+	elapsed  float64 // seconds that the last cell ran
 	warned   bool
 	settings []protocol.Request // environment and folder, for the next process too
 }
@@ -95,7 +101,7 @@ func (s *Session) ready() (*process, error) {
 		return nil, err
 	}
 	s.mu.Lock()
-	s.process, s.loaded, s.warned = p, 0, false
+	s.process, s.warned = p, false
 	settings := s.settings
 	s.mu.Unlock()
 	for _, q := range settings {
@@ -180,15 +186,16 @@ func (s *Session) run(ctx context.Context, p *process, pkg *state.Package, file 
 		select {
 		case r := <-p.replies:
 			p.drain()
+			p.panics.Release() // what looked like a panic was none
 			return s.outcome(ctx, pkg, r)
 		case <-p.died:
 			return s.ended(p, p.cause)
 		case <-interrupt:
 			interrupt = nil
 			p.send(protocol.Request{Kind: protocol.KindInterrupt})
-			for _, pid := range supervisor.Descendants(p.cmd.Process.Pid) {
-				syscall.Kill(pid, syscall.SIGINT)
-			}
+			over := make(chan struct{})
+			defer close(over)
+			go supervisor.Interrupt(func() []int { return append(supervisor.Descendants(p.cmd.Process.Pid), p.cmd.Process.Pid) }, over)
 			late = time.After(graceTime)
 		case <-late:
 			syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
@@ -203,11 +210,18 @@ func (s *Session) outcome(ctx context.Context, pkg *state.Package, r protocol.Re
 	if !r.Loaded {
 		return fmt.Errorf("loading the cell: %s", strip(r.Error))
 	}
+	if !s.notebook.Loaded(pkg) {
+		for _, note := range pkg.Notes {
+			s.router.Stream("stderr", note+"\n")
+		}
+	}
 	s.notebook.Load(pkg)
 	s.notebook.Ran(pkg, r.Defined)
 	s.mu.Lock()
 	failed := s.failed
+	s.elapsed = r.Elapsed
 	s.mu.Unlock()
+	s.heavy(r.Plugins)
 	switch {
 	case r.Stopped, ctx.Err() != nil && (r.Panic != "" || r.Failed != ""):
 		return ErrInterrupted
@@ -233,6 +247,24 @@ func (s *Session) ended(p *process, why string) *EndError {
 	}
 	s.mu.Unlock()
 	return e
+}
+
+// heavy says once that the session has become large.
+func (s *Session) heavy(bytes int64) {
+	s.mu.Lock()
+	say := bytes > heavyBytes && !s.warned
+	s.warned = s.warned || say
+	s.mu.Unlock()
+	if say {
+		s.router.Stream("stderr", fmt.Sprintf("the session has loaded %s of cells; %%restart frees their memory, and the variables with it\n", humanize.Bytes(uint64(bytes))))
+	}
+}
+
+// Elapsed returns how many seconds the last cell ran.
+func (s *Session) Elapsed() float64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.elapsed
 }
 
 // Variables returns the names of the variables that there are.

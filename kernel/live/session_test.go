@@ -1,10 +1,15 @@
 package live
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/ensemble-metamers/metamers/kernel/cell"
 )
 
 // open starts a session with this checkout.
@@ -103,6 +108,35 @@ func TestSession(t *testing.T) {
 	)
 }
 
+func TestTypes(t *testing.T) {
+	s := open(t)
+	play(t, s,
+		step{cell: "type point struct{ x, y int }\nfunc (p point) sum() int { return p.x + p.y }\nfunc double(p point) point { return point{2 * p.x, 2 * p.y} }"},
+		step{cell: "p := point{1, 2}\nlist := []point{p}\nby := map[string]*point{\"p\": &p}"},
+		// A method in a later cell.
+		step{cell: "func (p *point) add(n int) { p.x += n }"},
+		step{cell: "p.add(10)\nfmt.Println(p.sum(), by[\"p\"].x, list[0].sum(), double(p).x)", out: "13 11 3 22\n"},
+		step{cell: "by[\"p\"].add(1)\nlist[0].add(5)\nfmt.Println(p.x, list)", out: "12 [{6 2}]\n"},
+		// A method again, with another body.
+		step{cell: "func (p point) sum() int { return 100 + p.x + p.y }"},
+		step{cell: "p.sum()", value: "114"},
+		// A type that names it.
+		step{cell: "type box struct{ in point }\nfunc (b box) area() int { return b.in.sum() }\nb := box{p}"},
+		step{cell: "func (p point) neg() point { return point{-p.x, -p.y} }"},
+		step{cell: "b.in = b.in.neg()\nb.area()", value: "86"},
+		// Another layout.
+		step{cell: "type point struct{ x, y, z int }"}, // neg has too few values for it
+		step{cell: "q := point{z: 3}\nfmt.Println(q.sum(), q.z)", out: "100 3\n"},
+		step{cell: "p.x", value: "12"},
+		step{cell: "p = q", err: "cannot use q"},
+		step{cell: "p := q\np.z", value: "3"},
+	)
+	r, err := s.Try(t.Context(), "type point struct{ a int }")
+	if err != nil || !strings.Contains(r.Stderr, "p, q: made with the former point") {
+		t.Errorf("another point: %q, %v", r.Stderr, err)
+	}
+}
+
 func TestSame(t *testing.T) {
 	s := open(t)
 	play(t, s, step{cell: "total := 0\nfunc add() { total++ }"})
@@ -113,5 +147,78 @@ func TestSame(t *testing.T) {
 	play(t, s, step{cell: "total := 0\nfunc add() { total++ }"}, step{cell: "add()\ntotal", value: "1"})
 	if now := len(s.notebook.Packages()); now != before {
 		t.Errorf("%d packages after cells were run again, %d before", now, before)
+	}
+}
+
+// A teller is an output that says when something was written.
+type teller struct {
+	collected
+	wrote func()
+}
+
+func (t *teller) Stream(name, text string) {
+	t.collected.Stream(name, text)
+	t.wrote()
+}
+
+// interrupt runs a cell and interrupts it once it has written something.
+func interrupt(t *testing.T, s *Session, text string) error {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	return s.Run(ctx, Cell{Cell: cell.Parse(text), ID: cell.ID(text)}, &teller{wrote: cancel})
+}
+
+func TestInterrupt(t *testing.T) {
+	s := open(t)
+	play(t, s, step{cell: "n := 0\nfunc forever() { for {} }\nvar g int\nstop := make(chan bool)"})
+	for _, text := range []string{
+		"fmt.Println()\nfor { n++ }",
+		"fmt.Println()\nforever()",
+		"fmt.Println()\nagain:\nn++\ngoto again",
+		"fmt.Println()\nfunc() { for range 1 << 62 { func() { n++ }() } }()",
+		"fmt.Println()\nexec.Command(\"sleep\", \"1000\").Run()\nfor {}",
+	} {
+		if err := interrupt(t, s, text); !errors.Is(err, ErrInterrupted) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	play(t, s, step{cell: "n > 2", value: "true"})
+	// A goroutine goes on.
+	play(t, s, step{cell: "go func() { for { select { case <-stop: return; default: g++ } } }()"})
+	if err := interrupt(t, s, "fmt.Println()\nfor {}"); !errors.Is(err, ErrInterrupted) {
+		t.Error(err)
+	}
+	play(t, s, step{cell: "before := g\nfor g == before { runtime.Gosched() }\nstop <- true\ng > before", value: "true"})
+	// A call that cannot be stopped ends the session.
+	var ended *EndError
+	if err := interrupt(t, s, "fmt.Println()\n<-make(chan int)"); !errors.As(err, &ended) || !slices.Contains(ended.Lost, "n") {
+		t.Errorf("a blocked channel: %v", err)
+	}
+	play(t, s, step{cell: "n", err: "n was lost when the session ended"}, step{cell: "n := 1\nn", value: "1"})
+}
+
+func TestEnds(t *testing.T) {
+	s := open(t)
+	for _, x := range []struct{ cell, why, text string }{
+		{"keep := 1\nos.Exit(3)", "exit status 3", ""},
+		{"keep := 1\ngo func() { panic(\"elsewhere\") }()\nselect {}", "exit status 2", "panic: elsewhere"},
+		{"keep := 1\nvar f func(n int) int\nf = func(n int) int { return f(n+1) + 1 }\nf(0)", "exit status 2", "stack"},
+		{"keep := 1\nm := map[int]int{}\nfor range 8 { go func() { for { m[1]++ } }() }\nselect {}", "exit status 2", "concurrent map"},
+	} {
+		play(t, s, step{cell: "lost := 1"})
+		_, err := s.Try(t.Context(), x.cell)
+		var ended *EndError
+		if !errors.As(err, &ended) || ended.Why != x.why || !strings.Contains(ended.Text, x.text) || !slices.Contains(ended.Lost, "lost") {
+			t.Errorf("%s: %v, %+v", x.cell, err, ended)
+		}
+		play(t, s, step{cell: "lost", err: "lost was lost"})
+	}
+	play(t, s, step{cell: "x := 1"})
+	s.process.cmd.Process.Kill()
+	<-s.process.died
+	r, err := s.Try(t.Context(), "2")
+	if err != nil || r.Value != "2" || !strings.Contains(r.Stderr, "signal: killed; lost: x") {
+		t.Errorf("after kill -9: %+v, %v", r, err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"go/parser"
 	"go/token"
 	"go/types"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -29,17 +30,22 @@ type composer struct {
 	pkg  *types.Package
 	run  *ast.FuncDecl
 
-	own      map[string]bool // names of functions, types and constants of the cell
-	vars     []string        // names of variables that its statements define
-	needs    []string        // packages of cells, in the order of their aliases
-	extra    []string        // packages that types need, in the order of their aliases
-	stored   map[string]string
-	funcs    []string // that replace or begin a function variable
-	starts   []string // init functions and main
-	last     *ast.ExprStmt
-	shown    bool
-	rerun    string // path of the package that the same text had
-	problems []Problem
+	own       map[string]bool // names of functions, types and constants of the cell
+	vars      []string        // names of variables that its statements define
+	needs     []string        // packages of cells, in the order of their aliases
+	extra     []string        // packages that types need, in the order of their aliases
+	stored    map[string]string
+	funcs     []string // that replace or begin a function variable
+	starts    []string // init functions and main
+	viewTypes map[string]string
+	viewed    []string // statements that make the pointers of views
+	notes     []string
+	last      *ast.ExprStmt
+	shown     bool
+	carries   carried
+	dropped   map[*decl]string // declarations of earlier cells that cannot be made again, and why
+	rerun     string           // path of the package that the same text had
+	problems  []Problem
 }
 
 // Compose returns the package of a cell, or what is wrong with it. Imports of the cell
@@ -62,11 +68,28 @@ func (n *Notebook) compose(c *cell.Cell, id, rerun string) (*Package, map[string
 		return nil, nil, nil, err
 	}
 	k.names()
-	imports, keep := n.resolve(k.f, k.explicit(), k.taken())
-	if err := k.read(imports, k.shared()); err != nil {
-		return nil, nil, nil, err
+	if k.carries = k.carry(); len(k.carries.decls) > 0 {
+		views := k.carries.views
+		k.carries.views = nil // their types need imports
+		if err := k.read(nil, false); err != nil {
+			return nil, nil, nil, err
+		}
+		k.carries.views = views
+		k.names()
 	}
-	unused := k.check(imports)
+	imports, keep := n.resolve(k.f, k.explicit(), k.taken())
+	imports = k.importViews(imports)
+	twice := k.shared()
+	var unused map[int]bool
+	for {
+		if err := k.read(imports, twice); err != nil {
+			return nil, nil, nil, err
+		}
+		unused = k.check(imports)
+		if !k.drop() {
+			break
+		}
+	}
 	if len(k.problems) > 0 {
 		return nil, keep, k.problems, nil
 	}
@@ -101,6 +124,13 @@ func (k *composer) read(imports []imported, twice bool) error {
 	}
 	for _, v := range vars {
 		k.t.piece(v, 0, true, true)
+	}
+	for _, d := range k.carries.decls {
+		k.t.piece(d.text, d.at, false, true)
+		k.t.parts[len(k.t.parts)-1].carried = d
+	}
+	for _, name := range k.carries.views {
+		k.t.piece(k.view(name), 0, true, true)
 	}
 	k.t.add("func " + runName + "() {\n")
 	for _, p := range pieces {
@@ -275,9 +305,10 @@ func (k *composer) check(imports []imported) (unused map[int]bool) {
 		names[i.name] = true
 	}
 	k.pkg = types.NewPackage(cellsPath, "cell")
+	k.problems, k.dropped = nil, map[*decl]string{}
 	twice := slices.ContainsFunc(k.t.parts, func(p part) bool { return p.twice })
 	for name, o := range k.n.names {
-		if !k.own[name] && !names[name] && !(twice && slices.Contains(k.vars, name)) {
+		if !k.own[name] && !names[name] && !(twice && slices.Contains(k.vars, name)) && !slices.Contains(k.carries.views, name) {
 			k.pkg.Scope().Insert(o.Object)
 		}
 	}
@@ -294,8 +325,14 @@ func (k *composer) check(imports []imported) (unused map[int]bool) {
 			return
 		}
 		at, once := k.source(e.Pos)
+		part, _ := k.t.find(offsetOf(k.n.fset, e.Pos))
 		switch {
+		case part.carried != nil:
+			if k.dropped[part.carried] == "" {
+				k.dropped[part.carried] = e.Msg
+			}
 		case at >= 0 && !once, twice && strings.HasPrefix(e.Msg, "initialization cycle"):
+		case strings.HasPrefix(e.Msg, "implicit assignment to unexported field") && strings.Contains(e.Msg, " of type cell."): // of another cell
 		case strings.HasPrefix(e.Msg, "declared and not used: ") && k.topLevelName(e.Pos):
 		case k.last != nil && e.Pos == k.last.X.Pos() && strings.HasSuffix(e.Msg, "is not used"):
 			k.shown = true
@@ -307,8 +344,12 @@ func (k *composer) check(imports []imported) (unused map[int]bool) {
 	return unused
 }
 
+// cellName is how the type checker names the package of another cell.
+var cellName = regexp.MustCompile(`\bcell\.`)
+
 // problem notes an error of the type checker.
 func (k *composer) problem(at int, imports []imported, e types.Error) {
+	e.Msg = cellName.ReplaceAllString(e.Msg, "")
 	p := Problem{Message: e.Msg}
 	if line := k.n.fset.PositionFor(e.Pos, false).Line - 2; at < 0 && line >= 0 && line < len(imports) {
 		at = imports[line].at

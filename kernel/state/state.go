@@ -12,6 +12,7 @@ import (
 	"go/token"
 	"go/types"
 	"io"
+	"maps"
 	"os"
 	"runtime"
 )
@@ -40,7 +41,8 @@ type Notebook struct {
 	types    map[*types.TypeName]string // package of each type of a cell
 	cells    map[string]*Package        // by path
 	last     map[string]*Package        // by the text of the cell
-	lost     map[string]string          // why a name that was not kept is not there
+	decls    declarations
+	lost     map[string]string // why a name that was not kept is not there
 }
 
 // New returns a notebook without cells.
@@ -64,6 +66,7 @@ func (n *Notebook) Forget() {
 	n.cells = map[string]*Package{}
 	n.last = map[string]*Package{}
 	n.lost = map[string]string{}
+	n.decls = noDeclarations()
 }
 
 // A Package is a cell as a Go package.
@@ -80,6 +83,8 @@ type Package struct {
 	stored    map[string]string // packages of variables and functions that replace others of their type
 	imported  map[string]string
 	fresh     []*types.TypeName // types that it defines
+	decls     declarations
+	Notes     []string // to be told when it runs
 }
 
 // Variables returns the names of the variables that the cell defines, each once.
@@ -97,6 +102,9 @@ func (n *Notebook) Load(p *Package) {
 	for _, t := range p.fresh {
 		n.types[t] = p.Path
 	}
+	maps.Copy(n.decls.types, p.decls.types)
+	maps.Copy(n.decls.methods, p.decls.methods)
+	maps.Copy(n.decls.funcs, p.decls.funcs)
 	for name, o := range p.names {
 		if _, variable := o.(*types.Var); !variable {
 			n.define(name, o, p)

@@ -19,10 +19,11 @@ type text struct {
 
 // A part is a piece of the cell within the text.
 type part struct {
-	from, to int  // in the text
-	source   int  // offset in the cell
-	twice    bool // another part has the same piece
-	decl     bool // stands outside of the cell's function
+	from, to int   // in the text
+	source   int   // offset in the cell
+	twice    bool  // another part has the same piece
+	decl     bool  // stands outside of the cell's function
+	carried  *decl // of another cell
 }
 
 // A change replaces a part of the text.
@@ -66,18 +67,22 @@ func (t *text) write(c *cell.Cell, id string, decl bool) string {
 		if p.twice || p.decl != decl {
 			continue
 		}
-		line, column := c.Position(p.source)
-		fmt.Fprintf(&b, "/*line Cell[%s]:%d:%d*/", id, line, column)
-		at := p.from
+		from, at := id, c
+		if p.carried != nil {
+			from, at = p.carried.id, p.carried.cell
+		}
+		line, column := at.Position(p.source)
+		fmt.Fprintf(&b, "/*line Cell[%s]:%d:%d*/", from, line, column)
+		done := p.from
 		first := sort.Search(len(t.edits), func(i int) bool { return t.edits[i].from >= p.from })
 		for _, e := range t.edits[first:] {
 			if e.from > p.to {
 				break
 			}
-			b.WriteString(all[at:e.from] + e.text)
-			at = e.to
+			b.WriteString(all[done:e.from] + e.text)
+			done = e.to
 		}
-		b.WriteString(all[at:p.to] + "\n")
+		b.WriteString(all[done:p.to] + "\n")
 	}
 	return b.String()
 }

@@ -31,6 +31,7 @@ func (k *composer) translate(imports []imported, unused map[int]bool) *Package {
 	k.hideFields()
 	var vars, head strings.Builder
 	k.keep(p, &vars)
+	k.viewAll(p, &vars)
 	value := k.result()
 
 	head.WriteString("package cell\n")
@@ -46,6 +47,9 @@ func (k *composer) translate(imports []imported, unused map[int]bool) *Package {
 		fmt.Fprintf(&head, "import %sd %q\n", mark, display)
 		p.Imports = append(p.Imports, display)
 	}
+	if len(k.viewed) > 0 {
+		fmt.Fprintf(&head, "import %su \"unsafe\"\n", mark)
+	}
 	body := k.t.write(k.c, k.id, false)
 	decls := k.t.write(k.c, k.id, true)
 	var set strings.Builder
@@ -60,6 +64,9 @@ func (k *composer) translate(imports []imported, unused map[int]bool) *Package {
 			fmt.Fprintf(&vars, "var %s %s\n", storage, t)
 		}
 		fmt.Fprintf(&set, "\t%s = %s\n", storage, exported(f))
+	}
+	for _, v := range k.viewed {
+		fmt.Fprintf(&set, "\t%s\n", v)
 	}
 	for i, path := range k.needs {
 		fmt.Fprintf(&head, "import %sc%d %q\n", mark, i, path)
@@ -79,11 +86,13 @@ func (k *composer) translate(imports []imported, unused map[int]bool) *Package {
 	}
 	p.Source = head.String() + vars.String() +
 		fmt.Sprintf("var %sD [%d]bool\n", mark, len(p.variables)) +
-		fmt.Sprintf("func %sDefine() {\n%s}\n", mark, set.String()) +
+		fmt.Sprintf("func %sDefine() {\n\tclear(%sD[:])\n%s}\n", mark, mark, set.String()) +
 		fmt.Sprintf("func %sDefined() []bool { return %sD[:] }\n", mark, mark) +
 		k.pointers(p) +
 		decls +
-		fmt.Sprintf("func %s() { clear(%sD[:]); %sr.Check(); %s\n%s%s}\n", runName, mark, mark, starts.String(), body, main)
+		fmt.Sprintf("func %s() { %sr.Check(); %s\n%s%s}\n", runName, mark, starts.String(), body, main)
+	k.declared(p)
+	p.Notes = k.notes
 	p.Needs = k.needs
 	p.Path = "cells/c" + hash(p.Source)
 	for name := range k.own {

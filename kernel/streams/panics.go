@@ -21,6 +21,7 @@ var panicStarts = []string{"panic: ", "fatal error: ", "runtime: goroutine stack
 // for a second gets its text shown after all.
 type PanicHold struct {
 	Out    session.Output
+	For    time.Duration // how long it is kept back; 0: a second
 	mu     sync.Mutex
 	text   strings.Builder
 	on     bool
@@ -48,7 +49,7 @@ func (h *PanicHold) Pass(text string) string {
 				if strings.HasPrefix(text[at:], start) {
 					h.on = true
 					h.text.WriteString(text[at:])
-					time.AfterFunc(panicTime, h.release)
+					time.AfterFunc(h.keep(), h.Release)
 					h.inLine = false
 					return text[:at]
 				}
@@ -64,7 +65,15 @@ func (h *PanicHold) Pass(text string) string {
 	}
 }
 
-func (h *PanicHold) release() {
+func (h *PanicHold) keep() time.Duration {
+	if h.For > 0 {
+		return h.For
+	}
+	return panicTime
+}
+
+// Release shows what is held back: it was no panic.
+func (h *PanicHold) Release() {
 	if text := h.Take(); text != "" {
 		h.Out.Stream("stderr", text)
 	}

@@ -23,6 +23,10 @@ func Descendants(pid int) (pids []int) {
 	return pids
 }
 
+// Interrupt interrupts the processes that list returns, each once, and those that it comes
+// to return until over is closed.
+func Interrupt(list func() []int, over <-chan struct{}) { Stop(list, 1<<62, over) }
+
 // Stop interrupts the processes that list returns, each once, and those that it comes
 // to return until over is closed; after grace it kills them. That there is none at some
 // moment says nothing: the next may be about to start.
@@ -41,7 +45,7 @@ func Stop(list func() []int, grace time.Duration, over <-chan struct{}) {
 			}
 		}
 		wait := look
-		if time.Since(began) > 4*grace { // what keeps the execution is no process of its own
+		if time.Since(began)/4 > grace { // what keeps the execution is no process of its own
 			wait *= 20
 		}
 		select {

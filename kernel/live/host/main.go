@@ -26,10 +26,15 @@ type loaded struct {
 	pointers    func() []any
 }
 
-var packages = map[string]*loaded{}
+var (
+	packages = map[string]*loaded{}
+	bytes    int64 // of their plugins
+)
 
 func main() {
-	signal.Ignore(os.Interrupt) // the kernel's request says it
+	// The kernel's request says it; the signal is for what cells have notified, and not
+	// ignored by the processes that they start.
+	signal.Notify(make(chan os.Signal, 1), os.Interrupt)
 	in, out := os.NewFile(3, "requests"), os.NewFile(4, "replies")
 	syscall.CloseOnExec(3)
 	syscall.CloseOnExec(4)
@@ -101,6 +106,9 @@ func load(path, file string) (*loaded, error) {
 	l := &loaded{}
 	l.define, l.run, l.defined, l.pointers = s.(func() (define, run func(), defined func() []bool, pointers func() []any))()
 	packages[path] = l
+	if info, err := os.Stat(file); err == nil {
+		bytes += info.Size()
+	}
 	return l, nil
 }
 
@@ -110,7 +118,7 @@ func run(q protocol.Request, r *protocol.Reply) {
 		r.Error = err.Error()
 		return
 	}
-	r.Loaded = true
+	r.Loaded, r.Plugins = true, bytes
 	os.Setenv(channel.CellEnv, q.Cell)
 	if q.Stdin != "" {
 		if f, err := os.Open(q.Stdin); err == nil {

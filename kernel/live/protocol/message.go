@@ -30,15 +30,15 @@ type Place struct {
 
 // A Reply comes back.
 type Reply struct {
-	Error    string  `json:"error,omitempty"`   // the request could not be carried out
-	Loaded   bool    `json:"loaded,omitempty"`  // the package is there
-	Defined  []bool  `json:"defined,omitempty"` // variables that the cell reached
-	Panic    string  `json:"panic,omitempty"`   // as Go prints it
-	Failed   string  `json:"failed,omitempty"`  // the error that ended the cell
-	Stopped  bool    `json:"stopped,omitempty"` // by an interrupt
-	Values   []Value `json:"values,omitempty"`
-	Elapsed  float64 `json:"elapsed,omitempty"`  // seconds that the cell ran
-	Resident int64   `json:"resident,omitempty"` // bytes of memory of the process
+	Error   string  `json:"error,omitempty"`   // the request could not be carried out
+	Loaded  bool    `json:"loaded,omitempty"`  // the package is there
+	Defined []bool  `json:"defined,omitempty"` // variables that the cell reached
+	Panic   string  `json:"panic,omitempty"`   // as Go prints it
+	Failed  string  `json:"failed,omitempty"`  // the error that ended the cell
+	Stopped bool    `json:"stopped,omitempty"` // by an interrupt
+	Values  []Value `json:"values,omitempty"`
+	Elapsed float64 `json:"elapsed,omitempty"` // seconds that the cell ran
+	Plugins int64   `json:"plugins,omitempty"` // bytes of the plugins that are loaded
 }
 
 // A Value describes a variable.
