@@ -37,7 +37,7 @@ func (e *Engine) Batch(ctx context.Context, q api.Batch) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		if r, err = Fast(r, tapped); err != nil {
+		if r, err = synth.Choose(r, tapped); err != nil {
 			return 0, err
 		}
 		n, err := e.batch(tapped, r, q.Count)

@@ -228,7 +228,7 @@ func TestBatchIndependence(t *testing.T) {
 // that was not.
 func TestResume(t *testing.T) {
 	set := cifar(t, "cifar10:6")
-	for _, optimizer := range metamer.Optimizers {
+	for _, optimizer := range metamer.Optimizers() {
 		t.Run(optimizer, func(t *testing.T) {
 			e := New(backendtest.Open(t, backend.XLA))
 			recipe := metamer.Recipe{Models: members("resnet2b", "resnet4b"), Stage: "late", Steps: 60, Batch: 4, Seed: 5, Optimizer: metamer.Optimizer{Name: optimizer}}

@@ -37,7 +37,7 @@ func (e *Engine) Gradients(ctx context.Context, q Request) (*Gradients, error) {
 	}
 	s := tapped[0]
 	cfg := synth.Config{Batch: r.Batch, Size: r.Images.Size, Loss: r.Loss, Penalties: r.Penalties, PlainReLU: r.PlainReLU}
-	slope, err := kept(e, func() (*synth.Slope, error) { return synth.NewSlope(e.Backend.Compute, s, cfg, false) }, "gradient", s.Net.Key, s.Layer, cfg)
+	gradients, err := kept(e, func() (*synth.Gradients, error) { return synth.NewGradients(e.Backend.Compute, s, cfg) }, "gradient", s.Net.Key, s.Layer, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func (e *Engine) Gradients(ctx context.Context, q Request) (*Gradients, error) {
 		}
 		target := tensors.FromFlatDataAndDimensions(flat, append([]int{r.Batch}, probe.Shapes[0]...)...)
 		start := tensors.FromFlatDataAndDimensions(fill(out.Start, first, r.Batch, n, per), r.Batch, r.Images.Size, r.Images.Size, 3)
-		loss, grad, err := slope.At(start, target)
+		loss, grad, err := gradients.At(start, target)
 		if err != nil {
 			return nil, err
 		}

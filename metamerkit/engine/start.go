@@ -104,8 +104,8 @@ func (e *Engine) needs(s synth.TappedModel, r metamer.Recipe) (one, derived uint
 	if one, err = s.Net.Footprint(s.Card.Input, r.Images.Size, s.Layer); err != nil {
 		return 0, 0, err
 	}
-	if r.Optimizer.Name == "lbfgs" { // its history and what a step has of it at hand
-		one += uint64(4*r.Optimizer.Memory+10) * uint64(r.Images.Size*r.Images.Size*3*4)
+	if o, _ := metamer.SolverOf(r.Optimizer.Name); o.Arrays != nil {
+		one += uint64(o.Arrays(r.Optimizer)) * uint64(r.Images.Size*r.Images.Size*3*4)
 	}
 	of, err := synth.Derives(e.Backend.Compute, s, e.config(r))
 	return one, uint64(of), err

@@ -43,7 +43,7 @@ func (e *Engine) resolve(q Request) (r metamer.Recipe, tapped []synth.TappedMode
 	if r, err = e.recipe(q, refs); err != nil {
 		return r, nil, err
 	}
-	if r, err = Fast(r, tapped); err != nil {
+	if r, err = synth.Choose(r, tapped); err != nil {
 		return r, nil, err
 	}
 	if r.Batch == metamer.AutoBatch {
@@ -113,7 +113,7 @@ func (e *Engine) named(q Request) (metamer.Recipe, error) {
 
 // unopened reports whether only the opened models tell what a recipe is.
 func unopened(r metamer.Recipe) bool {
-	return r.Optimizer.Name == "fast" || r.Batch == metamer.AutoBatch
+	return r.Choices() != nil || r.Batch == metamer.AutoBatch
 }
 
 // stored returns the run that the store holds for a request, nil if there is none. No
@@ -244,78 +244,24 @@ func (e *Engine) config(r metamer.Recipe) synth.Config {
 
 // loop compiles what the recipe needs. It ends with ctx, between two compilations.
 func (e *Engine) loop(ctx context.Context, tapped []synth.TappedModel, r metamer.Recipe) (*synth.Loop, error) {
-	cfg := e.config(r)
-	l := &synth.Loop{Recipe: r}
-	lbfgs := r.Optimizer.Name == "lbfgs"
-	for _, s := range tapped {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		if lbfgs {
-			if err := e.objective(l, s, cfg); err != nil {
-				return nil, err
-			}
-			continue
-		}
-		kind, build := "unit", synth.NewUnit
-		if r.Schedule.Kind == "average" {
-			kind, build = "target", synth.NewTarget
-		}
-		u, err := kept(e, func() (*synth.Unit, error) { return build(e.Backend.Compute, s, cfg) }, kind, s.Net.Key, s.Layer, cfg)
-		if err != nil {
-			return nil, err
-		}
-		l.Units = append(l.Units, u)
-		if r.Schedule.Kind != "average" {
-			continue
-		}
-		sl, err := kept(e, func() (*synth.Slope, error) { return synth.NewSlope(e.Backend.Compute, s, cfg, true) }, "slope", s.Net.Key, s.Layer, cfg)
-		if err != nil {
-			return nil, err
-		}
-		l.Slopes = append(l.Slopes, sl)
-	}
+	var early []synth.TappedModel
 	if r.Warm != nil {
-		early, precision := &synth.Loop{}, r.Precision
+		precision := r.Precision
 		if r.Warm.Precision != "" {
 			precision = strings.TrimPrefix(r.Warm.Precision, "float32") // "" is the key of float32
 		}
 		for i, s := range tapped {
-			if s, err := e.tappedModel(s.Card.Name, r.Models[i].Warm, precision); err != nil {
-				return nil, err
-			} else if err := e.objective(early, s, cfg); err != nil {
+			s, err := e.tappedModel(s.Card.Name, r.Models[i].Warm, precision)
+			if err != nil {
 				return nil, err
 			}
+			early = append(early, s)
 		}
-		l.EarlyUnits, l.Early = early.Units, early.Objectives
 	}
-	if lbfgs {
-		cfg.Members = len(tapped)
-		d, err := kept(e, func() (*synth.Descent, error) { return synth.NewDescent(e.Backend.Compute, cfg) }, "descent", cfg)
-		if err != nil {
-			return nil, err
-		}
-		l.Descent = d
-	} else if r.Schedule.Kind == "average" {
-		m, err := kept(e, func() (*synth.Mover, error) { return synth.NewMover(e.Backend.Compute, cfg, len(tapped)) }, "mover", len(tapped), cfg)
-		if err != nil {
-			return nil, err
-		}
-		l.Mover = m
-	}
-	return l, nil
-}
-
-// objective adds to a loop what lbfgs wants of a member.
-func (e *Engine) objective(l *synth.Loop, s synth.TappedModel, cfg synth.Config) error {
-	u, err := kept(e, func() (*synth.Unit, error) { return synth.NewTarget(e.Backend.Compute, s, cfg) }, "target", s.Net.Key, s.Layer, cfg)
+	c := synth.Compiler{Backend: e.Backend.Compute, Keep: func(k synth.Key, compile func() (any, error)) (any, error) { return kept(e, compile, k) }}
+	s, err := synth.NewStepper(ctx, c, r, e.config(r), tapped, early)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	o, err := kept(e, func() (*synth.Objective, error) { return synth.NewObjective(e.Backend.Compute, s, cfg) }, "objective", s.Net.Key, s.Layer, cfg)
-	if err != nil {
-		return err
-	}
-	l.Units, l.Objectives = append(l.Units, u), append(l.Objectives, o)
-	return nil
+	return &synth.Loop{Recipe: r, Stepper: s}, nil
 }

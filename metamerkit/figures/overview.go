@@ -120,7 +120,7 @@ func turns(run *metamer.Run) string {
 	switch {
 	case len(r.Models) == 1:
 		return ""
-	case r.Schedule.Kind == "average":
+	case r.Schedule.Kind == metamer.Average:
 		return "all members at each step"
 	}
 	return "the active member switches"

@@ -10,9 +10,6 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// setting is a name and its value.
-type setting struct{ name, value string }
-
 // Settings is Table 4: what the recipes of runs settle, the models and stages aside.
 // Where runs differ in a setting its values stand with the runs that have them.
 func Settings(runs ...*metamer.Run) *Table {
@@ -21,20 +18,20 @@ func Settings(runs ...*metamer.Run) *Table {
 	var names []string
 	for _, run := range runs {
 		for i, s := range settings(run) {
-			if !slices.Contains(names, s.name) { // behind the one before it
+			if !slices.Contains(names, s.Name) { // behind the one before it
 				at := 0
 				if i > 0 {
-					at = slices.Index(names, settings(run)[i-1].name) + 1
+					at = slices.Index(names, settings(run)[i-1].Name) + 1
 				}
-				names = slices.Insert(names, at, s.name)
+				names = slices.Insert(names, at, s.Name)
 			}
 		}
 	}
 	for _, name := range names {
 		t.Rows = append(t.Rows, []string{name, Vary(runs, func(run *metamer.Run) string {
 			for _, s := range settings(run) {
-				if s.name == name {
-					return s.value
+				if s.Name == name {
+					return s.Value
 				}
 			}
 			return "–"
@@ -103,33 +100,17 @@ func split(runs []*metamer.Run, texts []string, of, by func(*metamer.Run) string
 }
 
 // settings of a run in the order of Table 4.
-func settings(run *metamer.Run) (out []setting) {
+func settings(run *metamer.Run) (out []metamer.Setting) {
 	r, o := run.Recipe, run.Recipe.Optimizer
 	add := func(name, format string, args ...any) {
-		out = append(out, setting{name, fmt.Sprintf(format, args...)})
+		out = append(out, metamer.Setting{Name: name, Value: fmt.Sprintf(format, args...)})
 	}
 	add("optimiser", "%s", dash(o.Name))
-	switch o.Name {
-	case "adam":
-		add("learning rate", "%g, cosine decay", o.StepSize)
-		add("β₁, β₂", "%g, %g", o.Momentum, o.Beta2)
-	case "fast":
-		add("metric", "%s", MetricText(o.Metric))
-	case "lbfgs":
-		add("largest step", "%g × side/32 (L2 norm per image), halved until the objective falls", o.StepSize)
-		add("memory", "%s", english.Plural(o.Memory, "pair", ""))
-		add("metric", "%s", MetricText(o.Metric))
-	case "fourier":
-		add("step size", "%g × side/32 (L2 norm per image), cosine decay", o.StepSize)
-		add("momentum", "%g", o.Momentum)
-		add("metric", "%s", MetricText(o.Metric))
-	case "pgd", "momentum":
-		add("step size", "%g (L2 norm per image), halved at %d equal intervals", o.StepSize, o.Halvings)
-		if o.Momentum > 0 {
-			add("momentum", "%g", o.Momentum)
-		}
+	solver, _ := metamer.SolverOf(o.Name)
+	if solver.Caption != nil {
+		out = append(out, solver.Caption(o)...)
 	}
-	if o.Name == "fast" {
+	if solver.Choices != nil {
 		add("evaluations", "%d", r.Steps)
 	} else {
 		add("steps", "%d", r.Steps)
@@ -138,9 +119,9 @@ func settings(run *metamer.Run) (out []setting) {
 	switch {
 	case len(r.Models) == 1:
 		add("schedule", "one model, every step")
-	case r.Schedule.Kind == "switch":
+	case r.Schedule.Kind == metamer.Switch:
 		add("schedule", "switch every %s, order %s", english.Plural(r.Schedule.Every, "step", ""), r.Schedule.Order)
-	case o.Name != "fast":
+	case solver.Choices == nil:
 		add("schedule", "%s", dash(r.Schedule.Kind))
 	}
 	add("inversion loss", "%s", dash(r.Loss))
@@ -175,17 +156,6 @@ func settings(run *metamer.Run) (out []setting) {
 	return out
 }
 
-// MetricText says what the metric of an optimiser weighs.
-func MetricText(name string) string {
-	switch name {
-	case "natural":
-		return "spatial frequencies weighted by 1/f, colour differences by 1/2"
-	case "1/f":
-		return "spatial frequencies weighted by 1/f"
-	}
-	return "pixels"
-}
-
 // NullText describes the null distribution that a run's match statistics are tested
 // against.
 func NullText(run *metamer.Run) string {
@@ -195,12 +165,18 @@ func NullText(run *metamer.Run) string {
 	return run.Nulls[0].Of()
 }
 
+// smooth says whether the optimiser lowers the one-sided residual.
+func smooth(r metamer.Recipe) bool {
+	s, _ := metamer.SolverOf(r.Optimizer.Name)
+	return s.Smooth
+}
+
 // ReLUText says what becomes of a ReLU that the layer of a stage ends in.
 func ReLUText(r metamer.Recipe) string {
 	switch {
 	case r.PlainReLU:
 		return "passes no gradient where it is off"
-	case r.Optimizer.Metric == "":
+	case !smooth(r):
 		return "passes the gradient unchanged"
 	case r.Loss == "relative-l2" || r.Loss == "squared-l2":
 		return "one-sided residual: units that are active in the reference are compared before the ReLU"

@@ -109,8 +109,8 @@ func (r Recipe) Describe() string {
 	if r.Precision != "" {
 		in = ", precision " + r.Precision
 	}
-	if r.Optimizer.Name == "fast" {
-		return fmt.Sprintf("fast (lbfgs or fourier), metric %s, %d gradient evaluations, start from %s, %s loss%s", r.Optimizer.Metric, r.Steps, r.starts(), r.Loss, in)
+	if c := r.Choices(); c != nil {
+		return fmt.Sprintf("%s (%s), metric %s, %d gradient evaluations, start from %s, %s loss%s", r.Optimizer.Name, strings.Join(c, " or "), r.Optimizer.Metric, r.Steps, r.starts(), r.Loss, in)
 	}
 	return fmt.Sprintf("%s, step size %g, %d steps, %s schedule, start from %s, %s loss%s", r.Optimizer.Name, r.Optimizer.StepSize, r.Steps, r.Schedule.Kind, r.starts(), r.Loss, in)
 }

@@ -19,7 +19,7 @@ func ParseSchedule(text string) (s Schedule, err error) {
 	if len(parts) > 2 {
 		s.Order = parts[2]
 	}
-	if len(parts) > 3 || s.Kind == "average" && len(parts) > 1 {
+	if len(parts) > 3 || s.Kind == Average && len(parts) > 1 {
 		return s, fmt.Errorf("schedule %q: expected switch, switch:EVERY, switch:EVERY:random or average", text)
 	}
 	return s, nil

@@ -18,11 +18,16 @@ import (
 // card maps each to one named layer.
 var Stages = []string{"early", "middle", "late"}
 
-// The names a recipe may use.
+// The schedules.
+const (
+	Switch  = "switch"  // one active member, in turns
+	Average = "average" // all members at every step
+)
+
+// The names a recipe may use; those of optimisers are Optimizers().
 var (
-	Schedules  = []string{"switch", "average"}
+	Schedules  = []string{Switch, Average}
 	Orders     = []string{"given", "random"}
-	Optimizers = []string{"pgd", "momentum", "adam", "fast", "lbfgs", "fourier"}
 	Metrics    = []string{"1/f", "natural", "pixels"}
 	Losses     = []string{"relative-l2", "squared-l2", "cosine", "correlation"}
 	Penalties  = []string{"tv", "grey"}
@@ -61,22 +66,20 @@ type Schedule struct {
 // Optimizer says how a gradient becomes a step. Every step is followed by a
 // clamp to [0,1].
 type Optimizer struct {
-	// Name is pgd (the paper's) | momentum | adam | lbfgs | fourier | fast: lbfgs or
-	// fourier, by the rule of engine.Fast; the recipe of the run names the one it was.
+	// Name is one of Optimizers(). One that chooses among others stands in no run's recipe:
+	// that names the optimiser it chose.
 	Name string `json:"name"`
-	// StepSize is for pgd and momentum the L2 norm of a step per image in pixel units,
-	// default 1; for adam its learning rate, default .01; for lbfgs the largest norm of
-	// a step, default 5, and for fourier the norm of the first, default 2, both for
-	// images of 32²: they grow with the side.
+	// The settings of optimisers. Each says in its file of package synth which of them it
+	// has, in which unit and with which default (Solver.Units, SettingHelp).
 	StepSize float64 `json:"stepSize"`
-	Halvings int     `json:"halvings"` // pgd, momentum: the step size is halved at this many equal intervals; default 8
-	Momentum float64 `json:"momentum"` // momentum: default .9; adam: β1, default .9
-	Beta2    float64 `json:"beta2"`    // adam: default .999
-	// Metric is that of lbfgs and fourier: 1/f (default; amplitudes of spatial frequency f are
-	// moved as if they weighed f) | natural (the same, and differences between
-	// colour channels weigh twice) | pixels (all alike).
+	Halvings int     `json:"halvings"` // equal intervals of the run, after each of which the step size is halved
+	Momentum float64 `json:"momentum"`
+	Beta2    float64 `json:"beta2"`
+	// Metric is 1/f (amplitudes of spatial frequency f are moved as if they weighed f) |
+	// natural (the same, and differences between colour channels weigh twice) | pixels (all
+	// alike).
 	Metric string `json:"metric,omitempty"`
-	Memory int    `json:"memory,omitempty"` // lbfgs: pairs of steps and gradients kept per image, default 10
+	Memory int    `json:"memory,omitempty"` // pairs of steps and gradients kept per image
 }
 
 // Penalty is an image regulariser added to the inversion loss.
@@ -126,7 +129,7 @@ type Recipe struct {
 	Loss      string    `json:"loss"` // default relative-l2
 	Penalties []Penalty `json:"penalties,omitempty"`
 	Start     Start     `json:"start"`
-	Warm      *Warm     `json:"warm,omitempty"` // lbfgs only
+	Warm      *Warm     `json:"warm,omitempty"` // for optimisers that can begin at another stage
 	Stop      Stop      `json:"stop"`
 	PlainReLU bool      `json:"plainReLU"`           // no gradient through dead units of the tapped ReLU
 	Precision string    `json:"precision,omitempty"` // of the members: "" (float32) | bfloat16 (their matrices and kernels) | mixed (their activations in synthesis too)
@@ -159,46 +162,18 @@ func ParseBatch(text string) (int, error) {
 // WithDefaults returns r with every zero setting replaced by its default.
 func (r Recipe) WithDefaults() Recipe {
 	def(&r.Optimizer.Name, "pgd")
-	if r.Optimizer.Name == "fast" {
-		def(&r.Steps, 400)
-	}
+	solver := r.solver()
+	def(&r.Steps, solver.Steps)
 	def(&r.Steps, 1000)
-	switch r.Optimizer.Name {
-	case "fast": // chooses the schedule
-	case "lbfgs":
-		def(&r.Schedule.Kind, "average")
-	default:
-		def(&r.Schedule.Kind, "switch")
+	if len(solver.Schedules) > 0 {
+		def(&r.Schedule.Kind, solver.Schedules[0])
 	}
-	if r.Schedule.Kind == "switch" {
-		if r.Optimizer.Name == "fourier" {
-			def(&r.Schedule.Every, 1)
-		}
+	if r.Schedule.Kind == Switch {
+		def(&r.Schedule.Every, solver.Every)
 		def(&r.Schedule.Every, 10)
 		def(&r.Schedule.Order, "given")
 	}
-	switch r.Optimizer.Name {
-	case "fast":
-		def(&r.Optimizer.Metric, "1/f")
-	case "lbfgs":
-		def(&r.Optimizer.StepSize, 5)
-		def(&r.Optimizer.Metric, "1/f")
-		def(&r.Optimizer.Memory, 10)
-	case "fourier":
-		def(&r.Optimizer.StepSize, 2)
-		def(&r.Optimizer.Momentum, 0.9)
-		def(&r.Optimizer.Metric, "1/f")
-	case "adam":
-		def(&r.Optimizer.StepSize, 0.01)
-		def(&r.Optimizer.Momentum, 0.9)
-		def(&r.Optimizer.Beta2, 0.999)
-	case "momentum":
-		def(&r.Optimizer.Momentum, 0.9)
-		fallthrough
-	default:
-		def(&r.Optimizer.StepSize, 1)
-		def(&r.Optimizer.Halvings, 8)
-	}
+	r.Optimizer = solver.withDefaults(r.Optimizer)
 	def(&r.Loss, "relative-l2")
 	def(&r.Start.Kind, "noise")
 	if r.Start.Kind == "noise" {
@@ -245,12 +220,16 @@ func (r Recipe) Validate() error {
 		seen[m.Name] = true
 	}
 	o := r.Optimizer
-	switch {
-	case o.Name == "fast" && r.optimizerSettings():
-		return fmt.Errorf("recipe: the optimiser fast chooses schedule, step size and the like itself: give none (or name pgd, lbfgs or fourier)")
-	case o.Name == "lbfgs" && r.Schedule.Kind == "switch":
-		return fmt.Errorf("recipe: the optimiser lbfgs evaluates all members at every step, expected the schedule average")
-	case o.Memory < 0 || o.Memory > 100:
+	solver, known := SolverOf(o.Name)
+	if !known && len(solvers) > 0 {
+		return fmt.Errorf("recipe: %w", Unknown("optimiser", o.Name, Optimizers()))
+	}
+	if known {
+		if err := solver.refuses(r); err != nil {
+			return fmt.Errorf("recipe: %w", err)
+		}
+	}
+	if o.Memory < 0 || o.Memory > 100 {
 		return fmt.Errorf("recipe: the optimiser's memory is %d pairs, expected 1 to 100", o.Memory)
 	}
 	if o.Metric != "" {
@@ -258,13 +237,13 @@ func (r Recipe) Validate() error {
 			return fmt.Errorf("recipe: %w", err)
 		}
 	}
-	schedules := Schedules
-	if o.Name == "fast" {
-		schedules = []string{""}
+	open := !known || len(solver.Schedules) == 0 // the schedule is chosen later
+	if !open || r.Schedule.Kind != "" {
+		if err := check("schedule", r.Schedule.Kind, Schedules); err != nil {
+			return fmt.Errorf("recipe: %w", err)
+		}
 	}
 	for _, c := range []error{
-		check("schedule", r.Schedule.Kind, schedules),
-		check("optimiser", r.Optimizer.Name, Optimizers),
 		check("loss", r.Loss, Losses),
 		check("start", r.Start.Kind, Starts),
 	} {
@@ -282,7 +261,7 @@ func (r Recipe) Validate() error {
 			return fmt.Errorf("recipe: of the first evaluations: %w", err)
 		}
 	}
-	if r.Schedule.Kind == "switch" {
+	if r.Schedule.Kind == Switch {
 		if err := check("order", r.Schedule.Order, Orders); err != nil {
 			return fmt.Errorf("recipe: %w", err)
 		}
@@ -297,8 +276,6 @@ func (r Recipe) Validate() error {
 	}
 	if w := r.Warm; w != nil {
 		switch {
-		case o.Name != "fast" && o.Name != "lbfgs":
-			return fmt.Errorf("recipe: the optimiser %s cannot begin at another stage, expected lbfgs (fast is fourier for large images and where transformers are matched at all tokens)", o.Name)
 		case w.Stage == "" || w.Stage == r.Stage && (w.Precision == "" || w.Precision == cmp.Or(r.Precision, "float32")):
 			return fmt.Errorf("recipe: the synthesis begins at the stage %q, expected another than its own, %q, or another precision", w.Stage, r.Stage)
 		case w.Evaluations < r.Evaluations(1) || w.Evaluations > r.Evaluations(r.Steps-1):
@@ -310,7 +287,7 @@ func (r Recipe) Validate() error {
 		got, from float64
 	}{
 		{"steps", float64(r.Steps), 1}, {"batch", float64(max(r.Batch, b2i(r.Batch == AutoBatch))), 1}, {"images", float64(r.Images.Count), 1},
-		{"switch interval", float64(max(r.Schedule.Every, b2i(r.Schedule.Kind != "switch"))), 1},
+		{"switch interval", float64(max(r.Schedule.Every, b2i(r.Schedule.Kind != Switch))), 1},
 		{"stop loss", r.Stop.Loss, 0}, {"stop patience", float64(r.Stop.Patience), 0},
 		{"halvings", float64(r.Optimizer.Halvings), 0}, {"start standard deviation", r.Start.Std, 0},
 	} {
@@ -318,7 +295,7 @@ func (r Recipe) Validate() error {
 			return fmt.Errorf("recipe: %s is %v, expected at least %v", n.what, n.got, n.from)
 		}
 	}
-	if o.Name != "fast" && !(o.StepSize > 0) || math.IsInf(o.StepSize, 0) {
+	if solver.Defaults.StepSize > 0 && !(o.StepSize > 0) || math.IsInf(o.StepSize, 0) {
 		return fmt.Errorf("recipe: step size is %v, expected a finite number above 0", o.StepSize)
 	} else if o.Momentum < 0 || o.Momentum >= 1 || o.Beta2 < 0 || o.Beta2 >= 1 {
 		return fmt.Errorf("recipe: momentum %v and beta2 %v must be in [0,1)", o.Momentum, o.Beta2)
@@ -333,26 +310,10 @@ func b2i(b bool) int {
 	return 0
 }
 
-// optimizerSettings says whether the recipe settles what fast does.
-func (r Recipe) optimizerSettings() bool {
-	o := r.Optimizer
-	return r.Schedule.Kind != "" || o.StepSize != 0 || o.Halvings != 0 || o.Momentum != 0 || o.Memory != 0
-}
-
-// Fast puts a method in the place of the optimiser fast, and as many steps of it as there
-// are evaluations.
-func (r Recipe) Fast(method string) Recipe {
-	r.Optimizer.Name = method
-	if method == "lbfgs" {
-		r.Steps = max(1, r.Steps/len(r.Models))
-	}
-	return r.WithDefaults()
-}
-
 // Evaluations is how often a number of steps evaluates the gradient of one model:
 // the unit in which optimisers and schedules are compared.
 func (r Recipe) Evaluations(steps int) int {
-	if r.Schedule.Kind == "average" {
+	if r.Schedule.Kind == Average {
 		return steps * len(r.Models)
 	}
 	return steps

@@ -133,7 +133,8 @@ func (r *Result) converged() string {
 		for _, run := range runs {
 			a, b := atRest(run)
 			rest, told, images = rest+a, told+b, images+run.Recipe.Images.Count
-			shrinks = shrinks || run.Recipe.Optimizer.Name != "lbfgs"
+			solver, _ := metamer.SolverOf(run.Recipe.Optimizer.Name)
+			shrinks = shrinks || solver.Shrinks
 		}
 		all, allTold = all+rest, allTold+told
 		parts = append(parts, fmt.Sprintf("%s %d of %d", stage, rest, told))

@@ -163,24 +163,13 @@ func (r *Result) hereBatch() string {
 
 func (r *Result) hereStep() string {
 	return r.vary(func(rec metamer.Recipe) string {
-		const unit = "step size × gradient / (L2 norm of each image's gradient + 1e-10)"
-		o := rec.Optimizer
-		text := ""
-		switch o.Name {
-		case "pgd":
-			text = fmt.Sprintf("pgd: %s; the step size is %g, halved at %s", unit, o.StepSize, english.Plural(o.Halvings, "equal interval", ""))
-		case "momentum":
-			text = fmt.Sprintf("pgd with momentum %g: %s; the step size is %g, halved at %s", o.Momentum, unit, o.StepSize, english.Plural(o.Halvings, "equal interval", ""))
-		case "adam":
-			text = fmt.Sprintf("Adam with a learning rate of %g and cosine decay", o.StepSize)
-		case "lbfgs":
-			text = fmt.Sprintf("lbfgs with a memory of %s, in a metric of %s", english.Plural(o.Memory, "pair", ""), figures.MetricText(o.Metric))
-		case "fourier":
-			text = fmt.Sprintf("fourier: steps of %g × side/32 with momentum %g and cosine decay, in a metric of %s", o.StepSize, o.Momentum, figures.MetricText(o.Metric))
-		case "fast":
-			return "fast: lbfgs or fourier (docs/fast.md)"
-		default:
+		solver, _ := metamer.SolverOf(rec.Optimizer.Name)
+		if solver.Sentence == nil {
 			return ""
+		}
+		text := solver.Sentence(rec.Optimizer)
+		if solver.Choices != nil {
+			return text
 		}
 		if rec.Warm != nil {
 			text += fmt.Sprintf("; begun with %s", rec.Warm)
@@ -206,13 +195,13 @@ func (r *Result) hereSchedule() string {
 	return figures.Vary(runs, func(run *metamer.Run) string {
 		s := run.Recipe.Schedule
 		switch s.Kind {
-		case "switch":
+		case metamer.Switch:
 			order := "in the order of the set"
 			if s.Order == "random" {
 				order = "in a random order each round"
 			}
 			return fmt.Sprintf("the active model switches every %s, %s", english.Plural(s.Every, "step", ""), order)
-		case "average":
+		case metamer.Average:
 			return "all members are evaluated at every step and their losses averaged"
 		}
 		return "chosen by the optimiser"

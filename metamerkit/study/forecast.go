@@ -37,7 +37,7 @@ type Forecast struct {
 // turns is how many of a recipe's evaluations are those of member i.
 func turns(r metamer.Recipe, i int) float64 {
 	members, all := len(r.Models), r.Evaluations(r.Steps)
-	if r.Schedule.Kind != "switch" || r.Schedule.Order == "random" {
+	if r.Schedule.Kind != metamer.Switch || r.Schedule.Order == "random" {
 		return float64(all) / float64(members)
 	}
 	period := r.Schedule.Every * members // whole periods, and what of the last one is its turn

@@ -39,9 +39,9 @@ func inStore(store *runs.Store, set *images.Set) (func(r metamer.Recipe, observe
 		r.Images = metamer.ImageRef{Name: set.Name, Count: set.Len(), Size: set.Size, SHA256: sum}
 		r.Batch = min(r.Batch, set.Len())
 		dir, run := dirs[planned(r)]
-		for _, method := range []string{"lbfgs", "fourier"} {
-			if !run && r.Optimizer.Name == "fast" {
-				dir, run = dirs[planned(r.Fast(method))]
+		for _, name := range r.Choices() {
+			if !run {
+				dir, run = dirs[planned(r.Chosen(name))]
 			}
 		}
 		if !run {

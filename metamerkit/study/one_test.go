@@ -27,7 +27,7 @@ func TestOne(t *testing.T) {
 	at := func(s float64) time.Time { return began.Add(time.Duration(s * float64(time.Second))) }
 	o.began = began
 	o.watch = watch{start: at(5), first: at(6), firstStep: 1, last: at(15), stepsOver: 9, after: at(15), files: at(17), each: []float64{1, 1, 1, 1, 1, 1, 1, 1, 1}}
-	run := &metamer.Run{Recipe: r.Fast("lbfgs")}
+	run := &metamer.Run{Recipe: r.Chosen("lbfgs")}
 	run.Recipe.Images, run.Recipe.Batch = metamer.ImageRef{Count: 4, Size: 8}, 4
 	if err := o.Learn(run); err != nil {
 		t.Fatal(err)

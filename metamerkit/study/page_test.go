@@ -27,8 +27,8 @@ func paged(t *testing.T, m *made, p Plan, null metamer.Null) (text, page string,
 	for _, run := range m.runs { // as the plan has them made
 		refs, trace := run.Recipe.Images, run.Trace
 		run.Recipe = p.Recipe(run.Recipe.ModelNames(), run.Recipe.Stage)
-		if run.Recipe.Optimizer.Name == "fast" { // as the engine does
-			run.Recipe = run.Recipe.Fast("lbfgs")
+		if run.Recipe.Choices() != nil { // as the engine does
+			run.Recipe = run.Recipe.Chosen("lbfgs")
 		}
 		run.Recipe.Images, run.Trace, run.Statistics, run.Nulls = refs, trace, nil, nil
 		for _, member := range run.Recipe.ModelNames() {

@@ -57,11 +57,11 @@ func stepper(b *testing.B, u *Unit, n int) func() {
 		b.Fatal(err)
 	}
 	ramp(61)
-	st := u.NewState(pix)
+	st := NewState(u.cfg, 1, pix)
 	active := slices.Repeat([]bool{true}, batch)
-	coefs := make([][numCoefficients]float32, n)
+	coefs := make([]Coefficients, n)
 	for i := range coefs {
-		coefs[i] = coefficients(u.cfg.Optimizer, size, i, 1000)
+		coefs[i] = coefficients(metamer.Recipe{Optimizer: u.cfg.Optimizer, Steps: 1000}, size, i)
 	}
 	return func() {
 		if _, err := u.Steps(context.Background(), st, active, coefs, target); err != nil {

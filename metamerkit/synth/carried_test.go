@@ -47,7 +47,7 @@ func TestGoldenCarried(t *testing.T) {
 					}
 					near(t, stage+" activation", some, g["activation."+stage].Float, 1e-4)
 					near(t, "logits", append(acts[1][0], acts[1][1]...), g["logits"].Float, 1e-4)
-					sl, err := NewSlope(b.Compute, s, Config{Batch: 2, Size: 32, Loss: "relative-l2"}, false)
+					sl, err := NewGradients(b.Compute, s, Config{Batch: 2, Size: 32, Loss: "relative-l2"})
 					if err != nil {
 						t.Fatal(err)
 					}

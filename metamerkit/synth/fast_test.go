@@ -5,7 +5,6 @@ import (
 	"math"
 	"testing"
 
-	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -20,7 +19,7 @@ import (
 // direction and phase; in the metric natural it halves what differs between channels.
 func TestMetric(t *testing.T) {
 	for _, n := range []int{1, 2, 5, 8, 32} {
-		basis, _ := fourier(n)
+		basis, _ := fourierBasis(n)
 		for i := range n {
 			for j := range n {
 				sum := 0.0
@@ -59,11 +58,11 @@ func TestMetric(t *testing.T) {
 	})
 }
 
-// minimise runs descend on an objective for images [B,S,S,C] of any number of
+// minimise runs lbfgs on an objective for images [B,S,S,C] of any number of
 // channels, from 0.5, and returns images and values.
 func minimise(t *testing.T, b *backend.Backend, metric string, size, channels, steps int, objective func(x *Node) *Node) (images, values []float32) {
 	t.Helper()
-	cfg := Config{Batch: 2, Size: size, Members: 1, Optimizer: metamer.Optimizer{Name: "lbfgs", Memory: 10, Metric: metric}}
+	cfg := Config{Batch: 2, Size: size, Optimizer: metamer.Optimizer{Name: "lbfgs", Memory: 10, Metric: metric}}
 	r := &reader{cfg: cfg, backend: b.Compute}
 	g := NewGraph(b.Compute, "minimise")
 	image := func(s shapes.Shape) shapes.Shape { // of the wanted channels
@@ -75,14 +74,14 @@ func minimise(t *testing.T, b *backend.Backend, metric string, size, channels, s
 	}
 	x := Parameter(g, "x", image(r.imageShape()))
 	var slot []*Node
-	for i, s := range r.slotShapes() {
+	for i, s := range r.slotShapes(1) {
 		slot = append(slot, Parameter(g, string(rune('a'+i)), image(s)))
 	}
 	value := objective(slot[slotTrial])
 	grad := Gradient(ReduceAllSum(value), slot[slotTrial])[0]
 	active := ConstTensor(g, tensors.FromFlatDataAndDimensions([]bool{true, true}, 2))
 	coef := ConstTensor(g, tensors.FromFlatDataAndDimensions([]float32{5, 1, 0}, 3))
-	next, nextSlot := descend(cfg.Optimizer, x, slot, active, coef, Reshape(value, 2, 1), value, grad)
+	next, nextSlot := lbfgs{}.Step(Situation{Optimizer: cfg.Optimizer, Images: x, State: slot, Active: active, Coefficients: coef, Losses: Reshape(value, 2, 1), Value: value, Gradient: grad})
 	compile(g, append([]*Node{next}, nextSlot...)...)
 	start := make([]float32, image(r.imageShape()).Size())
 	for i := range start {
@@ -90,7 +89,7 @@ func minimise(t *testing.T, b *backend.Backend, metric string, size, channels, s
 	}
 	dims := image(r.imageShape()).Dimensions
 	state := []any{tensors.FromFlatDataAndDimensions(start, dims...)}
-	for _, s := range r.slotShapes() {
+	for _, s := range r.slotShapes(1) {
 		state = append(state, tensors.FromShape(image(s)))
 	}
 	state[1+slotTrial] = tensors.FromFlatDataAndDimensions(start, dims...)
@@ -173,31 +172,16 @@ func TestFastGolden(t *testing.T) {
 					Models: []metamer.ModelRef{{Name: "resnet20_cifar10"}, {Name: "resnet4b"}}, Stage: stage,
 					Steps: len(want) / 2 / map[string]int{"lbfgs": 2, "fourier": 1}[name], Optimizer: metamer.Optimizer{Name: name},
 				}.WithDefaults()
-				cfg := Config{Batch: 2, Size: 32, Loss: r.Loss, Optimizer: r.Optimizer, Members: 2}
-				l := &Loop{Recipe: r}
+				var members []TappedModel
 				for _, m := range r.Models {
-					s := tappedModel(t, m.Name, stage)
-					build := map[string]func(compute.Backend, TappedModel, Config) (*Unit, error){"lbfgs": NewTarget, "fourier": NewUnit}[name]
-					u, err := build(b.Compute, s, cfg)
-					if err != nil {
-						t.Fatal(err)
-					}
-					l.Units = append(l.Units, u)
-					if name == "fourier" {
-						continue
-					}
-					o, err := NewObjective(b.Compute, s, cfg)
-					if err != nil {
-						t.Fatal(err)
-					}
-					l.Objectives = append(l.Objectives, o)
+					members = append(members, tappedModel(t, m.Name, stage))
 				}
-				if name == "lbfgs" {
-					var err error
-					if l.Descent, err = NewDescent(b.Compute, cfg); err != nil {
-						t.Fatal(err)
-					}
+				cfg := Config{Batch: 2, Size: 32, Loss: r.Loss, Optimizer: r.Optimizer}
+				stepper, err := NewStepper(context.Background(), Compiler{Backend: b.Compute}, r, cfg, members, nil)
+				if err != nil {
+					t.Fatal(err)
 				}
+				l := &Loop{Recipe: r, Stepper: stepper}
 				c := l.NewCursor(append([]float32{}, pix["start"].Float...), 2)
 				if err := l.Run(context.Background(), pix["images"].Float, c); err != nil {
 					t.Fatal(err)

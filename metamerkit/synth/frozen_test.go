@@ -45,11 +45,11 @@ func TestFrozen(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		slope, err := NewSlope(b.Compute, s, cfg, true)
+		gradients, err := NewGradients(b.Compute, s, cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
-		loss, grad, err := slope.At(pixels(61), want)
+		loss, grad, err := gradients.At(pixels(61), want)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -89,7 +89,7 @@ func TestGolden(t *testing.T) {
 					near(t, stage+" activation", append(acts[0][0], acts[0][1]...), g["activation."+stage].Float, 1e-4)
 					near(t, "logits", append(acts[1][0], acts[1][1]...), g["logits"].Float, 1e-4)
 					for key, plain := range map[string]bool{"gradient.": false, "gradient_plain.": true} {
-						sl, err := NewSlope(b.Compute, s, Config{Batch: 2, Size: 32, Loss: "relative-l2", PlainReLU: plain}, false)
+						sl, err := NewGradients(b.Compute, s, Config{Batch: 2, Size: 32, Loss: "relative-l2", PlainReLU: plain})
 						if err != nil {
 							t.Fatal(err)
 						}
@@ -126,11 +126,11 @@ func TestLoopEqualsSteps(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var coefs [][numCoefficients]float32
+		var coefs []Coefficients
 		for i := range 12 {
-			coefs = append(coefs, coefficients(opt, 32, i, 12))
+			coefs = append(coefs, coefficients(metamer.Recipe{Optimizer: opt, Steps: 12}, 32, i))
 		}
-		st := u.NewState(append([]float32{}, pix["start"].Float...))
+		st := NewState(u.cfg, 1, append([]float32{}, pix["start"].Float...))
 		if _, err := u.Steps(context.Background(), st, []bool{true, true}, coefs, target); err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,9 @@
 package synth
 
 import (
+	"fmt"
+
+	"github.com/dustin/go-humanize/english"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -8,8 +11,37 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// The slots of lbfgs. State.Images are the best images so far; what is evaluated
-// next is the trial.
+func init() { register(lbfgs{}) }
+
+// lbfgs is a projected L-BFGS in a metric of spatial frequencies: see Step.
+type lbfgs struct{}
+
+func (lbfgs) Facts() metamer.Solver {
+	return metamer.Solver{
+		Name: "lbfgs", About: "projected L-BFGS in a metric of spatial frequencies",
+		Defaults: metamer.Optimizer{StepSize: 5, Metric: "1/f", Memory: 10},
+		Units: map[string]string{
+			"stepSize": "largest L2 norm of a step for each image of 32², in pixel values; it grows with the side",
+			"metric":   "weights of spatial frequencies",
+			"memory":   "pairs of steps and changes of gradient kept for each image",
+		},
+		Schedules: []string{metamer.Average}, Smooth: true, Warms: true,
+		Arrays: func(o metamer.Optimizer) int { return 4*o.Memory + 10 }, // its history and what a step has of it at hand
+		Caption: func(o metamer.Optimizer) []metamer.Setting {
+			return []metamer.Setting{
+				{Name: "largest step", Value: fmt.Sprintf("%g × side/32 (L2 norm per image), halved until the objective falls", o.StepSize)},
+				{Name: "memory", Value: english.Plural(o.Memory, "pair", "")},
+				{Name: "metric", Value: metamer.MetricText(o.Metric)},
+			}
+		},
+		Sentence: func(o metamer.Optimizer) string {
+			return fmt.Sprintf("lbfgs with a memory of %s, in a metric of %s", english.Plural(o.Memory, "pair", ""), metamer.MetricText(o.Metric))
+		},
+	}
+}
+
+// The arrays of State. The images are the best so far; what is evaluated next is the
+// trial.
 const (
 	slotTrial    = iota // [B,S,S,3]
 	slotGradient        // [B,S,S,3], at the images
@@ -18,7 +50,6 @@ const (
 	slotTurns           // [K,B,S,S,3], of gradients, likewise
 	slotLine            // [B,4], see the columns below
 	slotLosses          // [B,M], each member's inversion loss at the images
-	numSlots
 )
 
 // The columns of slotLine.
@@ -37,10 +68,19 @@ const (
 	underflowing = 1e-30
 )
 
-func (r *reader) descentShapes() []shapes.Shape {
-	image, b := r.imageShape(), r.cfg.Batch
-	history := shapes.Make(dtypes.Float32, append([]int{r.cfg.Optimizer.Memory}, image.Dimensions...)...)
-	return []shapes.Shape{image, image, image, history, history, shapes.Make(dtypes.Float32, b, numLine), shapes.Make(dtypes.Float32, b, r.cfg.Members)}
+func (lbfgs) State(o metamer.Optimizer, images shapes.Shape, members int) []shapes.Shape {
+	b := images.Dimensions[0]
+	history := shapes.Make(dtypes.Float32, append([]int{o.Memory}, images.Dimensions...)...)
+	return []shapes.Shape{images, images, images, history, history, shapes.Make(dtypes.Float32, b, numLine), shapes.Make(dtypes.Float32, b, members)}
+}
+
+func (lbfgs) Trial() int  { return slotTrial }
+func (lbfgs) Losses() int { return slotLosses }
+func (lbfgs) Kept() []int { return []int{slotMoves, slotTurns} }
+
+// Coefficients are the largest norm of a step, and that of a step without history.
+func (lbfgs) Coefficients(o metamer.Optimizer, at Moment) Coefficients {
+	return Coefficients{float32(o.StepSize * at.side()), float32(at.side())}
 }
 
 // dot is the inner product of each image of u and v [B,S,S,3]: [B].
@@ -63,20 +103,20 @@ func pick(cond, yes, no *Node) *Node {
 	return Where(BroadcastToDims(Reshape(cond, dims...), yes.Shape().Dimensions...), yes, no)
 }
 
-// descend takes one step of a projected L-BFGS in [0,1] for each image apart, after
-// the trial was evaluated: losses [B,M], value [B], gradient [B,S,S,3]. coef holds
-// the largest norm of a step, and that of a step without history.
+// Step takes one step of a projected L-BFGS in [0,1] for each image apart, after its
+// trial was evaluated.
 //
 // A trial that lowers the objective enough (Armijo 1966) becomes the image, and the
 // pair of its move and the change of gradient joins the history; of any other, half
 // the way is tried at the next evaluation. The direction is the two-loop recursion's
 // (Nocedal 1980) in the subspace of pixels that are not held at 0 or 1 by their
 // gradient (two-metric projection, Bertsekas 1982), from the metric as the initial
-// inverse Hessian, scaled by the newest pair. No image minds its batch-mates.
-func descend(o metamer.Optimizer, x *Node, slot []*Node, active, coef, losses, value, gradient *Node) (*Node, []*Node) {
+// inverse Hessian, scaled by the newest pair.
+func (lbfgs) Step(s Situation) (*Node, []*Node) {
+	o, x, slot, active, value, gradient, losses := s.Optimizer, s.Images, s.State, s.Active, s.Value, s.Gradient, s.Losses
 	g := x.Graph()
 	column := func(i int) *Node { return Reshape(Slice(slot[slotLine], AxisRange(), AxisElem(i)), -1) }
-	most, first := Slice(coef, AxisElem(0)), Slice(coef, AxisElem(1))
+	most, first := Slice(s.Coefficients, AxisElem(0)), Slice(s.Coefficients, AxisElem(1))
 	trial, along := slot[slotTrial], slot[slotAlong]
 	share, rejected, begun := column(lineShare), column(lineRejected), GreaterThan(column(lineBegun), ScalarZero(g, dtypes.Float32))
 

@@ -12,15 +12,8 @@ import (
 
 // Loop synthesises one batch of images by a recipe.
 type Loop struct {
-	Recipe metamer.Recipe // with defaults
-	Units  []*Unit        // one a member; for the average schedule and lbfgs only their targets are used
-	Slopes []*Slope       // average only
-	Mover  *Mover         // average only
-
-	Objectives []*Objective // lbfgs only, one a member
-	EarlyUnits []*Unit      // likewise at the stage of Recipe.Warm
-	Early      []*Objective
-	Descent    *Descent // lbfgs only
+	Recipe  metamer.Recipe // with defaults
+	Stepper Stepper        // as NewStepper makes it for the recipe
 
 	// Each, if set, is called between chunks with the state so far. An error ends
 	// the loop with that error.
@@ -52,7 +45,7 @@ func (l *Loop) NewCursor(start []float32, batch int) *Cursor {
 	for b := range batch {
 		c.Best[b], c.Stopped[b] = math.Inf(1), -1
 	}
-	for range l.Units {
+	for range l.Recipe.Models {
 		row := make([]float64, batch)
 		for b := range row {
 			row[b] = math.Inf(1)
@@ -65,23 +58,9 @@ func (l *Loop) NewCursor(start []float32, batch int) *Cursor {
 // Run carries the recipe on from c until its end. The references are [B,S,S,3].
 // When it returns, with or without an error, c holds the images so far.
 func (l *Loop) Run(ctx context.Context, refs []float32, c *Cursor) (err error) {
-	u := l.Units[0]
-	ref := tensors.FromFlatDataAndDimensions(refs, u.imageShape().Dimensions...)
-	var targets []*tensors.Tensor
-	for _, u := range append(append([]*Unit{}, l.Units...), l.EarlyUnits...) {
-		t, err := u.Target(ref)
-		if err != nil {
-			return err
-		}
-		targets = append(targets, t)
-	}
-	keeps := &u.reader
-	if l.Descent != nil {
-		keeps = &l.Descent.reader
-	}
-	st := keeps.NewState(c.Images)
-	for i, shape := range keeps.slotShapes()[:len(c.Slots)] {
-		st.Slots[i] = tensors.FromFlatDataAndDimensions(c.Slots[i], shape.Dimensions...)
+	st, err := l.Stepper.Begin(refs, c.Images, c.Slots)
+	if err != nil {
+		return err
 	}
 	c.sync = func() (err error) {
 		if c.Images, err = tensors.CopyFlatData[float32](st.Images); err != nil {
@@ -103,7 +82,7 @@ func (l *Loop) Run(ctx context.Context, refs []float32, c *Cursor) (err error) {
 		}
 	}()
 	for c.Step < l.Recipe.Steps && c.Why == "" {
-		if err := l.chunk(ctx, st, targets, c); err != nil {
+		if err := l.chunk(ctx, st, c); err != nil {
 			return err
 		}
 		if l.Each != nil {
@@ -115,61 +94,21 @@ func (l *Loop) Run(ctx context.Context, refs []float32, c *Cursor) (err error) {
 	return nil
 }
 
-// chunk takes the steps up to the next switch and judges who stops.
-func (l *Loop) chunk(ctx context.Context, st *State, targets []*tensors.Tensor, c *Cursor) error {
-	r := l.Recipe
+// chunk takes the steps of one call and judges who stops.
+func (l *Loop) chunk(ctx context.Context, st *State, c *Cursor) error {
 	moving := make([]bool, len(c.Stopped))
 	for b, at := range c.Stopped {
 		moving[b] = at < 0
 	}
-	coef := func(i int) [numCoefficients]float32 {
-		return coefficients(r.Optimizer, l.Units[0].cfg.Size, i, r.Steps)
+	taken, losses, err := l.Stepper.Take(ctx, st, c.Step, moving)
+	for _, s := range losses {
+		l.note(c, s.Step, s.Member, s.Of)
 	}
-	if r.Schedule.Kind == "average" {
-		var losses [][]float32
-		var err error
-		if warm := r.WarmSteps(); c.Step < warm {
-			// Losses at another stage are none of the recipe's: the trace begins behind them.
-			if _, err = l.Descent.step(ctx, l.Early, st, moving, coef(c.Step), targets[len(l.Units):]); err == nil {
-				c.Step++
-			}
-			return err
-		} else if warm > 0 && c.Step == warm {
-			if err = l.Descent.anew(st, r.Warm.Stage == r.Stage); err != nil {
-				return err
-			}
-		}
-		if l.Descent != nil {
-			losses, err = l.Descent.step(ctx, l.Objectives, st, moving, coef(c.Step), targets)
-		} else {
-			losses, err = average(ctx, l.Slopes, l.Mover, st, moving, coef(c.Step), targets)
-		}
-		if err != nil {
-			return err
-		}
-		for m, row := range losses {
-			l.note(c, c.Step, m, row)
-		}
-		c.Step++
+	c.Step += taken
+	if err == nil && losses != nil {
 		l.judge(c)
-		return nil
 	}
-	m, n := active(r.Schedule, r.Seed, len(l.Units), c.Step)
-	n = min(n, r.Steps-c.Step)
-	var coefs [][numCoefficients]float32
-	for i := range n {
-		coefs = append(coefs, coef(c.Step+i))
-	}
-	losses, err := l.Units[m].Steps(ctx, st, moving, coefs, targets[m])
-	for i, row := range losses {
-		l.note(c, c.Step+i, m, row)
-	}
-	c.Step += len(losses) // of a chunk that was cancelled some steps are taken
-	if err != nil {
-		return err
-	}
-	l.judge(c)
-	return nil
+	return err
 }
 
 // note takes the losses of member m before a step into the trace and the cursor.
@@ -180,13 +119,13 @@ func (l *Loop) note(c *Cursor, step, m int, row []float32) {
 		}
 		if v := float64(v); math.IsNaN(v) || math.IsInf(v, 0) {
 			if c.Why == "" {
-				c.Why = fmt.Sprintf("loss %v at step %d, image %d of the batch, model %s", v, step, b, l.Units[m].Name)
+				c.Why = fmt.Sprintf("loss %v at step %d, image %d of the batch, model %s", v, step, b, l.Recipe.Models[m].Name)
 			}
 			c.Stopped[b] = step
 		}
 		c.Loss[m][b] = float64(v)
 	}
-	period := max(l.Recipe.Schedule.Every, 1) * len(l.Units)
+	period := max(l.Recipe.Schedule.Every, 1) * len(l.Recipe.Models)
 	if step < traceHead || step%traceStride(l.Recipe.Steps, period) == 0 {
 		c.Trace.Step = append(c.Trace.Step, step)
 		c.Trace.Member = append(c.Trace.Member, m)

@@ -7,10 +7,10 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
-// fourier returns the orthonormal real Fourier basis of n samples as rows of a matrix
+// fourierBasis returns the orthonormal real Fourier basis of n samples as rows of a matrix
 // [n,n], and the number of periods in each row: a constant, pairs of cosine and sine,
 // and for even n the cosine that alternates.
-func fourier(n int) (basis, periods []float64) {
+func fourierBasis(n int) (basis, periods []float64) {
 	for row := range n {
 		k := (row + 1) / 2
 		scale := math.Sqrt(2 / float64(n))
@@ -53,7 +53,7 @@ func smooth(g *Node, metric string) *Node {
 		g = Add(mean, MulScalar(Sub(g, mean), chroma))
 	}
 	n, d := g.Shape().Dim(1), g.Shape().Dimensions
-	basis, periods := fourier(n)
+	basis, periods := fourierBasis(n)
 	forward, back, weight := make([]float32, n*n), make([]float32, n*n), make([]float32, n*n)
 	for i := range n {
 		for j := range n {

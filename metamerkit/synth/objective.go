@@ -1,19 +1,14 @@
 package synth
 
 import (
-	"fmt"
-
-	"github.com/gomlx/compute"
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
-	"github.com/gomlx/gomlx/support/exceptions"
 	"github.com/gomlx/gomlx/support/xslices"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/stage"
 )
 
-// objective is what lbfgs and fourier lower, with penalties: a smooth function [B] of the images x
+// objective is what a solver with Facts().Smooth lowers, with penalties: a smooth function [B] of the images x
 // that is zero where the inversion loss is, its gradient, and the inversion loss
 // itself. For relative-l2 and squared-l2 it is the squared (relative) residual.
 //
@@ -44,38 +39,4 @@ func residual(loss string, a, target *Node, plain bool) *Node {
 		d = Div(d, MaxScalar(Sqrt(ReduceAndKeep(Square(target), ReduceSum, axes...)), 1e-12))
 	}
 	return ReduceSum(Square(d), axes...)
-}
-
-// Objective is the compiled objective of one model at one layer.
-type Objective struct {
-	reader
-	g *Graph
-}
-
-// NewObjective compiles the objective of a tapped.
-func NewObjective(b compute.Backend, s TappedModel, cfg Config) (*Objective, error) {
-	r, acts, err := newReader(b, s.Card, s.Net, cfg, s.Layer)
-	if err != nil {
-		return nil, err
-	}
-	o := &Objective{reader: r}
-	err = exceptions.TryCatch[error](func() {
-		st := o.store()
-		g := NewGraph(b, s.Card.Name+" "+s.Layer+" objective")
-		x := Parameter(g, "images", o.imageShape())
-		target := Parameter(g, "target", acts[0])
-		o.parameters(g, st)
-		loss, value, grad := o.objective(s, st, x, target)
-		compile(g, MulScalar(loss, 1), MulScalar(value, 1), grad)
-		o.g = g
-	})
-	if err != nil {
-		return nil, fmt.Errorf("synth: compiling the objective of %s at %s: %w", s.Card.Name, s.Layer, err)
-	}
-	return o, nil
-}
-
-// at returns inversion losses [B], values [B] and gradients [B,S,S,3] on the device.
-func (o *Objective) at(images, target *tensors.Tensor) []*tensors.Tensor {
-	return o.g.Run(o.inputs(images, target)...)
 }

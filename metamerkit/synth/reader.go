@@ -11,6 +11,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/stage"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
@@ -91,10 +92,10 @@ func (r *reader) inputs(first ...any) []any {
 	return first
 }
 
-// slope is the inversion loss [B] of images x, and the gradient of loss and
-// penalties with respect to them.
-func (r *reader) slope(s TappedModel, st *model.Store, x, target *Node) (loss, gradient *Node) {
-	if r.cfg.Optimizer.Name == "fourier" {
+// gradient is the inversion loss [B] of images x, and the gradient of loss and
+// penalties with respect to them; of the objective, where the optimiser lowers that.
+func (r *reader) gradient(s TappedModel, st *model.Store, x, target *Node) (loss, gradient *Node) {
+	if f, _ := metamer.SolverOf(r.cfg.Optimizer.Name); f.Smooth {
 		loss, _, gradient = r.objective(s, st, x, target)
 		return loss, gradient
 	}
@@ -107,9 +108,14 @@ func (r *reader) slope(s TappedModel, st *model.Store, x, target *Node) (loss, g
 	return loss, Gradient(ReduceAllSum(total), x)[0]
 }
 
-func (r *reader) stateParameters(g *Graph, in string) (x *Node, slot []*Node) {
+// slotShapes are the shapes of the optimiser's arrays.
+func (r *reader) slotShapes(members int) []shapes.Shape {
+	return solver(r.cfg.Optimizer.Name).State(r.cfg.Optimizer, r.imageShape(), members)
+}
+
+func (r *reader) stateParameters(g *Graph, in string, members int) (x *Node, slot []*Node) {
 	x = Parameter(g, in+"images", r.imageShape())
-	for i, shape := range r.slotShapes() {
+	for i, shape := range r.slotShapes(members) {
 		slot = append(slot, Parameter(g, fmt.Sprintf("%sslot%d", in, i), shape))
 	}
 	return x, slot

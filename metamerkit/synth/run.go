@@ -3,7 +3,6 @@ package synth
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/support/exceptions"
@@ -22,7 +21,7 @@ func (u *Unit) Target(images *tensors.Tensor) (t *tensors.Tensor, err error) {
 // each of them, [len(coefs)][B]. State's tensors are donated: it holds new ones
 // afterwards. Cancelling ctx ends it between steps (in a loop, before the call) with
 // ctx's error and the losses of those steps that were taken.
-func (u *Unit) Steps(ctx context.Context, st *State, active []bool, coefs [][numCoefficients]float32, target *tensors.Tensor) (losses [][]float32, err error) {
+func (u *Unit) Steps(ctx context.Context, st *State, active []bool, coefs []Coefficients, target *tensors.Tensor) (losses [][]float32, err error) {
 	if len(coefs) == 0 || len(coefs) > ChunkSteps {
 		panic(fmt.Sprintf("synth: Steps of %d, expected 1 to %d", len(coefs), ChunkSteps))
 	}
@@ -44,7 +43,7 @@ func (u *Unit) Steps(ctx context.Context, st *State, active []bool, coefs [][num
 	return losses, nil
 }
 
-func (u *Unit) loop(st *State, active []bool, coefs [][numCoefficients]float32, target *tensors.Tensor) [][]float32 {
+func (u *Unit) loop(st *State, active []bool, coefs []Coefficients, target *tensors.Tensor) [][]float32 {
 	flat := make([]float32, ChunkSteps*numCoefficients)
 	for i, c := range coefs {
 		copy(flat[i*numCoefficients:], c[:])
@@ -63,24 +62,11 @@ func (u *Unit) loop(st *State, active []bool, coefs [][numCoefficients]float32, 
 	return losses
 }
 
-func (u *Unit) single(st *State, active []bool, coef [numCoefficients]float32, target *tensors.Tensor) []float32 {
+func (u *Unit) single(st *State, active []bool, coef Coefficients, target *tensors.Tensor) []float32 {
 	in := append(u.donate(st), active, coef[:], target)
 	out := u.steps.Run(u.inputs(in...)...)
 	st.Images, st.Slots = out[1], out[2:]
 	loss := tensors.MustCopyFlatData[float32](out[0])
 	out[0].MustFinalizeAll()
 	return loss
-}
-
-// NewState returns a state of zero slots for images [B,S,S,3].
-func (u *reader) NewState(images []float32) *State {
-	shape := u.imageShape()
-	st := &State{Images: tensors.FromFlatDataAndDimensions(images, shape.Dimensions...)}
-	for _, shape := range u.slotShapes() {
-		st.Slots = append(st.Slots, tensors.FromShape(shape))
-	}
-	if u.cfg.Optimizer.Name == "lbfgs" { // the first trial is the start
-		st.Slots[slotTrial] = tensors.FromFlatDataAndDimensions(slices.Clone(images), shape.Dimensions...)
-	}
-	return st
 }

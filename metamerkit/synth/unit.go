@@ -7,7 +7,6 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/gomlx/gomlx/support/exceptions"
 
@@ -27,15 +26,20 @@ type TappedModel struct {
 	Layer string
 }
 
-// Config is everything that a compiled unit depends on besides its tapped.
+// Config is everything that a compiled unit depends on besides its tapped model.
 type Config struct {
 	Batch, Size int // images, pixels a side
 	Loss        string
 	Penalties   []metamer.Penalty
 	Optimizer   metamer.Optimizer // StepSize and Halvings have no influence
-	Members     int               // of the set, for Descent only
 	PlainReLU   bool
 	Loops       bool // the backend can run the step in a While: many steps per call
+}
+
+// searcher is the optimiser if it is a Searcher.
+func (c Config) searcher() Searcher {
+	s, _ := solvers[c.Optimizer.Name].(Searcher)
+	return s
 }
 
 // Unit is the compiled step of one model at one layer for one batch shape: from
@@ -47,13 +51,7 @@ type Unit struct {
 	target *Graph
 }
 
-// State is what passes from unit to unit: the images and the optimiser's slots.
-type State struct {
-	Images *tensors.Tensor   // [B,S,S,3]
-	Slots  []*tensors.Tensor // shaped as reader.slotShapes says
-}
-
-// NewUnit compiles the unit of a tapped.
+// NewUnit compiles the unit of a tapped model.
 func NewUnit(b compute.Backend, s TappedModel, cfg Config) (*Unit, error) {
 	return newUnit(b, s, cfg, false)
 }
@@ -100,8 +98,8 @@ func (u *Unit) drawTarget(s TappedModel) *Graph {
 
 // one is a single step: its losses [B], images and slots.
 func (u *Unit) one(s TappedModel, st *model.Store, x *Node, slot []*Node, active, coef, target *Node) (*Node, *Node, []*Node) {
-	loss, g := u.slope(s, st, x, target)
-	x, slot = step(u.cfg.Optimizer, x, g, slot, coef, active)
+	loss, g := u.gradient(s, st, x, target)
+	x, slot = solver(u.cfg.Optimizer.Name).Step(Situation{Optimizer: u.cfg.Optimizer, Images: x, State: slot, Active: active, Coefficients: coef, Gradient: g})
 	return loss, x, slot
 }
 
@@ -110,7 +108,7 @@ func (u *Unit) one(s TappedModel, st *model.Store, x *Node, slot []*Node, active
 func (u *Unit) drawStep(s TappedModel, act shapes.Shape) *Graph {
 	st := u.store()
 	g := NewGraph(u.backend, s.Card.Name+" "+s.Layer+" step")
-	x, slot := u.stateParameters(g, "")
+	x, slot := u.stateParameters(g, "", 1)
 	active := Parameter(g, "active", shapes.Make(dtypes.Bool, u.cfg.Batch))
 	coef := Parameter(g, "coef", shapes.Make(dtypes.Float32, numCoefficients))
 	target := Parameter(g, "target", act)
@@ -138,7 +136,7 @@ func (u *Unit) drawLoop(s TappedModel, act shapes.Shape) *Graph {
 	declare := func(g *Graph, in string) (v state, all []*Node) {
 		v.i, v.n = Parameter(g, in+"i", count), Parameter(g, in+"n", count)
 		v.losses = Parameter(g, in+"losses", trace)
-		v.x, v.slot = u.stateParameters(g, in)
+		v.x, v.slot = u.stateParameters(g, in, 1)
 		v.active = Parameter(g, in+"active", shapes.Make(dtypes.Bool, u.cfg.Batch))
 		v.coefs = Parameter(g, in+"coefs", shapes.Make(dtypes.Float32, ChunkSteps, numCoefficients))
 		v.target = Parameter(g, in+"target", act)
@@ -167,6 +165,6 @@ func (u *Unit) drawLoop(s TappedModel, act shapes.Shape) *Graph {
 		return []*Node{LessThan(v.i, v.n)}
 	})
 	out := While(cond, body, initial...)
-	compile(g, out[2:4+len(u.slotShapes())]...)
+	compile(g, out[2:4+len(u.slotShapes(1))]...)
 	return g
 }

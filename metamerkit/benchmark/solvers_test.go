@@ -1,0 +1,3 @@
+package benchmark
+
+import _ "github.com/ensemble-metamers/metamers/metamerkit/synth" // the optimisers

@@ -1,0 +1,3 @@
+package figures_test
+
+import _ "github.com/ensemble-metamers/metamers/metamerkit/synth" // the optimisers

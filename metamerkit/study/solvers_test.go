@@ -1,0 +1,3 @@
+package study
+
+import _ "github.com/ensemble-metamers/metamers/metamerkit/synth" // the optimisers

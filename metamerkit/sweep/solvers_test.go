@@ -1,0 +1,3 @@
+package sweep
+
+import _ "github.com/ensemble-metamers/metamers/metamerkit/synth" // the optimisers
