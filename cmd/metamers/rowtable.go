@@ -23,6 +23,7 @@ func rowsJSON(w io.Writer, rows metamer.Rows, list []claims.Claim, compared []cl
 		Observer string   `json:"observer"`
 		Member   bool     `json:"member"`
 		Image    *int     `json:"image"` // null: over all images
+		Name     string   `json:"name,omitempty"`
 		Measure  string   `json:"measure"`
 		Value    *float64 `json:"value"`
 		Low      *float64 `json:"low"`
@@ -38,7 +39,7 @@ func rowsJSON(w io.Writer, rows metamer.Rows, list []claims.Claim, compared []cl
 	}
 	out := make([]object, len(rows))
 	for i, r := range rows {
-		out[i] = object{r.Run, r.Set, r.Stage, r.Observer, r.Member, nil, r.Measure, finite(r.Value), finite(r.Low), finite(r.High), r.Count, r.Reason}
+		out[i] = object{r.Run, r.Set, r.Stage, r.Observer, r.Member, nil, r.Name, r.Measure, finite(r.Value), finite(r.Low), finite(r.High), r.Count, r.Reason}
 		if r.Image >= 0 {
 			out[i].Image = &r.Image
 		}

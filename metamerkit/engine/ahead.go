@@ -46,7 +46,7 @@ func (e *Engine) openTests(ctx context.Context, r metamer.Recipe, tapped []synth
 		if _, err := e.probe(s, r.Batch, r.Images.Size, layersOf(s)...); err != nil {
 			return err
 		}
-		if r.Null.Untested() == "" {
+		if r.Null.Untested() == "" && e.keptNull(s, r.Null, r.Images.Size) == nil {
 			if _, _, err := e.nullProbe(s, r.Null.Count, r.Images.Size); err != nil {
 				return err
 			}

@@ -52,13 +52,16 @@ type Engine struct {
 	nulls    nulls                               // null sets and null distributions
 }
 
-// Open opens a backend (see backend.Open) and returns an engine on it.
+// Open opens a backend (see backend.Open) and returns an engine on it that keeps null
+// distributions in the cache folder, for the next process.
 func Open(k backend.Kind) (*Engine, error) {
 	b, err := backend.Open(k)
 	if err != nil {
 		return nil, err
 	}
-	return New(b), nil
+	e := New(b)
+	e.nulls.files = nullFilesIn()
+	return e, nil
 }
 
 // New returns an engine on an open backend.

@@ -106,6 +106,7 @@ func (e *Engine) Evaluate(ctx context.Context, q Evaluation) (metamer.Rows, erro
 	}
 	var rows metamer.Rows
 	for k, p := range runs {
+		first := len(rows)
 		var by []metamer.Rows
 		var keys []string // of by
 		for i, u := range units {
@@ -119,6 +120,7 @@ func (e *Engine) Evaluate(ctx context.Context, q Evaluation) (metamer.Rows, erro
 		}
 		rows = append(rows, e.means(q, p, keys, by)...)
 		if !pictured(q) {
+			withNames(rows[first:], p.refs)
 			continue
 		}
 		q.Progress(metamer.Progress{Phase: "evaluation", What: setName(p.run.Recipe) + " " + p.run.Recipe.Stage + ", image metrics", Step: len(units) + k, Steps: total})
@@ -127,15 +129,27 @@ func (e *Engine) Evaluate(ctx context.Context, q Evaluation) (metamer.Rows, erro
 			return nil, stopped(err, len(units)+k)
 		}
 		rows = append(rows, mets...)
+		withNames(rows[first:], p.refs)
 		switch {
 		case k == 0:
-			rows = append(own, rows...)
+			rows = append(slices.Clone(own), rows...)
+			withNames(rows[:len(own)], p.refs)
 		case p.sum != runs[0].sum:
 			q.Warn("engine: the runs have several image sets: rows of references are those of " + runs[0].refs.Name + " only")
 		}
 	}
 	q.Progress(metamer.Progress{Phase: "evaluation", Step: total, Steps: total})
 	return rows, nil
+}
+
+// withNames gives the rows of single images the names that these have in the set. What
+// CSV cannot carry in a file's name is replaced.
+func withNames(rows metamer.Rows, set *images.Set) {
+	for i, r := range rows {
+		if r.Image >= 0 && r.Image < len(set.Names) {
+			rows[i].Name = strings.ReplaceAll(strings.ToValidUTF8(set.Names[r.Image], "\ufffd"), "\r", "\ufffd")
+		}
+	}
 }
 
 // observed are the measures that need an observer.

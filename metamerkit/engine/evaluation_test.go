@@ -215,6 +215,9 @@ func TestEvaluateImageMetrics(t *testing.T) {
 		refs := 0
 		sum := 0.0
 		for _, r := range rows.PerImage(m) {
+			if r.Name != set.Names[r.Image] {
+				t.Errorf("image %d is called %q, expected %q", r.Image, r.Name, set.Names[r.Image])
+			}
 			if r.Set == "" {
 				refs++
 			}

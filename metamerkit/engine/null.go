@@ -44,6 +44,7 @@ type nullSet struct {
 
 // nulls keeps null sets and the null distributions of members, those used last.
 type nulls struct {
+	files nullFiles
 	mu    sync.Mutex
 	sets  []keptNullSet
 	dists []keptNull
@@ -206,11 +207,9 @@ func (e *Engine) null(ctx context.Context, s synth.TappedModel, set *nullSet) (*
 	if set.Untested() != "" {
 		return evaluate.Untestable(s.Card.Name, set.NullRef), nil
 	}
-	key := fmt.Sprint(s.Net.Key, " ", s.Layer, " ", set.SHA256, " ", set.images.Size)
-	if dist := e.nulls.recall(key); dist != nil {
-		named := *dist // the images may have been called otherwise then
-		named.Set = set.Name
-		return &named, nil
+	size := set.images.Size
+	if dist := e.keptNull(s, set.NullRef, size); dist != nil {
+		return dist, nil
 	}
 	r := &reading{e: e, key: set.Name, net: s.Net.Key, pixels: set.images.Pixels, n: set.Count, per: set.images.Size * set.images.Size * 3, batch: nullBatch, memory: nullMemory, layer: 0, logits: -1}
 	err := e.turn(func() (err error) {
@@ -232,9 +231,31 @@ func (e *Engine) null(ctx context.Context, s synth.TappedModel, set *nullSet) (*
 	}
 	dist, err := evaluate.NewNull(s.Card.Name, set.NullRef, values, ranks)
 	if err == nil {
-		e.nulls.keep(key, dist)
+		e.nulls.keep(nullMemoryKey(s, set.NullRef, size), dist)
+		_ = e.nulls.files.keep(e.nullFileKey(s, set.NullRef, size), dist) // without it the next process computes it again
 	}
 	return dist, err
+}
+
+// nullMemoryKey is what the null distribution of a model at a layer is kept under in memory.
+func nullMemoryKey(s synth.TappedModel, set metamer.NullRef, size int) string {
+	return fmt.Sprint(s.Net.Key, " ", s.Layer, " ", set.SHA256, " ", size)
+}
+
+// keptNull returns a null distribution that is kept in memory or on disk, nil if there is
+// none.
+func (e *Engine) keptNull(s synth.TappedModel, set metamer.NullRef, size int) *evaluate.Null {
+	key := nullMemoryKey(s, set, size)
+	dist := e.nulls.recall(key)
+	if dist == nil {
+		if dist = e.nulls.files.load(e.nullFileKey(s, set, size), s.Card.Name, set); dist == nil {
+			return nil
+		}
+		e.nulls.keep(key, dist)
+	}
+	named := *dist // the images may have been called otherwise then
+	named.Set = set.Name
+	return &named
 }
 
 // nullProbe compiles what a null distribution of n images of a size needs. The layer that is

@@ -37,17 +37,27 @@ func NewNull(member string, set metamer.NullRef, values, ranks *Gram) (*Null, er
 			null.snr = append(null.snr, max(values.snr(i, j), values.snr(j, i)))
 		}
 	}
-	for _, m := range []struct {
-		largest *float64
-		of      []float64
-	}{{&null.Pearson, null.pearson}, {&null.Spearman, null.spearman}, {&null.SNR, null.snr}} {
-		slices.Sort(m.of)
-		if len(m.of) > 0 {
-			*m.largest = m.of[len(m.of)-1]
+	for _, of := range null.Values() {
+		slices.Sort(of)
+	}
+	return NullOf(member, set, null.Values()), nil
+}
+
+// NullOf is the null distribution of a member with the given Values.
+func NullOf(member string, set metamer.NullRef, values [3][]float64) *Null {
+	null := Untestable(member, set)
+	null.pearson, null.spearman, null.snr = values[0], values[1], values[2]
+	for i, largest := range []*float64{&null.Pearson, &null.Spearman, &null.SNR} {
+		if of := values[i]; len(of) > 0 {
+			*largest = of[len(of)-1]
 		}
 	}
-	return null, nil
+	return null
 }
+
+// Values are the Pearson correlations, Spearman correlations and SNRs of the pairs, each
+// in ascending order.
+func (n *Null) Values() [3][]float64 { return [3][]float64{n.pearson, n.spearman, n.snr} }
 
 // Bytes returns the memory that the distribution takes.
 func (n *Null) Bytes() int { return 8 * 3 * len(n.pearson) }

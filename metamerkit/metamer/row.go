@@ -17,6 +17,7 @@ type Row struct {
 	High     float64
 	Count    int    // images behind the value: 1 for one image; 0 where there is no value
 	Reason   string // why Value, or an interval that was asked for, is NaN, else ""
+	Name     string // of the image, such as its file's; "" over all images, and in rows of before
 	Made     *Made  // how the metamers were made, shared by the rows of a run; nil: not known
 }
 

@@ -17,7 +17,8 @@ var sample = Rows{
 	{Measure: "x", Image: -1, Value: 0.1 + 0.2, Low: math.SmallestNonzeroFloat64, High: -math.MaxFloat64, Count: 1000},
 	{Measure: "x", Image: -1, Value: math.Copysign(0, -1), Low: 1.0 / 3, High: 1e-300},
 	{Run: "00000000000000ab", Measure: "x", Image: 0, Value: 1, Made: Recipe{Images: ImageRef{Name: "cifar10:2", Count: 2}, Seed: 1 << 63}.WithDefaults().Made()},
-	{Measure: "x", Image: 0, Value: 1, Made: &Made{Images: "a folder, with a comma", Versions: "backend xla"}},
+	{Measure: "x", Image: 0, Value: 1, Name: "a dog, \"Rex\".png", Made: &Made{Images: "a folder, with a comma", Versions: "backend xla"}},
+	{Measure: "x", Image: 1, Value: 1, Name: "cat.png"},
 }
 
 func TestRowsWithoutLoss(t *testing.T) {
@@ -85,7 +86,16 @@ func TestRowsRefused(t *testing.T) {
 func TestRowsFromElsewhere(t *testing.T) {
 	text := "\ufeff" + strings.Join(RowHeader[:12], ",") + "\r\n" + "\"r\",\"s\",\"late\",\"o\",TRUE,0,\"m\",1,NA,,1,\r\n"
 	rows, err := ReadRows(strings.NewReader(text), "")
-	if err != nil || len(rows) != 1 || !rows[0].Member || !math.IsNaN(rows[0].Low) || !math.IsNaN(rows[0].High) {
+	if err != nil || len(rows) != 1 || rows[0].Name != "" || !rows[0].Member || !math.IsNaN(rows[0].Low) || !math.IsNaN(rows[0].High) {
+		t.Errorf("%+v %v", rows, err)
+	}
+}
+
+// Files that earlier versions wrote have no names of images.
+func TestRowsWithoutNames(t *testing.T) {
+	text := strings.Join(RowHeader[:19], ",") + "\nr,s,late,o,true,0,m,1,NaN,NaN,1,,cifar10:2,pgd,3,relative-l2,7,,backend go\n"
+	rows, err := ReadRows(strings.NewReader(text), "")
+	if err != nil || len(rows) != 1 || rows[0].Name != "" || rows[0].Made.Seed != 7 || rows[0].Made.Versions != "backend go" {
 		t.Errorf("%+v %v", rows, err)
 	}
 }
@@ -98,7 +108,7 @@ func TestMade(t *testing.T) {
 	if m.Versions != "backend xla, a 1, b 2" || strings.Contains(m.Settings, "models") || strings.Contains(m.Settings, "plainReLU") {
 		t.Errorf("%+v", m)
 	}
-	text := strings.Join(RowHeader, ",") + "\nr,s,late,o,true,0,m,1,NaN,NaN,1,,photos:4,pgd,5000.0,relative-l2,3.0," + `"` + strings.ReplaceAll(m.Settings, `"`, `""`) + `"` + ",\"" + m.Versions + "\"\n"
+	text := strings.Join(RowHeader, ",") + "\nr,s,late,o,true,0,m,1,NaN,NaN,1,,photos:4,pgd,5000.0,relative-l2,3.0," + `"` + strings.ReplaceAll(m.Settings, `"`, `""`) + `"` + ",\"" + m.Versions + "\",a.png\n"
 	rows, err := ReadRows(strings.NewReader(text), "")
 	if err != nil || len(rows) != 1 || rows[0].Made == nil || *rows[0].Made != *m {
 		t.Fatalf("%+v %v, expected %+v", rows, err, m)

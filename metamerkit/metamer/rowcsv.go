@@ -23,13 +23,16 @@ import (
 // false: what pandas.read_csv and R's read.csv understand. (A column of IDs that
 // are all digits is read as numbers there unless its type is given.)
 //
-// The columns from images on say how the metamers were made; a file may end before
-// them.
+// The columns from images on say how the metamers were made, and name is that of the image.
+// A file may end before images or before name.
 var RowHeader = []string{"run", "set", "stage", "observer", "member", "image", "measure", "value", "low", "high", "count", "reason",
-	"images", "optimizer", "steps", "loss", "seed", "settings", "versions"}
+	"images", "optimizer", "steps", "loss", "seed", "settings", "versions", "name"}
 
-// measured is the number of columns before those of Made.
-const measured = 12
+// measured is the number of columns before those of Made, made the number before name.
+const (
+	measured = 12
+	made     = 19
+)
 
 // RowError reports a line of a file of rows that is not as it should be.
 type RowError struct {
@@ -71,14 +74,14 @@ func (w *RowWriter) Write(r Row) error {
 			steps, seed = strconv.Itoa(made.Steps), strconv.FormatUint(made.Seed, 10)
 		}
 	}
-	for i, s := range []string{r.Run, r.Set, r.Stage, r.Observer, r.Measure, r.Reason, made.Images, made.Optimizer, made.Loss, made.Settings, made.Versions} {
+	for i, s := range []string{r.Run, r.Set, r.Stage, r.Observer, r.Measure, r.Reason, made.Images, made.Optimizer, made.Loss, made.Settings, made.Versions, r.Name} {
 		if strings.ContainsRune(s, '\r') || !utf8.ValidString(s) {
 			return fmt.Errorf("rows: the text %q (field %d) has a carriage return or is not UTF-8", s, i+1)
 		}
 	}
 	err := w.w.Write([]string{r.Run, r.Set, r.Stage, r.Observer, strconv.FormatBool(r.Member), strconv.Itoa(r.Image), r.Measure,
 		number(r.Value), number(r.Low), number(r.High), strconv.Itoa(r.Count), r.Reason,
-		made.Images, made.Optimizer, steps, made.Loss, seed, made.Settings, made.Versions})
+		made.Images, made.Optimizer, steps, made.Loss, seed, made.Settings, made.Versions, r.Name})
 	if err != nil {
 		return fmt.Errorf("rows: %w", err)
 	}
@@ -129,7 +132,7 @@ func NewRowReader(r io.Reader, path string) (*RowReader, error) {
 		return nil, rr.wrap(err)
 	}
 	rr.fields = len(head)
-	if !slices.Equal(head, RowHeader) && !slices.Equal(head, RowHeader[:measured]) {
+	if !slices.Equal(head, RowHeader) && !slices.Equal(head, RowHeader[:made]) && !slices.Equal(head, RowHeader[:measured]) {
 		return nil, &RowError{path, 1, fmt.Sprintf("the header is %.300q, expected %s", strings.Join(head, ","), strings.Join(RowHeader, ","))}
 	}
 	return rr, nil
@@ -188,6 +191,9 @@ func (r *RowReader) Read() (row Row, err error) {
 	}
 	if len(f) == measured {
 		return row, nil
+	}
+	if len(f) > made {
+		row.Name = f[made]
 	}
 	m := Made{Images: f[12], Optimizer: f[13], Loss: f[15], Settings: f[17], Versions: f[18]}
 	if m.Steps, err = whole[int](f[14]); err != nil || m.Steps < 0 {
