@@ -108,7 +108,9 @@ func (c *modelsAddCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	c.classes(m, layers)
+	if err := c.classes(m, layers); err != nil {
+		return err
+	}
 	proposed, err := c.stages(m, layers)
 	if err != nil {
 		return err
@@ -177,14 +179,18 @@ func (c *modelsAddCmd) locate(ctx context.Context, g *globals, m *card.Card) err
 
 // classes takes the number of classes from the logits where no flag gives it, and drops the
 // names of other classes.
-func (c *modelsAddCmd) classes(m *card.Card, layers []zoo.Layer) {
-	if last := layers[len(layers)-1]; last.Name == "logits" && len(last.Shape) == 1 && c.Classes < 0 {
+func (c *modelsAddCmd) classes(m *card.Card, layers []zoo.Layer) error {
+	if last := layers[len(layers)-1]; last.Name == "logits" && c.Classes < 0 {
+		if len(last.Shape) != 1 {
+			return fmt.Errorf("%s: the output is %v for each image, expected one number for each class: export a network that ends in its logits, or give --classes 0 to use the layers of this one", c.ONNX, last.Shape)
+		}
 		m.Classes = last.Shape[0]
 	}
 	if n := len(labels.Names(m.Labels)); n > 0 && n != m.Classes {
 		fmt.Printf("dropped: the class names of %s, which are %d, for %d classes\n", m.Labels, n, m.Classes)
 		m.Labels = "none"
 	}
+	return nil
 }
 
 // stages chooses layers for the stages that have none, and says for which.

@@ -2,10 +2,14 @@ package main
 
 import (
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/gomlx/compute-onnx/support/protos"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
 	"github.com/ensemble-metamers/metamers/metamerkit/weights"
@@ -150,6 +154,31 @@ func TestNotFinite(t *testing.T) {
 		if err := printClassified([]classified{r}); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// An ONNX file whose output has a value for each pixel is no classifier.
+func TestModelsAddDense(t *testing.T) {
+	dim := func(n int64) *protos.TensorShapeProto_Dimension {
+		return &protos.TensorShapeProto_Dimension{Value: &protos.TensorShapeProto_Dimension_DimValue{DimValue: n}}
+	}
+	image := &protos.ValueInfoProto{Name: "x", Type: &protos.TypeProto{Value: &protos.TypeProto_TensorType{TensorType: &protos.TypeProto_Tensor{
+		ElemType: int32(protos.TensorProto_FLOAT), Shape: &protos.TensorShapeProto{Dim: []*protos.TensorShapeProto_Dimension{dim(1), dim(3), dim(8), dim(8)}},
+	}}}}
+	data, err := proto.Marshal(&protos.ModelProto{IrVersion: 8, OpsetImport: []*protos.OperatorSetIdProto{{Version: 18}}, Graph: &protos.GraphProto{
+		Name: "dense", Input: []*protos.ValueInfoProto{image}, Output: []*protos.ValueInfoProto{{Name: "y"}},
+		Node: []*protos.NodeProto{{OpType: "Relu", Name: "relu", Input: []string{"x"}, Output: []string{"y"}}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "dense.onnx")
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err = adder(t)(modelsAddCmd{ONNX: path, Size: 8})
+	if err == nil || !strings.Contains(err.Error(), "dense.onnx: the output is [8 8 3] for each image, expected one number for each class") {
+		t.Error(err)
 	}
 }
 
