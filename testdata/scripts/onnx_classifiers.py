@@ -32,6 +32,7 @@ CLASSIFIERS = {
     "mobilevit_xxs": ("timm", 64, {}), "ghostnet_100": ("timm", 64, {}), "tf_efficientnet_lite0": ("timm", 64, {}), "edgenext_xx_small": ("timm", 64, {}), "mobileone_s0": ("timm", 64, {}), "repvgg_a0": ("timm", 64, {}),
     "lcnet_050": ("timm", 64, {}), "mobilenetv4_conv_small": ("timm", 64, {}), "tinynet_e": ("timm", 64, {}), "pit_ti_224": ("timm", 64, {"img_size": 64}), "resmlp_12_224": ("timm", 64, {"img_size": 64}), "fastvit_t8": ("timm", 64, {}),
     "ese_vovnet19b_dw": ("timm", 64, {}), "dla34": ("timm", 64, {}), "hardcorenas_a": ("timm", 64, {}), "cspresnet50": ("timm", 64, {}), "levit_128s": ("timm", 224, {}), "xcit_nano_12_p16_224": ("timm", 64, {"img_size": 64}),
+    "pvt_v2_b0": ("timm", 64, {}), "convnextv2_atto": ("timm", 64, {}), "repvit_m0_9": ("timm", 64, {}), "mobilevitv2_050": ("timm", 64, {}), "rexnet_100": ("timm", 64, {}), "gmlp_ti16_224": ("timm", 64, {"img_size": 64}), "fasternet_t0": ("timm", 64, {}), "efficientvit_b0": ("timm", 64, {}),
     "resnext50_32x4d": ("torchvision", 64, {}), "densenet121": ("torchvision", 64, {}), "vit_b_16": ("torchvision", 64, {"image_size": 64}), "coatnet_nano_rw_224": ("timm", 64, {"img_size": 64}), "swin_v2_t": ("torchvision", 64, {}), "davit_tiny": ("timm", 64, {}),
     "efficientnet_v2_s": ("torchvision", 64, {}), "convmixer_768_32": ("timm", 64, {}), "inception_v3": ("torchvision", 96, {"init_weights": False}), "wide_resnet50_2": ("torchvision", 64, {}), "vgg11_bn": ("torchvision", 64, {}), "maxvit_t": ("torchvision", 224, {}),
 }
@@ -82,7 +83,7 @@ def rounding(m, wide, image, direction):
     """How far rounding moves the gradient, relative to its length."""
     _, gradient = at(m, image, direction)
     _, exact = at(wide, image.double(), direction.double())
-    _, near = at(wide, image.double() + 1e-6 * torch.randn(image.shape), direction.double())
+    _, near = at(wide, image.double() + 1e-5 * torch.randn(image.shape), direction.double())
     return max(float((g - exact).norm() / exact.norm()) for g in (gradient, near))
 
 
@@ -103,7 +104,7 @@ def main():
                 moved = rounding(m, wide, image, direction[i:i + 1])
                 if best is None or moved < best[0]:
                     best = moved, image
-                if moved < 1e-4:
+                if moved < 2e-4:
                     break
             found.append(best)
         images = torch.cat([image for _, image in found])
