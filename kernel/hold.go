@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/remote"
+	"github.com/ensemble-metamers/metamers/metamerkit/client"
 )
 
 // hold keeps the engine that cells have started alive for as long as this kernel
@@ -19,11 +19,7 @@ func hold(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		c, err := remote.Options{}.Client()
-		if err != nil {
-			continue // no folder for an engine: cells will say so
-		}
-		ended, err := c.Hold(ctx)
+		ended, err := (&client.Client{}).Hold(ctx)
 		if err != nil {
 			continue // none runs
 		}

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/desk"
 	"github.com/ensemble-metamers/metamers/metamerkit/display"
+	"github.com/ensemble-metamers/metamers/metamerkit/server"
 )
 
 // Must returns values, of a lone nil error too, and ends the program with an error,
@@ -39,7 +39,7 @@ func TestMust(t *testing.T) {
 
 // Evaluate takes one run or several, and its rows show themselves.
 func TestEvaluateOne(t *testing.T) {
-	Use(&desk.Desk{Engine: made{}})
+	Use(&server.Handler{Engine: made{}})
 	run, err := Synthesize(Recipe{Models: Set("resnet20"), Stage: "late"}, blobs())
 	if err != nil {
 		t.Fatal(err)

@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/errand"
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
@@ -16,12 +16,12 @@ type Figure struct {
 	Caption string // what is shown, in whole sentences
 
 	png  []byte // as notebooks show it
-	draw func(errand.Format) (*errand.Figure, error)
+	draw func(api.Format) (*api.Figure, error)
 }
 
 // figure has a figure drawn as notebooks show it.
-func figure(name string, draw func(errand.Format) (*errand.Figure, error)) (*Figure, error) {
-	f, err := draw(errand.Format{Name: name, Kind: "png"})
+func figure(name string, draw func(api.Format) (*api.Figure, error)) (*Figure, error) {
+	f, err := draw(api.Format{Name: name, Kind: "png"})
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func (f *Figure) Encode(format string, dpi int) ([]byte, error) {
 	if dpi == 0 {
 		dpi = dots
 	}
-	r, err := f.draw(errand.Format{Name: f.Name, Kind: format, DPI: dpi})
+	r, err := f.draw(api.Format{Name: f.Name, Kind: format, DPI: dpi})
 	if err != nil {
 		return nil, err
 	}

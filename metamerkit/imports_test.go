@@ -18,7 +18,7 @@ func TestImportsPointDown(t *testing.T) {
 		}
 		return string(out)
 	}
-	for _, p := range []string{"metamer", "card", "weights", "images", "evaluate", "runs", "figures", "paths", "fetch", "external", "hub", "weightfiles", "labels", "claims", "display", "table", "errand", "desk", "remote", "study", "benchmark", "api", "sweep", "."} {
+	for _, p := range []string{"metamer", "card", "weights", "images", "evaluate", "runs", "figures", "paths", "fetch", "external", "hub", "weightfiles", "labels", "claims", "display", "table", "client", "server", "study", "benchmark", "api", "sweep", "."} {
 		d := deps(p)
 		if strings.Contains(d, "github.com/gomlx/") {
 			t.Errorf("%s links GoMLX", p)
@@ -28,7 +28,7 @@ func TestImportsPointDown(t *testing.T) {
 		}
 	}
 	// What a cell links: the linker's time is the time that an edited cell takes.
-	for _, p := range []string{".", "api", "errand", "display", "table", "metamer"} {
+	for _, p := range []string{".", "api", "client", "display", "table", "metamer"} {
 		d := deps(p)
 		for _, heavy := range []string{"gonum.org/", "\nnet/http\n", "metamerkit/images\n", "metamerkit/figures\n", "metamerkit/study\n", "metamerkit/weights\n", "\ntext/template\n"} {
 			if strings.Contains(d, heavy) {

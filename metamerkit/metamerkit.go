@@ -24,10 +24,11 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
+	"github.com/ensemble-metamers/metamers/metamerkit/client"
 	"github.com/ensemble-metamers/metamers/metamerkit/display"
 	"github.com/ensemble-metamers/metamers/metamerkit/display/channel"
 	"github.com/ensemble-metamers/metamers/metamerkit/display/running"
-	"github.com/ensemble-metamers/metamers/metamerkit/errand"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 	"github.com/ensemble-metamers/metamers/metamerkit/table"
@@ -60,31 +61,31 @@ func Set(names ...string) (refs []metamer.ModelRef) {
 
 var state struct {
 	sync.Mutex
-	desk errand.Desk
-	ctx  context.Context
+	service api.Service
+	ctx     context.Context
 }
 
-// Use has the verbs done by a desk, such as one in this process (package desk; package
-// local does so for models of one's own).
-func Use(d errand.Desk) {
+// Use has the verbs ask a service, such as one in this process (server.Handler; package
+// local does so for models that a program defines).
+func Use(s api.Service) {
 	state.Lock()
 	defer state.Unlock()
-	state.desk = d
+	state.service = s
 }
 
-// do has an errand done by the desk in use: without Use by that of the engine in a
-// process of its own (METAMERS_BACKEND chooses among several, METAMERS_ENGINE names one
-// elsewhere). What there is to show meanwhile is shown.
-func do(ctx context.Context, q errand.Request) (*errand.Reply, error) {
+// do asks the service in use: without Use the engine in a process of its own
+// (METAMERS_BACKEND chooses among several, METAMERS_ENGINE names one on another machine).
+// Progress is shown meanwhile.
+func do(ctx context.Context, q api.Request) (*api.Reply, error) {
 	state.Lock()
-	if state.desk == nil {
-		c := &errand.Client{}
+	if state.service == nil {
+		to := os.Stderr
 		if channel.Here() {
-			c.Say = os.Stdout // which a notebook does not show as an error
+			to = os.Stdout // which a notebook does not show as an error
 		}
-		state.desk = c
+		state.service = &client.Client{Say: func(text string) { fmt.Fprintln(to, text) }}
 	}
-	d := state.desk
+	service := state.service
 	state.Unlock()
 	q.Store, q.Data, q.Notebook = os.Getenv("METAMERS_RUNS"), os.Getenv("METAMERS_DATA"), channel.Here()
 	if q.Store == "" {
@@ -98,13 +99,13 @@ func do(ctx context.Context, q errand.Request) (*errand.Reply, error) {
 		q.Store = filepath.Join(q.Folder, q.Store)
 	}
 	var s shower
-	return errand.Until(ctx, d, q, s.show)
+	return client.Until(ctx, service, q, s.show)
 }
 
-// shower shows the progress of an errand: in a cell as one output, elsewhere as lines.
+// shower shows the progress of a request: in a cell as one output, elsewhere as lines.
 type shower struct{ out *display.Live }
 
-func (s *shower) show(e errand.Event) {
+func (s *shower) show(e api.Event) {
 	switch {
 	case e.Warning != "":
 		fmt.Fprintln(os.Stderr, e.Warning)
@@ -126,7 +127,7 @@ func (s *shower) show(e errand.Event) {
 }
 
 // shown is progress as a cell shows it.
-type shown struct{ *errand.Shown }
+type shown struct{ *api.Shown }
 
 // MIMEBundle implements display.Bundler.
 func (s shown) MIMEBundle() (map[string][]byte, error) {

@@ -12,12 +12,12 @@ import (
 
 	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
-	"github.com/ensemble-metamers/metamers/metamerkit/desk"
 	"github.com/ensemble-metamers/metamers/metamerkit/display"
 	"github.com/ensemble-metamers/metamers/metamerkit/figures/figurestest"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/paths/pathstest"
+	"github.com/ensemble-metamers/metamers/metamerkit/server"
 )
 
 // made is an engine that answers with made-up runs and rows.
@@ -33,6 +33,7 @@ func (m made) Synthesize(_ context.Context, q api.Synthesis) (*metamer.Run, erro
 	for _, r := range runs {
 		if r.Recipe.Stage == q.Recipe.Stage {
 			r.Nulls = []metamer.Null{{Member: q.Recipe.ModelNames()[0], Pairs: 10, Pearson: 0.5}}
+			r.Recipe.Images.SHA256 = q.Images.SHA256()
 			return r, nil
 		}
 	}
@@ -65,12 +66,12 @@ func TestMain(m *testing.M) {
 
 func blobs() Images {
 	refs, _ := figurestest.Runs()
-	return Images{refs}
+	return Images{ImageSet: refs}
 }
 
 // Every value that a verb gives shows itself, as a picture or a table, and as text.
 func TestValuesShowThemselves(t *testing.T) {
-	Use(&desk.Desk{Engine: made{}})
+	Use(&server.Handler{Engine: made{}})
 	refs := blobs()
 	run, err := Synthesize(Recipe{Models: Set("resnet20"), Stage: "late"}, refs)
 	if err != nil {
@@ -115,8 +116,8 @@ func TestValuesShowThemselves(t *testing.T) {
 
 // Errors of the engine come through, with their kinds.
 func TestErrors(t *testing.T) {
-	Use(&desk.Desk{Engine: made{err: metamer.Unknown("model", "resnet21", []string{"resnet20"})}})
-	defer Use(&desk.Desk{Engine: made{}})
+	Use(&server.Handler{Engine: made{err: metamer.Unknown("model", "resnet21", []string{"resnet20"})}})
+	defer Use(&server.Handler{Engine: made{}})
 	var unknown *metamer.UnknownError
 	if _, err := Synthesize(Recipe{Models: Set("resnet21"), Stage: "late"}, blobs()); !errors.As(err, &unknown) {
 		t.Error(err)

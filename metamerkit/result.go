@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/errand"
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
 )
 
 // Result is a plan carried out. Its figures and tables are methods; rows and runs come
@@ -27,7 +27,7 @@ func Study(p Plan) (*Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("metamerkit: %w", err)
 	}
-	reply, err := do(Context(), errand.Request{Study: &errand.Study{Plan: text}})
+	reply, err := do(Context(), api.Request{Study: &api.Study{Plan: text}})
 	if err != nil {
 		return nil, err
 	}
@@ -43,10 +43,10 @@ func Study(p Plan) (*Result, error) {
 
 // recall asks for parts of the study; one that the engine has forgotten, because it was
 // started anew, is found again from what is kept on disk.
-func (r *Result) recall(q errand.Recall) (*errand.Reply, error) {
+func (r *Result) recall(q api.Recall) (*api.Reply, error) {
 	q.ID = r.id
-	reply, err := do(Context(), errand.Request{Recall: &q})
-	if !errors.Is(err, errand.ErrForgotten) {
+	reply, err := do(Context(), api.Request{Recall: &q})
+	if !errors.Is(err, api.ErrForgotten) {
 		return reply, err
 	}
 	again, err := Study(r.asked)
@@ -54,12 +54,12 @@ func (r *Result) recall(q errand.Recall) (*errand.Reply, error) {
 		return nil, err
 	}
 	r.id, q.ID = again.id, again.id
-	return do(Context(), errand.Request{Recall: &q})
+	return do(Context(), api.Request{Recall: &q})
 }
 
 // Rows are all measured values.
 func (r *Result) Rows() (Rows, error) {
-	reply, err := r.recall(errand.Recall{Rows: true})
+	reply, err := r.recall(api.Recall{Rows: true})
 	if err != nil {
 		return nil, err
 	}
@@ -71,21 +71,23 @@ func (r *Result) Rows() (Rows, error) {
 
 // Runs are the runs, a run for each set and stage, set by set.
 func (r *Result) Runs() ([]*Run, error) {
-	reply, err := r.recall(errand.Recall{Runs: true})
+	reply, err := r.recall(api.Recall{Runs: true})
 	if err != nil {
 		return nil, err
 	}
-	refs, err := reply.Images.Set()
-	if err != nil {
+	if reply.Images == nil {
+		return nil, errors.New("metamerkit: the engine's answer has no images")
+	}
+	if err := api.CheckLight(reply.Images); err != nil {
 		return nil, err
 	}
+	refs := Images{ImageSet: reply.Images, sum: reply.SHA256, opened: &api.Open{Spec: []string{r.Plan.Images}, Size: r.Plan.Size}}
 	var out []*Run
 	for _, run := range reply.Runs {
-		r, err := run.Unpack()
-		if err != nil {
+		if err := api.CheckRun(run); err != nil {
 			return nil, err
 		}
-		out = append(out, &Run{r, Images{refs}})
+		out = append(out, &Run{run, refs})
 	}
 	return out, nil
 }
@@ -109,9 +111,9 @@ func (r *Result) Run(stage string, set ...string) (*Run, error) {
 
 // Figure is one of figure1 to figure7.
 func (r *Result) Figure(name string) (*Figure, error) {
-	return figure(name, func(f errand.Format) (*errand.Figure, error) {
+	return figure(name, func(f api.Format) (*api.Figure, error) {
 		f.Name = name
-		reply, err := r.recall(errand.Recall{Figure: &f})
+		reply, err := r.recall(api.Recall{Figure: &f})
 		if err != nil {
 			return nil, err
 		}
@@ -153,7 +155,7 @@ func (r *Result) Tables() []*Table {
 // Verdicts is the paper's claims as a table, each with its number, interval and
 // verdict from this study.
 func (r *Result) Verdicts() (*Table, error) {
-	reply, err := r.recall(errand.Recall{Table: "claims"})
+	reply, err := r.recall(api.Recall{Table: "claims"})
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +169,7 @@ func (r *Result) Verdicts() (*Table, error) {
 // Markdown, LaTeX and CSV, rows.csv, and index.html, which shows all of it. What could
 // not be drawn is returned as warnings.
 func (r *Result) Write(folder string) (warnings []string, err error) {
-	reply, err := r.recall(errand.Recall{Write: folder})
+	reply, err := r.recall(api.Recall{Write: folder})
 	if err != nil {
 		return nil, err
 	}

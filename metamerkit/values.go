@@ -1,31 +1,155 @@
 package metamerkit
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/errand"
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/table"
 )
 
-// Images is an image set that shows itself as a contact sheet.
-type Images struct{ *metamer.ImageSet }
+// Images is an image set that shows itself as a contact sheet. One that was opened has its
+// pixels in the engine; one that a program makes has them in its ImageSet.
+type Images struct {
+	*metamer.ImageSet
+
+	sum    string    // SHA-256, "" of a set with pixels
+	opened *api.Open // how it was opened
+}
 
 // OpenImages opens an image set: photos[:N] (the embedded photographs), cifar10[:N],
 // a folder or files. Spaces separate several files; a path with spaces stands alone or in
 // quotes. size is the pixels a side; without it CIFAR-10 has 32, all else 224.
 func OpenImages(spec string, size ...int) (Images, error) {
-	q := errand.Open{Spec: []string{spec}}
+	q := api.Open{Spec: []string{spec}}
 	if name, _, _ := strings.Cut(spec, ":"); len(size) > 0 && name != "cifar10" {
 		q.Size = size[0]
 	}
-	r, err := do(Context(), errand.Request{Open: &q})
+	r, err := do(Context(), api.Request{Open: &q})
 	if err != nil {
 		return Images{}, err
 	}
-	s, err := r.Images.Set()
-	return Images{s}, err
+	if r.Images == nil {
+		return Images{}, errors.New("metamerkit: the engine's answer has no images")
+	}
+	return Images{r.Images, r.SHA256, &q}, api.CheckLight(r.Images)
+}
+
+// SHA256 is over size, labels and pixels, in hexadecimal.
+func (s Images) SHA256() string {
+	if s.sum != "" {
+		return s.sum
+	}
+	return s.ImageSet.SHA256()
+}
+
+// ref names the set in a request.
+func (s Images) ref() metamer.ImageRef {
+	if s.ImageSet == nil {
+		return metamer.ImageRef{}
+	}
+	return metamer.ImageRef{Name: s.Name, Count: s.Len(), Size: s.Size, SHA256: s.SHA256()}
+}
+
+// Load returns the set with its pixels, [N,Size,Size,3] in [0,1], which it reads from the
+// engine where the program does not have them.
+func (s Images) Load() (*metamer.ImageSet, error) {
+	if s.sum == "" {
+		return s.ImageSet, nil
+	}
+	r, err := withImages(Context(), []Images{s}, api.Request{Pixels: &api.Pixels{Images: s.ref()}})
+	if err != nil {
+		return nil, err
+	}
+	set := *s.ImageSet
+	set.Pixels = r.Pixels
+	return &set, api.CheckImages(&set)
+}
+
+// Pixels are those of all images, [N,Size,Size,3] in [0,1] (see Load).
+func (s Images) Pixels() ([]float32, error) {
+	set, err := s.Load()
+	if err != nil {
+		return nil, err
+	}
+	return set.Pixels, nil
+}
+
+// Image is the pixels of image i, [Size,Size,3] in [0,1] (see Load).
+func (s Images) Image(i int) ([]float32, error) {
+	set, err := s.Load()
+	if err != nil {
+		return nil, err
+	}
+	return set.Image(i), nil
+}
+
+// Part is images from up to to as a part of the set, which recipes then name.
+func (s Images) Part(from, to int) (Images, error) {
+	set, err := s.Load()
+	if err != nil {
+		return Images{}, err
+	}
+	part, err := set.Part(from, to)
+	return Images{ImageSet: part}, err
+}
+
+// Slice is images from up to to as a set of their own.
+func (s Images) Slice(from, to int) (Images, error) {
+	set, err := s.Load()
+	if err != nil {
+		return Images{}, err
+	}
+	return Images{ImageSet: set.Slice(from, to)}, nil
+}
+
+// Unlabelled is the set without its labels.
+func (s Images) Unlabelled() (Images, error) {
+	set, err := s.Load()
+	if err != nil {
+		return Images{}, err
+	}
+	return Images{ImageSet: set.Unlabelled()}, nil
+}
+
+// withImages asks for something that speaks of image sets, and gives those that the engine
+// does not have.
+func withImages(ctx context.Context, sets []Images, q api.Request) (*api.Reply, error) {
+	for range len(sets) + 1 {
+		reply, err := do(ctx, q)
+		var missing *api.MissingImagesError
+		if !errors.As(err, &missing) {
+			return reply, err
+		}
+		i := slices.IndexFunc(sets, func(s Images) bool { return s.ImageSet != nil && s.SHA256() == missing.Images.SHA256 })
+		if i < 0 {
+			return nil, err
+		}
+		if err := sets[i].give(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return nil, errors.New("metamerkit: the engine keeps fewer images than the request needs")
+}
+
+// give sends a set to the engine, or has the engine open it again.
+func (s Images) give(ctx context.Context) error {
+	if s.sum == "" {
+		if err := api.CheckImages(s.ImageSet); err != nil {
+			return err
+		}
+		_, err := do(ctx, api.Request{Put: &api.Put{Images: *api.LightImages(s.ImageSet), Pixels: s.ImageSet.Pixels}})
+		return err
+	}
+	r, err := do(ctx, api.Request{Open: s.opened})
+	if err == nil && r.SHA256 != s.sum {
+		err = fmt.Errorf("metamerkit: the images %s have changed since they were opened: open them again", s.Name)
+	}
+	return err
 }
 
 // MIMEBundle shows the images with their classes or names.
@@ -34,7 +158,7 @@ func (s Images) MIMEBundle() (map[string][]byte, error) {
 	if s.Size > 64 {
 		per = 6
 	}
-	return drawn(errand.Drawing{Sheet: fmt.Sprintf("%s: %d images of %d²", s.Name, s.Len(), s.Size), PerLine: per, Images: errand.PackImages(s.ImageSet)}, s.String())
+	return drawn(s, api.Drawing{Sheet: fmt.Sprintf("%s: %d images of %d²", s.Name, s.Len(), s.Size), PerLine: per}, s.String())
 }
 
 func (s Images) String() string {
@@ -42,25 +166,43 @@ func (s Images) String() string {
 }
 
 // drawn has a picture drawn for a cell.
-func drawn(q errand.Drawing, text string) (map[string][]byte, error) {
-	r, err := do(Context(), errand.Request{Draw: &q})
+func drawn(refs Images, q api.Drawing, text string) (map[string][]byte, error) {
+	q.Images = refs.ref()
+	r, err := withImages(Context(), []Images{refs}, api.Request{Draw: &q})
 	if err != nil {
 		return nil, err
 	}
 	return map[string][]byte{"image/png": r.Figure.Data, "text/plain": []byte(text)}, nil
 }
 
-// Run is a run with its references, which shows itself as a contact sheet.
+// Run is a run with its references, which shows itself as a contact sheet. Its pixels are
+// in the engine.
 type Run struct {
 	*metamer.Run
 	References Images
 }
 
+// Metamers are the pixels of the metamers, [N,Size,Size,3] in [0,1].
+func (r *Run) Metamers() ([]float32, error) {
+	reply, err := do(Context(), api.Request{Pixels: &api.Pixels{Run: r.ID}})
+	if err != nil {
+		return nil, err
+	}
+	return reply.Pixels, nil
+}
+
+// Start is the pixels of the initial images, [N,Size,Size,3] in [0,1].
+func (r *Run) Start() ([]float32, error) {
+	reply, err := do(Context(), api.Request{Pixels: &api.Pixels{Run: r.ID}})
+	if err != nil {
+		return nil, err
+	}
+	return reply.Start, nil
+}
+
 // MIMEBundle shows references, metamers and verdicts.
 func (r *Run) MIMEBundle() (map[string][]byte, error) {
-	p := errand.PackRun(r.Run)
-	p.Start, p.Run.Trace = nil, metamer.Trace{} // not drawn
-	return drawn(errand.Drawing{Sheet: "Metamers of " + r.References.Name, Images: errand.PackImages(r.References.ImageSet), Run: p}, r.String())
+	return drawn(r.References, api.Drawing{Sheet: "Metamers of " + r.References.Name, Run: r.ID}, r.String())
 }
 
 func (r *Run) String() string {
@@ -102,10 +244,8 @@ func (r *Run) Verdicts() *Table {
 
 // Loss is the plot of the inversion loss over the steps.
 func (r *Run) Loss() (*Figure, error) {
-	p := errand.PackRun(r.Run)
-	p.Start, p.Metamers = nil, nil
-	return figure("loss", func(f errand.Format) (*errand.Figure, error) {
-		reply, err := do(Context(), errand.Request{Draw: &errand.Drawing{Loss: &f, Run: p}})
+	return figure("loss", func(f api.Format) (*api.Figure, error) {
+		reply, err := do(Context(), api.Request{Draw: &api.Drawing{Loss: &f, Run: r.ID}})
 		if err != nil {
 			return nil, err
 		}
@@ -114,7 +254,7 @@ func (r *Run) Loss() (*Figure, error) {
 }
 
 // ModelList is what the engine knows, as a table.
-type ModelList []errand.Model
+type ModelList []api.Model
 
 // MIMEBundle shows the models as a table.
 func (l ModelList) MIMEBundle() (map[string][]byte, error) {
@@ -131,7 +271,7 @@ func (l ModelList) MIMEBundle() (map[string][]byte, error) {
 
 // Models lists the models that the engine knows.
 func Models() (ModelList, error) {
-	r, err := do(Context(), errand.Request{Models: &errand.Models{All: true}})
+	r, err := do(Context(), api.Request{Models: &api.Models{All: true}})
 	if err != nil {
 		return nil, err
 	}

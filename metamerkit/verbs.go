@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/errand"
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
@@ -18,18 +18,18 @@ func Synthesize(r Recipe, refs Images) (*Run, error) {
 
 // SynthesizeContext is Synthesize with a context of one's own.
 func SynthesizeContext(ctx context.Context, r Recipe, refs Images) (*Run, error) {
-	reply, err := do(ctx, errand.Request{Synthesize: &errand.Synthesis{Recipe: r, Images: errand.PackImages(refs.ImageSet)}})
+	r.Images = refs.ref()
+	reply, err := withImages(ctx, []Images{refs}, api.Request{Synthesize: &api.Synthesis{Recipe: r}})
 	if err != nil {
 		return nil, err
 	}
 	if len(reply.Runs) != 1 {
 		return nil, errors.New("metamerkit: the engine's answer has no run")
 	}
-	run, err := reply.Runs[0].Unpack()
-	if err != nil {
+	if err := api.CheckRun(reply.Runs[0]); err != nil {
 		return nil, err
 	}
-	return &Run{run, refs}, nil
+	return &Run{reply.Runs[0], refs}, nil
 }
 
 // Evaluate measures a run, or several, as observers see them: recognizability,
@@ -43,14 +43,13 @@ func Evaluate[R *Run | []*Run](runs R, observers ...string) (Rows, error) {
 	case []*Run:
 		list = r
 	}
-	q := errand.Evaluation{Observers: observers}
+	q := api.Evaluation{Observers: observers}
+	var refs []Images
 	for _, r := range list {
-		p := errand.PackRun(r.Run)
-		p.Start, p.Run.Trace = nil, metamer.Trace{} // not measured
-		q.Runs = append(q.Runs, p)
-		q.Images = errand.PackImages(r.References.ImageSet)
+		q.Runs = append(q.Runs, &metamer.Run{ID: r.ID})
+		refs = append(refs, r.References)
 	}
-	reply, err := do(Context(), errand.Request{Evaluate: &q})
+	reply, err := withImages(Context(), refs, api.Request{Evaluate: &q})
 	if err != nil {
 		return nil, err
 	}

@@ -2,18 +2,17 @@ package main
 
 import (
 	"context"
+	"encoding/gob"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"time"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/api"
-	"github.com/ensemble-metamers/metamers/metamerkit/desk"
-	"github.com/ensemble-metamers/metamers/metamerkit/errand"
-	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
-	"github.com/ensemble-metamers/metamers/metamerkit/remote"
+	"github.com/ensemble-metamers/metamers/metamerkit/client"
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
+	"github.com/ensemble-metamers/metamers/metamerkit/server"
 )
 
 type engineCmd struct {
@@ -21,38 +20,26 @@ type engineCmd struct {
 	Start  engineStartCmd  `cmd:"" help:"Start the engine if it is not running. If METAMERS_ENGINE names an engine on another machine, check the connection."`
 	Status engineStatusCmd `cmd:"" help:"Show whether the engine is running and which models it has loaded."`
 	Stop   engineStopCmd   `cmd:"" help:"Stop the engine. Work in progress is checkpointed."`
+	Images engineImagesCmd `cmd:"" hidden:""`
 }
 
 type engineServeCmd struct {
-	Idle  time.Duration `default:"10m" env:"METAMERS_ENGINE_IDLE" help:"End after this long without a client; 0: never."`
-	TCP   string        `xor:"how" placeholder:"HOST:PORT" help:"Listen on TCP in place of the socket, for use through a tunnel; prints the token that clients need (that of METAMERS_ENGINE_TOKEN, else a new one). Without a host: loopback. Runs are kept in METAMERS_RUNS here, and clients get copies."`
-	Relay bool          `xor:"how" hidden:"" help:"Pass on what programs here ask of the engine that METAMERS_ENGINE names."`
+	Idle time.Duration `default:"10m" env:"METAMERS_ENGINE_IDLE" help:"End after this long without a client; 0: never."`
+	TCP  string        `placeholder:"HOST:PORT" help:"Listen on TCP in place of the socket, for use through a tunnel; prints the token that clients need (that of METAMERS_ENGINE_TOKEN, else a new one). Without a host: loopback. Runs are kept in METAMERS_RUNS here, and clients get copies."`
 }
 
 func (c *engineServeCmd) Run(ctx context.Context, g *globals) error {
-	s := &remote.Server{
-		Idle:  c.Idle,
-		Extra: func(q api.Synthesis) func(*metamer.Run) map[string]func(string) error { return extras(q.Images) },
+	e, err := g.engine()
+	if err != nil {
+		return err
 	}
-	if c.Relay {
-		far, err := g.client()
-		if err != nil {
-			return err
-		}
-		s.Engine, s.Backend = far, os.Getenv("METAMERS_ENGINE")
-	} else {
-		e, err := g.engine()
-		if err != nil {
-			return err
-		}
-		s.Engine, s.Backend, s.Loaded = e, string(e.Backend.Kind), e.Loaded
-	}
+	h := &server.Handler{Engine: e, Extra: extras}
+	s := &server.Server{Service: h, Backend: string(e.Backend.Kind), Loaded: e.Loaded, Idle: c.Idle}
 	if c.TCP != "" {
-		var err error
-		if s.Store, err = openStore(os.Getenv("METAMERS_RUNS")); err != nil {
+		if h.Store, err = openStore(os.Getenv("METAMERS_RUNS")); err != nil {
 			return err
 		}
-		l, token, err := remote.ListenTCP(c.TCP)
+		l, token, err := server.ListenTCP(c.TCP)
 		if err != nil {
 			return err
 		}
@@ -66,37 +53,15 @@ func (c *engineServeCmd) Run(ctx context.Context, g *globals) error {
 		fmt.Printf("METAMERS_ENGINE=tcp:%s\nMETAMERS_ENGINE_TOKEN=%s\n", l.Addr(), token)
 		return s.Serve(ctx, l)
 	}
-	dir, err := remote.Dir(g.Backend)
-	if c.Relay {
-		dir, err = errand.Here()
-	}
+	dir, err := api.Dir(g.Backend)
 	if err != nil {
 		return err
 	}
-	l, release, err := remote.Listen(dir)
+	l, release, err := server.Listen(dir)
 	if err != nil {
 		return err
 	}
-	return errors.Join(withDesk(ctx, s, dir, l), release())
-}
-
-// withDesk serves engine and errands until the engine ends.
-func withDesk(ctx context.Context, s *remote.Server, dir string, l net.Listener) error {
-	at, err := desk.Listen(dir)
-	if err != nil {
-		return err
-	}
-	d := &desk.Desk{Engine: s.Engine, Extra: extras}
-	errands := &desk.Server{Desk: d, Busy: s.Busy, Hello: func() errand.Hello {
-		st := s.Status()
-		return errand.Hello{PID: st.PID, Stale: st.Stale, Working: st.Working}
-	}}
-	ctx, cancel := context.WithCancel(ctx)
-	ended := make(chan error, 1)
-	go func() { ended <- errands.Serve(ctx, at); cancel() }()
-	err = s.Serve(ctx, l)
-	cancel()
-	return errors.Join(err, <-ended)
+	return errors.Join(s.Serve(ctx, l), release())
 }
 
 type engineStartCmd struct{}
@@ -106,23 +71,42 @@ func (engineStartCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	return remote.Ensure(ctx, remote.Options{Backend: g.Backend, Program: self, Say: func(text string) { fmt.Fprintln(os.Stderr, text) }})
+	c := g.client()
+	c.Program, c.Direct, c.Say = self, true, func(text string) { fmt.Fprintln(os.Stderr, text) }
+	return c.Start(ctx)
 }
 
-// client is one of the engine that runs; it starts none.
-func (g *globals) client() (*remote.Client, error) {
-	return remote.Options{Backend: g.Backend}.Client()
+// client is one of the engine that the flags and the environment name.
+func (g *globals) client() *client.Client { return &client.Client{Backend: g.Backend} }
+
+// engineImagesCmd opens images for a client whose engine is on another machine.
+type engineImagesCmd struct {
+	Size int      `help:"Pixels a side."`
+	Spec []string `arg:"" help:"An image set."`
+}
+
+// Run writes an api.Put to standard output.
+func (c *engineImagesCmd) Run() error {
+	o := images.Options{Size: c.Size}
+	open := func() (*images.Set, error) { return images.Open(c.Spec, o) }
+	if len(c.Spec) == 1 {
+		open = func() (*images.Set, error) { return images.OpenLine(c.Spec[0], o) }
+	}
+	set, err := open()
+	if err != nil {
+		return err
+	}
+	for _, n := range set.Notes {
+		fmt.Fprintln(os.Stderr, n)
+	}
+	return gob.NewEncoder(os.Stdout).Encode(api.Put{Images: *api.LightImages(set), Pixels: set.Pixels})
 }
 
 type engineStatusCmd struct{}
 
 func (engineStatusCmd) Run(ctx context.Context, g *globals) error {
-	c, err := g.client()
-	if err != nil {
-		return err
-	}
-	st, err := c.Status(ctx)
-	var gone *remote.UnreachableError
+	st, err := g.client().Status(ctx)
+	var gone *client.UnreachableError
 	if errors.As(err, &gone) {
 		fmt.Println("no engine runs")
 		return nil
@@ -144,14 +128,10 @@ func (engineStatusCmd) Run(ctx context.Context, g *globals) error {
 type engineStopCmd struct{}
 
 func (engineStopCmd) Run(ctx context.Context, g *globals) error {
-	c, err := g.client()
-	if err != nil {
-		return err
-	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	err = c.Stop(ctx)
-	var gone *remote.UnreachableError
+	err := g.client().Stop(ctx)
+	var gone *client.UnreachableError
 	if errors.As(err, &gone) {
 		fmt.Println("no engine runs")
 		return nil

@@ -16,43 +16,53 @@ import (
 	"time"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/api"
+	"github.com/ensemble-metamers/metamers/metamerkit/client"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
-	"github.com/ensemble-metamers/metamers/metamerkit/remote"
 )
 
 // asClient makes the test's own binary a program that asks the engine for a run.
 const asClient = "METAMERS_TEST_AS_CLIENT"
 
 // request is what a notebook cell would ask: the recipe of campaign.synth.
-func request(store string, seed int) (q api.Synthesis, err error) {
-	q = api.Synthesis{CheckpointEvery: 5 * time.Millisecond, Recipe: metamer.Recipe{
+func request(store string, seed int) (put, q api.Request, err error) {
+	s := &api.Synthesis{CheckpointEvery: 5 * time.Millisecond, Recipe: metamer.Recipe{
 		Models: []metamer.ModelRef{{Name: "plain7_48.mm_c10"}}, Stage: "early", Steps: 16, Batch: 1, Seed: uint64(seed), Schedule: metamer.Schedule{Kind: "switch", Every: 10},
 		Optimizer: metamer.Optimizer{Name: "pgd"}, Loss: "relative-l2", Start: metamer.Start{Kind: "noise"},
 	}}
-	if q.Images, err = images.Open([]string{"photos:2"}, images.Options{Size: 32}); err != nil {
-		return q, err
+	set, err := images.Open([]string{"photos:2"}, images.Options{Size: 32})
+	if err != nil {
+		return put, q, err
 	}
-	q.Store = store
-	return q, nil
+	s.Recipe.Images = metamer.ImageRef{Name: set.Name, SHA256: set.SHA256()}
+	return api.Request{Put: &api.Put{Images: *api.LightImages(set), Pixels: set.Pixels}}, api.Request{Store: store, Synthesize: s}, nil
 }
 
-// client is the program of asClient: METAMERS_TEST_AS_CLIENT is the store.
-func client(store string) error {
-	q, err := request(store, 1)
+// askRun asks an engine for the run of a request and returns its ID.
+func askRun(cl *client.Client, store string) (id string, err error) {
+	put, q, err := request(store, 1)
 	if err != nil {
-		return err
+		return "", err
 	}
-	c, err := remote.Connect(context.Background(), remote.Options{Backend: "go"})
+	quiet := func(api.Event) {}
+	if _, err := cl.Do(context.Background(), put, quiet); err != nil {
+		return "", err
+	}
+	reply, err := cl.Do(context.Background(), q, quiet)
 	if err != nil {
-		return err
+		return "", err
 	}
-	_, err = c.Synthesize(context.Background(), q)
+	return reply.Runs[0].ID, nil
+}
+
+// askOnce is the program of asClient: METAMERS_TEST_AS_CLIENT is the store.
+func askOnce(store string) error {
+	_, err := askRun(&client.Client{Backend: "go"}, store)
 	return err
 }
 
 // engine is one of this test's own.
-func (c *campaign) engine() (cl *remote.Client, pid int) {
+func (c *campaign) engine() (cl *client.Client, pid int) {
 	c.t.Helper()
 	home, err := os.MkdirTemp("", "f")
 	if err != nil {
@@ -67,21 +77,19 @@ func (c *campaign) engine() (cl *remote.Client, pid int) {
 	}
 	cl, pid = c.connect()
 	c.t.Cleanup(func() {
-		if now, err := (remote.Options{Backend: "go"}).Client(); err == nil {
-			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-			defer cancel()
-			now.Stop(ctx)
-		}
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		(&client.Client{Backend: "go"}).Stop(ctx)
 		os.RemoveAll(home)
 	})
 	return cl, pid
 }
 
-func (c *campaign) connect() (*remote.Client, int) {
+func (c *campaign) connect() (*client.Client, int) {
 	c.t.Helper()
 	c.starts++
-	cl, err := remote.Connect(context.Background(), remote.Options{Backend: "go"})
-	if err != nil {
+	cl := &client.Client{Backend: "go"}
+	if err := cl.Start(context.Background()); err != nil {
 		c.t.Fatalf("seed %d: no engine: %v", c.seed, err)
 	}
 	st, err := cl.Status(context.Background())
@@ -92,13 +100,9 @@ func (c *campaign) connect() (*remote.Client, int) {
 }
 
 // ask asks for a run and expects the truth.
-func (c *campaign) ask(cl *remote.Client, dir, after string) {
+func (c *campaign) ask(cl *client.Client, dir, after string) {
 	c.t.Helper()
-	q, err := request(dir, 1)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	if _, err := cl.Synthesize(context.Background(), q); err != nil {
+	if _, err := askRun(cl, dir); err != nil {
 		c.stalled++
 		c.t.Errorf("seed %d: after %s the engine does not go on: %v", c.seed, after, err)
 	}
@@ -108,17 +112,13 @@ func (c *campaign) ask(cl *remote.Client, dir, after string) {
 func engineKilled(c *campaign) string {
 	dir := c.dir()
 	cl, pid := c.engine()
-	q, err := request(dir, 1)
-	if err != nil {
-		c.t.Fatal(err)
-	}
 	timer := time.AfterFunc(c.moment()/2, func() { syscall.Kill(pid, syscall.SIGKILL) })
-	_, err = cl.Synthesize(context.Background(), q)
+	_, err := askRun(cl, dir)
 	timer.Stop()
 	if err != nil {
 		c.kills["engine"]++
-		var lost *remote.LostError
-		var gone *remote.UnreachableError
+		var lost *client.LostError
+		var gone *client.UnreachableError
 		if !errors.As(err, &lost) && !errors.As(err, &gone) {
 			c.t.Errorf("seed %d: the engine was killed, and the client says %v", c.seed, err)
 		}
@@ -163,7 +163,7 @@ func clientKilled(c *campaign) string {
 func socketCut(c *campaign) string {
 	dir := c.dir()
 	cl, _ := c.engine()
-	socket, err := remote.Dir("go")
+	socket, err := api.Dir("go")
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -203,16 +203,9 @@ func socketCut(c *campaign) string {
 			go pump(in, out)
 		}
 	}()
-	through, err := remote.Dial("unix:"+l.Addr().String(), "")
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	q, err := request(dir, 1)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	if run, err := through.Synthesize(context.Background(), q); err == nil && run.ID != c.ids[1] {
-		c.t.Errorf("seed %d: through a socket that was cut came run %s", c.seed, run.ID)
+	through := &client.Client{Address: "unix:" + l.Addr().String()}
+	if id, err := askRun(through, dir); err == nil && id != c.ids[1] {
+		c.t.Errorf("seed %d: through a socket that was cut came run %s", c.seed, id)
 	} else if err != nil {
 		c.said("a cut socket", fmt.Sprint(err), "engine", "EOF", "closed", "reset", "broken pipe")
 	}

@@ -19,7 +19,7 @@ const asMain = "METAMERS_TEST_AS_MAIN"
 
 func TestMain(m *testing.M) {
 	if store := os.Getenv("METAMERS_TEST_AS_CLIENT"); store != "" { // see fault_test.go
-		if err := client(store); err != nil {
+		if err := askOnce(store); err != nil {
 			fmt.Println(err)
 			os.Exit(1)
 		}

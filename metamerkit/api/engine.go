@@ -10,8 +10,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// Engine carries out what it is asked: in this process (package engine) or in one
-// of its own (package remote). Cancelling ctx ends the work within one chunk of
+// Engine carries out what it is asked: for a program that links it (package engine). Cancelling ctx ends the work within one chunk of
 // steps; what was done is kept.
 type Engine interface {
 	Synthesize(ctx context.Context, q Synthesis) (*metamer.Run, error)

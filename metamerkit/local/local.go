@@ -16,9 +16,9 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit"
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
-	"github.com/ensemble-metamers/metamers/metamerkit/desk"
 	"github.com/ensemble-metamers/metamers/metamerkit/engine"
 	"github.com/ensemble-metamers/metamers/metamerkit/paths"
+	"github.com/ensemble-metamers/metamers/metamerkit/server"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
@@ -54,7 +54,7 @@ func Use(models ...Model) error {
 	if err != nil {
 		return err
 	}
-	metamerkit.Use(&desk.Desk{Engine: e})
+	metamerkit.Use(&server.Handler{Engine: e})
 	return nil
 }
 

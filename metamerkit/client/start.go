@@ -1,0 +1,153 @@
+package client
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
+)
+
+func (c *Client) say(text string) {
+	if c.Say != nil {
+		c.Say(text)
+	}
+}
+
+// backend is the one that the client or the environment asks for, else auto.
+func (c *Client) backend() string { return cmp.Or(c.Backend, os.Getenv("METAMERS_BACKEND"), "auto") }
+
+// program is the path of the command metamers.
+func (c *Client) program() (string, error) {
+	path, err := exec.LookPath(cmp.Or(c.Program, os.Getenv("METAMERS_PROGRAM"), "metamers"))
+	if err != nil {
+		return "", fmt.Errorf("client: the program metamers, which holds the engine, was not found: build it (make build) and put it on PATH, or name it in METAMERS_PROGRAM: %w", err)
+	}
+	return path, nil
+}
+
+// Start makes sure that an engine of this version answers: it starts one where none runs
+// on this machine.
+func (c *Client) Start(ctx context.Context) error {
+	l, err := c.connect(ctx)
+	if err != nil {
+		return err
+	}
+	return l.conn.Close()
+}
+
+// command has the command metamers start the engine. What it says is passed on, but for
+// why it failed, which it says last: that is the error.
+func (c *Client) command(ctx context.Context) error {
+	program, err := c.program()
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, program, "engine", "start", "--backend="+c.backend())
+	cmd.WaitDelay = 100 * time.Millisecond // the engine may hold its streams open
+	said, err := cmd.StderrPipe()
+	if err != nil {
+		return fmt.Errorf("client: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("client: starting the engine: %w", err)
+	}
+	var why []string
+	for lines := bufio.NewScanner(said); lines.Scan(); {
+		text, failed := strings.CutPrefix(lines.Text(), "metamers: ")
+		if failed || len(why) > 0 {
+			why = append(why, text)
+		} else {
+			c.say(text)
+		}
+	}
+	err = cmd.Wait()
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil && len(why) > 0:
+		return errors.New(strings.Join(why, "\n"))
+	case err != nil:
+		return fmt.Errorf("client: starting the engine: %w", err)
+	}
+	return nil
+}
+
+// start runs the program apart from this process and waits until it answers.
+func (c *Client) start(ctx context.Context, dir string) (*link, error) {
+	program, err := c.program()
+	if err != nil {
+		return nil, err
+	}
+	logPath := filepath.Join(dir, "log.txt")
+	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_WRONLY|os.O_TRUNC|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("client: %w", err)
+	}
+	defer log.Close()
+	c.say("starting the engine (" + c.backend() + ")")
+	cmd := exec.Command(program, "engine", "serve", "--backend="+c.backend())
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Env = own(os.Environ())
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // an interrupt of the cell is not one of the engine
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("client: starting the engine: %w", err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	patience := cmp.Or(c.Patience, time.Minute)
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	for {
+		l, err := dial(ctx, api.Address(dir), "")
+		var gone *UnreachableError
+		if !errors.As(err, &gone) {
+			return l, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-deadline.C:
+			return nil, fmt.Errorf("client: the engine has not answered within %s: %s", patience, tail(logPath))
+		case why := <-ended:
+			// Another process may have started one at the same moment.
+			if l, err := dial(ctx, api.Address(dir), ""); err == nil {
+				return l, nil
+			}
+			return nil, fmt.Errorf("client: the engine ended at once (%v): %s", why, tail(logPath))
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// own leaves out what belongs to the kernel of the notebook that asks first: the
+// engine outlives it, and the kernel's end takes with it all that bears its mark.
+func own(env []string) (out []string) {
+	for _, v := range env {
+		if !strings.HasPrefix(v, "METAMERS_KERNEL_") && !strings.HasPrefix(v, "TMPDIR=") {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// tail is the end of a log for an error message.
+func tail(path string) string {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err.Error()
+	}
+	text := strings.TrimSpace(string(data))
+	if len(text) > 800 {
+		text = "…" + text[len(text)-800:]
+	}
+	return text
+}

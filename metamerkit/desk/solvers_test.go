@@ -1,3 +1,0 @@
-package desk
-
-import _ "github.com/ensemble-metamers/metamers/metamerkit/synth" // the optimisers

@@ -1,0 +1,273 @@
+// Package server holds an engine for programs that do not link one: cells of notebooks
+// above all. It answers their requests (package api) over a Unix socket that only its
+// user can open, or over TCP with a token: it opens images, carries out recipes and plans,
+// draws, and reports progress. It links no GoMLX.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/runs"
+)
+
+// previewEvery is how often emerging metamers are shown: often enough to watch, seldom
+// enough to cost little.
+const previewEvery = 700 * time.Millisecond
+
+// Handler answers requests with an engine. It is an api.Service, safe for use by several
+// goroutines.
+type Handler struct {
+	Engine api.Engine
+	// Extra, if set, returns further files to save with each run (see api.Synthesis).
+	Extra func(refs *images.Set) func(*metamer.Run) map[string]func(path string) error
+	// Store, if set, keeps the runs of clients on other machines, whose folders are not
+	// this machine's.
+	Store *runs.Store
+
+	sets imageCache
+	runs runCache
+
+	mu      sync.Mutex
+	studies []studied // the last used behind
+}
+
+// job is one request under way.
+type job struct {
+	*Handler
+	ctx  context.Context
+	q    api.Request
+	show func(api.Event)
+}
+
+// Do implements api.Service.
+func (h *Handler) Do(ctx context.Context, q api.Request, show func(api.Event)) (*api.Reply, error) {
+	if h.Store != nil && q.Store != "" && !strings.Contains(q.Store, "://") {
+		q.Store = h.Store.Where()
+	}
+	var mu sync.Mutex
+	j := &job{Handler: h, ctx: ctx, q: q, show: func(e api.Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		show(e)
+	}}
+	switch {
+	case q.Open != nil:
+		return j.openImages(q.Open)
+	case q.Put != nil:
+		return j.put(q.Put)
+	case q.Pixels != nil:
+		return j.pixels(q.Pixels)
+	case q.Models != nil:
+		list, err := j.Engine.Models(ctx)
+		return &api.Reply{Models: list}, err
+	case q.Synthesize != nil:
+		return j.synthesize(*q.Synthesize)
+	case q.Evaluate != nil:
+		return j.evaluate(*q.Evaluate)
+	case q.Study != nil:
+		return j.study(q.Study)
+	case q.Recall != nil:
+		return j.recall(q.Recall)
+	case q.Draw != nil:
+		return j.draw(q.Draw)
+	case q.Copy != nil:
+		return j.files(q.Copy)
+	}
+	return nil, errors.New("server: the request asks for nothing")
+}
+
+func (j *job) warn(text string) { j.show(api.Event{Warning: text}) }
+
+func (j *job) live(refs *images.Set) *live { return newLive(refs, j.q.Notebook, j.show) }
+
+// store is the one that the program has.
+func (j *job) store() (*runs.Store, error) {
+	if j.q.Store == "" {
+		return nil, errors.New("server: the request names no store for runs")
+	}
+	return runs.Open(j.q.Store)
+}
+
+func (j *job) synthesize(q api.Synthesis) (*api.Reply, error) {
+	refs, err := j.sets.get(q.Recipe.Images)
+	if err != nil {
+		return nil, err
+	}
+	st, err := j.store()
+	if err != nil {
+		return nil, err
+	}
+	q.Recipe.Images = metamer.ImageRef{}
+	q.Recipe.Null.Name = j.nullName(q.Recipe.Null.Name)
+	q.Images, q.Given, q.Null, q.Store, q.PreviewEvery, q.Warn = refs, nil, nil, st.Where(), previewEvery, j.warn
+	if j.Extra != nil {
+		q.Extra = j.Extra(refs)
+	}
+	l := j.live(refs)
+	q.Progress = l.synthesis(q.Recipe.WithDefaults())
+	run, err := j.Engine.Synthesize(j.ctx, q)
+	l.end(err)
+	if err != nil {
+		return nil, err
+	}
+	j.runs.put(run)
+	return &api.Reply{Runs: []*metamer.Run{api.LightRun(run)}, Saved: saved(run)}, nil
+}
+
+// saved are the IDs of the runs that a store has.
+func saved(list ...*metamer.Run) (ids []string) {
+	for _, r := range list {
+		if r.Dir != "" {
+			ids = append(ids, r.ID)
+		}
+	}
+	return ids
+}
+
+// nullName is the name of a null set as the engine opens it: paths are relative to the
+// program's folder.
+func (j *job) nullName(name string) string {
+	if name == "" || name == metamer.NoNull || images.IsNamed(name) || filepath.IsAbs(name) || j.q.Folder == "" {
+		return name
+	}
+	return filepath.Join(j.q.Folder, name)
+}
+
+// evaluate measures runs by their IDs. Where their references are not the same set, the
+// engine opens each again by the name in the recipe.
+func (j *job) evaluate(q api.Evaluation) (*api.Reply, error) {
+	list := q.Runs
+	q.Runs, q.Images, q.Null, q.Warn = nil, nil, nil, j.warn
+	for i, r := range list {
+		if r == nil {
+			return nil, fmt.Errorf("server: run %d of the request is empty", i)
+		}
+		run, err := j.run(r.ID)
+		if err != nil {
+			return nil, err
+		}
+		q.Runs = append(q.Runs, run)
+		refs, err := j.sets.get(metamer.ImageRef{SHA256: run.Recipe.Images.SHA256})
+		if err != nil {
+			return nil, err
+		}
+		if i == 0 {
+			q.Images = refs
+		} else if q.Images != refs {
+			q.Images = nil
+		}
+	}
+	l := j.live(nil)
+	q.Progress = func(p metamer.Progress) { l.part(p.What, float64(p.Step)/float64(max(p.Steps, 1)), 0) }
+	rows, err := j.Engine.Evaluate(j.ctx, q)
+	l.end(err)
+	if err != nil {
+		return nil, err
+	}
+	return &api.Reply{Rows: api.PackRows(rows)}, nil
+}
+
+// run is one by its ID: of those used last, else of the program's store.
+func (j *job) run(id string) (*metamer.Run, error) {
+	if r := j.runs.get(id); r != nil {
+		return r, nil
+	}
+	st, err := j.store()
+	if err != nil {
+		return nil, err
+	}
+	r, err := st.LoadContext(j.ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("the engine has lost run %s, run the cell again: %w", id, err)
+	}
+	j.runs.put(r)
+	return r, nil
+}
+
+// files reads a run's folder.
+func (j *job) files(q *api.Copy) (*api.Reply, error) {
+	st, err := j.store()
+	if err != nil {
+		return nil, err
+	}
+	files, err := st.Files(q.Run)
+	return &api.Reply{Files: files}, err
+}
+
+// pixels reads what a handle stands for.
+func (j *job) pixels(q *api.Pixels) (*api.Reply, error) {
+	if q.Run != "" {
+		r, err := j.run(q.Run)
+		if err != nil {
+			return nil, err
+		}
+		return &api.Reply{Pixels: r.Metamers, Start: r.Start}, nil
+	}
+	s, err := j.sets.get(q.Images)
+	if err != nil {
+		return nil, err
+	}
+	return &api.Reply{Pixels: s.Pixels}, nil
+}
+
+// put keeps a set that the program made or opened itself.
+func (j *job) put(q *api.Put) (*api.Reply, error) {
+	set := q.Images
+	set.Pixels, set.Paths = q.Pixels, nil
+	if err := api.CheckImages(&set); err != nil {
+		return nil, err
+	}
+	return &api.Reply{SHA256: j.sets.put("", &set)}, nil
+}
+
+func (j *job) openImages(q *api.Open) (*api.Reply, error) {
+	s, sum, err := j.open(q.Spec, q.Size)
+	if err != nil {
+		return nil, err
+	}
+	return &api.Reply{Images: api.LightImages(s), SHA256: sum}, nil
+}
+
+// open opens an image set. Sets that cannot change are kept: those with a name.
+func (j *job) open(spec []string, size int) (set *images.Set, sum string, err error) {
+	if j.Store != nil { // the program's folders are on another machine
+		if len(spec) != 1 || !images.IsNamed(spec...) {
+			return nil, "", api.ErrElsewhere
+		}
+	} else if len(spec) == 1 { // a line, which may name several
+		if spec, err = images.Split(spec[0], j.q.Folder); err != nil {
+			return nil, "", err
+		}
+	}
+	o := images.Options{Size: size, Folder: j.q.Folder}
+	key := ""
+	if images.IsNamed(spec...) {
+		key = fmt.Sprintf("%s %d %s", spec[0], size, j.q.Folder)
+		if set, sum := j.sets.named(key); set != nil {
+			return set, sum, nil
+		}
+		if data := os.Getenv("METAMERS_DATA"); j.Store == nil && images.IsCIFAR(spec[0]) && j.q.Data != data {
+			return nil, "", fmt.Errorf("server: METAMERS_DATA is %q in this program and %q in the engine, which reads CIFAR-10: stop the engine (metamers engine stop), and it starts again with yours", j.q.Data, data)
+		}
+	}
+	if set, err = images.Open(spec, o); err != nil {
+		if j.Store != nil {
+			return nil, "", fmt.Errorf("%w: %w", api.ErrElsewhere, err)
+		}
+		return nil, "", err
+	}
+	for _, n := range set.Notes {
+		j.warn(n)
+	}
+	return set, j.sets.put(key, set), nil
+}

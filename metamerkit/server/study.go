@@ -1,0 +1,132 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
+	_ "github.com/ensemble-metamers/metamers/metamerkit/images/photos" // the image set photos
+	"github.com/ensemble-metamers/metamers/metamerkit/study"
+)
+
+// keptStudies is how many studies are remembered.
+const keptStudies = 8
+
+// studied is a study that was carried out.
+type studied struct {
+	id     string
+	result *study.Result
+}
+
+// study carries a plan out and remembers what it gave.
+func (j *job) study(q *api.Study) (*api.Reply, error) {
+	var p study.Plan
+	d := json.NewDecoder(bytes.NewReader(q.Plan))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&p); err != nil {
+		return nil, fmt.Errorf("server: the plan cannot be read: %w", err)
+	}
+	p = p.WithDefaults()
+	p.Settings.Null = j.nullName(p.Settings.Null)
+	if err := p.Validate(); err != nil { // before images are opened
+		return nil, fmt.Errorf("study: plan %s: %w", p.Name, err)
+	}
+	st, err := j.store()
+	if err != nil {
+		return nil, err
+	}
+	var refs *images.Set
+	if q.Images != nil {
+		refs, err = j.sets.get(*q.Images)
+	} else {
+		refs, _, err = j.open([]string{p.Images}, p.Size)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("study: plan %s: %w", p.Name, err)
+	}
+	l := j.live(nil)
+	o := study.Options{Store: st, Images: refs, Progress: l.plan, Warn: j.warn}
+	if j.Extra != nil {
+		o.Extra = j.Extra(refs)
+	}
+	r, err := study.Do(j.ctx, j.Engine, p, o)
+	l.end(err)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := json.Marshal(r.Plan)
+	if err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
+	reply := &api.Reply{Study: &api.Result{ID: rand.Text(), Plan: plan, Took: r.Took}}
+	reply.Saved = saved(r.Runs...)
+	for _, t := range r.Tables() {
+		reply.Study.Tables = append(reply.Study.Tables, *t)
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.studies = append(j.studies, studied{reply.Study.ID, r})
+	if n := len(j.studies) - keptStudies; n > 0 {
+		j.studies = slices.Delete(j.studies, 0, n)
+	}
+	return reply, nil
+}
+
+// recall returns parts of a study that was carried out.
+func (j *job) recall(q *api.Recall) (*api.Reply, error) {
+	j.mu.Lock()
+	i := slices.IndexFunc(j.studies, func(s studied) bool { return s.id == q.ID })
+	if i < 0 {
+		j.mu.Unlock()
+		return nil, api.ErrForgotten
+	}
+	s := j.studies[i]
+	j.studies = append(slices.Delete(j.studies, i, i+1), s)
+	j.mu.Unlock()
+	r := s.result
+	reply := &api.Reply{}
+	if q.Rows {
+		reply.Rows = api.PackRows(r.Rows)
+	}
+	if q.Runs {
+		reply.Images, reply.SHA256 = api.LightImages(r.Images), j.sets.put("", r.Images)
+		j.runs.put(r.Runs...)
+		for _, run := range r.Runs {
+			reply.Runs = append(reply.Runs, api.LightRun(run))
+		}
+	}
+	if q.Figure != nil {
+		f, err := r.Figure(q.Figure.Name)
+		if err != nil {
+			return nil, err
+		}
+		if reply.Figure, err = render(f, *q.Figure); err != nil {
+			return nil, err
+		}
+	}
+	if q.Table != "" {
+		t, err := r.Table(q.Table)
+		if err != nil {
+			return nil, err
+		}
+		reply.Tables = append(reply.Tables, *t)
+	}
+	if q.Write != "" {
+		dir := q.Write
+		if !filepath.IsAbs(dir) {
+			dir = filepath.Join(j.q.Folder, dir)
+		}
+		warnings, err := r.Write(dir)
+		if err != nil {
+			return nil, err
+		}
+		reply.Texts = warnings
+	}
+	return reply, context.Cause(j.ctx)
+}
