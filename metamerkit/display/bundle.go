@@ -121,15 +121,27 @@ func signature(v reflect.Value) string {
 	if f == nil {
 		return t
 	}
-	name := f.Name()[strings.LastIndexByte(f.Name(), '/')+1:]
+	name := unmark(f.Name()[strings.LastIndexByte(f.Name(), '/')+1:])
+	own := strings.HasPrefix(f.Name(), "main.") || strings.HasPrefix(f.Name(), cells)
 	name = strings.TrimSuffix(strings.TrimSuffix(name, "-fm"), "[...]")
 	for _, part := range strings.Split(name, ".")[1:] {
 		if rest, ok := strings.CutPrefix(part, "func"); ok && rest != "" && strings.Trim(rest, "0123456789") == "" || strings.ContainsAny(part, "·-") {
 			return t
 		}
 	}
-	return "func " + strings.TrimPrefix(name, "main.") + strings.TrimPrefix(t, "func")
+	if own {
+		_, name, _ = strings.Cut(name, ".")
+	}
+	return "func " + name + strings.TrimPrefix(unmark(t), "func")
 }
+
+const (
+	cells = "cells/"     // begins the paths of the packages that the kernel makes of cells
+	mark  = "\U0001D7CA" // begins names in them that are not exported in the cell
+)
+
+// unmark writes names as the cell has them.
+func unmark(s string) string { return strings.ReplaceAll(s, mark, "") }
 
 func write(b *strings.Builder, v reflect.Value, depth int) {
 	if !v.IsValid() {

@@ -65,6 +65,19 @@ func TestTables(t *testing.T) {
 	}
 }
 
+// Names of cells are shown without the mark that the kernel gives those that are not
+// exported.
+func TestMarkedNames(t *testing.T) {
+	type row struct {
+		𝟊name  string
+		𝟊inner struct{ 𝟊x int }
+	}
+	b, err := Bundle([]row{{𝟊name: "a"}})
+	if want := "name  inner\na     {x:0}"; err != nil || string(b["text/plain"]) != want {
+		t.Errorf("%q %v, want %q", b["text/plain"], err, want)
+	}
+}
+
 // What has a text of its own keeps it; what is empty is text.
 func TestNoTables(t *testing.T) {
 	for _, x := range []struct {

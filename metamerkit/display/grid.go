@@ -159,7 +159,7 @@ func compare[T int64 | uint64 | float64](a, b T) int {
 
 func (g *grid) addFields(s reflect.Type) {
 	for i := range s.NumField() {
-		g.heads = append(g.heads, s.Field(i).Name)
+		g.heads = append(g.heads, unmark(s.Field(i).Name))
 		g.right = append(g.right, numeric(s.Field(i).Type))
 	}
 }
@@ -194,7 +194,7 @@ func short(v reflect.Value) string {
 		v = v.Elem()
 	}
 	write(&b, v, 1)
-	s := strings.ReplaceAll(b.String(), "\n", " ")
+	s := strings.ReplaceAll(unmark(b.String()), "\n", " ")
 	if utf8.RuneCountInString(s) > cellRunes {
 		s = string([]rune(s)[:cellRunes-1]) + "…"
 	}
