@@ -117,7 +117,7 @@ class Far(unittest.TestCase):
         env = os.environ | {"METAMERS_ENGINE": self.address, "METAMERS_ENGINE_TOKEN": self.token}
         for _ in range(100):
             said = subprocess.run([PROGRAM, "engine", "status"], env=env, capture_output=True, text=True)
-            if "0 requests under way" in said.stdout:
+            if "0 requests in progress" in said.stdout:
                 break
             time.sleep(0.1)
         else:
