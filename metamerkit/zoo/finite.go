@@ -60,7 +60,11 @@ func (n *Net) numbers(path string) error {
 		f := finite{unfit: notANumber}
 		tensors.MustConstFlatData(t, f.look)
 		if f.bad > 0 {
-			return &NotFiniteError{filepath.Base(path), keyOf(at), f.first, f.bad, t.Shape().Size()}
+			name, ok := n.Names[at]
+			if !ok {
+				name = keyOf(at)
+			}
+			return &NotFiniteError{filepath.Base(path), name, f.first, f.bad, t.Shape().Size()}
 		}
 	}
 	return nil

@@ -31,9 +31,10 @@ type Net struct {
 	// Weights holds a tensor for each variable of Forward, by scope path
 	// ("/layer1/0/conv1/weight").
 	Weights map[string]*tensors.Tensor
-	SHA256  string   // of the file, whole, and of those that it refers to, see Sum
-	Notes   []string // what had to be done to the file's names, for people
-	Key     string   // set by whoever opened it, to tell nets apart
+	Names   map[string]string // of Weights in the file, where they are not those of the path with dots
+	SHA256  string            // of the file, whole, and of those that it refers to, see Sum
+	Notes   []string          // what had to be done to the file's names, for people
+	Key     string            // set by whoever opened it, to tell nets apart
 
 	// Derived is where graphs keep what they compute from Weights alone; nil where they
 	// compute it in every run: weights change, or are in bfloat16 to stay small, or

@@ -37,7 +37,7 @@ CLASSIFIERS = {
     "efficientnet_v2_s": ("torchvision", 64, {}), "convmixer_768_32": ("timm", 64, {}), "inception_v3": ("torchvision", 96, {"init_weights": False}), "wide_resnet50_2": ("torchvision", 64, {}), "vgg11_bn": ("torchvision", 64, {}), "maxvit_t": ("torchvision", 224, {}),
 }
 
-TRIES = 24  # of each image
+TRIES = 16  # of each image
 
 
 def build(name):
@@ -104,7 +104,7 @@ def main():
                 moved = rounding(m, wide, image, direction[i:i + 1])
                 if best is None or moved < best[0]:
                     best = moved, image
-                if moved < 2e-4:
+                if moved < 5e-4:
                     break
             found.append(best)
         images = torch.cat([image for _, image in found])

@@ -161,12 +161,7 @@ func (c *call) each(out *tensor, set func(i int, at []int)) *tensor {
 			}
 		}
 		set(i, at)
-		for j := len(position) - 1; j >= 0; j-- {
-			if position[j]++; position[j] < out.dims[j] {
-				break
-			}
-			position[j] = 0
-		}
+		advance(position, out.dims)
 	}
 	return out
 }

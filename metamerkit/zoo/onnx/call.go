@@ -20,7 +20,6 @@ type call struct {
 	used  []bool          // inputs
 
 	scopeName string // under which block keeps what it computes from the kernel
-	reduced   []int  // axes of the node at hand, see global pools
 }
 
 // refuse ends the call. What is the attribute or input at fault.

@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"slices"
+	"strings"
 
 	. "github.com/gomlx/gomlx/core/graph"
 
@@ -11,6 +12,17 @@ import (
 func init() {
 	register(7, conv, nil, "Conv")
 	register(7, convTranspose, nil, "ConvTranspose")
+}
+
+// What is added to the name of a kernel whose elements are in another order.
+const (
+	arranged = ".hwio"
+	turned   = ".turned"
+)
+
+// ofKernel is the name in the file of a kernel in another order.
+func ofKernel(name string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(name, arranged), turned)
 }
 
 // kernel reads input 1, [O,I/groups,…], as a constant of another order of axes: from
@@ -62,7 +74,7 @@ func conv(c *call) *value {
 		c.refuse("kernel_shape", "", "kernel_shape is %v, but the kernel is %v", shape, kd)
 	}
 	w := c.window(kd[2:], axes, [2]int{x.Shape().Dim(1), x.Shape().Dim(2)}, false)
-	kernel := c.kernel(axes, ".hwio", [4]int{w.kernel[0], w.kernel[1], kd[1], kd[0]}, func(at [4]int) [4]int {
+	kernel := c.kernel(axes, arranged, [4]int{w.kernel[0], w.kernel[1], kd[1], kd[0]}, func(at [4]int) [4]int {
 		return [4]int{at[3], at[2], at[0], at[1]}
 	})
 	return c.fromSpatial(c.bias(2, c.convolve(w, x, kernel, groups)), axes)
@@ -207,7 +219,7 @@ func convTranspose(c *call) *value {
 		c.refuse("auto_pad", "", "it is %q with output_shape %v", mode, outs)
 	}
 	in, out := kd[0]/groups, kd[1]
-	kernel := c.kernel(axes, ".turned", [4]int{w.kernel[0], w.kernel[1], in, out * groups}, func(at [4]int) [4]int {
+	kernel := c.kernel(axes, turned, [4]int{w.kernel[0], w.kernel[1], in, out * groups}, func(at [4]int) [4]int {
 		g := at[3] / out
 		return [4]int{g*in + at[2], at[3] % out, w.kernel[0] - 1 - at[0], w.kernel[1] - 1 - at[1]}
 	})

@@ -16,6 +16,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
 	"github.com/ensemble-metamers/metamers/metamerkit/stage"
 	"github.com/ensemble-metamers/metamers/metamerkit/weights"
+	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo/onnx"
 )
 
@@ -166,6 +167,33 @@ func TestHalfInput(t *testing.T) {
 	}
 	v, _, _ := run(t, backendtest.Open(t, backend.Go), net, c.Input, read(t, f, "images"), "fc", stage.Options{}, along(read(t, f, "fc.direction")))
 	near(t, "logits", v, read(t, f, "fc.value").Float)
+}
+
+// TestNaN damages a kernel. The message names it as the file does.
+func TestNaN(t *testing.T) {
+	data, err := os.ReadFile("testdata/small.onnx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m protos.ModelProto
+	if err := proto.Unmarshal(data, &m); err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(m.Graph.Initializer, func(t *protos.TensorProto) bool { return t.Name == "k2" })
+	copy(m.Graph.Initializer[i].RawData, []byte{0, 0, 0xc0, 0x7f})
+	if data, err = proto.Marshal(&m); err != nil {
+		t.Fatal(err)
+	}
+	c := plain(9)
+	c.Weights.File = "nan.onnx"
+	path := filepath.Join(t.TempDir(), c.Weights.File)
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var e *zoo.NotFiniteError
+	if _, err := zoo.Open(c, path); !errors.As(err, &e) || e.Tensor != "k2" || e.Count != 1 {
+		t.Errorf("got %v, expected a NotFiniteError of tensor k2", err)
+	}
 }
 
 // TestCard checks what the card says against the file.

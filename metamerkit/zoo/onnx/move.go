@@ -20,12 +20,7 @@ func (c *call) take(a *tensor, dims []int, from func(at, source []int)) *tensor 
 			j = j*a.dims[k] + p
 		}
 		out.copyFrom(i, a, j)
-		for k := len(at) - 1; k >= 0; k-- {
-			if at[k]++; at[k] < dims[k] {
-				break
-			}
-			at[k] = 0
-		}
+		advance(at, dims)
 	}
 	return out
 }
@@ -45,6 +40,15 @@ func (c *call) along(i int, axes ...int) layout {
 		return layout{v.node, func(a int) int { return [4]int{0, 3, 1, 2}[a] }, c.imagesValue}
 	}
 	return layout{c.plain(i), func(a int) int { return a + 1 }, c.out}
+}
+
+// axes are the axes of x that the file calls so.
+func (l layout) axes(axes []int) []int {
+	out := make([]int, len(axes))
+	for i, a := range axes {
+		out[i] = l.axis(a)
+	}
+	return out
 }
 
 // slice is the part of one axis of x from start, count elements at a step.

@@ -28,6 +28,7 @@ type net struct {
 	index     map[string]int
 	classes   int                        // 0: not known
 	weights   map[string]*tensors.Tensor // by scope path
+	tensors   map[string]string          // names in the file, by scope path
 }
 
 // scopeName is the scope of the weights.
@@ -58,7 +59,7 @@ func parse(data []byte, size int, beside *folder) (n *net, err error) {
 	if err := beside.readAll(m); err != nil {
 		return nil, err
 	}
-	n = &net{weights: map[string]*tensors.Tensor{}}
+	n = &net{weights: map[string]*tensors.Tensor{}, tensors: map[string]string{}}
 	if n.input, n.inputLast, err = imageInput(m.Graph, size); err != nil {
 		return nil, err
 	}
@@ -91,13 +92,12 @@ func (n *net) first(nodes []*protos.NodeProto, size int) error {
 	g := NewGraph(b, "import")
 	images := Parameter(g, "images", shapes.Make(dtypes.Float32, 2, size, size, 3))
 	d := n.drawing(model.NewStore().RootScope(), images)
-	names := map[string]string{}
 	d.weight = func(name string, kind dtypes.DType, dims []int, make func() *tensor) *Node {
 		path := pathOf(name)
-		if other, taken := names[path]; taken && other != name || encoded(name) == "." || encoded(name) == ".." {
+		if other, taken := n.tensors[path]; taken && other != name || encoded(name) == "." || encoded(name) == ".." {
 			panic(fmt.Errorf("the name of tensor %q cannot be told from another", name))
 		}
-		names[path] = name
+		n.tensors[path] = name
 		n.weights[path] = make().device()
 		return Parameter(g, path, shapes.Make(kind, dims...))
 	}
@@ -105,6 +105,9 @@ func (n *net) first(nodes []*protos.NodeProto, size int) error {
 	out := d.values[n.output]
 	if out == nil || !out.varying || out.kind != dtypes.Float32 {
 		return fmt.Errorf("the output %q does not depend on the image or is not float32", n.output)
+	}
+	for path, name := range n.tensors {
+		n.tensors[path] = ofKernel(name)
 	}
 	n.layers, n.index = n.taps(d)
 	n.release()

@@ -134,12 +134,8 @@ func instanceNorm(c *call) *value {
 		axes = append(axes, a)
 	}
 	l := c.along(0, append(axes, 1)...)
-	at := make([]int, len(axes))
-	for i, a := range axes {
-		at[i] = l.axis(a)
-	}
 	channels := c.dims(0)[1]
-	y := normalized(l.x, at, epsilon, true)
+	y := normalized(l.x, l.axes(axes), epsilon, true)
 	scale, bias := c.channel(1, channels, y.Rank(), l.axis(1)), c.channel(2, channels, y.Rank(), l.axis(1))
 	return l.wrap(Add(Mul(y, scale), bias))
 }
@@ -158,8 +154,7 @@ func groupNorm(c *call) *value {
 	y := normalized(Reshape(x, images*n, groups, -1), []int{2}, epsilon, true)
 	count := dims[1]
 	if c.opset < 21 { // one factor for each group
-		y = Reshape(y, images*n, groups, -1)
-		return c.out(Reshape(Add(Mul(y, c.channel(1, groups, 3, 1)), c.channel(2, groups, 3, 1)), x.Shape().Dimensions...))
+		count = groups
 	}
 	y = Reshape(y, images*n, count, -1)
 	return c.out(Reshape(Add(Mul(y, c.channel(1, count, 3, 1)), c.channel(2, count, 3, 1)), x.Shape().Dimensions...))

@@ -74,5 +74,5 @@ func Open(c *card.Card, path string) (*zoo.Net, error) {
 			return nil, &FileError{Path: path, Problem: fmt.Sprintf("%s (metamers models layers %s --size %d lists them all)", problem, path, c.Input.Size)}
 		}
 	}
-	return &zoo.Net{Forward: n.forward, Weights: n.weights, SHA256: sum, Derived: zoo.NewDerived()}, nil
+	return &zoo.Net{Forward: n.forward, Weights: n.weights, Names: n.tensors, SHA256: sum, Derived: zoo.NewDerived()}, nil
 }

@@ -26,12 +26,7 @@ func init() {
 			case p.value != nil:
 				out.copyFrom(i, p.value, 0)
 			}
-			for k := len(at) - 1; k >= 0; k-- {
-				if at[k]++; at[k] < p.dims[k] {
-					break
-				}
-				at[k] = 0
-			}
+			advance(at, p.dims)
 		}
 		return out
 	}, "Pad")

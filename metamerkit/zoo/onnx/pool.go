@@ -48,8 +48,8 @@ func init() {
 		w := c.pool(x, axes)
 		return c.fromSpatial(c.rooted(c.mean(w, c.power(x, p), countOne), p), axes)
 	}, nil, "LpPool")
-	global := func(since int, name string, f func(c *call, x *Node) *Node) {
-		register(since, func(c *call) *value {
+	global := func(name string, f func(c *call, x *Node, axes []int) *Node) {
+		register(7, func(c *call) *value {
 			if c.rank(0) < 3 || !c.value(0).kind.IsFloat() {
 				c.refuse("", "", "its input is %v %v, expected [N,C,…] of floating type", c.in[0].kind, c.dims(0))
 			}
@@ -58,19 +58,14 @@ func init() {
 				axes = append(axes, a)
 			}
 			l := c.along(0, axes...)
-			at := make([]int, len(axes))
-			for i, a := range axes {
-				at[i] = l.axis(a)
-			}
-			c.reduced = at
-			return l.wrap(f(c, l.x))
+			return l.wrap(f(c, l.x, l.axes(axes)))
 		}, nil, name)
 	}
-	global(7, "GlobalAveragePool", func(c *call, x *Node) *Node { return ReduceAndKeep(x, ReduceMean, c.reduced...) })
-	global(7, "GlobalMaxPool", func(c *call, x *Node) *Node { return shared(ReduceMax)(x, c.reduced) })
-	global(7, "GlobalLpPool", func(c *call, x *Node) *Node {
+	global("GlobalAveragePool", func(_ *call, x *Node, axes []int) *Node { return ReduceAndKeep(x, ReduceMean, axes...) })
+	global("GlobalMaxPool", func(_ *call, x *Node, axes []int) *Node { return shared(ReduceMax)(x, axes) })
+	global("GlobalLpPool", func(c *call, x *Node, axes []int) *Node {
 		p := c.int("p", 2)
-		return c.rooted(ReduceAndKeep(c.power(x, p), ReduceSum, c.reduced...), p)
+		return c.rooted(ReduceAndKeep(c.power(x, p), ReduceSum, axes...), p)
 	})
 }
 

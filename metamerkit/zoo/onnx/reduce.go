@@ -152,11 +152,7 @@ func (c *call) reduce(inputSince int, f func(x *Node, axes []int) *Node) *value 
 		c.refuse("axes", "", "there are none")
 	}
 	l := c.along(0, axes...)
-	at := make([]int, len(axes))
-	for i, a := range axes {
-		at[i] = l.axis(a)
-	}
-	v := l.wrap(f(l.x, at))
+	v := l.wrap(f(l.x, l.axes(axes)))
 	if keep {
 		return v
 	}
@@ -182,12 +178,7 @@ func (c *call) foldReduce(inputSince int, f func(a *tensor, of []int) float64) *
 			j = j*full.dims[k] + p
 		}
 		of[j] = append(of[j], i)
-		for k := len(at) - 1; k >= 0; k-- {
-			if at[k]++; at[k] < a.dims[k] {
-				break
-			}
-			at[k] = 0
-		}
+		advance(at, a.dims)
 	}
 	for j := range of {
 		full.set(j, f(a, of[j]))
@@ -214,11 +205,7 @@ func (c *call) softmax(f func(x *Node, axes []int) *Node) *value {
 		}
 	}
 	l := c.along(0, axes...)
-	at := make([]int, len(axes))
-	for i, a := range axes {
-		at[i] = l.axis(a)
-	}
-	return l.wrap(f(l.x, at))
+	return l.wrap(f(l.x, l.axes(axes)))
 }
 
 // best is ArgMax or ArgMin: the first of equal ones.

@@ -157,12 +157,7 @@ func elementsIndex(c *call) (flat, dims []int) {
 			j = j*from[a] + p
 		}
 		flat = append(flat, j)
-		for k := len(at) - 1; k >= 0; k-- {
-			if at[k]++; at[k] < t.dims[k] {
-				break
-			}
-			at[k] = 0
-		}
+		advance(at, t.dims)
 	}
 	return flat, t.dims
 }

@@ -64,6 +64,16 @@ func sizeOf(dims []int) int {
 	return n
 }
 
+// advance brings a position to the next element, the last axis first.
+func advance(at, dims []int) {
+	for k := len(at) - 1; k >= 0; k-- {
+		if at[k]++; at[k] < dims[k] {
+			return
+		}
+		at[k] = 0
+	}
+}
+
 // newTensor returns zeros.
 func newTensor(kind dtypes.DType, dims ...int) *tensor {
 	t := &tensor{kind: kind, dims: slices.Clone(dims)}

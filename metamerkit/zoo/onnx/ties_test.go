@@ -50,13 +50,13 @@ func TestTies(t *testing.T) {
 		graph(t, "ReduceProd/zeros", map[string]value{"in/x": floats([]int{1, 1, 1, 5}, 2, 0, 3, .5, 1), "out/y": floats([]int{1, 1, 1, 1}, 0), "cot/y": floats([]int{1, 1, 1, 1}, 2),
 			"grad/x": floats([]int{1, 1, 1, 5}, 0, 6, 0, 0, 0)}, node("ReduceProd", "y", "x", "axis3")),
 	}
-	backendtest.Each(t, func(t *testing.T, b *backend.Backend) { right(t, b, list) })
+	backendtest.Each(t, func(t *testing.T, b *backend.Backend) { right(t, b, list, 1e-4) })
 }
 
 // right expects all cases to be computed rightly, with their gradients.
-func right(t *testing.T, b *backend.Backend, list []*packed) {
+func right(t *testing.T, b *backend.Backend, list []*packed, tolerance float64) {
 	t.Helper()
-	for name, o := range runCases(b, list, true, 1e-4) {
+	for name, o := range runCases(b, list, true, tolerance) {
 		if o.wrong != "" || o.refused != nil {
 			t.Errorf("%s: %s %v", name, o.wrong, o.refused)
 		}
