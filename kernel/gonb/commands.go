@@ -86,6 +86,10 @@ func (in *Interpreter) require(ctx context.Context, modules []string, out sessio
 			os.WriteFile(filepath.Join(in.goplsDir(), name), data, 0o600)
 		}
 	}
+	stale, err := in.live.Require(cmd.Dir)
+	if err != nil {
+		return &session.Failure{Name: "RequireError", Value: err.Error()}
+	}
 	in.mu.Lock()
 	server := in.gopls
 	in.mu.Unlock()
@@ -96,5 +100,8 @@ func (in *Interpreter) require(ctx context.Context, modules []string, out sessio
 		text = strings.Join(modules, ", ") + ": known already"
 	}
 	out.Stream("stdout", text+"\n")
+	if stale != "" {
+		out.Stream("stderr", stale+"\n")
+	}
 	return nil
 }

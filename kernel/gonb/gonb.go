@@ -48,6 +48,7 @@ type Interpreter struct {
 	o      Options
 	socket net.Listener
 	live   *live.Session
+	pipes  *gonbPipes // for gonbui in the session's cells
 
 	mu      sync.Mutex
 	back    *backend          // nil until started, or when it died

@@ -24,8 +24,8 @@ type gonbPipes struct {
 	from   *os.File
 	raw    syscall.RawConn
 	stdin  *os.File
-	e      *execution
-	p      *program
+	out    session.Output
+	drain  func() // shows what was written before
 	mu     sync.Mutex
 	idle   bool // the decoder waits for more
 	closed bool
@@ -34,14 +34,14 @@ type gonbPipes struct {
 
 var gobTypes sync.Once
 
-func newGonbPipes(dir string, e *execution, p *program, stdin *os.File) (*gonbPipes, error) {
+func newGonbPipes(dir, name string, out session.Output, drain func(), stdin *os.File) (*gonbPipes, error) {
 	gobTypes.Do(func() {
 		gob.Register(map[string]any{})
 		gob.Register([]any{})
 	})
-	g := &gonbPipes{e: e, p: p, stdin: stdin, known: map[string]bool{}}
-	for i, name := range []string{"to", "from"} {
-		g.paths[i] = filepath.Join(dir, "gonbui-"+e.seq+"-"+name)
+	g := &gonbPipes{out: out, drain: drain, stdin: stdin, known: map[string]bool{}}
+	for i, end := range []string{"to", "from"} {
+		g.paths[i] = filepath.Join(dir, "gonbui-"+name+"-"+end)
 		if err := syscall.Mkfifo(g.paths[i], 0o600); err != nil {
 			return nil, fmt.Errorf("pipe for gonbui: %w", err)
 		}
@@ -87,7 +87,7 @@ func (g *gonbPipes) serve() {
 		if err := in.Decode(&d); err != nil {
 			return
 		}
-		g.p.drain()
+		g.drain()
 		if r, ok := d.Data[protocol.MIMEJupyterInput].(protocol.InputRequest); ok {
 			go g.input(r)
 			continue
@@ -116,20 +116,20 @@ func (g *gonbPipes) show(d protocol.DisplayData) {
 	}
 	b := session.Bundle{Data: withText(data), Metadata: d.Metadata}
 	if d.DisplayID == "" {
-		g.e.out.Display(b)
+		g.out.Display(b)
 		return
 	}
 	b.Transient = map[string]any{"display_id": d.DisplayID}
 	if g.known[d.DisplayID] {
-		g.e.out.Update(b)
+		g.out.Update(b)
 	} else {
 		g.known[d.DisplayID] = true
-		g.e.out.Display(b)
+		g.out.Display(b)
 	}
 }
 
 func (g *gonbPipes) input(r protocol.InputRequest) {
-	text, err := g.e.out.Input(r.Prompt, r.Password)
+	text, err := g.out.Input(r.Prompt, r.Password)
 	if err == nil && g.stdin != nil {
 		g.stdin.WriteString(text + "\n")
 	}

@@ -3,6 +3,7 @@ package gonb
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -22,8 +23,15 @@ func (in *Interpreter) newLive() error {
 			env = append(env, v)
 		}
 	}
+	out := &live.Router{}
 	var err error
-	in.live, err = live.New(live.Options{Builder: b, Socket: filepath.Join(in.o.Life.Dir, "l"), Env: env, Start: in.o.Life.Start})
+	if in.pipes, err = newGonbPipes(in.tmp(), "session", out, func() { in.live.Drain() }, nil); err != nil {
+		return err
+	}
+	for name, value := range in.pipes.env() {
+		env = append(env, name+"="+value)
+	}
+	in.live, err = live.New(live.Options{Builder: b, Socket: filepath.Join(in.o.Life.Dir, "l"), Env: env, Start: in.o.Life.Start, Finish: in.pipes.finish, Router: out})
 	return err
 }
 
@@ -36,14 +44,28 @@ func (in *Interpreter) remembers() bool {
 
 // remember runs a cell in the session that remembers: GoNB's commands in it first.
 func (in *Interpreter) remember(ctx context.Context, req session.Request, c *cell.Cell, out session.Output) *session.Failure {
-	if lines := c.Commands(); len(lines) > 0 {
+	if err := in.live.Ready(); err != nil {
+		in.mu.Lock()
+		in.state = false
+		in.mu.Unlock()
+		out.Stream("stderr", fmt.Sprintf("no session that keeps variables, each cell is a program of its own: %v\n", err))
+		code, _ := c.Render()
+		return in.compose(ctx, req, code, out)
+	}
+	var lines []string
+	for _, line := range c.Commands() {
+		mine, text, err := in.live.Command(line)
+		if err != nil {
+			return &session.Failure{Name: "UsageError", Value: err.Error()}
+		}
+		out.Stream("stdout", text)
+		if !mine {
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) > 0 {
 		if f := in.compose(ctx, req, strings.Join(lines, "\n")+"\n", out); f != nil {
 			return f
-		}
-		for _, line := range lines {
-			if err := in.live.Command(line); err != nil {
-				return &session.Failure{Name: "UsageError", Value: err.Error()}
-			}
 		}
 	}
 	if !c.HasGo() {
@@ -88,7 +110,10 @@ func (in *Interpreter) liveFailure(err error, here string) *session.Failure {
 			f = in.panicFailure(ended.Text, here)
 		}
 		f.Name, f.Value = "SessionEnded", ended.Error()
-		f.Traceback = append(f.Traceback, red("SessionEnded")+": "+ended.Error(), "The next cell starts a new session.")
+		if ended.Interrupted {
+			f.Name = "Interrupted"
+		}
+		f.Traceback = append(f.Traceback, red(f.Name)+": "+ended.Error(), "The next cell starts a new session.")
 		return f
 	}
 	return &session.Failure{Name: "KernelError", Value: err.Error()}

@@ -124,7 +124,7 @@ func (e *execution) startProgram(c *net.UnixConn, m channel.Message) error {
 	if err != nil {
 		return err
 	}
-	if p.pipes, err = newGonbPipes(e.in.tmp(), e, p, stdin); err != nil {
+	if p.pipes, err = newGonbPipes(e.in.tmp(), e.seq, e.out, p.drain, stdin); err != nil {
 		return err
 	}
 	if stdin != nil {

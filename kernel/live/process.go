@@ -17,35 +17,35 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/display/channel"
 )
 
-// A router is the output of the cell that runs, or ran last.
-type router struct {
+// A Router is the output of the cell that runs, or ran last.
+type Router struct {
 	mu  sync.Mutex
 	out session.Output
 }
 
-func (r *router) set(out session.Output) {
+func (r *Router) set(out session.Output) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.out = out
 }
 
-func (r *router) get() session.Output {
+func (r *Router) get() session.Output {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.out
 }
 
-func (r *router) Stream(name, text string) {
+func (r *Router) Stream(name, text string) {
 	if out := r.get(); out != nil {
 		out.Stream(name, text)
 	}
 }
-func (r *router) Display(b session.Bundle) { r.get().Display(b) }
-func (r *router) Update(b session.Bundle)  { r.get().Update(b) }
-func (r *router) Result(b session.Bundle)  { r.get().Result(b) }
-func (r *router) Clear(wait bool)          { r.get().Clear(wait) }
-func (r *router) Page(d map[string]string) { r.get().Page(d) }
-func (r *router) Input(prompt string, password bool) (string, error) {
+func (r *Router) Display(b session.Bundle) { r.get().Display(b) }
+func (r *Router) Update(b session.Bundle)  { r.get().Update(b) }
+func (r *Router) Result(b session.Bundle)  { r.get().Result(b) }
+func (r *Router) Clear(wait bool)          { r.get().Clear(wait) }
+func (r *Router) Page(d map[string]string) { r.get().Page(d) }
+func (r *Router) Input(prompt string, password bool) (string, error) {
 	return r.get().Input(prompt, password)
 }
 
@@ -67,7 +67,7 @@ func (s *Session) startProcess() (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &process{cmd: exec.Command(program), replies: make(chan protocol.Reply, 1), died: make(chan struct{}), panics: &streams.PanicHold{Out: &s.router, For: time.Minute}}
+	p := &process{cmd: exec.Command(program), replies: make(chan protocol.Reply, 1), died: make(chan struct{}), panics: &streams.PanicHold{Out: s.router, For: time.Minute}}
 	var files []*os.File
 	defer func() {
 		for _, f := range files {
@@ -211,7 +211,7 @@ func (s *Session) serve(c net.Conn) {
 			s.mu.Lock()
 			s.failed = &CellError{strip(m.Text)}
 			s.mu.Unlock()
-		} else if a.Text, err = streams.Show(&s.router, m); err != nil {
+		} else if a.Text, err = streams.Show(s.router, m); err != nil {
 			a.Error = err.Error()
 		}
 		if channel.Write(c, a) != nil {

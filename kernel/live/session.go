@@ -42,16 +42,19 @@ type Options struct {
 	Dir     string                // working folder of the cells; "" for that of the kernel
 	Env     []string              // in addition
 	Start   func(*exec.Cmd) error // starts a process
+	Router  *Router               // the output of the cell that runs; New makes one if it is nil
+	Finish  func()                // waits until what cells sent in other ways is shown
 }
 
 // A Session runs cells, one at a time.
 type Session struct {
 	o      Options
 	socket net.Listener
-	router router
+	router *Router
 
 	running  sync.Mutex // held while a cell runs
 	notebook *state.Notebook
+	notice   string // of an end between two cells, for the next
 
 	mu       sync.Mutex
 	process  *process
@@ -65,10 +68,16 @@ type Session struct {
 
 // New prepares a session; its process starts with the first cell, or with Warm.
 func New(o Options) (*Session, error) {
+	if o.Finish == nil {
+		o.Finish = func() {}
+	}
 	if o.Start == nil {
 		o.Start = (*exec.Cmd).Start
 	}
-	s := &Session{o: o, notebook: state.New(o.Builder)}
+	if o.Router == nil {
+		o.Router = &Router{}
+	}
+	s := &Session{o: o, router: o.Router, notebook: state.New(o.Builder)}
 	var err error
 	if s.socket, err = net.Listen("unix", o.Socket); err != nil {
 		return nil, fmt.Errorf("the socket of the session: %w", err)
@@ -76,6 +85,16 @@ func New(o Options) (*Session, error) {
 	os.Chmod(o.Socket, 0o600)
 	go s.accept()
 	return s, nil
+}
+
+// Drain shows what the cells wrote until now.
+func (s *Session) Drain() {
+	s.mu.Lock()
+	p := s.process
+	s.mu.Unlock()
+	if p != nil {
+		p.drain()
+	}
 }
 
 // Ready starts the process of the session, if it does not run.
@@ -92,6 +111,9 @@ func (s *Session) ready() (*process, error) {
 	s.mu.Unlock()
 	if p != nil && p.alive() {
 		return p, nil
+	}
+	if p != nil { // between two cells
+		s.notice = s.ended(p, p.cause).Error()
 	}
 	if err := s.o.Builder.Ready(); err != nil {
 		return nil, err
@@ -128,15 +150,13 @@ func (s *Session) Run(ctx context.Context, c Cell, out session.Output) error {
 	if ctx.Err() != nil {
 		return ErrInterrupted
 	}
-	s.mu.Lock()
-	was := s.process
-	s.mu.Unlock()
-	if was != nil && !was.alive() {
-		out.Stream("stderr", s.ended(was, was.cause).Error()+"\n")
-	}
 	p, err := s.ready()
 	if err != nil {
 		return err
+	}
+	if s.notice != "" {
+		out.Stream("stderr", s.notice+"\n")
+		s.notice = ""
 	}
 	pkg, imports, problems, err := s.notebook.Compose(c.Cell, c.ID)
 	if err != nil {
@@ -146,7 +166,10 @@ func (s *Session) Run(ctx context.Context, c Cell, out session.Output) error {
 	if len(problems) > 0 {
 		return &CompileError{Problems: problems}
 	}
-	file, err := s.o.Builder.Build(pkg)
+	file := ""
+	if !s.notebook.Loaded(pkg) {
+		file, err = s.o.Builder.Build(pkg)
+	}
 	if err != nil {
 		var f *plugins.Failure
 		if errors.As(err, &f) {
@@ -185,6 +208,7 @@ func (s *Session) run(ctx context.Context, p *process, pkg *state.Package, file 
 	for {
 		select {
 		case r := <-p.replies:
+			s.o.Finish()
 			p.drain()
 			p.panics.Release() // what looked like a panic was none
 			return s.outcome(ctx, pkg, r)
@@ -200,7 +224,9 @@ func (s *Session) run(ctx context.Context, p *process, pkg *state.Package, file 
 		case <-late:
 			syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 			<-p.died
-			return s.ended(p, fmt.Sprintf("the interrupted cell was in a call that cannot be stopped, and did not come back within %v", graceTime))
+			e := s.ended(p, fmt.Sprintf("the interrupted cell was in a call that cannot be stopped, and did not come back within %v", graceTime))
+			e.Interrupted = true
+			return e
 		}
 	}
 }
@@ -215,6 +241,7 @@ func (s *Session) outcome(ctx context.Context, pkg *state.Package, r protocol.Re
 			s.router.Stream("stderr", note+"\n")
 		}
 	}
+	s.o.Builder.Loaded(pkg)
 	s.notebook.Load(pkg)
 	s.notebook.Ran(pkg, r.Defined)
 	s.mu.Lock()
@@ -238,6 +265,7 @@ func (s *Session) ended(p *process, why string) *EndError {
 	p.drain()
 	e := &EndError{Why: why, Text: strip(p.panics.Take()), Lost: s.Variables()}
 	s.notebook.Forget()
+	s.o.Builder.Renew()
 	for _, name := range e.Lost {
 		s.notebook.Lose(name, fmt.Sprintf("%s was lost when the session ended (%s)", name, why))
 	}
@@ -285,6 +313,7 @@ func (s *Session) Restart() {
 	defer s.running.Unlock()
 	s.stop()
 	s.notebook.Forget()
+	s.o.Builder.Renew()
 }
 
 func (s *Session) stop() {

@@ -96,7 +96,7 @@ func TestSession(t *testing.T) {
 		step{cell: "defer fmt.Println(\"last\")\nfmt.Println(\"first\")", out: "first\nlast\n"},
 		step{cell: "i := 0\nagain:\ni++\nif i < 3 { goto again }\ni", value: "3"},
 		step{cell: "m2 := map[string][]int{}\nm2[\"a\"] = append(m2[\"a\"], 1)"},
-		step{cell: "m2[\"a\"] = append(m2[\"a\"], 2)\nm2", value: "map[a:[1 2]]"},
+		step{cell: "m2[\"a\"] = append(m2[\"a\"], 2)\nfmt.Sprint(m2)", value: "map[a:[1 2]]"},
 		step{cell: "json.NewEncoder(os.Stdout).Encode(struct{ A int; b int }{1, 2})", out: "{\"A\":1}\n"},
 		step{cell: "resp := http.Header{}"},
 		step{cell: "resp.Set(\"a\", \"b\")\nlen(resp)", value: "1"},
@@ -173,7 +173,7 @@ func TestInterrupt(t *testing.T) {
 	s := open(t)
 	play(t, s, step{cell: "n := 0\nfunc forever() { for {} }\nvar g int\nstop := make(chan bool)"})
 	for _, text := range []string{
-		"fmt.Println()\nfor { n++ }",
+		"for { n++; if n == 3 { fmt.Println() } }",
 		"fmt.Println()\nforever()",
 		"fmt.Println()\nagain:\nn++\ngoto again",
 		"fmt.Println()\nfunc() { for range 1 << 62 { func() { n++ }() } }()",

@@ -1,10 +1,10 @@
 package live
 
 import (
+	"errors"
 	"fmt"
 	"html"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -104,42 +104,71 @@ func (s *Session) ForgetImports() {
 	s.notebook.ForgetImports()
 }
 
-// Command carries out a line that is GoNB's where it concerns the session too: %env NAME
-// VALUE and %cd FOLDER.
-func (s *Session) Command(line string) error {
+// Require takes over the module files in a folder. It says so where packages that the
+// session may have loaded are others by them.
+func (s *Session) Require(dir string) (stale string, err error) {
+	s.running.Lock()
+	defer s.running.Unlock()
+	changed, err := s.o.Builder.Require(dir)
+	if err != nil || len(changed) == 0 {
+		return "", err
+	}
+	return fmt.Sprintf("%s (and %d others) would be of another version: the session goes on with those that it has, and %%restart, which loses the variables, takes the new ones", changed[0], len(changed)-1), nil
+}
+
+// Command carries out GoNB's lines that concern the session: %env NAME VALUE, %cd FOLDER,
+// %rm NAMES and %ls. It reports whether the line is not GoNB's at all then, and returns
+// what is to be shown.
+func (s *Session) Command(line string) (mine bool, text string, err error) {
 	words := strings.Fields(strings.TrimPrefix(strings.TrimPrefix(line, "//gonb:"), "%"))
-	if len(words) < 2 || !strings.HasPrefix(strings.TrimPrefix(line, "//gonb:"), "%") {
-		return nil
+	if len(words) == 0 || !strings.HasPrefix(strings.TrimPrefix(line, "//gonb:"), "%") {
+		return false, "", nil
 	}
 	q := protocol.Request{Kind: protocol.KindSet}
 	switch words[0] {
+	case "rm", "remove":
+		s.running.Lock()
+		defer s.running.Unlock()
+		for _, name := range words[1:] {
+			if !s.notebook.Remove(name) {
+				return true, "", fmt.Errorf("%s is not defined", name)
+			}
+		}
+		return true, "", nil
+	case "ls", "list":
+		_, program := s.Outline()
+		return true, strings.TrimPrefix(program, "package main\n"), nil
 	case "env":
+		if len(words) < 2 {
+			return false, "", nil
+		}
 		name, value, ok := strings.Cut(strings.Join(words[1:], " "), "=")
 		if !ok {
 			name, value, _ = strings.Cut(strings.Join(words[1:], " "), " ")
 		}
 		q.Env = map[string]string{name: value}
 	case "cd":
-		dir, err := filepath.Abs(words[1])
-		if err != nil {
-			return err
+		if len(words) < 2 {
+			return false, "", nil
 		}
-		q.Dir = dir
+		if q.Dir, err = filepath.Abs(words[1]); err != nil {
+			return false, "", err
+		}
 	default:
-		return nil
+		return false, "", nil
 	}
 	s.running.Lock()
 	defer s.running.Unlock()
 	s.mu.Lock()
-	s.settings = slices.Concat(s.settings, []protocol.Request{q})
+	s.settings = append(s.settings, q)
 	s.mu.Unlock()
 	p, err := s.ready()
 	if err != nil {
-		return err
+		return false, "", err
 	}
 	r, err := p.ask(q, answerTime)
 	if err == nil && r.Error != "" {
-		err = fmt.Errorf("%s", r.Error)
+		err = errors.New(r.Error)
 	}
-	return err
+	return false, "", err
 }

@@ -50,6 +50,22 @@ func (b *Builder) Build(p *state.Package) (file string, err error) {
 	return file, nil
 }
 
+// Loaded says that the session has the plugin of a cell: what is no longer needed is
+// removed. All that stays is what later cells import.
+func (b *Builder) Loaded(p *state.Package) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	dir := filepath.Join(b.Work, filepath.Base(p.Path))
+	if !p.Defines() {
+		delete(b.cells, p.Path)
+		os.RemoveAll(dir)
+		return
+	}
+	for _, name := range []string{"cell.so", "main.a", "cell.go", "main.go", "importcfg"} {
+		os.Remove(filepath.Join(dir, name))
+	}
+}
+
 // compile compiles one package of one file. The lock is held.
 func (b *Builder) compile(dir, name, path, source, archive string) error {
 	config := filepath.Join(dir, "importcfg")

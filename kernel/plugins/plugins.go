@@ -19,6 +19,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/ensemble-metamers/metamers/kernel/shim"
 )
@@ -44,6 +45,8 @@ type Builder struct {
 
 	mu      sync.Mutex
 	exports map[string]string // file by package
+	asked   map[string]bool   // packages besides base
+	next    map[string]string // exports of the next session, where they are others
 	cells   map[string]string // archive by package of a cell
 	tools   string            // folder of compiler and linker
 	cc      []string
@@ -85,7 +88,7 @@ func (b *Builder) Ready() error {
 		root = strings.TrimSpace(string(out))
 	}
 	b.tools = filepath.Join(root, "pkg", "tool", runtime.GOOS+"_"+runtime.GOARCH)
-	b.cells = map[string]string{}
+	b.cells, b.asked = map[string]string{}, map[string]bool{}
 	exports := map[string]string{}
 	if err := b.list(exports, base); err != nil {
 		return err
@@ -195,6 +198,7 @@ func (b *Builder) list(to map[string]string, paths []string) error {
 	}
 	kept := filepath.Join(b.Cache, "exports-"+key)
 	if data, err := os.ReadFile(kept); err == nil && read(to, string(data)) {
+		touch(kept)
 		return nil
 	}
 	args := append([]string{"list", "-export", "-deps", "-buildmode=plugin"}, flags...)
@@ -211,6 +215,12 @@ func (b *Builder) list(to map[string]string, paths []string) error {
 		os.Remove(tmp) // it is asked again
 	}
 	return nil
+}
+
+// touch says that a file of the cache is in use: those used last stay.
+func touch(file string) {
+	now := time.Now()
+	os.Chtimes(file, now, now)
 }
 
 // read reads lines of packages and files into a map, and reports whether the files are
@@ -242,6 +252,7 @@ func (b *Builder) Export(path string) (string, error) {
 		return "", err
 	}
 	if f := b.exports[path]; f != "" {
+		b.asked[path] = true
 		return f, nil
 	}
 	return "", fmt.Errorf("the go command knows no package %s", path)
@@ -272,6 +283,7 @@ func (b *Builder) Host() (string, error) {
 	}
 	kept := filepath.Join(b.Cache, "host-"+key+hex.EncodeToString(h.Sum(nil)[:4]))
 	if _, err := os.Stat(kept); err == nil {
+		touch(kept)
 		return kept, nil
 	}
 	tmp := fmt.Sprintf("%s.%d", kept, os.Getpid())

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ensemble-metamers/metamers/kernel/plugins"
 	"github.com/ensemble-metamers/metamers/kernel/shim"
 	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
@@ -210,7 +211,7 @@ func warm(checkout string, l Layout, set []byte) error {
 	if err != nil {
 		return err
 	}
-	state := append(append(slices.Clone(set), sum...), strings.Join(shim.BuildFlags, " ")+" graph"...)
+	state := append(append(slices.Clone(set), sum...), strings.Join(shim.BuildFlags, " ")+" graph session"...)
 	done := filepath.Join(l.Root, "warm")
 	if was, err := os.ReadFile(done); err == nil && bytes.Equal(was, state) {
 		return nil
@@ -236,5 +237,26 @@ func warm(checkout string, l Layout, set []byte) error {
 	if err := run(checkout, nil, "go", append(slices.Clone(shim.BuildFlags), "-o", filepath.Join(dir, "cell"), file)...); err != nil {
 		return err
 	}
+	// The same for cells of a session, which are plugins.
+	if err := warmSession(checkout, dir, l); err != nil {
+		fmt.Fprintln(os.Stderr, "kernel: warning: no session that keeps variables:", err)
+	}
 	return os.WriteFile(done, state, 0o644)
+}
+
+// warmSession builds what the cells of a session link, and its process.
+func warmSession(checkout, dir string, l Layout) error {
+	command, err := exec.LookPath("go")
+	if err != nil {
+		return err
+	}
+	if command, err = filepath.EvalSymlinks(command); err != nil {
+		return err
+	}
+	b := &plugins.Builder{Go: command, Checkout: checkout, Dir: filepath.Join(dir, "module"), Work: filepath.Join(dir, "cells"), Cache: l.Programs}
+	if err := b.Ready(); err != nil {
+		return err
+	}
+	_, err = b.Host()
+	return err
 }

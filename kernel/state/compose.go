@@ -38,6 +38,7 @@ type composer struct {
 	funcs     []string // that replace or begin a function variable
 	starts    []string // init functions and main
 	viewTypes map[string]string
+	slept     string   // name of package time, where its Sleep was replaced
 	viewed    []string // statements that make the pointers of views
 	notes     []string
 	last      *ast.ExprStmt
@@ -308,7 +309,7 @@ func (k *composer) check(imports []imported) (unused map[int]bool) {
 	k.problems, k.dropped = nil, map[*decl]string{}
 	twice := slices.ContainsFunc(k.t.parts, func(p part) bool { return p.twice })
 	for name, o := range k.n.names {
-		if !k.own[name] && !names[name] && !(twice && slices.Contains(k.vars, name)) && !slices.Contains(k.carries.views, name) {
+		if !k.own[name] && !names[name] && !k.dotted(imports, name) && !(twice && slices.Contains(k.vars, name)) && !slices.Contains(k.carries.views, name) {
 			k.pkg.Scope().Insert(o.Object)
 		}
 	}
@@ -346,6 +347,17 @@ func (k *composer) check(imports []imported) (unused map[int]bool) {
 
 // cellName is how the type checker names the package of another cell.
 var cellName = regexp.MustCompile(`\bcell\.`)
+
+// dotted reports whether a name of an earlier cell is in the way of an import with a dot.
+func (k *composer) dotted(imports []imported, name string) bool {
+	return token.IsExported(name) && slices.ContainsFunc(imports, func(i imported) bool {
+		if i.name != "." {
+			return false
+		}
+		pkg, err := k.n.importer.Import(i.path)
+		return err == nil && pkg.Scope().Lookup(name) != nil
+	})
+}
 
 // problem notes an error of the type checker.
 func (k *composer) problem(at int, imports []imported, e types.Error) {

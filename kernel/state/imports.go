@@ -3,6 +3,7 @@ package state
 import (
 	"go/ast"
 	"go/token"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -94,7 +95,10 @@ func (n *Notebook) resolve(f *ast.File, own []imported, taken map[string]bool) (
 	wants := used(f)
 	for _, i := range own {
 		switch i.name {
-		case ".", "_":
+		case ".":
+			keep["."+i.path] = i.path // found again below
+			continue
+		case "_":
 			out = append(out, i)
 			continue
 		case "":
@@ -115,8 +119,32 @@ func (n *Notebook) resolve(f *ast.File, own []imported, taken map[string]bool) (
 			keep[name] = p
 		}
 	}
+	dots := maps.Clone(keep)
+	maps.Copy(dots, n.imports)
+	for name, p := range dots {
+		if strings.HasPrefix(name, ".") && n.serves(p, f, taken) {
+			out = append(out, imported{".", p, -1})
+		}
+	}
 	slices.SortStableFunc(out, func(a, b imported) int { return strings.Compare(a.path, b.path) })
 	return out, keep
+}
+
+// serves reports whether a package that was imported with a dot has a name that the file
+// uses and nothing declares, and none that is in the way of the cell's.
+func (n *Notebook) serves(path string, f *ast.File, taken map[string]bool) bool {
+	pkg, err := n.importer.Import(path)
+	if err != nil {
+		return false
+	}
+	for _, name := range pkg.Scope().Names() {
+		if token.IsExported(name) && taken[name] {
+			return false
+		}
+	}
+	return slices.ContainsFunc(f.Unresolved, func(i *ast.Ident) bool {
+		return token.IsExported(i.Name) && n.names[i.Name] == nil && pkg.Scope().Lookup(i.Name) != nil
+	})
 }
 
 // guess finds the package that is meant by a name.

@@ -25,6 +25,7 @@ func (n *Notebook) ForgetImports() { n.imports = map[string]string{} }
 // have defined: variables with their types, functions and methods without bodies.
 func (n *Notebook) Outline() (imports, program string) {
 	paths := maps.Clone(n.imports)
+	maps.DeleteFunc(paths, func(name, _ string) bool { return strings.HasPrefix(name, ".") })
 	alias := map[string]string{}
 	for name, path := range paths {
 		alias[path] = name

@@ -90,6 +90,9 @@ type Package struct {
 // Variables returns the names of the variables that the cell defines, each once.
 func (p *Package) Variables() []string { return p.variables }
 
+// Defines reports whether the cell defines anything that later cells can use.
+func (p *Package) Defines() bool { return len(p.names) > 0 }
+
 // Loaded reports whether the package has been loaded before.
 func (n *Notebook) Loaded(p *Package) bool { return n.cells[p.Path] != nil }
 
@@ -138,6 +141,13 @@ func (n *Notebook) Names() map[string]*Name { return n.names }
 
 // Variable reports whether it is a variable.
 func (n *Name) Variable() bool { _, ok := n.Object.(*types.Var); return ok }
+
+// Remove forgets a name. It reports whether there was one.
+func (n *Notebook) Remove(name string) bool {
+	was := n.names[name] != nil
+	delete(n.names, name)
+	return was
+}
 
 // Lose notes why something that a cell may name is not there.
 func (n *Notebook) Lose(name, why string) { n.lost[name] = why }

@@ -24,6 +24,7 @@ func (k *composer) translate(imports []imported, unused map[int]bool) *Package {
 	p := &Package{cell: k.id, text: k.c.Source, names: map[string]types.Object{}, stored: k.stored}
 	k.functions()
 	k.checks()
+	k.waits(p)
 	for _, i := range k.identifiers() {
 		k.rename(i, k.info.Defs[i])
 		k.rename(i, k.info.Uses[i])
@@ -83,6 +84,9 @@ func (k *composer) translate(imports []imported, unused map[int]bool) *Package {
 		} else {
 			starts.WriteString(s + "(); ")
 		}
+	}
+	if k.slept != "" {
+		fmt.Fprintf(&vars, "var _ = %s.Sleep\n", k.slept)
 	}
 	p.Source = head.String() + vars.String() +
 		fmt.Sprintf("var %sD [%d]bool\n", mark, len(p.variables)) +
@@ -229,6 +233,38 @@ func (k *composer) identifiers() (out []*ast.Ident) {
 		return true
 	})
 	return out
+}
+
+// waits has calls of time.Sleep, and receives in the cell's statements that are not in a
+// goroutine of their own, end with an interrupt.
+func (k *composer) waits(p *Package) {
+	ast.Inspect(k.f, func(x ast.Node) bool {
+		call, ok := x.(*ast.CallExpr)
+		if !ok {
+			return true
+		}
+		s, ok := call.Fun.(*ast.SelectorExpr)
+		if !ok || s.Sel.Name != "Sleep" {
+			return true
+		}
+		i, ok := s.X.(*ast.Ident)
+		if !ok {
+			return true
+		}
+		if o, ok := k.info.Uses[i].(*types.PkgName); ok && o.Imported().Path() == "time" {
+			k.slept = i.Name
+			k.replace(i, mark+"r")
+		}
+		return true
+	})
+	for _, s := range k.run.Body.List {
+		if x, ok := topLevel(s).(*ast.ExprStmt); ok { // alone in a line, as one waits for a goroutine
+			if u, ok := x.X.(*ast.UnaryExpr); ok && u.Op == token.ARROW {
+				k.t.change(offsetOf(k.n.fset, u.Pos()), offsetOf(k.n.fset, u.X.Pos()), mark+"r.Receive(")
+				k.insert(u.End(), ")")
+			}
+		}
+	}
 }
 
 // rename writes a name of a cell as the compiler is to see it.

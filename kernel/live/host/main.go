@@ -184,5 +184,8 @@ func stack(s string) string {
 			_, rest, _ = strings.Cut(rest, "\n")
 		}
 	}
+	if at := strings.Index(rest, "main.run("); at >= 0 {
+		rest = rest[:at]
+	}
 	return head + "\n" + rest
 }

@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 var stop atomic.Bool // the running cell is to end
@@ -57,6 +58,41 @@ func Context() context.Context {
 	cell.Lock()
 	defer cell.Unlock()
 	return cell.ctx
+}
+
+// Sleep is time.Sleep, which an interrupt of the cell ends.
+func Sleep(d time.Duration) {
+	cell.Lock()
+	ctx, mine := cell.ctx, cell.goroutine == goroutine()
+	cell.Unlock()
+	if !mine || ctx == nil {
+		time.Sleep(d)
+		return
+	}
+	wake := time.NewTimer(d)
+	defer wake.Stop()
+	select {
+	case <-wake.C:
+	case <-ctx.Done():
+		Check()
+	}
+}
+
+// Receive is a receive from a channel, which an interrupt of the cell ends.
+func Receive[T any](c <-chan T) T {
+	cell.Lock()
+	ctx, mine := cell.ctx, cell.goroutine == goroutine()
+	cell.Unlock()
+	if !mine || ctx == nil {
+		return <-c
+	}
+	select {
+	case v := <-c:
+		return v
+	case <-ctx.Done():
+		Check()
+		return <-c
+	}
 }
 
 // Fail ends the cell with an error. In another goroutine than the cell's it says the error

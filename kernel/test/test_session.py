@@ -1,0 +1,146 @@
+"""A session that keeps what cells define, in real Jupyter clients."""
+
+import os
+import signal
+import unittest
+
+import psutil
+from test_life import kernel_pid, nothing_left, run, start, within
+
+
+def texts(out):
+    """What a cell showed, as text."""
+    return [m["content"]["text"] if m["msg_type"] == "stream" else m["content"]["data"]["text/plain"] for m in out if m["msg_type"] in ("stream", "execute_result", "display_data")]
+
+
+def host(km):
+    for p in psutil.Process(kernel_pid(km)).children():
+        if p.name().startswith("host-"):
+            return p
+    raise AssertionError("no process of a session")
+
+
+class Session(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.km, cls.kc = start()
+        content, _ = run(cls.kc, "%state on")
+        assert content["status"] == "ok", content
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.kc.stop_channels()
+        cls.km.shutdown_kernel()
+
+    def show(self, code, *want):
+        content, out = run(self.kc, code)
+        self.assertEqual(content["status"], "ok", content)
+        got = texts(out)
+        if out and all(m["msg_type"] == "stream" for m in out):
+            got = ["".join(got)]
+        self.assertEqual(got, list(want), code)
+
+    def refuse(self, code, name, value):
+        content, out = run(self.kc, code)
+        self.assertEqual([content.get("ename"), [m["msg_type"] for m in out if m["msg_type"] == "error"]], [name, ["error"]], content)
+        self.assertIn(value, content["evalue"])
+        return "\n".join(content["traceback"])
+
+    def test_state(self):
+        self.show("x := 3\nm := map[string]int{}")
+        self.show('x++\nm["k"] = x')
+        self.show('x + m["k"]', "8")
+        self.show("func half(a int) int {\n\treturn 1 / a\n}")
+        trace = self.refuse("y := 7\nhalf(0)", "panic", "integer divide by zero")
+        self.assertIn("line 2, in half", trace)
+        self.assertIn("line 2, in Run", trace)
+        self.assertNotIn("host", trace)
+        self.show("y", "7")
+        self.refuse("z := nothere", "CompileError", "line 1: undefined: nothere")
+        self.assertIn("x", "".join(texts(run(self.kc, "%vars")[1])))
+        self.kc.complete("hal", cursor_pos=3)
+        self.assertIn("half", self.kc.get_shell_msg(timeout=20)["content"]["matches"])
+        self.show("%%\nx := 1\nfmt.Println(x)", "1\n")
+        self.show("x", "4")
+        self.show("!echo hello", "hello\n")
+        self.show("%rm x")
+        self.refuse("x", "CompileError", "undefined: x")
+
+    def test_input(self):
+        self.kc.execute('var number int\nfmt.Print("number: ")\nfmt.Scanln(&number)', allow_stdin=True)
+        self.kc.get_stdin_msg(timeout=60)
+        self.kc.input("21")
+        self.assertEqual(self.kc.get_shell_msg(timeout=60)["content"]["status"], "ok")
+        self.show("number * 2", "42")
+        self.show("_, err := fmt.Scanln(&number)\nfmt.Println(err)", "EOF\n")
+
+    def test_interrupt(self):
+        self.show("turns := 0")
+        for code in ("for {\n\tturns++\n\tif turns == 1 {\n\t\tfmt.Println()\n\t}\n}", "fmt.Println()\ntime.Sleep(time.Hour)", "fmt.Println()\n<-time.After(time.Hour)"):
+            self.kc.execute(code)
+            while self.kc.get_iopub_msg(timeout=60)["msg_type"] != "stream":
+                pass
+            self.km.interrupt_kernel()
+            content = self.kc.get_shell_msg(timeout=60)["content"]
+            self.assertEqual([content["status"], content.get("ename"), content.get("evalue")], ["error", "Interrupted", "the cell was interrupted"])
+        self.show("turns > 0", "true")
+        self.show("turns = 5\nturns", "5")
+
+    def test_kill(self):
+        self.show("kept := 1")
+        host(self.km).send_signal(signal.SIGKILL)
+        within(5, "its end noticed", lambda: texts(run(self.kc, "%vars")[1]) == ["no variables"])
+        content, out = run(self.kc, "1 + 1")
+        self.assertEqual(content["status"], "ok")
+        self.assertIn("kept", texts(out)[0])
+        self.assertEqual(texts(out)[1:], ["2"])
+        self.assertIn("kept was lost", self.refuse("kept", "CompileError", "undefined: kept"))
+        self.kc.execute("kept := 2\nfmt.Println()\ntime.Sleep(time.Hour)")
+        while self.kc.get_iopub_msg(timeout=60)["msg_type"] != "stream":
+            pass
+        host(self.km).send_signal(signal.SIGKILL)
+        content = self.kc.get_shell_msg(timeout=60)["content"]
+        self.assertEqual(content["ename"], "SessionEnded")
+        self.assertIn("signal: killed", content["evalue"])
+        self.show("3", "3")
+
+    def test_goroutines(self):
+        self.show("next, done := make(chan int), make(chan bool)\ngo func() { for i := range next { fmt.Println(i) }; close(done) }()")
+        self.show("next <- 1\nnext <- 2\nclose(next)\n<-done;", "1\n2\n")
+
+    def test_restart(self):
+        self.show('import str "strings"\nold := 1')
+        self.show("%restart")
+        self.refuse("old", "CompileError", "undefined: old")
+        self.show('str.ToUpper("a")', "A")
+        self.show("%reset")
+        self.refuse('str.ToUpper("a")', "CompileError", "undefined: str")
+
+    def test_two(self):
+        km, kc = start()
+        self.addCleanup(lambda: (kc.stop_channels(), km.shutdown_kernel()))
+        for code in ("%state on", "mine := 1"):
+            self.assertEqual(run(kc, code)[0]["status"], "ok")
+        self.refuse("mine", "CompileError", "undefined: mine")
+        self.assertEqual(texts(run(kc, "mine")[1]), ["1"])
+
+    def test_off(self):
+        self.show("%state", "on\n")
+        self.show("%state off")
+        self.show("a := 1\na", "1")
+        self.refuse("a", "CompileError", "undefined: a")
+        self.show("%state on")
+
+
+class Ends(unittest.TestCase):
+    def test_kill_the_kernel(self):
+        km, kc = start()
+        self.addCleanup(kc.stop_channels)
+        run(kc, "%state on")
+        self.assertEqual(run(kc, 'exec.Command("sleep", "1000").Start()')[0]["status"], "ok")
+        os.kill(kernel_pid(km), signal.SIGKILL)
+        within(5, "all gone", nothing_left)
+
+
+if __name__ == "__main__":
+    unittest.main()
