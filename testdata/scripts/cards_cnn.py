@@ -41,6 +41,8 @@ LARGE_STAGES = EFFICIENT_STAGES | dict(late=("conv_head", "what the classifier r
 SMALL_STAGES = LARGE_STAGES | dict(early=("blocks.1", MOBILE["early"]), middle=("blocks.3", MOBILE["middle"]))
 ALEX_STAGES = dict(early=("relu1", "second of five convolutions, 27²" + FEATHER), middle=("relu4", "last of five convolutions, 13²" + FEATHER),
                    late=("fc1_relu", "what the classifier reads: the second hidden layer" + FEATHER))
+REG_STAGES = dict(early=("s2", "end of the stage at stride 8 (28² of 224²); ends in a ReLU"), middle=("s3", "end of the stage at stride 16 (14² of 224²); ends in a ReLU"),
+                  late=("avgpool", "what the classifier reads: the mean over pixels"))
 SQUEEZE_STAGES = dict(early=("fire4", "third of eight fire modules; ends in a ReLU"), middle=("fire6", "fifth of eight fire modules; ends in a ReLU"),
                       late=("fire9", "what the classifier reads: the last fire module; ends in a ReLU"))
 
@@ -70,6 +72,10 @@ for n, layers in {11: [1, 1, 2, 2, 2], 13: [2, 2, 2, 2, 2], 16: [2, 2, 3, 3, 3],
 for n, blocks in {121: [6, 12, 24, 16], 161: [6, 12, 36, 24], 169: [6, 12, 32, 32], 201: [6, 12, 48, 32]}.items():
     ARCHS[f"densenet{n}"] = ("densenet", dict(block_config=blocks) | (dict(growth_rate=48) if n == 161 else {}), DENSE_STAGES,
                              f"DenseNet-{n}", "arXiv:1608.06993")
+for n, (depth, w0, wa, wm, group) in {"x_002": (13, 24, 36.44, 2.49, 8), "x_004": (22, 24, 24.48, 2.54, 16), "x_008": (16, 56, 35.73, 2.28, 16), "x_016": (18, 80, 34.01, 2.25, 24),
+                                      "y_002": (13, 24, 36.44, 2.49, 8), "y_004": (16, 48, 27.89, 2.09, 8), "y_008": (14, 56, 38.84, 2.4, 16), "y_016": (27, 48, 20.71, 2.65, 24)}.items():
+    config = dict(depth=depth, w0=w0, wa=wa, wm=wm, group_size=group) | (dict(se_ratio=.25) if n[0] == "y" else {})
+    ARCHS["regnet" + n] = ("regnet", config, REG_STAGES, f"RegNet{n[0].upper()}-{int(n[2:]) / 10:g}GF", "arXiv:2003.13678")
 for v in ("1.0", "1.1"):
     ARCHS["squeezenet" + v.replace(".", "_")] = ("squeezenet", dict(version=v), SQUEEZE_STAGES, "SqueezeNet " + v, "arXiv:1602.07360")
 for n, (wide, deep) in enumerate([(1, 1), (1, 1.1), (1.1, 1.2), (1.2, 1.4), (1.4, 1.8)]):
@@ -89,7 +95,7 @@ for size, width in (("large", 1), ("small", 1), ("small", .75), ("small", .5)):
         ARCHS[f"tf_mobilenetv3_{size}_100"] = ("mobilenetv3", config | dict(tf=True), stages, f"MobileNetV3-{size}, from TensorFlow", "arXiv:1905.02244")
 
 # timm's tags of weights for ImageNet-1k, and what they say of the training.
-TAGS = dict(tv="torchvision", tv2="torchvision, new recipe", a1="A1 recipe", a1h="A1 recipe, stronger", bt="timm", ra="RandAugment", ra2="RandAugment", ram="RandAugment, AugMix",
+TAGS = dict(pycls="pycls", tv="torchvision", tv2="torchvision, new recipe", a1="A1 recipe", a1h="A1 recipe, stronger", bt="timm", ra="RandAugment", ra2="RandAugment", ram="RandAugment, AugMix",
             racm="RandAugment, CutMix", c1="C1 recipe", gluon="Gluon", lamb="LAMB", ft="timm", aa="AutoAugment", ap="AdvProp", ns_jft="noisy student, JFT-300M",
             fb_ssl_yfcc100m_ft="semi-supervised, YFCC-100M", fb_swsl_ig1b_ft="semi-weakly supervised, Instagram", fb_wsl_ig1b_ft="weakly supervised, Instagram",
             miil_in21k_ft="ImageNet-21k, then 1k", ra4_e3600_r224="RandAugment, 3600 epochs", ra4_e3600_r240="RandAugment, 3600 epochs")
@@ -143,7 +149,7 @@ def from_timm():
             size, crop = cfg.input_size[1], cfg.crop_pct
             if size < 224:  # trained small, evaluated at 224
                 size, crop = cfg.test_input_size[1], cfg.test_crop_pct
-            licence = {"apache-2.0": "Apache-2.0", "bsd-3-clause": "BSD-3-Clause", "cc-by-nc-4.0": "CC-BY-NC-4.0"}[cfg.license]
+            licence = {"apache-2.0": "Apache-2.0", "bsd-3-clause": "BSD-3-Clause", "cc-by-nc-4.0": "CC-BY-NC-4.0", "mit": "MIT"}[cfg.license]
             weights = {"file": "model.safetensors", "hub": cfg.hf_hub_id, "source": "https://huggingface.co/" + cfg.hf_hub_id}
             if full in WHEELS:
                 weights["copies"] = [WHEELS[full]]

@@ -9,6 +9,7 @@ import (
 	_ "github.com/ensemble-metamers/metamers/metamerkit/zoo/mobilenetv3"  // family mobilenetv3
 	_ "github.com/ensemble-metamers/metamers/metamerkit/zoo/onnx"         // family onnx
 	_ "github.com/ensemble-metamers/metamers/metamerkit/zoo/plaincifar"   // family plain_cifar
+	_ "github.com/ensemble-metamers/metamers/metamerkit/zoo/regnet"       // family regnet
 	_ "github.com/ensemble-metamers/metamers/metamerkit/zoo/resnet"       // family resnet
 	_ "github.com/ensemble-metamers/metamers/metamerkit/zoo/resnetcifar"  // family resnet_cifar
 	_ "github.com/ensemble-metamers/metamers/metamerkit/zoo/resnetsmall"  // family resnet_small
