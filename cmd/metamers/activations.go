@@ -62,13 +62,13 @@ func (c *activationsCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	acts, shapes, err := e.Activations(c.Model, c.Stage, set, c.Batch)
+	acts, shapes, err := c.read(ctx, g, e, "images", set)
 	if err != nil {
 		return err
 	}
 	var of [][][]float32 // the references
 	if references != nil {
-		if of, _, err = e.Activations(c.Model, c.Stage, references, c.Batch); err != nil {
+		if of, _, err = c.read(ctx, g, e, "references", references); err != nil {
 			return err
 		}
 	}
@@ -122,6 +122,33 @@ func (c *activationsCmd) Run(ctx context.Context, g *globals) error {
 		fmt.Printf("%s %v\n", a.Name, a.Shape)
 	}
 	return nil
+}
+
+// read reads activations, several batches at a time, and shows the progress. The last piece
+// takes what is left, so that no batch has a size of its own unless the set is no larger.
+func (c *activationsCmd) read(ctx context.Context, g *globals, e *engine.Engine, what string, set *images.Set) (acts [][][]float32, shapes [][]int, err error) {
+	bar := newCountBar(g, c.Model, what+" read", set.Len())
+	defer bar.clear()
+	acts = make([][][]float32, len(c.Stage))
+	piece := 4 * c.Batch
+	for from, n := 0, set.Len(); from < n; bar.set(from) {
+		to := from + piece
+		if n-to < c.Batch {
+			to = n
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, nil, err
+		}
+		var some [][][]float32
+		if some, shapes, err = e.Activations(c.Model, c.Stage, set.Slice(from, to), c.Batch); err != nil {
+			return nil, nil, err
+		}
+		for i := range acts {
+			acts[i] = append(acts[i], some[i]...)
+		}
+		from = to
+	}
+	return acts, shapes, nil
 }
 
 // open opens the images, or a run's metamers and its references.
