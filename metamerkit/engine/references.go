@@ -30,6 +30,9 @@ func References(run *metamer.Run) (*images.Set, error) {
 			first = fmt.Errorf("%w; from %s: %w", first, named(paths), err)
 		}
 	}
+	if other := (*otherPixelsError)(nil); set == nil && errors.As(first, &other) {
+		return nil, fmt.Errorf("engine: the reference images %q of run %s cannot be opened again: %w. If the run is of before version 0.9, JPEG files were decoded otherwise by a last bit, those of photos among them: make it again by the same command, or name other files with the old pixels (--images)", r.Name, run.ID, first)
+	}
 	if set == nil {
 		return nil, fmt.Errorf("engine: the reference images %q of run %s cannot be opened again; name them (--images): %w", r.Name, run.ID, first)
 	}

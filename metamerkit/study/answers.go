@@ -154,21 +154,6 @@ func (r *Result) converged() string {
 	return text
 }
 
-func (r *Result) anotherSeed() string {
-	var seeds []string
-	for _, run := range r.Runs {
-		seeds = once(seeds, fmt.Sprint(run.Recipe.Seed))
-	}
-	if len(seeds) > 1 {
-		return "The runs have the seeds " + strings.Join(seeds, ", ") + "."
-	}
-	another := "1"
-	if seeds[0] == "1" {
-		another = "2"
-	}
-	return fmt.Sprintf("Not measured: all runs have the seed %s. The same plan with --seed %s and another folder of --results makes them from other initial images, and the table of match statistics of both says how much the numbers differ.", seeds[0], another)
-}
-
 // fewLayers is how many layers are named in an answer.
 const fewLayers = 8
 

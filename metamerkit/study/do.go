@@ -30,6 +30,7 @@ type Result struct {
 
 	settings bool   // told by the rows, not by the plan
 	mixed    string // the settings in which runs differ that were joined
+	repeats  []repeat
 }
 
 // Spent is where the time of a study went, beside what its forecast said.
@@ -113,6 +114,12 @@ func Do(ctx context.Context, e api.Engine, p Plan, o Options) (*Result, error) {
 	r.Took = time.Since(began)
 	if err := d.account(ctx); err != nil {
 		return nil, err
+	}
+	if r.repeats, err = repeats(ctx, o.Store, r.Runs); err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		o.Warn("runs with another seed cannot be compared: " + err.Error())
 	}
 	if o.Speeds != nil {
 		if err := o.Speeds.save(); err != nil {
