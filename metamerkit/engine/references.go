@@ -31,7 +31,7 @@ func References(run *metamer.Run) (*images.Set, error) {
 		}
 	}
 	if other := (*otherPixelsError)(nil); set == nil && errors.As(first, &other) {
-		return nil, fmt.Errorf("engine: the reference images %q of run %s cannot be opened again: %w. If the run is of before version 0.9, JPEG files were decoded otherwise by a last bit, those of photos among them: make it again by the same command, or name other files with the old pixels (--images)", r.Name, run.ID, first)
+		return nil, fmt.Errorf("engine: the reference images %q of run %s cannot be opened again: %w. Either the files were changed, and --images names the original ones, or the run was made by an earlier version of this program, which decoded JPEG files (the embedded photographs among them) slightly differently: make the run again with the same settings", r.Name, run.ID, first)
 	}
 	if set == nil {
 		return nil, fmt.Errorf("engine: the reference images %q of run %s cannot be opened again; name them (--images): %w", r.Name, run.ID, first)
@@ -67,9 +67,16 @@ func reopened(r metamer.ImageRef, spec ...string) (*images.Set, error) {
 		if bare := set.Unlabelled(); bare.SHA256() == r.SHA256 { // from before folders had labels
 			return bare, nil
 		}
-		last = fmt.Errorf("the images have the SHA-256 %.12s…, the recipe says %.12s…", got, r.SHA256)
+		last = &otherPixelsError{got, r.SHA256}
 	}
 	return nil, last
+}
+
+// otherPixelsError says that images are not those of a recipe.
+type otherPixelsError struct{ got, want string }
+
+func (e *otherPixelsError) Error() string {
+	return fmt.Sprintf("the images have the SHA-256 %.12s…, the recipe says %.12s…", e.got, e.want)
 }
 
 // references opens each image set once.
