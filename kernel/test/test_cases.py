@@ -28,7 +28,6 @@ import unittest
 
 from jupyter_client.manager import start_new_kernel
 
-os.environ["METAMERS_KERNEL_STATE"] = "1"
 # An engine of these tests only, which ends soon after.
 os.environ.setdefault("METAMERS_ENGINE_DIR", os.path.join(os.environ["XDG_RUNTIME_DIR"], "engine"))
 os.environ.setdefault("METAMERS_ENGINE_IDLE", "20s")
@@ -90,6 +89,9 @@ class Outcome:
 class Kernel:
     def __init__(self):
         self.km, self.kc = start_new_kernel(kernel_name="metamers-go")
+        reply = self.run("%state on").reply
+        if reply["status"] != "ok":
+            raise RuntimeError(f"%state on: {reply}")
 
     def close(self):
         self.kc.stop_channels()
