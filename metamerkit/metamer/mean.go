@@ -12,7 +12,8 @@ import (
 
 // A Mean is the mean of a group of rows.
 type Mean struct {
-	Group []string // the group's values of the columns by which the rows were grouped
+	By    []string // columns by which the rows were grouped
+	Group []string // the group's values of them
 	X     float64  // where a plot puts it: see Means.XY
 	Value float64
 	Low   float64 // bounds of the interval, NaN without one
@@ -84,7 +85,7 @@ func (r Rows) Means(by ...string) (out Means) {
 		if !ok {
 			i = len(out)
 			at[key] = i
-			out = append(out, Mean{Group: group, X: float64(i)})
+			out = append(out, Mean{By: by, Group: group, X: float64(i)})
 		}
 		m := &out[i]
 		m.Value, m.Low, m.High, m.Count = m.Value+row.Value, m.Low+row.Low, m.High+row.High, m.Count+1
@@ -141,6 +142,34 @@ func (m Means) YError(i int) (low, high float64) {
 
 const shownRows = 20 // rows that a notebook shows
 
+// brief is a number as a table has it; "" for NaN.
+func brief(v float64) string {
+	if math.IsNaN(v) {
+		return ""
+	}
+	return strconv.FormatFloat(v, 'g', 4, 64)
+}
+
+// MIMEBundle shows the first means as a table.
+func (m Means) MIMEBundle() (map[string][]byte, error) {
+	t := &table.Table{Caption: fmt.Sprintf("Means of %d groups.", len(m))}
+	if len(m) > shownRows {
+		t.Caption = fmt.Sprintf("Means of %d groups; the first %d are shown.", len(m), shownRows)
+	}
+	if len(m) > 0 {
+		for _, c := range m[0].By {
+			t.Columns = append(t.Columns, table.Column{Head: c})
+		}
+	}
+	for _, head := range []string{"mean", "low", "high", "rows"} {
+		t.Columns = append(t.Columns, table.Column{Head: head, Right: true})
+	}
+	for _, g := range m[:min(len(m), shownRows)] {
+		t.Rows = append(t.Rows, append(slices.Clone(g.Group), brief(g.Value), brief(g.Low), brief(g.High), strconv.Itoa(g.Count)))
+	}
+	return map[string][]byte{"text/html": []byte(t.HTML()), "text/plain": []byte(t.Caption + "\n\n" + t.Markdown())}, nil
+}
+
 // MIMEBundle shows the first rows as a table, without columns that are empty in all of
 // them.
 func (r Rows) MIMEBundle() (map[string][]byte, error) {
@@ -150,12 +179,6 @@ func (r Rows) MIMEBundle() (map[string][]byte, error) {
 	}
 	few := r[:min(len(r), shownRows)]
 	t.Rows = make([][]string, len(few))
-	brief := func(v float64) string {
-		if math.IsNaN(v) {
-			return ""
-		}
-		return strconv.FormatFloat(v, 'g', 4, 64)
-	}
 	column := func(head string, right bool, text func(Row) string) {
 		cells := make([]string, len(few))
 		empty := true

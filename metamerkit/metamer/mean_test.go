@@ -29,8 +29,8 @@ func measuredRows() Rows {
 func TestMeans(t *testing.T) {
 	means := measuredRows().Where(func(r Row) bool { return r.Set == "a" }).Means("stage")
 	want := Means{
-		{Group: []string{"early"}, X: 0, Value: 0.75, Low: 0.25, High: 1.25, Count: 2},
-		{Group: []string{"middle"}, X: 1, Value: 0.25, Low: 0.25, High: 0.5, Count: 1},
+		{By: []string{"stage"}, Group: []string{"early"}, X: 0, Value: 0.75, Low: 0.25, High: 1.25, Count: 2},
+		{By: []string{"stage"}, Group: []string{"middle"}, X: 1, Value: 0.25, Low: 0.25, High: 0.5, Count: 1},
 	}
 	if !reflect.DeepEqual(means, want) {
 		t.Errorf("%+v, want %+v", means, want)
@@ -96,6 +96,10 @@ func TestRowsShowThemselves(t *testing.T) {
 	text := string(b["text/plain"])
 	if !strings.HasPrefix(text, "6 rows.\n\n| set | stage | observer | member | image | measure | value | low | high | count | reason |\n") || !strings.Contains(text, "| b | late | o | false | all | m | 2 |  |  | 4 |  |") {
 		t.Error(text)
+	}
+	b, err = measuredRows().Means("set", "stage").MIMEBundle()
+	if want := "Means of 4 groups.\n\n| set | stage | mean | low | high | rows |\n|---|---|---:|---:|---:|---:|\n| a | early | 0.75 | 0.25 | 1.25 | 2 |\n"; err != nil || !strings.HasPrefix(string(b["text/plain"]), want) {
+		t.Errorf("%s %v", b["text/plain"], err)
 	}
 	b, _ = make(Rows, 25).MIMEBundle()
 	if text := string(b["text/html"]); strings.Count(text, "<tr>") != 21 || !strings.Contains(text, "25 rows; the first 20 are shown.") {
