@@ -24,7 +24,7 @@ const version = "0.1.0"
 type runCommand struct {
 	ConnectionFile string `arg:"" help:"Connection file, written by Jupyter."`
 	Checkout       string `help:"Module that cells import." env:"METAMERS_KERNEL_CHECKOUT" type:"existingdir"`
-	State          string `help:"Run cells in a session that keeps what they define: ${enum}." env:"METAMERS_KERNEL_STATE" enum:"on,off" default:"off"`
+	State          string `help:"Run cells in a session that keeps what they define: on or off." env:"METAMERS_KERNEL_STATE" enum:"on,off,1,0,true,false" default:"off"`
 	History        string `help:"History file (default: in the cache folder; - for none)." env:"METAMERS_KERNEL_HISTORY"`
 }
 
@@ -78,7 +78,7 @@ func (r *runCommand) Run() error {
 		return err
 	}
 	defer life.Close()
-	interp, err := gonb.New(gonb.Options{Self: self, Tools: places.Tools, Go: goCommand, Checkout: checkout, Programs: places.Programs, Engine: places.Engine, Life: life, State: r.State == "on"})
+	interp, err := gonb.New(gonb.Options{Self: self, Tools: places.Tools, Go: goCommand, Checkout: checkout, Programs: places.Programs, Engine: places.Engine, Life: life, State: r.State == "on" || r.State == "1" || r.State == "true"})
 	if err != nil {
 		return err
 	}
