@@ -27,8 +27,8 @@ func (m made) Synthesize(_ context.Context, q api.Synthesis) (*metamer.Run, erro
 	if m.err != nil {
 		return nil, m.err
 	}
-	q.Progress(metamer.Progress{Phase: "compile"})
-	q.Progress(metamer.Progress{Phase: "synthesis", Step: 5, Steps: 10, Images: q.Images.Len(), Loss: []float64{0.5}, Preview: q.Images.Pixels})
+	q.Progress(metamer.Progress{Phase: metamer.Compiling})
+	q.Progress(metamer.Progress{Phase: metamer.Stepping, Step: 5, Steps: 10, Images: q.Images.Len(), Loss: []float64{0.5}, Preview: q.Images.Pixels})
 	_, runs := figurestest.Runs(q.Recipe.ModelNames())
 	for _, r := range runs {
 		if r.Recipe.Stage == q.Recipe.Stage {

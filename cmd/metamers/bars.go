@@ -11,15 +11,15 @@ import (
 )
 
 // phases are the phases of the engine in words.
-var phases = map[string]string{
-	"models": "opening models", "compile": "compiling", "start": "first steps", "synthesis": "synthesis", "evidence": "match statistics", "files": "writing files", "evaluation": "evaluation",
+var phases = map[metamer.Phase]string{
+	metamer.Opening: "opening models", metamer.Compiling: "compiling", metamer.Starting: "first steps", metamer.Matching: "match statistics", metamer.Writing: "writing files",
 }
 
-func phase(name string) string {
-	if words := phases[name]; words != "" {
+func phase(p metamer.Phase) string {
+	if words := phases[p]; words != "" {
 		return words
 	}
-	return name
+	return string(p)
 }
 
 // bar is the progress of a synthesis or an evaluation.
@@ -35,7 +35,7 @@ func newBar(g *globals, title string, members []string) *bar {
 
 func (b *bar) show(p metamer.Progress) {
 	s := state{Title: b.title, Phase: phase(p.Phase), Done: -1}
-	if p.Phase == "synthesis" {
+	if p.Phase == metamer.Stepping {
 		s.Step, s.Steps, s.Members, s.Loss, s.Done = p.Step, p.Steps, b.members, p.Loss, p.Share()
 		if p.Batch > 0 {
 			s.Batch, s.Batches = batchOf(p)

@@ -57,9 +57,9 @@ func (c *benchStepCmd) Run(ctx context.Context, g *globals) error {
 			r, err := e.Synthesize(ctx, engine.Request{Images: set, Recipe: recipe,
 				Progress: func(p metamer.Progress) {
 					switch p.Phase {
-					case "start":
+					case metamer.Starting:
 						began = time.Now()
-					case "synthesis":
+					case metamer.Stepping:
 						took = time.Since(began).Seconds()
 					}
 				}})

@@ -22,7 +22,7 @@ type parts struct{ *study.Tally }
 func newParts() parts { return parts{study.NewTally("start", launched)} }
 
 // enter begins a part; "" ends the last one.
-func (p parts) enter(name string) { p.See(metamer.Progress{Phase: name, Usage: backend.Used()}) }
+func (p parts) enter(name metamer.Phase) { p.See(metamer.Progress{Phase: name, Usage: backend.Used()}) }
 
 // progress takes what it hears, with which the engine says what this process has used, and
 // tells next.

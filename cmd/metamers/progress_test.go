@@ -42,13 +42,13 @@ func (c *clock) pass(seconds int) {
 func TestLines(t *testing.T) {
 	m, c, out := fakeMeter("lines", 0)
 	b := &bar{m, "a+b late", []string{"a", "b"}}
-	b.show(metamer.Progress{Phase: "compile"})
+	b.show(metamer.Progress{Phase: metamer.Compiling})
 	c.pass(25) // two lines while it compiles
 	for step := 0; step <= 40; step++ {
-		b.show(metamer.Progress{Phase: "synthesis", Step: step, Steps: 40, Evaluations: 2 * step, Batch: 16, Full: 16, Images: 20, Loss: []float64{0.5, math.NaN()}})
+		b.show(metamer.Progress{Phase: metamer.Stepping, Step: step, Steps: 40, Evaluations: 2 * step, Batch: 16, Full: 16, Images: 20, Loss: []float64{0.5, math.NaN()}})
 		c.pass(1)
 	}
-	b.show(metamer.Progress{Phase: "synthesis", Step: 20, Steps: 40, Evaluations: 40, Image: 16, Batch: 4, Full: 16, Images: 20, Loss: []float64{0.25, 0.125}})
+	b.show(metamer.Progress{Phase: metamer.Stepping, Step: 20, Steps: 40, Evaluations: 40, Image: 16, Batch: 4, Full: 16, Images: 20, Loss: []float64{0.25, 0.125}})
 	c.pass(9)
 	b.clear()
 	c.pass(60)
@@ -72,7 +72,7 @@ func TestProgressJSON(t *testing.T) {
 	m.note("expected: about 2m")
 	b := &bar{m, "a late", []string{"a"}}
 	for step := range 25 {
-		b.show(metamer.Progress{Phase: "synthesis", Step: step, Steps: 100, Evaluations: step, Batch: 4, Full: 4, Images: 4, Loss: []float64{math.Inf(1)}})
+		b.show(metamer.Progress{Phase: metamer.Stepping, Step: step, Steps: 100, Evaluations: step, Batch: 4, Full: 4, Images: 4, Loss: []float64{math.Inf(1)}})
 		c.pass(1)
 	}
 	var got []map[string]any

@@ -198,9 +198,9 @@ func synthesize(ctx context.Context, g *globals, e *engine.Engine, q engine.Requ
 	one := forecastOne(bar, e, q)
 	q.Progress = took.progress(func(p metamer.Progress) {
 		switch p.Phase {
-		case "models":
+		case metamer.Opening:
 			bar.note(startLine(q))
-		case "compile":
+		case metamer.Compiling:
 			bar.note(oneLine(bar, one))
 		}
 		one.See(p)

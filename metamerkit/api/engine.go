@@ -61,7 +61,10 @@ type Synthesis struct {
 	// never.
 	PreviewEvery time.Duration
 	Progress     func(metamer.Progress)
-	Warn         func(string)
+	// Stepped, if set, is called once when all steps of all images are taken: match statistics
+	// and files are left to do. It is not called for a run that the store holds.
+	Stepped func()
+	Warn    func(string)
 	// Extra returns further files to save with the run. An engine in another process
 	// adds its own.
 	Extra func(*metamer.Run) map[string]func(path string) error

@@ -16,8 +16,6 @@ import (
 // and is reported, where it is needed. It ends with ctx, between two compilations.
 func (e *Engine) ahead(ctx context.Context, q Request, r metamer.Recipe, tapped []synth.TappedModel) {
 	defer func() { _ = recover() }() // of a request that is not this one's
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	if ctx.Err() != nil || e.openTests(ctx, r, tapped) != nil || q.Next == nil {
 		return
 	}
@@ -68,7 +66,9 @@ func (e *Engine) fits(r metamer.Recipe) bool {
 		if err != nil {
 			return false
 		}
-		if key, err := keyOf(c, r.Precision); err != nil || e.nets[key] != nil {
+		if key, err := keyOf(c, r.Precision); err != nil {
+			return false
+		} else if _, open := e.nets.peek(key); open {
 			continue
 		}
 		path, err := Locate(c)

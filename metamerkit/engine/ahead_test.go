@@ -2,11 +2,9 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"os"
+	"runtime"
 	"slices"
-	"strings"
-	"sync"
 	"testing"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
@@ -14,57 +12,6 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/runs"
 )
-
-// What several ask for is compiled once, while others use the engine; where it fails, each
-// tries for itself.
-func TestKeptOnce(t *testing.T) {
-	e := &Engine{compiled: map[string]any{}, building: map[string]*build{}}
-	began, goOn := make(chan struct{}), make(chan struct{})
-	times := 0 // e.mu
-	compile := func() (*int, error) {
-		close(began)
-		<-goOn
-		return new(int), nil
-	}
-	var all sync.WaitGroup
-	got := make([]*int, 3)
-	ask := func(i int) {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		var err error
-		if got[i], err = kept(e, func() (*int, error) { times++; return compile() }, "a"); err != nil { // one at a time: the first waits
-			t.Error(err)
-		}
-	}
-	all.Go(func() { ask(0) })
-	<-began
-	e.mu.Lock() // is free while the first compiles
-	if v, err := kept(e, func() (*int, error) { return nil, errors.New("no") }, "b"); v != nil || err == nil {
-		t.Error("an error is lost")
-	}
-	if v, err := kept(e, func() (*int, error) { return new(int), nil }, "b"); v == nil || err != nil {
-		t.Error("what failed once fails for ever", err)
-	}
-	e.mu.Unlock()
-	all.Go(func() { ask(1) })
-	all.Go(func() { ask(2) })
-	close(goOn)
-	all.Wait()
-	if times != 1 || got[0] == nil || got[1] != got[0] || got[2] != got[0] || len(e.building) != 0 || !slices.Contains(e.order, "a") {
-		t.Errorf("compiled %d times, %v", times, got)
-	}
-	func() {
-		defer func() { _ = recover() }()
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		_, _ = kept(e, func() (*int, error) { panic("x") }, "c")
-	}()
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if len(e.building) != 0 {
-		t.Error("what panicked is being compiled for ever")
-	}
-}
 
 // The next run's units are compiled while one is made, unless there is no room for its
 // models or the run is there; bits and evidence are those of runs that were asked for one
@@ -87,10 +34,8 @@ func TestAhead(t *testing.T) {
 			}
 		}
 		units := func(e *Engine) (n int) { // at the next one's layers
-			e.mu.Lock()
-			defer e.mu.Unlock()
-			for _, k := range e.order {
-				if strings.HasPrefix(k, "unit ") {
+			for _, k := range e.compiled.keys() {
+				if k.what == "unit" {
 					n++
 				}
 			}
@@ -102,14 +47,13 @@ func TestAhead(t *testing.T) {
 		}
 		e := New(b)
 		q := Request{Recipe: first, Next: &next, Images: set, Store: store.Where()}
-		// The first step waits until all is compiled: with the engine's lock given back in
-		// between, as a long run does.
+		// The first step waits until all is compiled.
 		q.Progress = func(p metamer.Progress) {
-			if p.Phase != "synthesis" {
+			if p.Phase != metamer.Stepping {
 				return
 			}
-			for len(e.building) > 0 || len(e.order) < 3*3 { // a unit, a probe and one of the null set each
-				e.yield()
+			for e.compiled.busy() || len(e.compiled.keys()) < 3*3 { // a unit, a probe and one of the null set each
+				runtime.Gosched()
 			}
 		}
 		run, err := e.Synthesize(context.Background(), q)
@@ -119,13 +63,13 @@ func TestAhead(t *testing.T) {
 		if n := units(e); n != 3 {
 			t.Errorf("%d units are compiled, expected one and the next run's two", n)
 		}
-		before := len(e.order)
+		before := len(e.compiled.keys())
 		second, err := e.Synthesize(context.Background(), Request{Recipe: next, Images: set, Store: store.Where()})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(e.order) != before {
-			t.Errorf("%d things more were compiled for a run that was prepared", len(e.order)-before)
+		if len(e.compiled.keys()) != before {
+			t.Errorf("%d things more were compiled for a run that was prepared", len(e.compiled.keys())-before)
 		}
 		for i, run := range []*metamer.Run{run, second} {
 			if run.ID != want[i].ID || !slices.Equal(run.Metamers, want[i].Metamers) || !slices.Equal(run.Statistics, want[i].Statistics) {
@@ -135,7 +79,7 @@ func TestAhead(t *testing.T) {
 		e = New(b)
 		e.Weights = 1
 		e.ahead(context.Background(), Request{Recipe: first, Next: &next, Images: set}, first.WithDefaults(), nil)
-		if len(e.nets) != 0 {
+		if len(e.nets.all()) != 0 {
 			t.Error("models are opened early for which there is no room")
 		}
 		e.Weights = 1 << 30
@@ -144,13 +88,13 @@ func TestAhead(t *testing.T) {
 			t.Fatal(err)
 		}
 		e.ahead(context.Background(), there, first.WithDefaults(), nil)
-		if len(e.nets) != 0 {
+		if len(e.nets.all()) != 0 {
 			t.Error("models are opened for a run that is there")
 		}
 		gone, cancel := context.WithCancel(context.Background())
 		cancel()
 		e.ahead(gone, Request{Recipe: first, Next: &next, Images: set}, first.WithDefaults(), nil)
-		if len(e.nets) != 0 {
+		if len(e.nets.all()) != 0 {
 			t.Error("models are opened after the end")
 		}
 	})

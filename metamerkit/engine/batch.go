@@ -21,8 +21,6 @@ const (
 
 // Batch implements api.Engine.
 func (e *Engine) Batch(ctx context.Context, q api.Batch) (int, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	if q.Count < 1 || q.Size < 1 || len(q.Recipes) == 0 {
 		return 0, fmt.Errorf("engine: a batch of %d images of %d² for %d recipes", q.Count, q.Size, len(q.Recipes))
 	}

@@ -42,7 +42,7 @@ func TestAutoBatch(t *testing.T) {
 	}
 	var seen metamer.Progress
 	q := Request{Recipe: r, Images: set, Store: store.Where(), Progress: func(p metamer.Progress) {
-		if p.Phase == "synthesis" {
+		if p.Phase == metamer.Stepping {
 			seen = p
 		}
 	}}

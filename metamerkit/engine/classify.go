@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
@@ -30,8 +31,6 @@ func (e *NoClassifierError) Error() string {
 // Logits returns a model's logits for each image [N][K]. zero may give classes to a
 // model that has none; for one that has, it is an error.
 func (e *Engine) Logits(name string, set *images.Set, batch int, zero *ZeroShot) ([][]float32, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	c, err := zoo.Lookup(name)
 	if err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
@@ -51,13 +50,14 @@ func (e *Engine) Logits(name string, set *images.Set, batch int, zero *ZeroShot)
 		if s.Net, err = zoo.ZeroShot(net, zero.Classes, zero.Scale); err != nil {
 			return nil, fmt.Errorf("engine: model %s: %w", c.Name, err)
 		}
-		s.Net.Key = fmt.Sprintf("%s zero-shot %p", net.Key, zero)
+		s.Net.Key = net.Key
+		s.Net.Key.Classes = digestOf(zero.Classes, zero.Scale)
 	}
 	p, err := e.probe(s, min(batch, set.Len()), set.Size, "logits")
 	if err != nil {
 		return nil, err
 	}
-	acts, err := p.Read(set.Pixels)
+	acts, err := e.readPixels(context.Background(), p, set.Pixels)
 	if err != nil {
 		return nil, err
 	}

@@ -241,7 +241,7 @@ func TestResume(t *testing.T) {
 			for cancelAt := 20; ; cancelAt += 30 {
 				ctx, cancel := context.WithCancel(context.Background())
 				run, err := e.Synthesize(ctx, Request{Recipe: recipe, Images: set, Store: store.Where(), Progress: func(p metamer.Progress) {
-					if p.Phase == "synthesis" {
+					if p.Phase == metamer.Stepping {
 						if steps = p.Image/4*60 + p.Step; steps >= cancelAt && steps < 100 {
 							cancel()
 						}

@@ -10,8 +10,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// evaluateUnit returns all rows of one run by one observer. The engine is taken while the
-// device computes, not while what it gave is compared.
+// evaluateUnit returns all rows of one run by one observer.
 func (e *Engine) evaluateUnit(ctx context.Context, q Evaluation, u *unit) (rows metamer.Rows, err error) {
 	done := map[string]metamer.Rows{}
 	lacking := func() (missing []string) {
@@ -25,25 +24,24 @@ func (e *Engine) evaluateUnit(ctx context.Context, q Evaluation, u *unit) (rows 
 	missing := lacking()
 	var p *page
 	if missing != nil {
-		err := e.turn(func() error {
-			other, err := e.load(u)
-			if err != nil {
-				return err
-			}
-			if other { // rows of what has no layer have names of their own
-				missing = lacking()
-			}
-			if missing != nil {
-				p, err = e.newPage(q, u, missing)
-			}
-			return err
-		})
+		other, err := e.load(u)
 		if err != nil {
+			return nil, err
+		}
+		if other { // rows of what has no layer have names of their own
+			missing = lacking()
+		}
+	}
+	if missing != nil {
+		if p, err = e.newPage(q, u, missing); err != nil {
 			return nil, err
 		}
 	}
 	if p != nil {
-		defer e.shelf.put(p.ref, e.shelved(q))
+		defer func() {
+			e.readings.put(p.ref.key, p.ref)
+			e.readings.trim(e.keptReadings(q), 1)
+		}()
 		for _, m := range missing {
 			p.rows = nil
 			if m != "recognizability" && u.noLayer != "" {
@@ -69,7 +67,8 @@ func (e *Engine) newPage(q Evaluation, u *unit, missing []string) (p *page, err 
 	p = &page{q: q, u: *u, base: u.row()}
 	p.base.Observer, p.base.Member = u.observer.Card.Name, u.member
 	acts := u.noLayer == "" && slices.ContainsFunc(missing, func(m string) bool { return m != "recognizability" })
-	if p.ref = e.shelf.take(u.readingName(q), acts); p.ref == nil {
+	var kept bool
+	if p.ref, kept = e.readings.take(u.readingKey(q), func(r *reading) bool { return r.serves(acts) }); !kept {
 		if p.ref, err = e.newReading(*u, u.refs.Pixels, q, acts); err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -94,12 +95,12 @@ func (e *Engine) Evaluate(ctx context.Context, q Evaluation) (metamer.Rows, erro
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return strings.Compare(units[a].key(), units[b].key()) })
+	slices.SortStableFunc(order, func(a, b int) int { return units[a].compare(units[b]) })
 	results := make([]metamer.Rows, len(units))
-	defer e.shelf.shrink(e.shelved(q))
+	defer func() { e.readings.trim(e.keptReadings(q), 0) }()
 	for done, i := range order {
 		u := &units[i]
-		q.Progress(metamer.Progress{Phase: "evaluation", What: setName(u.run.Recipe) + " " + u.run.Recipe.Stage + " by " + u.observer.Card.Name, Step: done, Steps: total})
+		q.Progress(metamer.Progress{Phase: metamer.Evaluating, What: setName(u.run.Recipe) + " " + u.run.Recipe.Stage + " by " + u.observer.Card.Name, Step: done, Steps: total})
 		if results[i], err = e.evaluateUnit(ctx, q, u); err != nil {
 			return nil, stopped(err, done)
 		}
@@ -123,7 +124,7 @@ func (e *Engine) Evaluate(ctx context.Context, q Evaluation) (metamer.Rows, erro
 			withNames(rows[first:], p.refs)
 			continue
 		}
-		q.Progress(metamer.Progress{Phase: "evaluation", What: setName(p.run.Recipe) + " " + p.run.Recipe.Stage + ", image metrics", Step: len(units) + k, Steps: total})
+		q.Progress(metamer.Progress{Phase: metamer.Evaluating, What: setName(p.run.Recipe) + " " + p.run.Recipe.Stage + ", image metrics", Step: len(units) + k, Steps: total})
 		mets, own, err := e.imageMetrics(ctx, q, p)
 		if err != nil {
 			return nil, stopped(err, len(units)+k)
@@ -138,7 +139,7 @@ func (e *Engine) Evaluate(ctx context.Context, q Evaluation) (metamer.Rows, erro
 			q.Warn("engine: the runs have several image sets: rows of references are those of " + runs[0].refs.Name + " only")
 		}
 	}
-	q.Progress(metamer.Progress{Phase: "evaluation", Step: total, Steps: total})
+	q.Progress(metamer.Progress{Phase: metamer.Evaluating, Step: total, Steps: total})
 	return rows, nil
 }
 
@@ -168,8 +169,10 @@ func pictured(q Evaluation) bool { return slices.Contains(q.Measures, "metrics")
 // setName is the name of a model set in rows.
 func setName(r metamer.Recipe) string { return strings.Join(r.ModelNames(), "+") }
 
-func (u unit) key() string {
-	return fmt.Sprintf("%s %d %s %s", u.sum, u.refs.Size, u.observer.Card.Name, u.observer.Layer)
+// compare orders units so that those with the same references, observer and layer follow
+// each other.
+func (u unit) compare(o unit) int {
+	return cmp.Or(cmp.Compare(u.sum, o.sum), cmp.Compare(u.refs.Size, o.refs.Size), cmp.Compare(u.observer.Card.Name, o.observer.Card.Name), cmp.Compare(u.observer.Layer, o.observer.Layer))
 }
 
 // portraits opens the references and the null set of every run.
@@ -200,8 +203,6 @@ func (e *Engine) portraits(q Evaluation, computed string) ([]portrait, error) {
 
 // units pairs every run with every observer.
 func (e *Engine) units(q Evaluation, runs []portrait) ([]unit, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	var out []unit
 	for _, p := range runs {
 		run := p.run

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/gomlx/core/tensors"
 
@@ -23,8 +24,6 @@ type Gradients struct {
 // begins. Of the recipe it needs one model and a stage, and minds loss, penalties,
 // start, seed, batch and PlainReLU.
 func (e *Engine) Gradients(ctx context.Context, q Request) (*Gradients, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	r, tapped, err := e.resolve(q)
 	if err != nil {
 		return nil, err
@@ -37,7 +36,7 @@ func (e *Engine) Gradients(ctx context.Context, q Request) (*Gradients, error) {
 	}
 	s := tapped[0]
 	cfg := synth.Config{Batch: r.Batch, Size: r.Images.Size, Loss: r.Loss, Penalties: r.Penalties, PlainReLU: r.PlainReLU}
-	gradients, err := kept(e, func() (*synth.Gradients, error) { return synth.NewGradients(e.Backend.Compute, s, cfg) }, "gradient", s.Net.Key, s.Layer, cfg)
+	gradients, err := compile(e, "gradient", s.Net.Key, digestOf(s.Layer, cfg), func() (*synth.Gradients, error) { return synth.NewGradients(e.Backend.Compute, s, cfg) })
 	if err != nil {
 		return nil, err
 	}
@@ -54,31 +53,37 @@ func (e *Engine) Gradients(ctx context.Context, q Request) (*Gradients, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		acts, err := probe.Read(fill(q.Images.Pixels, first, r.Batch, n, per))
-		if err != nil {
-			return nil, err
-		}
-		var flat []float32
-		for _, a := range acts[0] {
-			flat = append(flat, a...)
-		}
-		target := tensors.FromFlatDataAndDimensions(flat, append([]int{r.Batch}, probe.Shapes[0]...)...)
-		start := tensors.FromFlatDataAndDimensions(fill(out.Start, first, r.Batch, n, per), r.Batch, r.Images.Size, r.Images.Size, 3)
-		loss, grad, err := gradients.At(start, target)
-		if err != nil {
-			return nil, err
-		}
-		pixels, err := tensors.CopyFlatData[float32](grad)
+		var loss, pixels []float32
+		err := e.device.do(ctx, func() (err error) {
+			loss, pixels, err = gradient(gradients, probe, fill(q.Images.Pixels, first, r.Batch, n, per), fill(out.Start, first, r.Batch, n, per), r.Images.Size)
+			return err
+		})
 		if err != nil {
 			return nil, fmt.Errorf("engine: gradient of %s: %w", s.Card.Name, err)
-		}
-		for _, t := range []*tensors.Tensor{grad, start, target} {
-			t.MustFinalizeAll()
 		}
 		real := min(r.Batch, n-first)
 		out.Loss = append(out.Loss, loss[:real]...)
 		out.Gradient = append(out.Gradient, pixels[:real*per]...)
-		e.yield()
 	}
 	return out, nil
+}
+
+// gradient returns the losses and gradients of a batch at its start.
+func gradient(g *synth.Gradients, probe *synth.Probe, refs, start []float32, size int) (loss, pixels []float32, err error) {
+	acts, err := probe.Read(refs)
+	if err != nil {
+		return nil, nil, err
+	}
+	batch := len(acts[0])
+	at := tensors.FromFlatDataAndDimensions(start, batch, size, size, 3)
+	target := tensors.FromFlatDataAndDimensions(slices.Concat(acts[0]...), append([]int{batch}, probe.Shapes[0]...)...)
+	defer at.MustFinalizeAll()
+	defer target.MustFinalizeAll()
+	loss, grad, err := g.At(at, target)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer grad.MustFinalizeAll()
+	pixels, err = tensors.CopyFlatData[float32](grad)
+	return loss, pixels, err
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
@@ -29,7 +30,7 @@ func (e *Engine) identity(model, stage, precision string) (identity, error) {
 	if err != nil {
 		return identity{}, err
 	}
-	if net, ok := e.nets[key]; ok {
+	if net, ok := e.nets.peek(key); ok {
 		id.sha256 = net.SHA256
 		return id, nil
 	}
@@ -37,8 +38,14 @@ func (e *Engine) identity(model, stage, precision string) (identity, error) {
 	if err != nil {
 		return identity{}, err
 	}
-	id.sha256, err = zoo.Sum(c, path, e.sum)
+	id.sha256, err = zoo.Sum(c, path, e.sums.of)
 	return id, err
+}
+
+// sums are the SHA-256 of weight files, by path.
+type sums struct {
+	mu   sync.Mutex
+	seen map[string]seen
 }
 
 // seen is a file as it was when its sum was taken.
@@ -48,19 +55,24 @@ type seen struct {
 	sha256 string
 }
 
-// sum is a file's SHA-256, taken again when size or time of the file are others.
-func (e *Engine) sum(path string) (string, error) {
+// of is a file's SHA-256, taken again when size or time of the file are others.
+func (s *sums) of(path string) (string, error) {
 	now, err := os.Stat(path)
 	if err != nil {
 		return "", fmt.Errorf("engine: %w", err)
 	}
-	if s, ok := e.sums[path]; ok && s.size == now.Size() && s.when.Equal(now.ModTime()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s, ok := s.seen[path]; ok && s.size == now.Size() && s.when.Equal(now.ModTime()) {
 		return s.sha256, nil
 	}
 	got, err := weights.Sum(path)
 	if err != nil {
 		return "", fmt.Errorf("engine: %w", err)
 	}
-	e.sums[path] = seen{now.Size(), now.ModTime(), got}
+	if s.seen == nil {
+		s.seen = map[string]seen{}
+	}
+	s.seen[path] = seen{now.Size(), now.ModTime(), got}
 	return got, nil
 }

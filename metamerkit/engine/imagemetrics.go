@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/imgmetrics"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
 // runner returns the compiled image metrics of these names, all that need no file by
@@ -19,7 +21,18 @@ func (e *Engine) runner(names []string) (*imgmetrics.Runner, error) {
 	if err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
-	return kept(e, func() (*imgmetrics.Runner, error) { return imgmetrics.NewRunner(e.Backend.Compute, metrics...) }, "metrics", names)
+	return compile(e, "metrics", zoo.Key{}, digestOf(names), func() (*imgmetrics.Runner, error) { return imgmetrics.NewRunner(e.Backend.Compute, metrics...) })
+}
+
+// maxMetrics is of how many image sets the metrics are kept.
+const maxMetrics = 4
+
+// metricsKey tells apart the image metrics of references.
+type metricsKey struct {
+	images    string // SHA-256
+	size      int
+	metrics   digest // of their names
+	bootstrap metamer.Bootstrap
 }
 
 // imageMetrics returns the image metrics of a run's metamers, and those of its
@@ -32,16 +45,18 @@ func (e *Engine) imageMetrics(ctx context.Context, q Evaluation, p portrait) (me
 	at := e.metricsPlace(q, p)
 	rows := e.keptRows(at, q)
 	if rows == nil {
-		var r *imgmetrics.Runner
-		if err := e.turn(func() (err error) { r, err = e.runner(q.Metrics); return err }); err != nil {
+		r, err := e.runner(q.Metrics)
+		if err != nil {
 			return nil, nil, err
 		}
-		of := fmt.Sprint(p.sum, p.refs.Size, q.Metrics, q.Bootstrap)
-		if rows = e.shelf.measured(of); rows == nil {
+		key := metricsKey{p.sum, p.refs.Size, digestOf(q.Metrics), q.Bootstrap}
+		if own, ok := e.metrics.get(key); ok {
+			rows = slices.Clone(own)
+		} else {
 			if rows, err = e.measureImages(ctx, r, q.Bootstrap, p.references(), p.refs.Pixels, nil, p.refs.Size); err != nil {
 				return nil, nil, err
 			}
-			e.shelf.note(of, rows)
+			e.metrics.put(key, slices.Clone(rows))
 		}
 		more, err := e.measureImages(ctx, r, q.Bootstrap, p.row(), p.run.Metamers, p.refs.Pixels, p.refs.Size)
 		if err != nil {
@@ -89,7 +104,7 @@ func (e *Engine) measureImages(ctx context.Context, r *imgmetrics.Runner, b meta
 		}
 		to := min(from+chunk, n)
 		var part [][]imgmetrics.Value
-		err := e.turn(func() (err error) {
+		err := e.device.do(ctx, func() (err error) {
 			part, err = r.Measure(pixels[from*per:to*per], given[from*per:to*per], size, size)
 			return err
 		})

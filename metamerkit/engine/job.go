@@ -52,13 +52,13 @@ func (j *job) run(ctx context.Context) (*metamer.Run, error) {
 	if j.start, err = startImages(j.r, j.q); err != nil {
 		return nil, err
 	}
-	j.q.Progress(metamer.Progress{Phase: "compile", Steps: j.r.Steps, Images: n})
+	j.q.Progress(metamer.Progress{Phase: metamer.Compiling, Steps: j.r.Steps, Images: n})
 	loop, err := j.e.loop(ctx, j.tapped, j.r)
 	if err != nil {
 		return nil, err
 	}
 	go j.e.ahead(ctx, j.q, j.r, j.tapped)
-	j.q.Progress(metamer.Progress{Phase: "start", Steps: j.r.Steps, Images: n})
+	j.q.Progress(metamer.Progress{Phase: metamer.Starting, Steps: j.r.Steps, Images: n})
 	resumed := j.restore(loop)
 	j.saved = time.Now()
 	c := resumed // where only the evidence is missing
@@ -75,7 +75,7 @@ func (j *job) run(ctx context.Context) (*metamer.Run, error) {
 		ID: j.r.ID(), Recipe: j.r, Names: j.q.Images.Names, Metamers: j.done, Start: j.start, Trace: j.past,
 		StepsRun: j.state.Most, Stopped: j.state.Why, Seconds: j.state.Seconds + time.Since(j.began).Seconds(),
 	}
-	j.q.Progress(metamer.Progress{Phase: "evidence", Step: j.r.Steps, Steps: j.r.Steps, Image: n, Images: n})
+	j.q.Progress(metamer.Progress{Phase: metamer.Matching, Step: j.r.Steps, Steps: j.r.Steps, Image: n, Images: n})
 	if err := j.e.testMatch(ctx, run, j.tapped, j.q); err != nil {
 		if ctx.Err() != nil && j.work != nil {
 			err = errors.Join(fmt.Errorf("engine: run %s stopped before its evidence was complete; the same command goes on from there: %w", j.work.ID, ctx.Err()), j.save(c))
@@ -89,7 +89,7 @@ func (j *job) run(ctx context.Context) (*metamer.Run, error) {
 func (j *job) batch(ctx context.Context, loop *synth.Loop, c *synth.Cursor, per int) error {
 	n := j.r.Images.Count
 	loop.Each = func(c *synth.Cursor, last []float64) error {
-		p := metamer.Progress{Phase: "synthesis", Step: c.Step, Steps: j.r.Steps, Evaluations: j.r.Evaluations(c.Step), Image: j.state.First, Batch: min(j.r.Batch, n-j.state.First), Full: j.r.Batch, Images: n, Loss: last}
+		p := metamer.Progress{Phase: metamer.Stepping, Step: c.Step, Steps: j.r.Steps, Evaluations: j.r.Evaluations(c.Step), Image: j.state.First, Batch: min(j.r.Batch, n-j.state.First), Full: j.r.Batch, Images: n, Loss: last}
 		if j.q.PreviewEvery > 0 && time.Since(j.shown) >= j.q.PreviewEvery {
 			if err := c.Fetch(); err != nil {
 				return err
@@ -98,7 +98,6 @@ func (j *job) batch(ctx context.Context, loop *synth.Loop, c *synth.Cursor, per 
 			j.shown = time.Now()
 		}
 		j.q.Progress(p)
-		j.e.yield()
 		if j.work != nil && time.Since(j.saved) >= j.q.CheckpointEvery {
 			return j.save(c)
 		}

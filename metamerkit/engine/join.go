@@ -40,13 +40,13 @@ func (e *Engine) join(ctx context.Context, q Request, r metamer.Recipe, tapped [
 			}
 		}
 		b.Progress = func(p metamer.Progress) {
-			if p.Phase == "files" { // of the block
+			if p.Phase == metamer.Writing { // of the block
 				return
 			}
 			p.Image, p.Images = p.Image+from, r.Images.Count
 			q.Progress(p)
 		}
-		run, err := e.synthesize(ctx, b)
+		run, err := e.Synthesize(ctx, b)
 		if err != nil {
 			return nil, fmt.Errorf("engine: images %d–%d: %w", from, to-1, err)
 		}

@@ -43,7 +43,7 @@ func TestMemoryIsConstant(t *testing.T) {
 			_, err := New(b).Synthesize(context.Background(), Request{
 				Images: set, Recipe: metamer.Recipe{Models: members("resnet2b"), Stage: "early", Steps: 550, Optimizer: metamer.Optimizer{Name: "momentum"}, Schedule: metamer.Schedule{Kind: schedule}},
 				Progress: func(p metamer.Progress) {
-					if p.Phase == "synthesis" && p.Step >= 50 && p.Step <= 500 && (p.Step-50)%150 == 0 {
+					if p.Phase == metamer.Stepping && p.Step >= 50 && p.Step <= 500 && (p.Step-50)%150 == 0 {
 						var m runtime.MemStats
 						runtime.GC()
 						runtime.GC() // the first one finds what finalizers free

@@ -10,26 +10,25 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
-	"sync"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	_ "github.com/ensemble-metamers/metamers/metamerkit/images/photos" // the default null set
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/synth"
+	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
 const (
 	// nullBatch is the number of images of a null set that are read at once. It is the
 	// same for every run, so that all runs have the same null distribution, to the bit.
 	nullBatch = 16
-	// nullBytes bounds what null distributions take in memory: those of 5,000 layers with
+	// maxNullBytes bounds what null distributions take in memory: those of 5,000 layers with
 	// the default null set.
-	nullBytes = 256 << 20
-	// nullSets is how many null sets are kept.
-	nullSets = 4
+	maxNullBytes = 256 << 20
+	// maxNullSets is how many null sets are kept; each that is given has two keys.
+	maxNullSets = 8
 )
 
 // nullMemory is what the activations of a null set may take while its pairs are compared;
@@ -42,22 +41,21 @@ type nullSet struct {
 	images *images.Set // nil where nothing is tested
 }
 
-// nulls keeps null sets and the null distributions of members, those used last.
-type nulls struct {
-	files nullFiles
-	mu    sync.Mutex
-	sets  []keptNullSet
-	dists []keptNull
+// nullSetKey names a null set by the images that are given, or by name, size and stamp of
+// its files.
+type nullSetKey struct {
+	given *images.Set
+	name  string
+	size  int
+	files string
 }
 
-type keptNullSet struct {
-	key any // the *images.Set that was given, or name, size and stamp of the files
-	set *nullSet
-}
-
-type keptNull struct {
-	key  string
-	dist *evaluate.Null
+// nullKey names the null distribution of a model at a layer.
+type nullKey struct {
+	net    zoo.Key
+	layer  string
+	images string // SHA-256 of the null set
+	size   int
 }
 
 // nullSet prepares a null set for images of a size: one that is given, or one by name (a
@@ -66,22 +64,21 @@ func (e *Engine) nullSet(name string, given *images.Set, size int) (*nullSet, er
 	if name == metamer.NoNull {
 		return &nullSet{NullRef: metamer.NullRef{Name: name}}, nil
 	}
-	var key any = given
+	key := nullSetKey{given: given}
 	if given != nil {
 		name = cmp.Or(name, given.Name)
 	} else {
 		name = cmp.Or(name, metamer.DefaultNull)
-		key = fmt.Sprint(name, " ", size, " ", filesStamp(name))
+		key = nullSetKey{name: name, size: size, files: filesStamp(name)}
 	}
-	e.nulls.mu.Lock()
-	defer e.nulls.mu.Unlock()
-	if i := slices.IndexFunc(e.nulls.sets, func(k keptNullSet) bool {
-		return k.key == key || given != nil && k.set.images == given
-	}); i >= 0 {
-		k := e.nulls.sets[i]
-		e.nulls.sets = append(slices.Delete(e.nulls.sets, i, i+1), k)
-		return k.set, nil
+	set, err := e.nullSets.do(key, func() (*nullSet, error) { return openNullSet(name, given, size) })
+	if err == nil && set.images != given {
+		e.nullSets.put(nullSetKey{given: set.images}, set) // requests carry these
 	}
+	return set, err
+}
+
+func openNullSet(name string, given *images.Set, size int) (*nullSet, error) {
 	if given == nil {
 		o := images.Options{Size: size}
 		if name == metamer.DefaultNull {
@@ -98,9 +95,6 @@ func (e *Engine) nullSet(name string, given *images.Set, size int) (*nullSet, er
 	set := &nullSet{images: distinct(given)}
 	n := set.images.Len()
 	set.NullRef = metamer.NullRef{Name: name, Count: n, SHA256: set.images.SHA256(), Pairs: n * (n - 1) / 2}
-	if e.nulls.sets = append(e.nulls.sets, keptNullSet{key, set}); len(e.nulls.sets) > nullSets {
-		e.nulls.sets = slices.Delete(e.nulls.sets, 0, 1)
-	}
 	return set, nil
 }
 
@@ -181,7 +175,7 @@ func (e *Engine) nullOf(q Evaluation, run *metamer.Run) (*nullSet, error) {
 	if same := err == nil && set.SHA256 == own.SHA256; same || own.SHA256 == "" {
 		return set, err
 	}
-	for _, paths := range images.Origins(nullKey(own)) { // where it was when runs were made
+	for _, paths := range images.Origins(nullOrigin(own)) { // where it was when runs were made
 		if len(paths) != 1 {
 			continue
 		}
@@ -197,12 +191,11 @@ func (e *Engine) nullOf(q Evaluation, run *metamer.Run) (*nullSet, error) {
 	return nil, fmt.Errorf("engine: the null set %s of run %s cannot be opened again, so that another must be named (--null): %w", own.Name, run.ID, err)
 }
 
-// nullKey is what the files of a null set are remembered by. Its SHA-256 alone is not enough:
+// nullOrigin is what the files of a null set are remembered by. Its SHA-256 alone is not enough:
 // a null set has no image twice, and may so have the pixels of other images than its files hold.
-func nullKey(n metamer.NullRef) string { return "null-" + n.SHA256 }
+func nullOrigin(n metamer.NullRef) string { return "null-" + n.SHA256 }
 
-// null returns the null distribution of a model, which is open, at a layer. The engine is
-// taken while the device computes.
+// null returns the null distribution of a model, which is open, at a layer.
 func (e *Engine) null(ctx context.Context, s synth.TappedModel, set *nullSet) (*evaluate.Null, error) {
 	if set.Untested() != "" {
 		return evaluate.Untestable(s.Card.Name, set.NullRef), nil
@@ -211,12 +204,9 @@ func (e *Engine) null(ctx context.Context, s synth.TappedModel, set *nullSet) (*
 	if dist := e.keptNull(s, set.NullRef, size); dist != nil {
 		return dist, nil
 	}
-	r := &reading{e: e, key: set.Name, net: s.Net.Key, pixels: set.images.Pixels, n: set.Count, per: set.images.Size * set.images.Size * 3, batch: nullBatch, memory: nullMemory, layer: 0, logits: -1}
-	err := e.turn(func() (err error) {
-		r.probe, r.products, err = e.nullProbe(s, r.n, set.images.Size)
-		return err
-	})
-	if err != nil {
+	r := &reading{e: e, of: set.Name, pixels: set.images.Pixels, n: set.Count, per: set.images.Size * set.images.Size * 3, batch: nullBatch, memory: nullMemory, layer: 0, logits: -1}
+	var err error
+	if r.probe, r.products, err = e.nullProbe(s, r.n, set.images.Size); err != nil {
 		return nil, err
 	}
 	r.classes, r.categories = make([]int, r.n), make([]int, r.n)
@@ -231,27 +221,26 @@ func (e *Engine) null(ctx context.Context, s synth.TappedModel, set *nullSet) (*
 	}
 	dist, err := evaluate.NewNull(s.Card.Name, set.NullRef, values, ranks)
 	if err == nil {
-		e.nulls.keep(nullMemoryKey(s, set.NullRef, size), dist)
-		_ = e.nulls.files.keep(e.nullFileKey(s, set.NullRef, size), dist) // without it the next process computes it again
+		e.nulls.put(nullKeyOf(s, set.NullRef, size), dist)
+		_ = e.nullFiles.keep(e.nullFileKey(s, set.NullRef, size), dist) // without it the next process computes it again
 	}
 	return dist, err
 }
 
-// nullMemoryKey is what the null distribution of a model at a layer is kept under in memory.
-func nullMemoryKey(s synth.TappedModel, set metamer.NullRef, size int) string {
-	return fmt.Sprint(s.Net.Key, " ", s.Layer, " ", set.SHA256, " ", size)
+func nullKeyOf(s synth.TappedModel, set metamer.NullRef, size int) nullKey {
+	return nullKey{s.Net.Key, s.Layer, set.SHA256, size}
 }
 
 // keptNull returns a null distribution that is kept in memory or on disk, nil if there is
 // none.
 func (e *Engine) keptNull(s synth.TappedModel, set metamer.NullRef, size int) *evaluate.Null {
-	key := nullMemoryKey(s, set, size)
-	dist := e.nulls.recall(key)
-	if dist == nil {
-		if dist = e.nulls.files.load(e.nullFileKey(s, set, size), s.Card.Name, set); dist == nil {
+	key := nullKeyOf(s, set, size)
+	dist, ok := e.nulls.get(key)
+	if !ok {
+		if dist = e.nullFiles.load(e.nullFileKey(s, set, size), s.Card.Name, set); dist == nil {
 			return nil
 		}
-		e.nulls.keep(key, dist)
+		e.nulls.put(key, dist)
 	}
 	named := *dist // the images may have been called otherwise then
 	named.Set = set.Name
@@ -271,31 +260,4 @@ func (e *Engine) nullProbe(s synth.TappedModel, n, size int) (*synth.Probe, eval
 	}
 	products, err := e.products(n, dim)
 	return p, products, err
-}
-
-// recall returns a distribution that is kept, nil if there is none.
-func (n *nulls) recall(key string) *evaluate.Null {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	i := slices.IndexFunc(n.dists, func(k keptNull) bool { return k.key == key })
-	if i < 0 {
-		return nil
-	}
-	k := n.dists[i]
-	n.dists = append(slices.Delete(n.dists, i, i+1), k)
-	return k.dist
-}
-
-func (n *nulls) keep(key string, dist *evaluate.Null) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.dists = append(slices.DeleteFunc(n.dists, func(k keptNull) bool { return k.key == key }), keptNull{key, dist})
-	total := 0
-	for _, k := range n.dists {
-		total += k.dist.Bytes()
-	}
-	for total > nullBytes && len(n.dists) > 1 {
-		total -= n.dists[0].dist.Bytes()
-		n.dists = slices.Delete(n.dists, 0, 1)
-	}
 }

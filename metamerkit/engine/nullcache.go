@@ -19,6 +19,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 	"github.com/ensemble-metamers/metamers/metamerkit/synth"
+	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
 // nullFiles keeps null distributions in a folder, one a file, for later processes. The
@@ -38,14 +39,15 @@ func nullFilesIn() nullFiles { return nullFiles{filepath.Join(paths.Cache(), "nu
 
 // nullFileKey is everything that a null distribution depends on.
 type nullFileKey struct {
-	Format              int
-	Program             string // which may compute a model otherwise than another one
-	Net, Weights, Layer string
-	Null                string // SHA-256 of the images
-	Size, Count, Batch  int
-	Backend             string
-	Versions            map[string]string
-	Memory              int64
+	Format             int
+	Program            string // which may compute a model otherwise than another one
+	Net                zoo.Key
+	Weights, Layer     string
+	Null               string // SHA-256 of the images
+	Size, Count, Batch int
+	Backend            string
+	Versions           map[string]string
+	Memory             int64
 }
 
 // nullFileKey returns what the null distribution of a model at a layer is kept under on disk.

@@ -23,14 +23,12 @@ func TestNullFromDisk(t *testing.T) {
 	dir := t.TempDir()
 	open := func() (*Engine, *evaluate.Null) {
 		e := New(b)
-		e.nulls.files = nullFiles{dir, 1 << 20}
+		e.nullFiles = nullFiles{dir, 1 << 20}
 		set, err := e.nullSet("photos:50", nil, 32)
 		if err != nil {
 			t.Fatal(err)
 		}
-		e.mu.Lock()
 		s, err := e.tappedModel("plain7_48.mm_c10", "late", "")
-		e.mu.Unlock()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -42,8 +40,8 @@ func TestNullFromDisk(t *testing.T) {
 	}
 	first, want := open()
 	second, got := open()
-	if !reflect.DeepEqual(got, want) || len(first.compiled) == 0 || len(second.compiled) != 0 {
-		t.Errorf("%+v, expected %+v; compiled %d and %d times", got.Null, want.Null, len(first.compiled), len(second.compiled))
+	if !reflect.DeepEqual(got, want) || len(first.compiled.keys()) == 0 || len(second.compiled.keys()) != 0 {
+		t.Errorf("%+v, expected %+v; compiled %d and %d times", got.Null, want.Null, len(first.compiled.keys()), len(second.compiled.keys()))
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "*"))
 	if err != nil || len(files) != 1 {
@@ -58,10 +56,10 @@ func TestNullFromDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	third, got := open()
-	if !reflect.DeepEqual(got, want) || len(third.compiled) == 0 {
+	if !reflect.DeepEqual(got, want) || len(third.compiled.keys()) == 0 {
 		t.Errorf("a damaged file: %+v, expected %+v computed again", got.Null, want.Null)
 	}
-	if fourth, got := open(); !reflect.DeepEqual(got, want) || len(fourth.compiled) != 0 {
+	if fourth, got := open(); !reflect.DeepEqual(got, want) || len(fourth.compiled.keys()) != 0 {
 		t.Errorf("the damaged file was not replaced: %+v", got.Null)
 	}
 }

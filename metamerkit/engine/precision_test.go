@@ -13,7 +13,6 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
-	"github.com/ensemble-metamers/metamers/metamerkit/synth"
 	"github.com/ensemble-metamers/metamers/metamerkit/weights"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
@@ -24,18 +23,15 @@ func moves(t *testing.T, e *Engine, set *images.Set, model, stage, precision str
 	t.Helper()
 	var acts [2][]evaluate.Vector
 	for i, precision := range []string{"", precision} {
-		var s synth.TappedModel
-		var p *synth.Probe
-		err := e.turn(func() (err error) {
-			if s, err = e.tappedModel(model, stage, precision); err == nil {
-				p, err = e.probe(s, 4, 32, layersOf(s)...)
-			}
-			return err
-		})
+		s, err := e.tappedModel(model, stage, precision)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if acts[i], _, err = e.read(s, p, set.Pixels); err != nil {
+		p, err := e.probe(s, 4, 32, layersOf(s)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if acts[i], _, err = e.read(context.Background(), s, p, set.Pixels); err != nil {
 			t.Fatal(err)
 		}
 	}

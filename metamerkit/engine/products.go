@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"sync"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
+	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
 // Blocks of activations are multiplied on the device in tiles of so many images and
@@ -34,7 +34,7 @@ func (e *Engine) products(n, dim int) (evaluate.Products, error) {
 	if e.Backend.Kind == backend.Go || int64(n)*int64(n)*int64(dim) < worthwhile {
 		return nil, nil
 	}
-	m, err := kept(e, func() (*multiplier, error) { return newMultiplier(e.Backend, &e.mu, tileRows, tileCols) }, "products")
+	m, err := compile(e, "products", zoo.Key{}, digest{}, func() (*multiplier, error) { return newMultiplier(e.Backend, e.device, tileRows, tileCols) })
 	if err != nil {
 		return nil, err
 	}
@@ -45,10 +45,10 @@ func (e *Engine) products(n, dim int) (evaluate.Products, error) {
 type multiplier struct {
 	g          *Graph
 	rows, cols int // of a tile
-	device     sync.Locker
+	device     device
 }
 
-func newMultiplier(b *backend.Backend, device sync.Locker, rows, cols int) (m *multiplier, err error) {
+func newMultiplier(b *backend.Backend, device device, rows, cols int) (m *multiplier, err error) {
 	m = &multiplier{rows: rows, cols: cols, device: device}
 	err = exceptions.TryCatch[error](func() {
 		g := NewGraph(b.Compute, "inner products")
@@ -103,19 +103,19 @@ func (m *multiplier) products(ctx context.Context, left, right [][]float32, mean
 				}
 				others := right[b:min(b+m.rows, len(right))]
 				m.fill(flat[1], others, k, to)
-				err := exceptions.TryCatch[error](func() {
-					m.device.Lock()
-					defer m.device.Unlock()
-					second := tensors.FromFlatDataAndDimensions(flat[1], m.rows, m.cols)
-					got := m.g.Run(tensors.FromValue(int32(to-k)), first, means, second, m.column(meanRight[b:min(b+m.rows, len(right))]))[0]
-					values := tensors.MustCopyFlatData[float64](got)
-					got.MustFinalizeAll()
-					second.MustFinalizeAll()
-					for i := range rows {
-						for j := range others {
-							out[(a+i)*len(right)+b+j] += values[i*m.rows+j]
+				err := m.device.do(ctx, func() error {
+					return exceptions.TryCatch[error](func() {
+						second := tensors.FromFlatDataAndDimensions(flat[1], m.rows, m.cols)
+						got := m.g.Run(tensors.FromValue(int32(to-k)), first, means, second, m.column(meanRight[b:min(b+m.rows, len(right))]))[0]
+						values := tensors.MustCopyFlatData[float64](got)
+						got.MustFinalizeAll()
+						second.MustFinalizeAll()
+						for i := range rows {
+							for j := range others {
+								out[(a+i)*len(right)+b+j] += values[i*m.rows+j]
+							}
 						}
-					}
+					})
 				})
 				if err != nil {
 					first.MustFinalizeAll()

@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -20,10 +19,10 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/synth"
 )
 
-// device multiplies tiles of a size on XLA, or skips.
-func device(t testing.TB, rows, cols int) *multiplier {
+// onDevice multiplies tiles of a size on XLA, or skips.
+func onDevice(t testing.TB, rows, cols int) *multiplier {
 	t.Helper()
-	m, err := newMultiplier(backendtest.Open(t, backend.XLA), &sync.Mutex{}, rows, cols)
+	m, err := newMultiplier(backendtest.Open(t, backend.XLA), newDevice(), rows, cols)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +32,7 @@ func device(t testing.TB, rows, cols int) *multiplier {
 // Similarities from products on the device are those of NumPy and SciPy (see package
 // evaluate's goldens), whole and in blocks.
 func TestProductsAgainstNumPy(t *testing.T) {
-	m := device(t, 8, 32)
+	m := onDevice(t, 8, 32)
 	data, err := os.ReadFile("../../testdata/golden/evaluate.json")
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +85,7 @@ func TestProductsAgainstNumPy(t *testing.T) {
 // costs float32 its digits, constant and infinite activations: as on the host.
 func TestProductsAsOnHost(t *testing.T) {
 	const rows, cols = 32, 256
-	m := device(t, rows, cols)
+	m := onDevice(t, rows, cols)
 	const n, dim = 2*rows + 11, 3*cols + 123
 	rng := rand.New(rand.NewPCG(1, 2))
 	acts := make(evaluate.Held, n)
@@ -234,7 +233,7 @@ func cpuSeconds(b *testing.B) float64 {
 // The Gram matrix of 500 images at a third of ViT-B's size, on the device and on the
 // host.
 func BenchmarkGram(b *testing.B) {
-	m := device(b, tileRows, tileCols)
+	m := onDevice(b, tileRows, tileCols)
 	const n, dim = 500, 197 * 256
 	acts := make(evaluate.Held, n)
 	rng := rand.New(rand.NewPCG(1, 2))

@@ -6,16 +6,15 @@ import (
 
 	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
 	"github.com/ensemble-metamers/metamers/metamerkit/synth"
+	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
 // reading is what an observer makes of a set of images: activations at one layer,
-// read from the device block by block, for which the engine is taken, and kept only if
-// they fit, and the classes, which every pass leaves behind. It is an evaluate.Source.
+// read from the device block by block and kept only if they fit, and the classes, which every pass leaves behind. It is an evaluate.Source.
 type reading struct {
 	e      *Engine
-	key    string // of the unit's references
-	name   string // of the reading, and the key of its model
-	net    string
+	of     string // what is read, for errors
+	key    readingKey
 	probe  *synth.Probe
 	pixels []float32
 	n, per int
@@ -37,7 +36,7 @@ type reading struct {
 // newReading sets a pass up; nothing is read yet. acts says whether activations are
 // wanted.
 func (e *Engine) newReading(u unit, pixels []float32, q Evaluation, acts bool) (*reading, error) {
-	r := &reading{e: e, key: u.key(), name: u.readingName(q), net: u.observer.Net.Key, pixels: pixels, n: u.refs.Len(), per: u.refs.Size * u.refs.Size * 3, batch: min(q.Batch, u.refs.Len()), memory: q.Memory, layer: -1, logits: -1}
+	r := &reading{e: e, of: fmt.Sprintf("%s at %s", u.observer.Card.Name, u.observer.Layer), key: u.readingKey(q), pixels: pixels, n: u.refs.Len(), per: u.refs.Size * u.refs.Size * 3, batch: min(q.Batch, u.refs.Len()), memory: q.Memory, layer: -1, logits: -1}
 	var layers []string
 	if acts {
 		layers, r.layer = append(layers, u.observer.Layer), 0
@@ -71,14 +70,39 @@ func (e *Engine) newReading(u unit, pixels []float32, q Evaluation, acts bool) (
 	return r, nil
 }
 
-// readingName tells apart what an observer, which is open, reads of the references.
-func (u unit) readingName(q Evaluation) string {
-	return fmt.Sprint(u.key(), " ", u.observer.Net.Key, " ", q.Batch, " ", q.Memory)
+// readingKey tells apart what observers, which are open, read of references.
+type readingKey struct {
+	images string // SHA-256
+	size   int
+	net    zoo.Key
+	layer  string
+	batch  int
+	memory int64
 }
 
-// shelved is how many bytes readings of references may take that wait for the next
+func (u unit) readingKey(q Evaluation) readingKey {
+	return readingKey{u.sum, u.refs.Size, u.observer.Net.Key, u.observer.Layer, q.Batch, q.Memory}
+}
+
+// keptReadings is how many bytes readings of references may take that wait for the next
 // evaluation.
-func (e *Engine) shelved(q Evaluation) int64 { return min(q.Memory, int64(e.Weights)) / 2 }
+func (e *Engine) keptReadings(q Evaluation) int { return int(min(q.Memory, int64(e.Weights)) / 2) }
+
+// serves reports whether a reading has activations, if they are wanted.
+func (r *reading) serves(acts bool) bool { return r.layer >= 0 || !acts }
+
+// bytes is what a reading takes in memory.
+func (r *reading) bytes() (n int) {
+	for _, a := range r.held {
+		n += 4 * len(a)
+	}
+	for _, g := range []*evaluate.Gram{r.values, r.ranks} {
+		if g != nil {
+			n += 8 * g.N * g.N
+		}
+	}
+	return n
+}
 
 // Len is the number of images.
 func (r *reading) Len() int { return r.n }
@@ -112,11 +136,7 @@ func (r *reading) load(ctx context.Context, from, to int) (acts [][]float32, err
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		var read [][][]float32
-		err := r.e.turn(func() (err error) {
-			read, err = r.probe.Read(r.pixels[at*r.per : min(at+r.batch, to)*r.per])
-			return err
-		})
+		read, err := r.e.readPixels(ctx, r.probe, r.pixels[at*r.per:min(at+r.batch, to)*r.per])
 		if err != nil {
 			return nil, err
 		}
@@ -164,7 +184,7 @@ func (r *reading) gram(ctx context.Context, ranked bool) (*evaluate.Gram, error)
 	}
 	g, err := evaluate.NewGramWith(ctx, src, blocks, r.products)
 	if err != nil {
-		return nil, fmt.Errorf("engine: similarities of %s: %w", r.key, err)
+		return nil, fmt.Errorf("engine: similarities of %s: %w", r.of, err)
 	}
 	*to = g
 	return g, nil

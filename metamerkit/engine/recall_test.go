@@ -12,7 +12,7 @@ import (
 // Rows are read again when their file is another, or gone, and what is returned may be
 // changed.
 func TestRecallRows(t *testing.T) {
-	e := &Engine{}
+	e := newEngine()
 	dir, key := t.TempDir(), "0123456789abcdef"
 	keep := func(value float64) {
 		t.Helper()
@@ -23,7 +23,7 @@ func TestRecallRows(t *testing.T) {
 	want := func(value float64) {
 		t.Helper()
 		for range 3 {
-			rows, err := e.loadRows(dir, key)
+			rows, err := e.loadRows(rowPlace{dir, key})
 			if err != nil || len(rows) != 1 || rows[0].Value != value {
 				t.Fatalf("%v %v, want %v", rows, err, value)
 			}
@@ -45,35 +45,36 @@ func TestRecallRows(t *testing.T) {
 	if err := os.WriteFile(files[0], append(text, '\n'), 0o600); err != nil { // damage
 		t.Fatal(err)
 	}
-	if rows, err := e.loadRows(dir, key); err == nil {
+	if rows, err := e.loadRows(rowPlace{dir, key}); err == nil {
 		t.Errorf("damaged rows are read: %v", rows)
 	}
 	if err := os.Remove(files[0]); err != nil {
 		t.Fatal(err)
 	}
-	if rows, err := e.loadRows(dir, key); err == nil {
+	if rows, err := e.loadRows(rowPlace{dir, key}); err == nil {
 		t.Errorf("rows that are gone are read: %v", rows)
 	}
 }
 
-// What is kept is bounded, and what was used last stays.
-func TestRecallBounded(t *testing.T) {
-	var m recall
-	same := func(any) string { return "s" }
-	const third = maxRecalled/3 + 1
-	m.put("a", "s", 1, third)
-	m.put("b", "s", 2, third)
-	m.get("a", same)
-	m.put("c", "s", 3, third)
-	if m.get("a", same) != 1 || m.get("b", same) != nil || m.get("c", same) != 3 || m.bytes != 2*third {
-		t.Errorf("%v, %d bytes", m.order, m.bytes)
+// What is too large, or has no files, is not kept.
+func TestRecallRefuses(t *testing.T) {
+	same := func(string) string { return "s" }
+	c := newCache[string](10, stamped[int].bytes, nil)
+	keep(c, "a", stamped[int]{value: 1, stamp: "s", size: 4})
+	keep(c, "d", stamped[int]{value: 4, stamp: "s", size: 11})
+	keep(c, "e", stamped[int]{value: 5, size: 1})
+	for _, k := range []string{"d", "e"} {
+		if _, ok := recall(c, k, same); ok {
+			t.Errorf("%s is kept", k)
+		}
 	}
-	m.put("d", "s", 4, maxRecalled+1)
-	m.put("e", "", 5, 1)
-	if m.get("d", same) != nil || m.get("e", same) != nil {
-		t.Error("what is too large, or has no files, is kept")
+	if v, ok := recall(c, "a", same); !ok || v != 1 {
+		t.Errorf("%v %v", v, ok)
 	}
-	if m.get("a", func(any) string { return "other" }) != nil || m.get("a", same) != nil {
+	if _, ok := recall(c, "a", func(string) string { return "other" }); ok {
 		t.Error("what has changed is kept")
+	}
+	if _, ok := recall(c, "a", same); ok {
+		t.Error("what had changed is kept")
 	}
 }

@@ -78,7 +78,7 @@ func (e *Engine) keptRows(at rowPlace, q Evaluation) metamer.Rows {
 	if at.dir == "" || q.Anew {
 		return nil
 	}
-	rows, err := e.loadRows(at.dir, at.key)
+	rows, err := e.loadRows(at)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

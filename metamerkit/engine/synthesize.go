@@ -21,8 +21,6 @@ type Request = api.Synthesis
 // Resolve fills in what the recipe leaves open: defaults, full model names with
 // checksums, the images' reference and software versions.
 func (e *Engine) Resolve(q Request) (metamer.Recipe, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	q, err := e.withNull(q)
 	if err != nil {
 		return q.Recipe, err
@@ -138,12 +136,6 @@ func (e *Engine) stored(ctx context.Context, q Request) (*metamer.Run, error) {
 // it. Cancelling ctx ends it within one chunk of steps; the checkpoint stays, and
 // the same request goes on from there.
 func (e *Engine) Synthesize(ctx context.Context, q Request) (run *metamer.Run, err error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.synthesize(ctx, q)
-}
-
-func (e *Engine) synthesize(ctx context.Context, q Request) (run *metamer.Run, err error) {
 	defer func() {
 		if run == nil {
 			return
@@ -154,7 +146,7 @@ func (e *Engine) synthesize(ctx context.Context, q Request) (run *metamer.Run, e
 		if q.Null == nil {
 			return
 		}
-		if err := images.Remember(q.Null, nullKey(run.Recipe.Null)); err != nil && q.Warn != nil {
+		if err := images.Remember(q.Null, nullOrigin(run.Recipe.Null)); err != nil && q.Warn != nil {
 			q.Warn(fmt.Sprintf("where the files of the null set are could not be noted, so that evaluations in another folder need --null: %v", err))
 		}
 	}()
@@ -167,7 +159,7 @@ func (e *Engine) synthesize(ctx context.Context, q Request) (run *metamer.Run, e
 		}
 	}
 	q.Progress = e.stamped(q.Progress)
-	q.Progress(metamer.Progress{Phase: "models"})
+	q.Progress(metamer.Progress{Phase: metamer.Opening})
 	r, tapped, err := e.resolve(q)
 	if err != nil {
 		return nil, err
@@ -211,9 +203,7 @@ func (e *Engine) synthesize(ctx context.Context, q Request) (run *metamer.Run, e
 	if work == nil {
 		return run, nil
 	}
-	q.Progress(metamer.Progress{Phase: "files", Step: r.Steps, Steps: r.Steps, Image: r.Images.Count, Images: r.Images.Count})
-	e.mu.Unlock() // others compute while the files are written
-	defer e.mu.Lock()
+	q.Progress(metamer.Progress{Phase: metamer.Writing, Step: r.Steps, Steps: r.Steps, Image: r.Images.Count, Images: r.Images.Count})
 	var extra map[string]func(string) error
 	if q.Extra != nil {
 		extra = q.Extra(run)
@@ -258,10 +248,12 @@ func (e *Engine) loop(ctx context.Context, tapped []synth.TappedModel, r metamer
 			early = append(early, s)
 		}
 	}
-	c := synth.Compiler{Backend: e.Backend.Compute, Keep: func(k synth.Key, compile func() (any, error)) (any, error) { return kept(e, compile, k) }}
+	c := synth.Compiler{Backend: e.Backend.Compute, Keep: func(k synth.Key, build func() (any, error)) (any, error) {
+		return compile(e, k.Kind, k.Net, digestOf(k), build)
+	}}
 	s, err := synth.NewStepper(ctx, c, r, e.config(r), tapped, early)
 	if err != nil {
 		return nil, err
 	}
-	return &synth.Loop{Recipe: r, Stepper: s}, nil
+	return &synth.Loop{Recipe: r, Stepper: s, Device: e.device.do}, nil
 }

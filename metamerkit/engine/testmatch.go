@@ -13,21 +13,16 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
-// testMatch adds the match statistics of every image and member to a run, batch by batch. The
-// lock is held, and given back while they are computed.
+// judge adds the match statistics of every image and member to a run, batch by batch.
 func (e *Engine) testMatch(ctx context.Context, run *metamer.Run, tapped []synth.TappedModel, q Request) error {
 	r := run.Recipe
 	n, per := r.Images.Count, r.Images.Size*r.Images.Size*3
-	e.mu.Unlock()
-	defer e.mu.Lock()
 	for _, s := range tapped {
-		var p *synth.Probe
-		err := e.turn(func() (err error) {
-			if s, err = e.exact(s, r); err == nil {
-				p, err = e.probe(s, r.Batch, r.Images.Size, layersOf(s)...)
-			}
+		s, err := e.exact(s, r)
+		if err != nil {
 			return err
-		})
+		}
+		p, err := e.probe(s, r.Batch, r.Images.Size, layersOf(s)...)
 		if err != nil {
 			return err
 		}
@@ -41,11 +36,11 @@ func (e *Engine) testMatch(ctx context.Context, run *metamer.Run, tapped []synth
 				return err
 			}
 			to := min(from+r.Batch, n)
-			ref, refClass, err := e.read(s, p, q.Images.Pixels[from*per:to*per])
+			ref, refClass, err := e.read(ctx, s, p, q.Images.Pixels[from*per:to*per])
 			if err != nil {
 				return err
 			}
-			met, class, err := e.read(s, p, run.Metamers[from*per:to*per])
+			met, class, err := e.read(ctx, s, p, run.Metamers[from*per:to*per])
 			if err != nil {
 				return err
 			}
@@ -73,13 +68,9 @@ func layersOf(s synth.TappedModel) []string {
 }
 
 // read returns activations and classes (-1 for a model without a classifier), read by a
-// probe of layersOf. The engine is taken while the device is at it.
-func (e *Engine) read(s synth.TappedModel, p *synth.Probe, pixels []float32) ([]evaluate.Vector, []int, error) {
-	var acts [][][]float32
-	err := e.turn(func() (err error) {
-		acts, err = p.Read(pixels)
-		return err
-	})
+// probe of layersOf.
+func (e *Engine) read(ctx context.Context, s synth.TappedModel, p *synth.Probe, pixels []float32) ([]evaluate.Vector, []int, error) {
+	acts, err := e.readPixels(ctx, p, pixels)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -91,6 +82,15 @@ func (e *Engine) read(s synth.TappedModel, p *synth.Probe, pixels []float32) ([]
 		}
 	}
 	return evaluate.NewVectors(acts[0]), classes, nil
+}
+
+// readPixels reads images with the device held.
+func (e *Engine) readPixels(ctx context.Context, p *synth.Probe, pixels []float32) (acts [][][]float32, err error) {
+	err = e.device.do(ctx, func() error {
+		acts, err = p.Read(pixels)
+		return err
+	})
+	return acts, err
 }
 
 func argmax(v []float32) (at int) {
@@ -127,8 +127,6 @@ func (e *Engine) Accuracy(name string, set *images.Set) (float64, error) {
 // Activations returns the activations of a model at stages or layers, for each a
 // flat slice an image, and their shapes for one image.
 func (e *Engine) Activations(name string, stages []string, set *images.Set, batch int) (acts [][][]float32, shapes [][]int, err error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	var s synth.TappedModel
 	var layers []string
 	for _, st := range stages {
@@ -141,7 +139,7 @@ func (e *Engine) Activations(name string, stages []string, set *images.Set, batc
 	if err != nil {
 		return nil, nil, err
 	}
-	acts, err = p.Read(set.Pixels)
+	acts, err = e.readPixels(context.Background(), p, set.Pixels)
 	return acts, p.Shapes, err
 }
 

@@ -26,8 +26,6 @@ func TestVerdictAlone(t *testing.T) {
 	b := backendtest.Open(t, backend.Go)
 	tested := func(e *Engine, q Request) *metamer.Run {
 		t.Helper()
-		e.mu.Lock()
-		defer e.mu.Unlock()
 		q.Recipe.Models, q.Recipe.Stage, q.Recipe.Start.Kind = members("vit_4_96.mm_c10"), "late", "reference"
 		q, err := e.withNull(q)
 		if err != nil {
@@ -83,9 +81,7 @@ func TestNullInBlocks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.mu.Lock()
 	s, err := e.tappedModel("vit_4_96.mm_c10", "late", "")
-	e.mu.Unlock()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,13 +89,13 @@ func TestNullInBlocks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, err := e.null(context.Background(), s, set); err != nil || !reflect.DeepEqual(again, whole) || len(e.nulls.dists) != 1 {
+	if again, err := e.null(context.Background(), s, set); err != nil || !reflect.DeepEqual(again, whole) || len(e.nulls.all()) != 1 {
 		t.Errorf("asked again: %+v: %v", again, err)
 	}
 	room := nullMemory
 	t.Cleanup(func() { nullMemory = room })
 	nullMemory = 1 << 15 // a few activations
-	e.nulls.dists = nil
+	e.nulls.trim(0, 0)
 	blocks, err := e.null(context.Background(), s, set)
 	if err != nil || math.Abs(blocks.Pearson-whole.Pearson) > 1e-9 || math.Abs(blocks.Spearman-whole.Spearman) > 1e-9 || math.Abs(blocks.SNR-whole.SNR) > 1e-9 || blocks.Pairs != 1225 {
 		t.Errorf("in blocks %+v, at once %+v: %v", blocks.Null, whole.Null, err)
@@ -143,7 +139,7 @@ func TestCancelWithinEvidence(t *testing.T) {
 	q := Request{Images: set, Store: store.Where(), Recipe: metamer.Recipe{Models: members("plain7_48.mm_c10"), Stage: "early", Steps: 3}}
 	ctx, cancel := context.WithCancel(context.Background())
 	q.Progress = func(p metamer.Progress) {
-		if p.Phase == "evidence" {
+		if p.Phase == metamer.Matching {
 			cancel()
 		}
 	}
@@ -152,7 +148,7 @@ func TestCancelWithinEvidence(t *testing.T) {
 	}
 	steps := 0
 	q.Progress = func(p metamer.Progress) {
-		if p.Phase == "synthesis" {
+		if p.Phase == metamer.Stepping {
 			steps++
 		}
 	}

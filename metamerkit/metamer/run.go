@@ -151,10 +151,24 @@ func (r *Run) Name(i int) string {
 	return fmt.Sprintf("%03d", i)
 }
 
-// Progress is what a running synthesis or evaluation reports. In an evaluation steps
-// are pairs of a run and an observer, and What names the one under way.
+// Phase is what a synthesis or an evaluation does.
+type Phase string
+
+// The phases of a synthesis, in order, and of an evaluation.
+const (
+	Opening    Phase = "models"    // models are opened
+	Compiling  Phase = "compile"   // units are compiled
+	Starting   Phase = "start"     // targets are computed and the first steps taken
+	Stepping   Phase = "synthesis" // steps are taken
+	Matching   Phase = "evidence"  // match statistics are computed
+	Writing    Phase = "files"     // files are written
+	Evaluating Phase = "evaluation"
+)
+
+// Progress is what a running synthesis or evaluation reports, for people. In an evaluation
+// steps are pairs of a run and an observer, and What names the one under way.
 type Progress struct {
-	Phase string // models | compile | start | synthesis | evidence | files | evaluation
+	Phase Phase
 	What  string
 	Step  int // steps done by the batch
 	Steps int // steps of the batch

@@ -55,7 +55,7 @@ func newLive(refs *images.Set, notebook bool, say func(api.Event)) *live {
 }
 
 // phases are what is under way when there is nothing to count, by metamer.Progress's.
-var phases = map[string]string{"compile": "loading and compiling", "start": "compiling", "evidence": "judging"}
+var phases = map[metamer.Phase]string{metamer.Compiling: "loading and compiling", metamer.Starting: "compiling", metamer.Matching: "judging"}
 
 // watch shows the phase under way when it is new, and when nothing else was shown for a
 // second.
@@ -160,7 +160,7 @@ func (l *live) synthesis(r metamer.Recipe) func(metamer.Progress) {
 	return func(p metamer.Progress) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		if p.Phase != "synthesis" {
+		if p.Phase != metamer.Stepping {
 			l.enter(phases[p.Phase])
 			return
 		}

@@ -1,11 +1,18 @@
 package study
 
-import "time"
+import (
+	"time"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+// Measuring is the phase of a study that measures the speeds of models.
+const Measuring metamer.Phase = "measuring"
 
 // Progress is how far a study is.
 type Progress struct {
 	What  string // what is under way, such as "resnet20 + resnet56, late"
-	Phase string // as metamer.Progress has it
+	Phase metamer.Phase
 	Done  float64
 	Left  time.Duration // an estimate; 0: not known yet
 	Loss  []float64     // of the members, mean over the batch

@@ -33,7 +33,7 @@ func (d *doing) forecast(ctx context.Context) error {
 	p, s := d.r.Plan, d.o.Speeds
 	begin := time.Now()
 	warm, err := p.Calibrate(ctx, d.e, s, d.r.Images, func(done, total int, what string) {
-		d.o.Progress(Progress{What: "measuring " + what, Phase: "measuring"})
+		d.o.Progress(Progress{What: "measuring " + what, Phase: Measuring})
 	})
 	if err != nil {
 		return err
@@ -188,10 +188,10 @@ func (d *doing) synthesize(ctx context.Context, c *cell, next *metamer.Recipe) (
 				return
 			}
 			d.tally.See(p)
-			if p.Phase == "synthesis" && p.Images > 0 && p.Steps > 0 {
+			if p.Phase == metamer.Stepping && p.Images > 0 && p.Steps > 0 {
 				d.clock.share = p.Share()
 			}
-			if d.show(what, p); !computed && (p.Phase == "files" || p.Phase == "evidence" && p.Image >= p.Images) {
+			if d.show(what, p); !computed && (p.Phase == metamer.Writing || p.Phase == metamer.Matching && p.Image >= p.Images) {
 				d.clock.end(true)
 				d.concurrent++
 				computed = true

@@ -59,7 +59,7 @@ func (w *writer) Synthesize(ctx context.Context, q api.Synthesis) (*metamer.Run,
 		w.mu.Unlock()
 		return nil, ctx.Err()
 	}
-	q.Progress(metamer.Progress{Phase: "files", Usage: metamer.Usage{Cores: 2, Processor: time.Second, Memory: 1 << 20}})
+	q.Progress(metamer.Progress{Phase: metamer.Writing, Usage: metamer.Usage{Cores: 2, Processor: time.Second, Memory: 1 << 20}})
 	if q.Next != nil {
 		w.mu.Lock()
 		w.foretold = append(w.foretold, name(*q.Next))
@@ -115,11 +115,11 @@ func TestFilesFail(t *testing.T) {
 // Parts are added up by phase, whatever run they are of, and the page says them.
 func TestTally(t *testing.T) {
 	var y Tally
-	see := func(phase string, wall, processor time.Duration) {
+	see := func(phase metamer.Phase, wall, processor time.Duration) {
 		y.at = y.at.Add(-wall)
 		y.See(metamer.Progress{Phase: phase, Usage: metamer.Usage{Cores: 2, Processor: y.Last.Processor + processor, Memory: 3 << 20, Device: y.Last.Device + wall/4}})
 	}
-	y.See(metamer.Progress{Phase: "compile", Usage: metamer.Usage{Cores: 2, Processor: time.Minute, Device: time.Hour}})
+	y.See(metamer.Progress{Phase: metamer.Compiling, Usage: metamer.Usage{Cores: 2, Processor: time.Minute, Device: time.Hour}})
 	see("start", 10*time.Second, 15*time.Second)
 	see("synthesis", time.Second, 2*time.Second)
 	see("compile", 9*time.Second, 18*time.Second)

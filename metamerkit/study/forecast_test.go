@@ -178,14 +178,14 @@ func TestMiddle(t *testing.T) {
 func TestDisturbed(t *testing.T) {
 	var w watch
 	for step := range 12 {
-		w.see(metamer.Progress{Phase: "synthesis", Step: step + 1}, step > 2 && step < 8)
+		w.see(metamer.Progress{Phase: metamer.Stepping, Step: step + 1}, step > 2 && step < 8)
 	}
 	// Reports 2 and 3 lie between quiet ones, and 10, 11 and 12.
 	if len(w.each) != 5 || len(w.fromBatch) != 5 {
 		t.Errorf("%d steps of 12 count, expected 5", len(w.each))
 	}
-	w.see(metamer.Progress{Phase: "synthesis", Step: 1, Image: 16}, false)
-	w.see(metamer.Progress{Phase: "synthesis", Step: 3, Image: 16}, false)
+	w.see(metamer.Progress{Phase: metamer.Stepping, Step: 1, Image: 16}, false)
+	w.see(metamer.Progress{Phase: metamer.Stepping, Step: 3, Image: 16}, false)
 	if len(w.each) != 6 || len(w.fromBatch) != 1 {
 		t.Errorf("%d steps and %d of the next batch", len(w.each), len(w.fromBatch))
 	}

@@ -45,7 +45,7 @@ func (m *made) Synthesize(_ context.Context, q api.Synthesis) (*metamer.Run, err
 	}
 	for _, r := range m.runs {
 		if slices.Equal(r.Recipe.ModelNames(), q.Recipe.ModelNames()) && r.Recipe.Stage == q.Recipe.Stage {
-			q.Progress(metamer.Progress{Phase: "synthesis", Step: q.Recipe.Steps / 2, Steps: q.Recipe.Steps, Images: q.Images.Len()})
+			q.Progress(metamer.Progress{Phase: metamer.Stepping, Step: q.Recipe.Steps / 2, Steps: q.Recipe.Steps, Images: q.Images.Len()})
 			return r, nil
 		}
 	}
@@ -59,7 +59,7 @@ func (m *made) Evaluate(_ context.Context, q api.Evaluation) (metamer.Rows, erro
 	if q = q.WithDefaults(); q.Validate() != nil {
 		return nil, q.Validate()
 	}
-	q.Progress(metamer.Progress{Phase: "evaluation", Step: 1, Steps: 2})
+	q.Progress(metamer.Progress{Phase: metamer.Evaluating, Step: 1, Steps: 2})
 	return slices.DeleteFunc(slices.Clone(m.study.Rows), func(r metamer.Row) bool {
 		return r.Set != "" && !slices.ContainsFunc(q.Runs, func(run *metamer.Run) bool {
 			return strings.Join(run.Recipe.ModelNames(), "+") == r.Set && run.Recipe.Stage == r.Stage

@@ -15,17 +15,17 @@ import (
 
 // Share is what one part of a study took, over all of its runs.
 type Share struct {
-	Name      string        // as metamer.Progress has its phases
+	Name      metamer.Phase
 	Wall      time.Duration // until the next part began
 	Processor time.Duration // that the engine used meanwhile, for whatever it did
 }
 
 // Label is the part's name for people.
 func (s Share) Label() string {
-	if s.Name == "compile" {
+	if s.Name == metamer.Compiling {
 		return "compilation"
 	}
-	return s.Name
+	return string(s.Name)
 }
 
 // Busy is the share of so many processor cores that worked.
@@ -132,15 +132,15 @@ type Tally struct {
 }
 
 // NewTally begins with a part that began earlier, when nothing had been used.
-func NewTally(part string, since time.Time) *Tally {
+func NewTally(part metamer.Phase, since time.Time) *Tally {
 	return &Tally{Shares: []Share{{Name: part}}, at: since}
 }
 
 // See takes a report, with which a part begins or goes on.
 func (t *Tally) See(p metamer.Progress) {
 	now, name := time.Now(), p.Phase
-	if name == "start" { // targets, first steps
-		name = "synthesis"
+	if name == metamer.Starting {
+		name = metamer.Stepping
 	}
 	if t.at.IsZero() {
 		t.first = p.Usage

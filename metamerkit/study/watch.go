@@ -37,7 +37,7 @@ func (w *watch) see(p metamer.Progress, concurrent bool) {
 	quiet := !concurrent && !w.disturbed
 	w.disturbed = concurrent
 	switch {
-	case p.Phase == "synthesis" && p.Step > 0:
+	case p.Phase == metamer.Stepping && p.Step > 0:
 		if w.first.IsZero() {
 			w.first, w.firstStep, w.image, w.use[atFirst] = now, p.Step, p.Image, p.Usage
 		}
@@ -51,13 +51,13 @@ func (w *watch) see(p metamer.Progress, concurrent bool) {
 		}
 		w.last, w.lastStep, w.use[atLast] = now, p.Step, p.Usage
 		w.stepsOver = w.done + p.Step - w.firstStep
-	case p.Phase == "compile":
+	case p.Phase == metamer.Compiling:
 		w.compiling, w.use[atCompiling] = now, p.Usage
-	case p.Phase == "start":
+	case p.Phase == metamer.Starting:
 		w.start, w.use[atCompiled] = now, p.Usage
-	case p.Phase == "evidence":
+	case p.Phase == metamer.Matching:
 		w.after = now
-	case p.Phase == "files":
+	case p.Phase == metamer.Writing:
 		w.files = now
 	}
 }

@@ -15,6 +15,10 @@ type Loop struct {
 	Recipe  metamer.Recipe // with defaults
 	Stepper Stepper        // as NewStepper makes it for the recipe
 
+	// Device, if set, calls what Run does on the backend: preparing the targets, a chunk
+	// of steps, a copy of the images. It may wait for its turn.
+	Device func(ctx context.Context, f func() error) error
+
 	// Each, if set, is called between chunks with the state so far. An error ends
 	// the loop with that error.
 	Each func(c *Cursor, last []float64) error
@@ -36,8 +40,14 @@ type Cursor struct {
 	sync func() error
 }
 
-// Fetch copies images and slots from the device into the cursor.
-func (c *Cursor) Fetch() error { return c.sync() }
+// Fetch copies images and slots from the device into the cursor, which holds them until Run
+// takes it.
+func (c *Cursor) Fetch() error {
+	if c.sync == nil {
+		return nil
+	}
+	return c.sync()
+}
 
 // NewCursor returns the beginning, for start images [B,S,S,3].
 func (l *Loop) NewCursor(start []float32, batch int) *Cursor {
@@ -58,23 +68,19 @@ func (l *Loop) NewCursor(start []float32, batch int) *Cursor {
 // Run carries the recipe on from c until its end. The references are [B,S,S,3].
 // When it returns, with or without an error, c holds the images so far.
 func (l *Loop) Run(ctx context.Context, refs []float32, c *Cursor) (err error) {
-	st, err := l.Stepper.Begin(refs, c.Images, c.Slots)
-	if err != nil {
+	device := l.Device
+	if device == nil {
+		device = func(_ context.Context, f func() error) error { return f() }
+	}
+	var st *State
+	if err := device(ctx, func() (err error) {
+		st, err = l.Stepper.Begin(refs, c.Images, c.Slots)
+		return err
+	}); err != nil {
 		return err
 	}
-	c.sync = func() (err error) {
-		if c.Images, err = tensors.CopyFlatData[float32](st.Images); err != nil {
-			return err
-		}
-		c.Slots = nil
-		for _, s := range st.Slots {
-			flat, err := tensors.CopyFlatData[float32](s)
-			if err != nil {
-				return err
-			}
-			c.Slots = append(c.Slots, flat)
-		}
-		return nil
+	c.sync = func() error {
+		return device(context.WithoutCancel(ctx), func() error { return c.copy(st) })
 	}
 	defer func() {
 		if e := c.sync(); err == nil {
@@ -82,7 +88,7 @@ func (l *Loop) Run(ctx context.Context, refs []float32, c *Cursor) (err error) {
 		}
 	}()
 	for c.Step < l.Recipe.Steps && c.Why == "" {
-		if err := l.chunk(ctx, st, c); err != nil {
+		if err := device(ctx, func() error { return l.chunk(ctx, st, c) }); err != nil {
 			return err
 		}
 		if l.Each != nil {
@@ -90,6 +96,22 @@ func (l *Loop) Run(ctx context.Context, refs []float32, c *Cursor) (err error) {
 				return err
 			}
 		}
+	}
+	return nil
+}
+
+// copy fetches images and slots.
+func (c *Cursor) copy(st *State) (err error) {
+	if c.Images, err = tensors.CopyFlatData[float32](st.Images); err != nil {
+		return err
+	}
+	c.Slots = nil
+	for _, s := range st.Slots {
+		flat, err := tensors.CopyFlatData[float32](s)
+		if err != nil {
+			return err
+		}
+		c.Slots = append(c.Slots, flat)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
 // Stepper is a solver made ready for a model set by a schedule: compiled, for one batch
@@ -40,10 +41,11 @@ type Compiler struct {
 
 // Key names something compiled.
 type Key struct {
-	Kind       string
-	Net, Layer string // of the model; "" for what knows no model
-	Config     string
-	Members    int // of an update
+	Kind    string
+	Net     zoo.Key // of the model, zero for what knows none
+	Layer   string  // likewise
+	Config  string
+	Members int // of an update
 }
 
 // compiled has c compile, unless it is kept. It ends with ctx before.

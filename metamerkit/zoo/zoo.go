@@ -3,6 +3,7 @@
 package zoo
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -34,7 +35,7 @@ type Net struct {
 	Names   map[string]string // of Weights in the file, where they are not those of the path with dots
 	SHA256  string            // of the file, whole, and of those that it refers to, see Sum
 	Notes   []string          // what had to be done to the file's names, for people
-	Key     string            // set by whoever opened it, to tell nets apart
+	Key     Key               // set by whoever opened it
 
 	// Derived is where graphs keep what they compute from Weights alone; nil where they
 	// compute it in every run: weights change, or are in bfloat16 to stay small, or
@@ -43,6 +44,13 @@ type Net struct {
 
 	half  bool // Forward reads its variables by block.Weight
 	mixed bool // Forward computes in bfloat16, see Mixed
+}
+
+// Key tells opened nets apart.
+type Key struct {
+	Model, Precision string
+	Card             [sha256.Size]byte // SHA-256 of all that the model's card says
+	Classes          [sha256.Size]byte // of the class embeddings of a zero-shot net, else zero
 }
 
 // Bytes returns the memory of the weights and of the values derived from them.

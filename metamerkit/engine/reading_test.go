@@ -8,6 +8,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
 // Runs that are evaluated one by one have the rows of one evaluation of all, and their
@@ -30,50 +31,36 @@ func TestOneByOne(t *testing.T) {
 		return rows
 	}
 	first := ask(e, all[0])
-	if len(e.shelf.readings) != 2 {
-		t.Fatalf("%d readings of references are kept, expected one an observer", len(e.shelf.readings))
+	if len(e.readings.all()) != 2 {
+		t.Fatalf("%d readings of references are kept, expected one an observer", len(e.readings.all()))
 	}
-	before := slices.Clone(e.shelf.readings)
+	before := e.readings.all()
 	for _, r := range before {
 		if r.have != set.Len() || r.bytes() == 0 {
-			t.Errorf("%s: %d of %d images, %d bytes", r.name, r.have, set.Len(), r.bytes())
+			t.Errorf("%s: %d of %d images, %d bytes", r.of, r.have, set.Len(), r.bytes())
 		}
 	}
 	second := slices.DeleteFunc(ask(e, all[1]), func(r metamer.Row) bool { return r.Set == "" })
-	if !slices.Equal(e.shelf.readings, before) {
+	if !slices.Equal(e.readings.all(), before) {
 		t.Error("the references were read again")
 	}
 	other := New(backendtest.Open(t, backend.XLA))
 	if whole := ask(other, all...); !equalRows(append(first, second...), whole) {
 		t.Errorf("%d and %d rows, one evaluation has others: %d", len(first), len(second), len(whole))
 	}
-	e.shelf.without(before[0].net)
-	if !slices.Equal(e.shelf.readings, before[1:]) {
+	e.nets.take(before[0].key.net, func(*zoo.Net) bool { return true })
+	if !slices.Equal(e.readings.all(), before[1:]) {
 		t.Error("a model that is let go leaves its readings behind")
 	}
-	if e.shelf.shrink(1); len(e.shelf.readings) != 0 {
-		t.Errorf("%d readings are left where there is no room", len(e.shelf.readings))
+	if e.readings.trim(1, 0); len(e.readings.all()) != 0 {
+		t.Errorf("%d readings are left where there is no room", len(e.readings.all()))
 	}
 }
 
-// Readings are let go in the order of their use; the last stays while it is needed, and one
-// without activations does not serve where they are wanted.
-func TestShelf(t *testing.T) {
-	var s shelf
-	read := func(name string, layer int) *reading {
-		return &reading{name: name, layer: layer, held: [][]float32{make([]float32, 10)}}
-	}
-	a, b, c := read("a", 0), read("b", 0), read("c", -1)
-	for _, r := range []*reading{a, b, c} {
-		s.put(r, 100)
-	}
-	if s.take("a", true) != nil || s.take("b", true) != b || s.take("b", false) != nil {
-		t.Error("the order of use is not kept")
-	}
-	if s.take("c", true) != nil || s.take("c", false) != c {
+// A reading without activations does not serve where they are wanted.
+func TestServes(t *testing.T) {
+	with, without := &reading{layer: 0}, &reading{layer: -1}
+	if !with.serves(true) || !with.serves(false) || without.serves(true) || !without.serves(false) {
 		t.Error("a reading without activations is one of activations")
-	}
-	if s.put(a, 1); s.take("a", true) != a {
-		t.Error("the last reading does not stay")
 	}
 }
