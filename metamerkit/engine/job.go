@@ -76,6 +76,7 @@ func (j *job) run(ctx context.Context) (*metamer.Run, error) {
 		StepsRun: j.state.Most, Stopped: j.state.Why, Seconds: j.state.Seconds + time.Since(j.began).Seconds(),
 	}
 	j.q.Progress(metamer.Progress{Phase: metamer.Matching, Step: j.r.Steps, Steps: j.r.Steps, Image: n, Images: n})
+	j.q.Stepped()
 	if err := j.e.testMatch(ctx, run, j.tapped, j.q); err != nil {
 		if ctx.Err() != nil && j.work != nil {
 			err = errors.Join(fmt.Errorf("engine: run %s stopped before its evidence was complete; the same command goes on from there: %w", j.work.ID, ctx.Err()), j.save(c))

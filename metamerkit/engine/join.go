@@ -29,7 +29,7 @@ func (e *Engine) join(ctx context.Context, q Request, r metamer.Recipe, tapped [
 	for from := 0; from < r.Images.Count; from += q.Blocks {
 		to := min(from+q.Blocks, r.Images.Count)
 		b := q
-		b.Blocks, b.Extra = 0, nil // its pictures are of the whole
+		b.Blocks, b.Extra, b.Stepped = 0, nil, nil // those of the whole come later
 		var err error
 		if b.Images, err = q.Images.Part(from, to); err != nil {
 			return nil, err
@@ -60,5 +60,6 @@ func (e *Engine) join(ctx context.Context, q Request, r metamer.Recipe, tapped [
 		whole.Seconds += run.Seconds
 		whole.Stopped += run.Stopped
 	}
+	q.Stepped()
 	return whole, e.testMatch(ctx, whole, tapped, q)
 }

@@ -167,6 +167,9 @@ func (e *Engine) Synthesize(ctx context.Context, q Request) (run *metamer.Run, e
 	if q.Warn == nil {
 		q.Warn = func(string) {}
 	}
+	if q.Stepped == nil {
+		q.Stepped = func() {}
+	}
 	if q.CheckpointEvery == 0 {
 		q.CheckpointEvery = 30 * time.Second
 	}

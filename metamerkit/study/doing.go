@@ -191,12 +191,15 @@ func (d *doing) synthesize(ctx context.Context, c *cell, next *metamer.Recipe) (
 			if p.Phase == metamer.Stepping && p.Images > 0 && p.Steps > 0 {
 				d.clock.share = p.Share()
 			}
-			if d.show(what, p); !computed && (p.Phase == metamer.Writing || p.Phase == metamer.Matching && p.Image >= p.Images) {
-				d.clock.end(true)
-				d.concurrent++
-				computed = true
-				close(c.computed)
-			}
+			d.show(what, p)
+		},
+		Stepped: func() {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			d.clock.end(true)
+			d.concurrent++
+			computed = true
+			close(c.computed)
 		},
 	})
 	d.mu.Lock()

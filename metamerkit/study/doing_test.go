@@ -59,6 +59,7 @@ func (w *writer) Synthesize(ctx context.Context, q api.Synthesis) (*metamer.Run,
 		w.mu.Unlock()
 		return nil, ctx.Err()
 	}
+	q.Stepped()
 	q.Progress(metamer.Progress{Phase: metamer.Writing, Usage: metamer.Usage{Cores: 2, Processor: time.Second, Memory: 1 << 20}})
 	if q.Next != nil {
 		w.mu.Lock()
