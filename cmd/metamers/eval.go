@@ -112,7 +112,7 @@ func (c *evalCmd) Run(ctx context.Context, g *globals) error {
 		}
 	}
 	if len(q.Runs) == 0 {
-		return fmt.Errorf("there is no run in %s: make one with metamers synth", store.Where())
+		return fmt.Errorf("no runs in %s: make one with metamers synth", store.Where())
 	}
 	if c.Images != nil {
 		if q.Images, err = openFor(c.Images, c.Filter, q.Runs[0]); err != nil {

@@ -208,9 +208,9 @@ func (c *reproduceCmd) dryRun(ctx context.Context, g *globals, e *engine.Engine,
 		expected := about(part.Expected)
 		switch {
 		case part.Stored && part.Evaluated:
-			expected = "is there"
+			expected = "stored"
 		case part.Stored:
-			expected = "is there, without rows"
+			expected = "stored, without rows"
 		case unknown && !known(l.forecast, part):
 			expected = "not known"
 		}

@@ -53,14 +53,14 @@ func (modelsListCmd) Run(g *globals) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "name\tkind\ttraining\tweights\ttitle")
 	for _, r := range rows {
-		here, title := "here", r.Title
+		weights, title := "available", r.Title
 		if r.Weights == "" {
-			here = "missing"
+			weights = "missing"
 		}
 		if len(r.Aliases) > 0 {
 			title += " (also: " + strings.Join(r.Aliases, ", ") + ")"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.Name, r.Kind, r.Training, here, title)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.Name, r.Kind, r.Training, weights, title)
 	}
 	return w.Flush()
 }
@@ -316,11 +316,11 @@ func (m modelsPullCmd) Run(ctx context.Context, g *globals) error {
 			fmt.Printf("%s: the weights are part of the program; nothing to download\n", c.Name)
 			continue
 		}
-		there := ""
+		note := ""
 		if p.Stored {
-			there = " (was there already)"
+			note = " (already downloaded)"
 		}
-		fmt.Printf("%s: %s%s\n  %d bytes, SHA-256 %s", c.Name, p.Path, there, p.Size, p.SHA256)
+		fmt.Printf("%s: %s%s\n  %d bytes, SHA-256 %s", c.Name, p.Path, note, p.Size, p.SHA256)
 		if p.Revision != "" {
 			fmt.Printf(", commit %s", p.Revision)
 		}

@@ -62,7 +62,7 @@ func (c *reproduceCmd) plan() (study.Plan, error) {
 	if images.IsCIFAR(p.Images) && !images.HasCIFAR() && c.Set == nil {
 		_, n, _ := strings.Cut(p.Images, ":")
 		p.Images = strings.TrimSuffix("photos:"+n, ":")
-		fmt.Fprintln(os.Stderr, "CIFAR-10 is not here (metamers data get cifar10): using the embedded photographs,", p.Images)
+		fmt.Fprintln(os.Stderr, "CIFAR-10 is missing (metamers data get cifar10 downloads it): using the embedded photographs,", p.Images)
 	}
 	for _, o := range []struct{ to, from *int }{{&p.Size, &c.Size}, {&p.Settings.Steps, &c.Steps}} {
 		if *o.from != 0 {

@@ -85,7 +85,7 @@ func (c *runsImportCmd) Run(ctx context.Context, g *globals) error {
 		}
 		rows = append(rows, row{id, isNew})
 		if !g.JSON {
-			fmt.Println(id, map[bool]string{true: "imported", false: "was there already"}[isNew])
+			fmt.Println(id, map[bool]string{true: "imported", false: "already stored"}[isNew])
 		}
 	}
 	if g.JSON {

@@ -126,7 +126,7 @@ func (c *sweepStartCmd) local(ctx context.Context, g *globals, s *sweep.Sweep, p
 func recordLine(s *sweep.Sweep, r sweep.Record) string {
 	state := r.State
 	if r.Cached {
-		state = "was there"
+		state = "stored"
 	}
 	line := fmt.Sprintf("%-9s %4d  %s", state, r.Shard, s.Shards[r.Shard])
 	switch r.State {

@@ -261,7 +261,7 @@ func oneLine(bar *bar, one *study.One) string {
 		return "expected: about " + about(d)
 	}
 	bar.unknown = true
-	return "how long it takes is not known for these models here; the first steps tell"
+	return "the time is not known for these models on this machine; the first steps show it"
 }
 
 func names(r metamer.Recipe) []string { return r.ModelNames() }
@@ -289,7 +289,7 @@ func report(g *globals, run *metamer.Run, took *parts) error {
 	}
 	state := fmt.Sprintf("%s, %d steps, %d gradient evaluations, in %.1f s", run.Recipe.Optimizer.Name, run.StepsRun, run.Recipe.Evaluations(run.StepsRun), run.Seconds)
 	if run.Cached {
-		state = "was there already"
+		state = "already stored"
 	}
 	fmt.Printf("run %s (%s): %s\n", run.ID, state, run.Verdict())
 	for _, line := range matchTable(run) {

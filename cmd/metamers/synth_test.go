@@ -69,7 +69,7 @@ func TestSynth(t *testing.T) {
 		t.Error("metamers.safetensors does not hold two images")
 	}
 	stdout, stderr, status := try(t, args...)
-	if status != 0 || stderr != "2 images of cifar10:2 (0, 1), 32² pixels; resnet2b at middle; fast, 3 gradient evaluations an image; null distribution: pairs of photos:64\n" || !strings.Contains(stdout, "was there already") || !strings.Contains(stdout, r.ID) {
+	if status != 0 || stderr != "2 images of cifar10:2 (0, 1), 32² pixels; resnet2b at middle; fast, 3 gradient evaluations an image; null distribution: pairs of photos:64\n" || !strings.Contains(stdout, "already stored") || !strings.Contains(stdout, r.ID) {
 		t.Errorf("asking again: status %d: %s%s", status, stdout, stderr)
 	}
 	if stdout, _, _ = try(t, "runs", "--store", out); !strings.Contains(stdout, r.ID) {

@@ -58,11 +58,11 @@ func unpack(w card.Weights) (string, error) {
 // carriedAt is what Pull returns of weights that the program carries.
 func carriedAt(path string, w card.Weights, err error) (Pulled, error) {
 	if err != nil {
-		return Pulled{}, fmt.Errorf("depot: %w", err)
+		return Pulled{}, fmt.Errorf("weightfiles: %w", err)
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		return Pulled{}, fmt.Errorf("depot: %w", err)
+		return Pulled{}, fmt.Errorf("weightfiles: %w", err)
 	}
 	return Pulled{Path: path, Pin: Pin{File: w.File, SHA256: w.SHA256, Size: info.Size()}, Stored: true, Carried: true}, nil
 }

@@ -50,11 +50,11 @@ func Pins() (map[string]Pin, error) {
 		return map[string]Pin{}, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("depot: %w", err)
+		return nil, fmt.Errorf("weightfiles: %w", err)
 	}
 	pins, err := parseLock(data)
 	if err != nil {
-		return nil, fmt.Errorf("depot: %s: %w; put it right, or remove it to forget what was pinned", LockPath(), err)
+		return nil, fmt.Errorf("weightfiles: %s: %w; put it right, or remove it to forget what was pinned", LockPath(), err)
 	}
 	return pins, nil
 }
@@ -94,11 +94,11 @@ func parseLock(data []byte) (map[string]Pin, error) {
 // change rewrites the lock; several processes may do so at once.
 func change(ctx context.Context, edit func(pins map[string]Pin)) error {
 	if err := os.MkdirAll(paths.Cache(), 0o777); err != nil {
-		return fmt.Errorf("depot: %w", err)
+		return fmt.Errorf("weightfiles: %w", err)
 	}
 	guard := flock.New(LockPath()+".guard", flock.SetPermissions(0o666))
 	if _, err := guard.TryLockContext(ctx, 50*time.Millisecond); err != nil {
-		return fmt.Errorf("depot: waiting for %s: %w", guard.Path(), err)
+		return fmt.Errorf("weightfiles: waiting for %s: %w", guard.Path(), err)
 	}
 	defer guard.Close()
 	pins, err := Pins()
@@ -108,7 +108,7 @@ func change(ctx context.Context, edit func(pins map[string]Pin)) error {
 	edit(pins)
 	text, err := json.MarshalIndent(lockFile{1, pins}, "", "  ")
 	if err != nil {
-		return fmt.Errorf("depot: %w", err)
+		return fmt.Errorf("weightfiles: %w", err)
 	}
 	part := LockPath() + ".part"
 	err = os.WriteFile(part, append(text, '\n'), 0o666)
@@ -116,7 +116,7 @@ func change(ctx context.Context, edit func(pins map[string]Pin)) error {
 		err = os.Rename(part, LockPath())
 	}
 	if err != nil {
-		return fmt.Errorf("depot: %w", err)
+		return fmt.Errorf("weightfiles: %w", err)
 	}
 	return nil
 }

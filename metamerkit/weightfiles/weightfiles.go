@@ -40,7 +40,7 @@ func (e *MissingError) Error() string {
 	if e.Hub != "" {
 		hub = ", and for " + e.Hub
 	}
-	return fmt.Sprintf("the weights of %s are not here: %s (looked for %s in %s%s; METAMERS_DATA names further data folders)",
+	return fmt.Sprintf("the weights of %s are missing: %s (looked for %s in %s%s; METAMERS_DATA names further data folders)",
 		e.Card.Name, how, strings.Join(e.Names, " or "), strings.Join(e.Folders, ", "), hub)
 }
 
@@ -170,7 +170,7 @@ func Pull(ctx context.Context, c *card.Card, o Options) (Pulled, error) {
 		if failed == nil {
 			return got, nil
 		}
-		err = errors.Join(err, fmt.Errorf("depot: %s: %w", c.Name, failed))
+		err = errors.Join(err, fmt.Errorf("weightfiles: %s: %w", c.Name, failed))
 	}
 	return out, err
 }
@@ -187,7 +187,7 @@ func pull(ctx context.Context, c *card.Card, o Options) (Pulled, error) {
 	var out Pulled
 	switch {
 	case w.Path != "":
-		return Pulled{}, fmt.Errorf("depot: the weights of %s are a file of yours, %s: there is nothing to pull", c.Name, w.Path)
+		return Pulled{}, fmt.Errorf("weightfiles: the weights of %s are your own file %s: nothing to download", c.Name, w.Path)
 	case w.Hub != "":
 		f := hub.File{Repo: w.Hub, Revision: w.Revision, Name: hubName(w)}
 		sum := w.SHA256
@@ -220,7 +220,7 @@ func pull(ctx context.Context, c *card.Card, o Options) (Pulled, error) {
 		}
 		out = Pulled{Path: path, Pin: Pin{File: w.File, SHA256: got.SHA256, Size: got.Size, URL: w.URL}, Stored: got.Stored}
 	default:
-		return Pulled{}, fmt.Errorf("depot: %s cannot be pulled: get %s from %s and put it into %s", c.Name, w.File, w.Source, filepath.Join(paths.Cache(), "weights"))
+		return Pulled{}, fmt.Errorf("weightfiles: %s cannot be pulled: get %s from %s and put it into %s", c.Name, w.File, w.Source, filepath.Join(paths.Cache(), "weights"))
 	}
 	return out, change(ctx, func(pins map[string]Pin) { pins[c.Name] = out.Pin })
 }
@@ -230,7 +230,7 @@ func again(err error, name string, pinned bool) error {
 	var refused *fetch.RefusedError
 	var sum *weights.ChecksumError
 	if pinned && (errors.As(err, &refused) || errors.As(err, &sum) || strings.Contains(err.Error(), "wrong checksum")) {
-		return fmt.Errorf("depot: %w (it was pinned in %s when it was pulled first; metamers models pull --again %s pins what is published now)", err, LockPath(), name)
+		return fmt.Errorf("weightfiles: %w (it was pinned in %s when it was pulled first; metamers models pull --again %s pins what is published now)", err, LockPath(), name)
 	}
-	return fmt.Errorf("depot: %s: %w", name, err)
+	return fmt.Errorf("weightfiles: %s: %w", name, err)
 }
