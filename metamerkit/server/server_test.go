@@ -286,6 +286,7 @@ func TestIdle(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := &Server{Service: &service{}, Idle: 100 * time.Millisecond, Log: slog.New(slog.DiscardHandler)}
+	idle := s.count(&s.working) // until the client holds the engine, however long that takes
 	done := make(chan error, 1)
 	ctx, letGo := context.WithCancel(context.Background())
 	defer letGo()
@@ -294,6 +295,7 @@ func TestIdle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	idle()
 	select {
 	case err := <-done:
 		t.Fatalf("ended while held: %v", err)
