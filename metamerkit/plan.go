@@ -25,6 +25,9 @@ type Plan struct {
 
 // Settings are those of a recipe; zero values are its defaults.
 type Settings struct {
+	// Paper is the paper's procedure, projected gradient descent with 5000 steps, for what
+	// the other settings leave open.
+	Paper     bool
 	Steps     int
 	Schedule  metamer.Schedule
 	Optimizer metamer.Optimizer
@@ -36,3 +39,6 @@ type Settings struct {
 	Precision string // float32 (default), bfloat16 or mixed
 	Null      string // the null set of the match statistics: photos:64 (default), cifar10:1000, a folder, none
 }
+
+// Paper are the settings of the paper's procedure. A recipe has it by its method Paper.
+var Paper = Settings{Paper: true}

@@ -30,7 +30,7 @@ stages: [early]
 observers: [plain7_48.mm_c10]
 measures: [recognizability]
 bootstrap: 100
-settings: {steps: 16, batch: 1}
+settings: {paper: true, steps: 16, batch: 1}
 sweep: {block: 1, checkpoint: 5ms}
 `
 

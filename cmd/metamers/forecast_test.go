@@ -49,7 +49,7 @@ func TestPlansBeforehand(t *testing.T) {
 func TestStudyOfCarriedModel(t *testing.T) {
 	dir, results := t.TempDir(), filepath.Join(t.TempDir(), "out")
 	plan := filepath.Join(dir, "plan.yaml")
-	text := "name: small\nimages: photos:4\nsize: 32\nsets: [\"plain7_48.mm_c10\"]\nstages: [early]\nobservers: [plain7_48.mm_c10]\nmeasures: [recognizability]\nbootstrap: 100\nsettings: {steps: 3, batch: 4}\n"
+	text := "name: small\nimages: photos:4\nsize: 32\nsets: [\"plain7_48.mm_c10\"]\nstages: [early]\nobservers: [plain7_48.mm_c10]\nmeasures: [recognizability]\nbootstrap: 100\nsettings: {paper: true, steps: 3, batch: 4}\n"
 	if err := os.WriteFile(plan, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -68,7 +68,7 @@ Run "metamers completion" to set up Tab completion of names and files.`
 
 func main() {
 	var c cli
-	parser := kong.Must(&c, kong.Name("metamers"), kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Description(description), kong.Vars{"version": "metamers " + version()})
+	parser := kong.Must(&c, kong.Name("metamers"), kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Description(description), helpVars())
 	kongcompletion.Register(parser, predictors())
 	args := os.Args[1:]
 	if len(args) == 0 {

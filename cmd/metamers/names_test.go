@@ -15,7 +15,7 @@ import (
 // parsed is what the flags of a command line are read as.
 func parsed(t *testing.T, args ...string) (c cli, err error) {
 	t.Helper()
-	p, err := kong.New(&c, kong.Vars{"version": ""}, kong.Exit(func(int) { t.Error("the parser ended the program") }))
+	p, err := kong.New(&c, helpVars(), kong.Exit(func(int) { t.Error("the parser ended the program") }))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,7 +71,7 @@ func TestRunFindsItsReferences(t *testing.T) {
 		}
 	}
 	plan := filepath.Join(elsewhere, "plan.yaml")
-	if err := os.WriteFile(plan, []byte("name: p\nimages: photos:1\nsize: 32\nsets:\n  - [plain7_48.mm_c10]\nsettings: {null set: nowhere}\n"), 0o666); err != nil {
+	if err := os.WriteFile(plan, []byte("name: p\nimages: photos:1\nsize: 32\nsets:\n  - [plain7_48.mm_c10]\nsettings: {nullSet: nowhere}\n"), 0o666); err != nil {
 		t.Fatal(err)
 	}
 	if out, ok = at(elsewhere, "reproduce", "--scale", plan, "--dry-run"); ok || !strings.Contains(out, "plan p: engine: null set: images: stat nowhere") {

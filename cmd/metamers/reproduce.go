@@ -177,7 +177,11 @@ func (c *reproduceCmd) Run(ctx context.Context, g *globals) error {
 // planLine says what the runs of a plan are made of.
 func planLine(p study.Plan, set *images.Set) string {
 	r := p.Recipe(p.Sets[0], p.Stages[0])
-	return fmt.Sprintf("%s: %s; %s at %s; %s; null distribution: %s", p.Name, imagesLine(set), english.Plural(len(p.Sets), "model set", ""), strings.Join(p.Stages, ", "), r.Describe(), r.NullOf())
+	how := r.Describe()
+	if r.IsPaper() {
+		how = "the paper's procedure: " + how
+	}
+	return fmt.Sprintf("%s: %s; %s at %s; %s; null distribution: %s", p.Name, imagesLine(set), english.Plural(len(p.Sets), "model set", ""), strings.Join(p.Stages, ", "), how, r.NullOf())
 }
 
 func ranLine(run *metamer.Run) string {

@@ -24,7 +24,7 @@ sets: [[plain7_48.mm_c10]]
 observers: [plain7_48.mm_c10]
 measures: [recognizability]
 bootstrap: 100
-settings: {steps: 40, batch: 2, optimizer: {step size: 3}}
+settings: {steps: 40, batch: 2, optimizer: {name: pgd, stepSize: 3}}
 sweep:
   block: 2
   slurm: {partition: low, gres: "gpu:1", cpus: 1, time: "30", shards per job: 2, flags: [--comment=faults], setup: [export METAMERS_TEST_SETUP=1]}

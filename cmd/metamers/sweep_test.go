@@ -19,7 +19,7 @@ stages: [early]
 observers: [plain7_48.mm_c10]
 measures: [recognizability]
 bootstrap: 100
-settings: {steps: 30, batch: 2, optimizer: {step size: 3}}
+settings: {steps: 30, batch: 2, optimizer: {name: pgd, stepSize: 3}}
 `
 
 // A sweep that is stopped and started again ends with the very run that reproduce

@@ -34,18 +34,21 @@ func (f imageFlags) open() (*images.Set, error) {
 
 // recipeFlags are the settings of a recipe; zero values are its defaults.
 type recipeFlags struct {
-	Steps       int      `positive:"" help:"Optimisation steps (default 1000); with fast, evaluations (default 400)."`
-	Evaluations int      `positive:"" help:"Model gradient evaluations an image, in place of --steps: with all members at every step (average, lbfgs) as many fewer steps."`
-	Schedule    string   `help:"switch, switch:EVERY, switch:EVERY:random or average (default: switch:10; switch:1 for fourier, average for lbfgs)." predictor:"schedule"`
-	Optimizer   string   `help:"fast, which chooses lbfgs or fourier; pgd (the paper's), momentum, adam, lbfgs or fourier." default:"fast" predictor:"optimizer"`
-	Metric      string   `help:"Of lbfgs and fourier: 1/f (default), natural or pixels." predictor:"metric"`
-	StepSize    float64  `positive:"" help:"Step size: for pgd and momentum the L2 norm of a step (default 1), for adam its learning rate (default .01), for lbfgs the largest norm of a step (default 5) and for fourier that of the first (default 2), at 32²."`
-	Halvings    int      `positive:"" help:"Equal intervals after each of which pgd's and momentum's step size is halved (default 8)."`
-	Momentum    float64  `positive:"" help:"Of momentum, and adam's beta1 (default .9)."`
+	Paper       bool     `help:"Use the paper's procedure, projected gradient descent with 5000 steps, for what other flags leave open."`
+	Steps       int      `positive:"" help:"Number of optimisation steps (default: 1000). With an optimizer that chooses another one: number of gradient evaluations (default: 400)."`
+	Evaluations int      `positive:"" help:"Model gradient evaluations an image, in place of --steps: where all members are evaluated at every step, as many fewer steps."`
+	Schedule    string   `help:"switch, switch:EVERY, switch:EVERY:random or average (default: the optimizer's own, such as switch:10 for pgd)." predictor:"schedule"`
+	Optimizer   string   `help:"Optimizer (default: ${default_optimizer}): ${optimizers}." predictor:"optimizer"`
+	Metric      string   `help:"1/f, natural or pixels. ${metric}." predictor:"metric"`
+	StepSize    float64  `positive:"" help:"Step size. ${stepSize}."`
+	Halvings    int      `positive:"" help:"${halvings}."`
+	Momentum    float64  `positive:"" help:"${momentum}."`
+	Beta2       float64  `positive:"" help:"${beta2}."`
+	Memory      int      `positive:"" help:"${memory}."`
 	Loss        string   `help:"relative-l2, squared-l2, cosine or correlation." default:"relative-l2" predictor:"loss"`
 	Penalty     []string `help:"An image regulariser, tv=WEIGHT or grey=WEIGHT; named in the results." placeholder:"NAME=WEIGHT"`
 	Start       string   `help:"noise (default), grey, uniform, reference, or an image file." predictor:"start"`
-	Warm        string   `help:"Begin with so many of the evaluations at another stage, such as middle:40, or in another precision, such as late:200:mixed; with fast or lbfgs. Named in the results." placeholder:"STAGE:EVALUATIONS[:PRECISION]"`
+	Warm        string   `help:"Begin with so many of the evaluations at another stage, such as middle:40, or in another precision, such as late:200:mixed, with an optimizer that can. Named in the results." placeholder:"STAGE:EVALUATIONS[:PRECISION]"`
 	StopLoss    float64  `help:"Stop an image when every member's loss is at most this."`
 	Patience    int      `help:"Stop an image after this many steps without progress."`
 	PlainRelu   bool     `help:"No gradient through dead units of the tapped ReLU."`
@@ -61,7 +64,7 @@ func (f recipeFlags) recipe(models []string, stage string) (r metamer.Recipe, er
 	}
 	r = metamer.Recipe{
 		Stage: stage, Steps: f.Steps, Loss: f.Loss, Precision: f.Precision, Batch: batch, Seed: f.Seed, PlainReLU: f.PlainRelu,
-		Optimizer: metamer.Optimizer{Name: f.Optimizer, StepSize: f.StepSize, Halvings: f.Halvings, Momentum: f.Momentum, Metric: f.Metric},
+		Optimizer: metamer.Optimizer{Name: f.Optimizer, StepSize: f.StepSize, Halvings: f.Halvings, Momentum: f.Momentum, Beta2: f.Beta2, Metric: f.Metric, Memory: f.Memory},
 		Stop:      metamer.Stop{Loss: f.StopLoss, Patience: f.Patience}, Start: metamer.Start{Kind: f.Start},
 	}
 	for _, m := range models {
@@ -69,6 +72,16 @@ func (f recipeFlags) recipe(models []string, stage string) (r metamer.Recipe, er
 	}
 	if r.Schedule, err = metamer.ParseSchedule(f.Schedule); err != nil {
 		return r, err
+	}
+	if f.Paper {
+		if err := metamer.CheckPaper(metamer.Optimizer{Name: f.Optimizer}); err != nil {
+			return r, err
+		}
+		if f.Evaluations == 0 {
+			r = r.Paper()
+		} else {
+			r.Optimizer = r.Paper().Optimizer
+		}
 	}
 	if f.Evaluations < 0 || f.Evaluations > 0 && f.Steps > 0 {
 		return r, fmt.Errorf("evaluations %d and steps %d: expected one of them, above 0", f.Evaluations, f.Steps)
@@ -125,7 +138,7 @@ type synthCmd struct {
 func (c *synthCmd) Help() string {
 	return `Examples:
   metamers synth --models resnet20 --stage late --images cifar10:16
-  metamers synth --models resnet2b,resnet4b --stage middle --images photos/ --size 32 --optimizer pgd --steps 5000
+  metamers synth --models resnet2b,resnet4b --stage middle --images photos/ --size 32 --paper
   metamers synth --models resnet20,vit --stage late --images cifar10:8 --optimizer adam --schedule average
   metamers synth --models resnet20,resnet4b --stage late --images cifar10:16 --evaluations 200
 

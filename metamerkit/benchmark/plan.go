@@ -90,6 +90,9 @@ func (p Plan) validate() error {
 			return fmt.Errorf("methods: the name %q of method %d is empty or appears twice", m.Name, i+1)
 		}
 		names = append(names, m.Name)
+		if err := m.Settings.Check(); err != nil {
+			return fmt.Errorf("methods: %s: %w", m.Name, err)
+		}
 		if m.Settings.Steps != 0 || m.Settings.Seed != 0 {
 			return fmt.Errorf("methods: %s sets steps or a seed; expected evaluations and the plan's seeds", m.Name)
 		}

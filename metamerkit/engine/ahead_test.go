@@ -22,7 +22,7 @@ func TestAhead(t *testing.T) {
 		if b.Kind != backend.Go && os.Getenv("METAMERS_LONG") == "" {
 			t.Skip("half a minute: METAMERS_LONG=1")
 		}
-		first := metamer.Recipe{Models: members("resnet2b"), Stage: "late", Steps: 3, Batch: 2}
+		first := metamer.Recipe{Optimizer: metamer.Optimizer{Name: "pgd"}, Models: members("resnet2b"), Stage: "late", Steps: 3, Batch: 2}
 		next := first
 		next.Models, next.Stage = members("resnet2b", "resnet4b"), "early"
 		alone := New(b)

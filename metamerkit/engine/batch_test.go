@@ -34,7 +34,7 @@ func TestAutoBatch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := metamer.Recipe{Models: members("plain7_48.mm_c10"), Stage: "early", Steps: 2, Batch: metamer.AutoBatch}
+	r := metamer.Recipe{Optimizer: metamer.Optimizer{Name: "pgd"}, Models: members("plain7_48.mm_c10"), Stage: "early", Steps: 2, Batch: metamer.AutoBatch}
 	ctx := context.Background()
 	shared, err := e.Batch(ctx, api.Batch{Recipes: []metamer.Recipe{r, {Models: r.Models, Stage: "late", Optimizer: metamer.Optimizer{Name: "fast"}}}, Count: 18, Size: 32})
 	if err != nil || shared < 9 || shared > 18 || 18%shared != 0 {

@@ -62,7 +62,7 @@ func TestTooLittleMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = e.enoughMemory([]synth.TappedModel{s}, metamer.Recipe{Batch: 1 << 30, Images: metamer.ImageRef{Size: 32}})
+	err = e.enoughMemory([]synth.TappedModel{s}, metamer.Recipe{Optimizer: metamer.Optimizer{Name: "pgd"}, Batch: 1 << 30, Images: metamer.ImageRef{Size: 32}})
 	if err == nil {
 		t.Fatal("a thousand million images in one batch are accepted")
 	}
@@ -71,7 +71,7 @@ func TestTooLittleMemory(t *testing.T) {
 			t.Errorf("does not say %q: %v", want, err)
 		}
 	}
-	if err := e.enoughMemory([]synth.TappedModel{s}, metamer.Recipe{Batch: 1, Images: metamer.ImageRef{Size: 32}}); err != nil {
+	if err := e.enoughMemory([]synth.TappedModel{s}, metamer.Recipe{Optimizer: metamer.Optimizer{Name: "pgd"}, Batch: 1, Images: metamer.ImageRef{Size: 32}}); err != nil {
 		t.Errorf("one image: %v", err)
 	}
 }

@@ -44,7 +44,7 @@ func TestPaperProcedureCarried(t *testing.T) {
 					t.Skip("the pure-Go backend takes minutes; synth.TestGoldenCarried covers it")
 				}
 				run, err := New(b).Synthesize(context.Background(), Request{
-					Recipe: metamer.Recipe{Models: members(c.members...), Stage: c.stage, Steps: 160, Start: metamer.Start{Kind: "image"}, Null: metamer.NullRef{Name: metamer.NoNull}},
+					Recipe: metamer.Recipe{Optimizer: metamer.Optimizer{Name: "pgd"}, Models: members(c.members...), Stage: c.stage, Steps: 160, Start: metamer.Start{Kind: "image"}, Null: metamer.NullRef{Name: metamer.NoNull}},
 					Images: set, Given: &start,
 				})
 				if err != nil {

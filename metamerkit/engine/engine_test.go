@@ -149,7 +149,7 @@ func TestPaperProcedure(t *testing.T) {
 				}
 				bounds := tolerance(label, stage)
 				run, err := e.Synthesize(context.Background(), Request{
-					Recipe: metamer.Recipe{Models: members(names...), Stage: stage, Steps: steps, Start: metamer.Start{Kind: "image"}},
+					Recipe: metamer.Recipe{Optimizer: metamer.Optimizer{Name: "pgd"}, Models: members(names...), Stage: stage, Steps: steps, Start: metamer.Start{Kind: "image"}},
 					Images: set, Given: &start,
 				})
 				if err != nil {
@@ -272,7 +272,7 @@ func TestResume(t *testing.T) {
 func TestStartAtReference(t *testing.T) {
 	set := cifar(t, "cifar10:4")
 	backendtest.Each(t, func(t *testing.T, b *backend.Backend) {
-		run, err := New(b).Synthesize(context.Background(), Request{Images: set, Recipe: metamer.Recipe{Models: members("resnet2b"), Stage: "middle", Steps: 3, Start: metamer.Start{Kind: "reference"}}})
+		run, err := New(b).Synthesize(context.Background(), Request{Images: set, Recipe: metamer.Recipe{Optimizer: metamer.Optimizer{Name: "pgd"}, Models: members("resnet2b"), Stage: "middle", Steps: 3, Start: metamer.Start{Kind: "reference"}}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -26,7 +26,7 @@ func made(t *testing.T, e *Engine, set *images.Set, models ...string) *metamer.R
 	if err != nil {
 		t.Fatal(err)
 	}
-	run, err := e.Synthesize(context.Background(), Request{Images: set, Store: store.Where(), Recipe: metamer.Recipe{Models: members(models...), Stage: "middle", Steps: 30}})
+	run, err := e.Synthesize(context.Background(), Request{Images: set, Store: store.Where(), Recipe: metamer.Recipe{Optimizer: metamer.Optimizer{Name: "pgd"}, Models: members(models...), Stage: "middle", Steps: 30}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func TestEvaluate(t *testing.T) {
 	}
 	r := run.Recipe
 	same, err := fresh.Synthesize(context.Background(), Request{Images: set, Store: filepath.Dir(run.Dir),
-		Recipe: metamer.Recipe{Models: members("resnet2b", "resnet4b"), Stage: r.Stage, Steps: r.Steps}})
+		Recipe: metamer.Recipe{Optimizer: metamer.Optimizer{Name: "pgd"}, Models: members("resnet2b", "resnet4b"), Stage: r.Stage, Steps: r.Steps}})
 	if err != nil || same.ID != run.ID || !same.Cached {
 		t.Errorf("synthesised again: %v", err)
 	}
@@ -258,7 +258,7 @@ func TestEvaluateReasons(t *testing.T) {
 	set := cifar(t, "cifar10:2")
 	e := New(backendtest.Open(t, backend.Go))
 	ctx := context.Background()
-	run, err := e.Synthesize(ctx, Request{Images: set, Recipe: metamer.Recipe{Models: members("resnet2b"), Stage: "conv1", Steps: 2}})
+	run, err := e.Synthesize(ctx, Request{Images: set, Recipe: metamer.Recipe{Optimizer: metamer.Optimizer{Name: "pgd"}, Models: members("resnet2b"), Stage: "conv1", Steps: 2}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,7 @@ func TestGradients(t *testing.T) {
 				for key, plain := range map[string]bool{"gradient.": false, "gradient_plain.": true} {
 					for batch := 1; batch <= 2; batch++ {
 						got, err := e.Gradients(context.Background(), Request{
-							Recipe: metamer.Recipe{Models: members(name), Stage: stage, Start: metamer.Start{Kind: "image"}, PlainReLU: plain, Batch: batch},
+							Recipe: metamer.Recipe{Optimizer: metamer.Optimizer{Name: "pgd"}, Models: members(name), Stage: stage, Start: metamer.Start{Kind: "image"}, PlainReLU: plain, Batch: batch},
 							Images: set("images"), Given: set("start"),
 						})
 						if err != nil {
@@ -46,7 +46,7 @@ func TestGradients(t *testing.T) {
 				}
 			}
 		}
-		if _, err := e.Gradients(context.Background(), Request{Recipe: metamer.Recipe{Models: members("resnet20", "resnet2b"), Stage: "late"}, Images: &images.Set{Size: 32, Names: []string{"a"}, Labels: []int{-1}, Pixels: make([]float32, 32*32*3)}}); err == nil {
+		if _, err := e.Gradients(context.Background(), Request{Recipe: metamer.Recipe{Optimizer: metamer.Optimizer{Name: "pgd"}, Models: members("resnet20", "resnet2b"), Stage: "late"}, Images: &images.Set{Size: 32, Names: []string{"a"}, Labels: []int{-1}, Pixels: make([]float32, 32*32*3)}}); err == nil {
 			t.Error("gradients of two models are not refused")
 		}
 	})

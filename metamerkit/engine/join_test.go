@@ -79,7 +79,7 @@ func TestBlocks(t *testing.T) {
 		if err != nil || json.Unmarshal(data, &fields) != nil || len(fields.Images) != 4 {
 			t.Errorf("%v %v", fields, err)
 		}
-		q := Request{Images: set, Store: store.Where(), Blocks: 6, Recipe: metamer.Recipe{Models: members("plain7_48.mm_c10"), Stage: "late", Batch: 4}}
+		q := Request{Images: set, Store: store.Where(), Blocks: 6, Recipe: metamer.Recipe{Optimizer: metamer.Optimizer{Name: "pgd"}, Models: members("plain7_48.mm_c10"), Stage: "late", Batch: 4}}
 		if _, err := e.Synthesize(context.Background(), q); err == nil || !strings.Contains(err.Error(), "multiple of the batch, 4") {
 			t.Error(err)
 		}

@@ -54,7 +54,7 @@ func TestBFloat16(t *testing.T) {
 				t.Errorf("%s: the activations moved by %g of their norm, expected 1e-5 to .02", stage, moved)
 			}
 		}
-		q := Request{Images: set, Recipe: metamer.Recipe{Models: members("resnet20"), Stage: "early", Steps: 2}}
+		q := Request{Images: set, Recipe: metamer.Recipe{Optimizer: metamer.Optimizer{Name: "pgd"}, Models: members("resnet20"), Stage: "early", Steps: 2}}
 		whole, err := e.Synthesize(context.Background(), q)
 		if err != nil {
 			t.Fatal(err)
@@ -94,7 +94,7 @@ func TestMixed(t *testing.T) {
 	backendtest.Each(t, func(t *testing.T, b *backend.Backend) {
 		e := New(b)
 		if b.Kind == backend.Go {
-			q := Request{Images: set, Recipe: metamer.Recipe{Models: members("plain7_48.mm_c10"), Stage: "early", Steps: 2, Precision: "mixed"}}
+			q := Request{Images: set, Recipe: metamer.Recipe{Optimizer: metamer.Optimizer{Name: "pgd"}, Models: members("plain7_48.mm_c10"), Stage: "early", Steps: 2, Precision: "mixed"}}
 			if _, err := e.Synthesize(context.Background(), q); err == nil || !strings.Contains(err.Error(), "expected XLA") {
 				t.Errorf("mixed precision on the pure-Go backend: %v", err)
 			}

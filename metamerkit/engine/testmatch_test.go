@@ -136,7 +136,7 @@ func TestCancelWithinEvidence(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	q := Request{Images: set, Store: store.Where(), Recipe: metamer.Recipe{Models: members("plain7_48.mm_c10"), Stage: "early", Steps: 3}}
+	q := Request{Images: set, Store: store.Where(), Recipe: metamer.Recipe{Optimizer: metamer.Optimizer{Name: "pgd"}, Models: members("plain7_48.mm_c10"), Stage: "early", Steps: 3}}
 	ctx, cancel := context.WithCancel(context.Background())
 	q.Progress = func(p metamer.Progress) {
 		if p.Phase == metamer.Matching {

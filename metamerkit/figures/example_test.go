@@ -182,7 +182,7 @@ func ExampleStages() {
 }
 
 func ExampleSettings() {
-	r := metamer.Recipe{Stage: "late", Images: metamer.ImageRef{Name: "photos", Count: 16, Size: 32}, Backend: "xla"}.WithDefaults()
+	r := metamer.Recipe{Optimizer: metamer.Optimizer{Name: "pgd"}, Stage: "late", Images: metamer.ImageRef{Name: "photos", Count: 16, Size: 32}, Backend: "xla"}.WithDefaults()
 	fmt.Print(figures.Settings(&metamer.Run{Recipe: r, Nulls: []metamer.Null{{Pairs: 12}}}).Markdown())
 	// Output:
 	// | setting | value |

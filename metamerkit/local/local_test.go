@@ -47,7 +47,7 @@ func TestOwnModel(t *testing.T) {
 		t.Fatal(err)
 	}
 	refs, _ := figurestest.Runs()
-	run, err := metamerkit.Synthesize(metamerkit.Recipe{Models: metamerkit.Set("tiny"), Stage: "early", Steps: 30}, metamerkit.Images{ImageSet: refs})
+	run, err := metamerkit.Synthesize(metamerkit.Recipe{Optimizer: metamerkit.Optimizer{Name: "pgd"}, Models: metamerkit.Set("tiny"), Stage: "early", Steps: 30}, metamerkit.Images{ImageSet: refs})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,6 +24,10 @@ const (
 	Average = "average" // all members at every step
 )
 
+// DefaultOptimizer makes the metamers of recipes, plans and cells that name no other. It
+// chooses lbfgs or fourier by the size of the images and the layers (docs/fast.md).
+const DefaultOptimizer = "fast"
+
 // The names a recipe may use; those of optimisers are Optimizers().
 var (
 	Schedules  = []string{Switch, Average}
@@ -114,8 +118,8 @@ type Stop struct {
 	Patience int     `json:"patience"` // stop an image after this many steps without 0.1 % progress; 0: never
 }
 
-// Recipe is everything that determines a run. Its zero value, with models,
-// a stage and images, is the paper's procedure with 1000 steps.
+// Recipe is everything that determines a run. Its zero value, with models, a stage and
+// images, makes metamers by DefaultOptimizer; Paper has the paper's procedure.
 type Recipe struct {
 	Models []ModelRef `json:"models"`
 	Stage  string     `json:"stage"`
@@ -161,7 +165,7 @@ func ParseBatch(text string) (int, error) {
 
 // WithDefaults returns r with every zero setting replaced by its default.
 func (r Recipe) WithDefaults() Recipe {
-	def(&r.Optimizer.Name, "pgd")
+	def(&r.Optimizer.Name, DefaultOptimizer)
 	solver := r.solver()
 	def(&r.Steps, solver.Steps)
 	def(&r.Steps, 1000)

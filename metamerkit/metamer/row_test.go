@@ -16,7 +16,7 @@ var sample = Rows{
 	{Set: "a, \"b\"", Stage: "layer1\n2", Image: -1, Measure: "niqe", Value: math.NaN(), Low: math.Inf(-1), High: math.Inf(1), Reason: "32² pixels; too small"},
 	{Measure: "x", Image: -1, Value: 0.1 + 0.2, Low: math.SmallestNonzeroFloat64, High: -math.MaxFloat64, Count: 1000},
 	{Measure: "x", Image: -1, Value: math.Copysign(0, -1), Low: 1.0 / 3, High: 1e-300},
-	{Run: "00000000000000ab", Measure: "x", Image: 0, Value: 1, Made: Recipe{Images: ImageRef{Name: "cifar10:2", Count: 2}, Seed: 1 << 63}.WithDefaults().Made()},
+	{Run: "00000000000000ab", Measure: "x", Image: 0, Value: 1, Made: Recipe{Optimizer: Optimizer{Name: "pgd"}, Images: ImageRef{Name: "cifar10:2", Count: 2}, Seed: 1 << 63}.WithDefaults().Made()},
 	{Measure: "x", Image: 0, Value: 1, Name: "a dog, \"Rex\".png", Made: &Made{Images: "a folder, with a comma", Versions: "backend xla"}},
 	{Measure: "x", Image: 1, Value: 1, Name: "cat.png"},
 }
@@ -103,7 +103,7 @@ func TestRowsWithoutNames(t *testing.T) {
 // Rows say how their metamers were made: what pandas makes of whole numbers is read,
 // and the settings come back as a recipe.
 func TestMade(t *testing.T) {
-	r := Recipe{Images: ImageRef{Name: "photos:4", Count: 4, Size: 32}, Steps: 5000, Seed: 3, Backend: "xla", Versions: map[string]string{"b": "2", "a": "1"}, Models: []ModelRef{{Name: "m"}}, Stage: "late"}.WithDefaults()
+	r := Recipe{Optimizer: Optimizer{Name: "pgd"}, Images: ImageRef{Name: "photos:4", Count: 4, Size: 32}, Steps: 5000, Seed: 3, Backend: "xla", Versions: map[string]string{"b": "2", "a": "1"}, Models: []ModelRef{{Name: "m"}}, Stage: "late"}.WithDefaults()
 	m := r.Made()
 	if m.Versions != "backend xla, a 1, b 2" || strings.Contains(m.Settings, "models") || strings.Contains(m.Settings, "plainReLU") {
 		t.Errorf("%+v", m)

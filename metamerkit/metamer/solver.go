@@ -122,7 +122,7 @@ func (s Solver) refuses(r Recipe) error {
 		}
 	}
 	has, given := s.Defaults.fields(), r.Optimizer.fields()
-	for _, key := range s.Defaults.keys() {
+	for _, key := range SettingKeys {
 		if given[key] != nil && has[key] == nil {
 			return fmt.Errorf("the optimiser %s has no %s, expected none", s.Name, key)
 		}
@@ -142,10 +142,9 @@ func (s Solver) refuses(r Recipe) error {
 	return nil
 }
 
-// keys are the settings of an optimiser beside its name, as recipes and plans spell them.
-func (Optimizer) keys() []string {
-	return []string{"stepSize", "halvings", "momentum", "beta2", "metric", "memory"}
-}
+// SettingKeys are the settings of an optimiser beside its name, as recipes and plans
+// spell them. A flag has the same name in its own spelling: --step-size.
+var SettingKeys = []string{"stepSize", "halvings", "momentum", "beta2", "metric", "memory"}
 
 // fields are the settings that are not zero, by key.
 func (o Optimizer) fields() map[string]any {

@@ -131,7 +131,7 @@ func TestAgain(t *testing.T) {
 		}
 		return nil, fs.ErrNotExist
 	}}
-	if _, notes, err := some.Result(); err != nil || len(notes) != 1 || !strings.Contains(notes[0], "20 of 21 runs") {
+	if _, notes, err := some.Result(); err != nil || len(notes) != 1 || !strings.Contains(notes[0], "20 of the 21 runs") {
 		t.Error(notes, err)
 	}
 	if !slices.Equal(rows.Plan.Stages, metamer.Stages) || len(rows.Plan.Sets) != len(m.study.Sets) || len(rows.Plan.Observers) != len(m.study.Observers) {

@@ -40,7 +40,7 @@ var Differences = []Difference{
 	{"independence", "not said",
 		"the images of a batch do not influence each other", (*Result).hereBatch},
 	{"step", "projected gradient descent",
-		"pgd (the default of a plan): step size × gradient / (L2 norm of each image's gradient + 1e-10), then clamped to [0,1]; the step size is 1 and is halved at 8 equal intervals (Feather et al. 2023). momentum, adam, lbfgs, fourier and fast by name", (*Result).hereStep},
+		"pgd (settings: paper): step size × gradient / (L2 norm of each image's gradient + 1e-10), then clamped to [0,1]; the step size is 1 and is halved at 8 equal intervals (Feather et al. 2023). fast by default, others by name", (*Result).hereStep},
 	{"steps", "5000",
 		"the plan's (Table 4)", (*Result).hereSteps},
 	{"ensembles", "the active model switches every few steps",

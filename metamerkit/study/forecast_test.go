@@ -27,7 +27,7 @@ func TestForecast(t *testing.T) {
 		return float64(max(resamples-probeResamples, 0)) * 1e-3
 	}
 	t.Cleanup(func() { resampling = measureResampling })
-	p := Plan{Sets: [][]string{{"resnet20"}, {"resnet20", "vgg11"}}, Stages: []string{"late"}, Observers: []string{"vgg11"}, Bootstrap: 100, Settings: Settings{Steps: 50, Batch: 4}}.WithDefaults()
+	p := Plan{Sets: [][]string{{"resnet20"}, {"resnet20", "vgg11"}}, Stages: []string{"late"}, Observers: []string{"vgg11"}, Bootstrap: 100, Settings: Settings{Paper: true, Steps: 50, Batch: 4}}.WithDefaults()
 	s := &Speeds{Machine: "test", Of: map[string]Speed{}, Evaluations: map[string]EvaluationSpeed{}, Files: map[string]float64{"test: 16²": 0.5}}
 	f := p.Forecast(s, nil, m.refs, func(metamer.Recipe, int) (bool, bool) { return false, false })
 	if len(f.Unknown) != 3 || len(f.Parts) != 2 || f.Gradients != 2*50*6 || f.Evaluations != 2 {
@@ -214,7 +214,7 @@ func TestForecastOverlap(t *testing.T) {
 // A run teaches the time of a step by its last batch, or whole where nothing followed it,
 // and the time of its files only then.
 func TestLearn(t *testing.T) {
-	p := Plan{Sets: [][]string{{"a"}}, Settings: Settings{Steps: 10, Batch: 2}}.WithDefaults()
+	p := Plan{Sets: [][]string{{"a"}}, Settings: Settings{Paper: true, Steps: 10, Batch: 2}}.WithDefaults()
 	run := &metamer.Run{Recipe: p.Recipe([]string{"a"}, "late")}
 	run.Recipe.Images = metamer.ImageRef{Count: 4, Size: 8}
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)

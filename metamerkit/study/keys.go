@@ -2,12 +2,17 @@ package study
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 )
 
-// checkKeys refuses keys that are no text, such as null: and 1:, because the decoder
+// open are the keys whose zero would be taken for the default.
+var open = []string{"steps", "batch", "evaluations", "stepSize", "halvings", "momentum", "beta2", "memory"}
+
+// checkKeys refuses a zero where it would be taken for the default, and keys that are no text, such as null: and 1:, because the decoder
 // drops a whole entry without a word where one of its keys is not.
 func checkKeys(data []byte) error {
 	file, err := parser.ParseBytes(data, 0)
@@ -31,9 +36,14 @@ func (k *keys) Visit(n ast.Node) ast.Visitor {
 			t := m.Key.GetToken()
 			hint := ""
 			if m.Key.Type() == ast.NullType {
-				hint = ` (the null set of the match statistics is called "null set")`
+				hint = ` (the null set of the match statistics is called nullSet)`
 			}
 			k.err = fmt.Errorf("line %d: the key %s is not text in YAML: write it in quotes%s", t.Position.Line, t.Value, hint)
+		}
+	}
+	if m, ok := n.(*ast.MappingValueNode); ok && k.err == nil && slices.Contains(open, m.Key.GetToken().Value) {
+		if v := m.Value.GetToken().Value; v != "" && strings.Trim(v, "0.-+") == "" && strings.Contains(v, "0") {
+			k.err = fmt.Errorf("line %d: %s is %s, expected a number above 0, or no %s for the default", m.Key.GetToken().Position.Line, m.Key.GetToken().Value, v, m.Key.GetToken().Value)
 		}
 	}
 	return k

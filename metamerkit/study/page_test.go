@@ -83,7 +83,7 @@ func TestPageSaysWhatWasDone(t *testing.T) {
 		"fast": {Pairs: 30, Pearson: 0.5, Spearman: 0.6, SNR: 6},
 	}
 	for name, settings := range map[string]Settings{
-		"pgd":  {Steps: 20},
+		"pgd":  {Paper: true, Steps: 20},
 		"fast": {Steps: 20, Optimizer: optimizer{Name: "fast"}, Start: "uniform", Seed: 7},
 	} {
 		m := newMade()

@@ -44,17 +44,20 @@ type Plan struct {
 // Settings are those of a recipe, as a plan writes them; zero values are the
 // recipe's defaults.
 type Settings struct {
-	Steps     int       `yaml:"steps"`
-	Schedule  schedule  `yaml:"schedule"`
-	Optimizer optimizer `yaml:"optimizer"`
-	Loss      string    `yaml:"loss"`
-	Start     string    `yaml:"start"`
-	Warm      *warm     `yaml:"warm"`  // stage, evaluations
-	Batch     batch     `yaml:"batch"` // a number or auto
-	Seed      uint64    `yaml:"seed"`
-	PlainReLU bool      `yaml:"plain relu"`
+	// Paper is the paper's procedure, projected gradient descent with 5000 steps, for what
+	// the other settings leave open. A plan may say settings: paper.
+	Paper     bool      `yaml:"paper,omitempty"`
+	Steps     int       `yaml:"steps,omitempty"`
+	Schedule  schedule  `yaml:"schedule,omitempty"`
+	Optimizer optimizer `yaml:"optimizer,omitempty"`
+	Loss      string    `yaml:"loss,omitempty"`
+	Start     string    `yaml:"start,omitempty"`
+	Warm      *warm     `yaml:"warm,omitempty"`  // stage, evaluations
+	Batch     batch     `yaml:"batch,omitempty"` // a number or auto
+	Seed      uint64    `yaml:"seed,omitempty"`
+	PlainReLU bool      `yaml:"plainReLU,omitempty"`
 	Precision string    `yaml:"precision,omitempty"` // float32 (default), bfloat16 or mixed
-	Null      string    `yaml:"null set,omitempty"`  // of the match statistics: photos:64 (default), cifar10:1000, a folder, none
+	Null      string    `yaml:"nullSet,omitempty"`   // of the match statistics: photos:64 (default), cifar10:1000, a folder, none
 }
 
 // optimizer, schedule and warm are written as on the command line, such as "fast",
@@ -63,6 +66,20 @@ type (
 	schedule metamer.Schedule
 	warm     metamer.Warm
 )
+
+// UnmarshalYAML reads the word paper or fields.
+func (s *Settings) UnmarshalYAML(unmarshal func(any) error) error {
+	var text string
+	if unmarshal(&text) == nil {
+		if text != "paper" {
+			return fmt.Errorf("settings %q: expected paper or settings by name, such as {steps: 200}", text)
+		}
+		s.Paper = true
+		return nil
+	}
+	type fields Settings
+	return unmarshal((*fields)(s))
+}
 
 // UnmarshalYAML reads a name or fields.
 func (o *optimizer) UnmarshalYAML(unmarshal func(any) error) error {
@@ -100,12 +117,12 @@ func (w *warm) UnmarshalYAML(unmarshal func(any) error) error {
 // optimizer is metamer.Optimizer with the names of a plan.
 type optimizer struct {
 	Name     string  `yaml:"name"`
-	StepSize float64 `yaml:"step size"`
-	Halvings int     `yaml:"halvings"`
-	Momentum float64 `yaml:"momentum"`
-	Beta2    float64 `yaml:"beta2"`
-	Metric   string  `yaml:"metric"`
-	Memory   int     `yaml:"memory"`
+	StepSize float64 `yaml:"stepSize,omitempty"`
+	Halvings int     `yaml:"halvings,omitempty"`
+	Momentum float64 `yaml:"momentum,omitempty"`
+	Beta2    float64 `yaml:"beta2,omitempty"`
+	Metric   string  `yaml:"metric,omitempty"`
+	Memory   int     `yaml:"memory,omitempty"`
 }
 
 //go:embed plans/*.yaml
@@ -254,6 +271,9 @@ func (p Plan) Validate() error {
 	if err := p.Sweep.validate(); err != nil {
 		return fmt.Errorf("sweep: %w", err)
 	}
+	if err := p.Settings.Check(); err != nil {
+		return err
+	}
 	for _, set := range p.Sets {
 		// Images are not opened yet: any number passes.
 		r := p.Recipe(set, p.Stages[0])
@@ -276,7 +296,20 @@ func (p Plan) Recipe(set []string, stage string) metamer.Recipe {
 	for _, m := range set {
 		r.Models = append(r.Models, metamer.ModelRef{Name: m})
 	}
+	if s.Paper {
+		r = r.Paper()
+	}
 	return r.WithDefaults()
+}
+
+// Check reports settings that contradict each other.
+func (s Settings) Check() error {
+	if s.Paper {
+		if err := metamer.CheckPaper(metamer.Optimizer{Name: s.Optimizer.Name}); err != nil {
+			return fmt.Errorf("settings: %w", err)
+		}
+	}
+	return nil
 }
 
 // Describe names what results depend on: optimiser, steps, start and loss.

@@ -8,9 +8,9 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
-// auto is the default: it chooses lbfgs or fourier when the models are open, by the size
-// of the images and the members' layers. It takes no steps itself.
-const auto = "fast"
+// auto is the default optimiser: it chooses lbfgs or fourier when the models are open, by
+// the size of the images and the members' layers. It takes no steps itself.
+const auto = metamer.DefaultOptimizer
 
 func init() {
 	metamer.Register(metamer.Solver{

@@ -1,0 +1,24 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+// helpVars are the texts that the help of flags takes from elsewhere: what each optimiser
+// says of itself and of its settings.
+func helpVars() kong.Vars {
+	vars := kong.Vars{"version": "metamers " + version(), "default_optimizer": metamer.DefaultOptimizer}
+	var names []string
+	for _, s := range metamer.Solvers() {
+		names = append(names, s.Name+" ("+s.About+")")
+	}
+	vars["optimizers"] = strings.Join(names, ", ")
+	for _, key := range metamer.SettingKeys {
+		vars[key] = metamer.SettingHelp(key)
+	}
+	return vars
+}
