@@ -261,7 +261,7 @@ func TestModelsAddCheck(t *testing.T) {
 		`unknown layer "layer7"`:       {x, {Name: "layer7", Shape: []int{n, 1}, Float: []float32{1, 2}}},
 		"logits has the shape [2 5]":   {x, {Name: "logits", Shape: []int{n, 5}, Float: other[:10]}},
 		"expected float32 of 2 images": {x, {Name: "logits", Shape: []int{1, 20}, Float: other}},
-		"images hold 1.5":              {{Name: "images", Shape: x.Shape, Float: bright}, good[3]},
+		"images contain the value 1.5": {{Name: "images", Shape: x.Shape, Float: bright}, good[3]},
 		"the model reads 32×32 pixels": {{Name: "images", Shape: []int{n, 3, 16, 64}, Float: pixels}, good[3]},
 		"logits differs by NaN":        {x, {Name: "logits", Shape: []int{n, 10}, Float: append([]float32{float32(math.NaN())}, other[1:]...)}},
 	} {
