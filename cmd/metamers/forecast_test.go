@@ -54,7 +54,7 @@ func TestStudyOfCarriedModel(t *testing.T) {
 		t.Fatal(err)
 	}
 	env := []string{"METAMERS_CACHE=" + dir, "METAMERS_BACKEND=go", "METAMERS_RUNS=" + filepath.Join(dir, "runs")}
-	for i, want := range []string{"expected: ", "all 1 runs and their rows are there"} {
+	for i, want := range []string{"expected: ", "all 1 runs and their rows are stored"} {
 		out, errs, status := try(t, append(env, "reproduce", "--scale", plan, "--results", results)...)
 		if status != 0 || !strings.Contains(errs, want) {
 			t.Fatalf("time %d: status %d, no %q\n%s%s", i+1, status, want, out, errs)
