@@ -110,9 +110,6 @@ func (in *Interpreter) liveFailure(err error, here string) *session.Failure {
 			f = in.panicFailure(ended.Text, here)
 		}
 		f.Name, f.Value = "SessionEnded", ended.Error()
-		if ended.Interrupted {
-			f.Name = "Interrupted"
-		}
 		f.Traceback = append(f.Traceback, red(f.Name)+": "+ended.Error(), "The next cell starts a new session.")
 		return f
 	}

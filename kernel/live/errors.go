@@ -51,10 +51,9 @@ func (e *CellError) Error() string { return e.Text }
 
 // An EndError says that the process of the session has ended, and with it the variables.
 type EndError struct {
-	Interrupted bool // because an interrupted cell did not stop
-	Why         string
-	Text        string // the report of a panic of another goroutine or a fatal error; or empty
-	Lost        []string
+	Why  string
+	Text string // the report of a panic of another goroutine or a fatal error; or empty
+	Lost []string
 }
 
 func (e *EndError) Error() string {

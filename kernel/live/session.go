@@ -224,9 +224,7 @@ func (s *Session) run(ctx context.Context, p *process, pkg *state.Package, file 
 		case <-late:
 			syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 			<-p.died
-			e := s.ended(p, fmt.Sprintf("the interrupted cell was in a call that cannot be stopped, and did not come back within %v", graceTime))
-			e.Interrupted = true
-			return e
+			return s.ended(p, fmt.Sprintf("the interrupted cell was in a call that cannot be stopped, and did not come back within %v", graceTime))
 		}
 	}
 }

@@ -177,6 +177,7 @@ func TestInterrupt(t *testing.T) {
 		"fmt.Println()\nforever()",
 		"fmt.Println()\nagain:\nn++\ngoto again",
 		"fmt.Println()\nfunc() { for range 1 << 62 { func() { n++ }() } }()",
+		"fmt.Println()\n<-make(chan int)",
 		"fmt.Println()\nexec.Command(\"sleep\", \"1000\").Run()\nfor {}",
 	} {
 		if err := interrupt(t, s, text); !errors.Is(err, ErrInterrupted) {
@@ -192,8 +193,8 @@ func TestInterrupt(t *testing.T) {
 	play(t, s, step{cell: "before := g\nfor g == before { runtime.Gosched() }\nstop <- true\ng > before", value: "true"})
 	// A call that cannot be stopped ends the session.
 	var ended *EndError
-	if err := interrupt(t, s, "fmt.Println()\n<-make(chan int)"); !errors.As(err, &ended) || !slices.Contains(ended.Lost, "n") {
-		t.Errorf("a blocked channel: %v", err)
+	if err := interrupt(t, s, "var mu sync.Mutex\nmu.Lock()\nfmt.Println()\nmu.Lock()"); !errors.As(err, &ended) || !slices.Contains(ended.Lost, "n") {
+		t.Errorf("a lock that nobody opens: %v", err)
 	}
 	play(t, s, step{cell: "n", err: "n was lost when the session ended"}, step{cell: "n := 1\nn", value: "1"})
 }

@@ -62,6 +62,15 @@ func (n *Notebook) Compose(c *cell.Cell, id string) (p *Package, imports map[str
 	return n.compose(c, id, "")
 }
 
+// failed notes the names that the cell, which is not run, would have defined.
+func (k *composer) failed() {
+	for name := range k.taken() {
+		if k.n.names[name] == nil {
+			k.n.lost[name] = "a cell that failed would have defined " + name
+		}
+	}
+}
+
 func (n *Notebook) compose(c *cell.Cell, id, rerun string) (*Package, map[string]string, []Problem, error) {
 	k := &composer{n: n, c: c, id: id, rerun: rerun, own: map[string]bool{}, stored: map[string]string{}}
 	// Read once without imports, to see which are needed.
@@ -92,6 +101,7 @@ func (n *Notebook) compose(c *cell.Cell, id, rerun string) (*Package, map[string
 		}
 	}
 	if len(k.problems) > 0 {
+		k.failed()
 		return nil, keep, k.problems, nil
 	}
 	p := k.translate(imports, unused)
@@ -406,7 +416,7 @@ func (k *composer) topLevelName(p token.Pos) bool {
 func (k *composer) findLast() {
 	k.last, k.shown = nil, false
 	list := k.run.Body.List
-	if len(list) == 0 || k.c.Silenced() {
+	if len(list) == 0 {
 		return
 	}
 	if x, ok := list[len(list)-1].(*ast.ExprStmt); ok && !cell.Quiet(x.X) {
@@ -429,5 +439,5 @@ func (k *composer) ref(path string) string {
 		i = len(k.needs)
 		k.needs = append(k.needs, path)
 	}
-	return fmt.Sprintf("%sc%d.", mark, i)
+	return fmt.Sprintf("%sc%d.", inner, i)
 }

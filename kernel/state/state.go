@@ -120,6 +120,8 @@ func (n *Notebook) Ran(p *Package, defined []bool) {
 	for i, name := range p.variables {
 		if i < len(defined) && defined[i] {
 			n.define(name, p.names[name], p)
+		} else if n.names[name] == nil {
+			n.lost[name] = "its cell failed before it defined " + name
 		}
 	}
 }

@@ -42,14 +42,14 @@ func (k *composer) translate(imports []imported, unused map[int]bool) *Package {
 			p.Imports = append(p.Imports, im.path)
 		}
 	}
-	fmt.Fprintf(&head, "import %sr %q\n", mark, running)
+	fmt.Fprintf(&head, "import %sr %q\n", inner, running)
 	p.Imports = append(p.Imports, running)
 	if value {
-		fmt.Fprintf(&head, "import %sd %q\n", mark, display)
+		fmt.Fprintf(&head, "import %sd %q\n", inner, display)
 		p.Imports = append(p.Imports, display)
 	}
 	if len(k.viewed) > 0 {
-		fmt.Fprintf(&head, "import %su \"unsafe\"\n", mark)
+		fmt.Fprintf(&head, "import %su \"unsafe\"\n", inner)
 	}
 	body := k.t.write(k.c, k.id, false)
 	decls := k.t.write(k.c, k.id, true)
@@ -70,16 +70,16 @@ func (k *composer) translate(imports []imported, unused map[int]bool) *Package {
 		fmt.Fprintf(&set, "\t%s\n", v)
 	}
 	for i, path := range k.needs {
-		fmt.Fprintf(&head, "import %sc%d %q\n", mark, i, path)
+		fmt.Fprintf(&head, "import %sc%d %q\n", inner, i, path)
 	}
 	for i, path := range k.extra {
-		fmt.Fprintf(&head, "import %sp%d %q\n", mark, i, path)
+		fmt.Fprintf(&head, "import %sp%d %q\n", inner, i, path)
 		p.Imports = append(p.Imports, path)
 	}
 	var starts strings.Builder
 	main := ""
 	for _, s := range k.starts {
-		if s == mark+"main" {
+		if s == inner+"main" {
 			main = s + "()\n"
 		} else {
 			starts.WriteString(s + "(); ")
@@ -94,7 +94,7 @@ func (k *composer) translate(imports []imported, unused map[int]bool) *Package {
 		fmt.Sprintf("func %sDefined() []bool { return %sD[:] }\n", mark, mark) +
 		k.pointers(p) +
 		decls +
-		fmt.Sprintf("func %s() { %sr.Check(); %s\n%s%s}\n", runName, mark, starts.String(), body, main)
+		fmt.Sprintf("func %s() { %sr.Check(); %s\n%s%s}\n", runName, inner, starts.String(), body, main)
 	k.declared(p)
 	p.Notes = k.notes
 	p.Needs = k.needs
@@ -160,13 +160,13 @@ func (k *composer) functions() {
 		}
 		switch name := fn.Name.Name; name {
 		case "init":
-			start := fmt.Sprintf("%sinit%d", mark, len(k.starts))
+			start := fmt.Sprintf("%sinit%d", inner, len(k.starts))
 			k.starts = append(k.starts, start)
 			k.replace(fn.Name, start)
 			delete(k.own, "init")
 		case "main":
-			k.starts = append(k.starts, mark+"main")
-			k.replace(fn.Name, mark+"main")
+			k.starts = append(k.starts, inner+"main")
+			k.replace(fn.Name, inner+"main")
 			delete(k.own, "main")
 		case "_":
 			delete(k.own, "_")
@@ -189,7 +189,7 @@ func (k *composer) insert(at token.Pos, s string) {
 
 // checks puts a check for interrupts into every loop and function.
 func (k *composer) checks() {
-	check := " " + mark + "r.Check(); "
+	check := " " + inner + "r.Check(); "
 	targets := map[string]bool{}
 	ast.Inspect(k.f, func(x ast.Node) bool {
 		if b, ok := x.(*ast.BranchStmt); ok && b.Tok == token.GOTO {
@@ -253,14 +253,14 @@ func (k *composer) waits(p *Package) {
 		}
 		if o, ok := k.info.Uses[i].(*types.PkgName); ok && o.Imported().Path() == "time" {
 			k.slept = i.Name
-			k.replace(i, mark+"r")
+			k.replace(i, inner+"r")
 		}
 		return true
 	})
 	for _, s := range k.run.Body.List {
 		if x, ok := topLevel(s).(*ast.ExprStmt); ok { // alone in a line, as one waits for a goroutine
 			if u, ok := x.X.(*ast.UnaryExpr); ok && u.Op == token.ARROW {
-				k.t.change(offsetOf(k.n.fset, u.Pos()), offsetOf(k.n.fset, u.X.Pos()), mark+"r.Receive(")
+				k.t.change(offsetOf(k.n.fset, u.Pos()), offsetOf(k.n.fset, u.X.Pos()), inner+"r.Receive(")
 				k.insert(u.End(), ")")
 			}
 		}
@@ -303,7 +303,7 @@ func (k *composer) rename(i *ast.Ident, o types.Object) {
 		case generic(o):
 			to = exported(i.Name)
 		case i.Name == "main":
-			to = mark + "main"
+			to = inner + "main"
 		default:
 			to = k.storage(i.Name, o)
 		}
@@ -407,7 +407,7 @@ func (k *composer) typeName(t *types.TypeName) (string, error) {
 		i = len(k.extra)
 		k.extra = append(k.extra, t.Pkg().Path())
 	}
-	return fmt.Sprintf("%sp%d.%s", mark, i, t.Name()), nil
+	return fmt.Sprintf("%sp%d.%s", inner, i, t.Name()), nil
 }
 
 // result hands the value of the expression that ends the cell to package display.
@@ -415,10 +415,16 @@ func (k *composer) result() bool {
 	if k.last == nil {
 		return false
 	}
+	if k.c.Silenced() {
+		if k.shown { // "x;" is no statement in Go
+			k.insert(k.last.X.Pos(), "_ = ")
+		}
+		return false
+	}
 	if t := k.info.Types[k.last.X]; t.IsVoid() || t.IsType() || !t.IsValue() && !isTuple(t.Type) {
 		return false
 	}
-	k.insert(k.last.X.Pos(), mark+"d.Result(")
+	k.insert(k.last.X.Pos(), inner+"d.Result(")
 	k.insert(k.last.X.End(), ")")
 	return true
 }

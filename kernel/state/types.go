@@ -17,6 +17,9 @@ const cellsPath = "cells"
 // Strip takes it out of what is shown.
 const mark = "\U0001D7CA"
 
+// inner begins the names of the translation's own, which are no cell's.
+const inner = mark + mark
+
 // Mark is mark for those who call what cells are translated to.
 const Mark = mark
 

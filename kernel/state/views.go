@@ -30,7 +30,7 @@ func (k *composer) viewType(name string, extra *[]string) (string, error) {
 			i = len(*extra)
 			*extra = append(*extra, t.Pkg().Path())
 		}
-		return fmt.Sprintf("%sv%d.%s", mark, i, t.Name()), nil
+		return fmt.Sprintf("%sv%d.%s", inner, i, t.Name()), nil
 	})
 }
 
@@ -50,7 +50,7 @@ func (k *composer) importViews(imports []imported) []imported {
 	}
 	k.carries.views = views
 	for i, path := range extra {
-		imports = append(imports, imported{fmt.Sprintf("%sv%d", mark, i), path, -1})
+		imports = append(imports, imported{fmt.Sprintf("%sv%d", inner, i), path, -1})
 	}
 	return imports
 }
@@ -74,7 +74,7 @@ func (k *composer) viewAll(p *Package, vars *strings.Builder) {
 		p.names[name] = types.NewVar(token.NoPos, k.pkg, name, o.Type())
 		fmt.Fprintf(vars, "var %sV_%s *%s\n", mark, name, t)
 		was := k.ref(k.n.names[name].Package) + mark + "V_" + name
-		k.viewed = append(k.viewed, fmt.Sprintf("%sV_%s, %sD[%d] = (*%s)(%su.Pointer(%s)), true", mark, name, mark, n, t, mark, was))
+		k.viewed = append(k.viewed, fmt.Sprintf("%sV_%s, %sD[%d] = (*%s)(%su.Pointer(%s)), true", mark, name, mark, n, t, inner, was))
 	}
 	if kept := k.carries.kept; len(kept) > 0 {
 		slices.Sort(kept)
