@@ -201,7 +201,7 @@ func savePNG(path string, draw func() (image.Image, error)) error {
 	if err != nil {
 		return err
 	}
-	return figures.WritePNG(path, m)
+	return images.WriteImage(path, m)
 }
 
 // synthesize runs a request. It says first what it will do and, before it computes, how long

@@ -9,27 +9,16 @@ import (
 	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
-
-// Direction says which values of an image metric are better.
-type Direction int
-
-// The directions. Neither is for metrics that describe and do not judge.
-const (
-	Neither Direction = iota
-	Higher
-	Lower
-)
-
-// Arrow is how plots and tables show a direction.
-func (d Direction) Arrow() string { return [...]string{"", "↑", "↓"}[d] }
 
 // Measure is an image metric as figures and tables show it.
 type Measure struct {
 	Name   string // as in rows
 	Title  string // "" for Name
 	Unit   string
-	Better Direction
+	Better metamer.Direction // "" as metamer.Neither
 	// Normalised divides by the largest value shown, so that the axis ends at 1.
 	Normalised bool
 }

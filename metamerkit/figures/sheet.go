@@ -6,8 +6,6 @@ import (
 	"image"
 	"image/color"
 	"image/draw"
-	"image/png"
-	"os"
 	"strings"
 
 	"codeberg.org/go-fonts/liberation/liberationsansbold"
@@ -269,18 +267,4 @@ func mark(m draw.Image, x, y int, k Mark) {
 			}
 		}
 	}
-}
-
-// WritePNG encodes an image into a new file.
-func WritePNG(path string, m image.Image) (err error) {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if e := f.Close(); err == nil {
-			err = e
-		}
-	}()
-	return png.Encode(f, m)
 }

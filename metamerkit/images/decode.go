@@ -79,7 +79,12 @@ func (t Transform) decode(path string, data []byte) ([]float32, error) {
 
 // WritePNG writes pixels [size,size,3] in [0,1] as a PNG with 8 bits per channel, rounded
 // as by ToImage. An existing file is overwritten.
-func WritePNG(path string, pixels []float32, size int) (err error) {
+func WritePNG(path string, pixels []float32, size int) error {
+	return WriteImage(path, ToImage(pixels, size))
+}
+
+// WriteImage writes an image as a PNG. An existing file is overwritten.
+func WriteImage(path string, m image.Image) (err error) {
 	f, err := os.Create(path)
 	if err != nil {
 		return err
@@ -89,7 +94,7 @@ func WritePNG(path string, pixels []float32, size int) (err error) {
 			err = e
 		}
 	}()
-	return png.Encode(f, ToImage(pixels, size))
+	return png.Encode(f, m)
 }
 
 // ToImage converts pixels [size,size,3] in [0,1] to an image with 8 bits per channel.

@@ -23,25 +23,14 @@ import (
 )
 
 // Direction says which values of a metric are better.
-type Direction string
+type Direction = metamer.Direction
 
 // The directions.
 const (
-	Higher  Direction = "higher"
-	Lower   Direction = "lower"
-	Neither Direction = "neither" // natural images have middling values, or it is a plain property
+	Higher  = metamer.Higher
+	Lower   = metamer.Lower
+	Neither = metamer.Neither
 )
-
-// Arrow returns ↑, ↓ or "", as tables and figures print it.
-func (d Direction) Arrow() string {
-	switch d {
-	case Higher:
-		return "↑"
-	case Lower:
-		return "↓"
-	}
-	return ""
-}
 
 // Trend is the direction in which a metric changes as a degradation of a photograph grows.
 type Trend string
