@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 
@@ -71,6 +72,10 @@ func (m *Model) Call(g *Graph, in map[string]*Node) (outs []*Node) {
 	p.load(d, m.m.Graph.Node, want, p.opset, 0)
 	for _, o := range m.m.Graph.Output {
 		v := d.values[o.Name]
+		if sizeOf(v.dims) == 0 { // of which XLA takes no literal
+			outs = append(outs, Zeros(g, shapes.Make(v.kind, v.dims...)))
+			continue
+		}
 		x := d.plain(v)
 		if v.varying {
 			x = slice(x, 0, 0, 1, 1)
