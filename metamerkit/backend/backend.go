@@ -1,5 +1,5 @@
-// Package backend chooses what computes: XLA on a GPU, XLA on the CPU, or the
-// pure-Go backend. Nothing is ever downloaded here; `make setup` brings plugins.
+// Package backend opens the backend that computes: XLA on a GPU, XLA on the CPU, or pure
+// Go. It downloads nothing; `make setup` installs the plugins of XLA.
 package backend
 
 import (

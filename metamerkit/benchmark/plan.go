@@ -1,6 +1,5 @@
-// Package benchmark holds optimisers, starts and schedules against each other on the
-// same model sets, stages, images and seeds, at equal numbers of model gradient
-// evaluations. It links no GoMLX; an api.Engine does the work.
+// Package benchmark compares optimisers, starts and schedules on the same model sets,
+// stages, images and seeds, at equal numbers of gradient evaluations. It links no GoMLX; an api.Engine does the work.
 package benchmark
 
 import (

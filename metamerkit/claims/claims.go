@@ -1,5 +1,5 @@
-// Package claims answers the paper's questions from rows: each of its claims with the
-// number, its interval and a verdict. It links no GoMLX.
+// Package claims tests the paper's claims on rows. Each claim has a number with its
+// interval and a verdict. It links no GoMLX.
 package claims
 
 import (

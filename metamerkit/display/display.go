@@ -1,6 +1,5 @@
-// Package display shows values in the notebook cell whose program this is: rich
-// where a type knows how, as text otherwise. In a program that no kernel started
-// everything is printed as text.
+// Package display shows values in a notebook cell: rich if their type has a rich form,
+// as text otherwise. In a program that no kernel started, values are printed as text.
 //
 // A type becomes rich by a method
 //

@@ -1,5 +1,5 @@
-// Package engine carries recipes out. It holds a backend, opened models and
-// compiled units, so that what was loaded or compiled once is used again.
+// Package engine makes runs from recipes and evaluates runs. It caches opened models and
+// compiled units of one backend.
 package engine
 
 import (

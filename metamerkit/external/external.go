@@ -1,7 +1,6 @@
-// Package external reads metamers that were made elsewhere, with their references, so
-// that they are evaluated like those of our own runs: folders of images, NumPy and
-// safetensors arrays, and what torch.save and plenoptic's Metamer.save write. Nothing
-// in a file is executed.
+// Package external reads metamers made by other software, with their references, so that
+// they can be evaluated: folders of images, NumPy and safetensors arrays, and files of
+// torch.save and plenoptic's Metamer.save. No code in a file is executed.
 package external
 
 import (

@@ -1,6 +1,6 @@
-// Package fetch downloads files. A file appears under its name only when all of it
-// is there and its checksum is right; what a cut or cancelled download has brought
-// stays beside it as NAME.part, and the next call goes on from there.
+// Package fetch downloads files. A file appears under its name only when it is complete
+// and its checksum is correct. An interrupted download leaves NAME.part, from which the
+// next call resumes.
 package fetch
 
 import (

@@ -1,4 +1,4 @@
-// Package figures draws what runs and evaluations gave. It links no GoMLX.
+// Package figures draws figures and tables from rows and runs. It links no GoMLX.
 package figures
 
 import (

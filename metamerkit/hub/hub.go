@@ -1,5 +1,5 @@
-// Package hub brings files of the Hugging Face hub into the hub's own cache, which
-// is shared with Python's huggingface_hub: the same folders, links and settings
+// Package hub downloads files of the Hugging Face hub into the cache that Python's
+// huggingface_hub also uses: the same folders, links and settings
 // (HF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_TOKEN_PATH, HF_ENDPOINT, HF_HUB_OFFLINE).
 // Why not go-huggingface's hub package: docs/upstream.md.
 package hub

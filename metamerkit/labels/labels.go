@@ -1,4 +1,4 @@
-// Package labels has the names of classes.
+// Package labels has the class names of ImageNet-1k and CIFAR-10.
 package labels
 
 import (

@@ -1,7 +1,6 @@
-// Package paths knows the folders of the product: the cache (METAMERS_CACHE,
-// default the user's cache folder + "/metamers"), and the data folders
-// (METAMERS_DATA, a path list; then the cache's data folder). It also puts files in
-// their place whole.
+// Package paths returns the project's folders: the cache (METAMERS_CACHE, default the
+// folder metamers in the user's cache folder) and the data folders (METAMERS_DATA, a list
+// of paths, followed by the folder data of the cache). It also replaces files atomically.
 package paths
 
 import (

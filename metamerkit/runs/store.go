@@ -1,5 +1,5 @@
-// Package runs keeps runs: a folder each, named by the recipe's ID, published by one
-// rename, so that a folder that is there is complete.
+// Package runs stores runs. Each run is a folder named by the recipe's ID and published
+// by one rename, so that a folder with such a name is always complete.
 //
 //	<id>/recipe.json evidence.json trace.csv
 //	     metamers.safetensors start.safetensors (float32 [N,Size,Size,3])
@@ -9,12 +9,11 @@
 //	.<id>.lock .<id>.checkpoint .<id>.part-<owner>-* (while it is being made)
 //	.damaged-<id>-* (a run set aside because its files were not what was written)
 //
-// Locks only spare work: where a folder has none, as some network folders do, two
-// processes that make the same run both publish it, the second finds it there, and
-// both return what is in the store.
+// Locks only save work. On file systems without locks, two processes may make the same
+// run; the second finds it published, and both return the stored run.
 //
-// A store may also lie in an object store (see Bucket): then the folder is this
-// machine's copy of what was read and made.
+// A store can also be in an object store (see Bucket). The folder is then a local copy of
+// the runs that were read or made on this machine.
 package runs
 
 import (

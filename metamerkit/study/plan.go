@@ -1,5 +1,5 @@
-// Package study carries out whole experiments: model sets × stages on one image
-// set, synthesis, evaluation, figures, tables and claims, from a plan file. It links
+// Package study runs experiments from a plan file: synthesis and evaluation of model
+// sets × stages on one image set, figures, tables, claims and a page. It links
 // no GoMLX; an api.Engine does the work.
 package study
 

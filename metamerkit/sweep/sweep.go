@@ -1,7 +1,7 @@
-// Package sweep carries a study's plan out in shards: in several processes of this
-// machine, on Slurm, or on Kubernetes. A shard is one command that makes a run, or
-// evaluates one, in the content-addressed store, so it may be ended, repeated and done
-// twice at any time. The folder of a sweep says what became of each:
+// Package sweep runs a study's plan in shards: in several processes on this machine, on
+// Slurm, or on Kubernetes. A shard is one command that makes or evaluates a run in the
+// content-addressed store, so it can be ended and repeated at any time. The folder of a
+// sweep has the state of each shard:
 //
 //	plan.yaml      the plan, pinned: what every shard reads
 //	sweep.json     store, backend, images and block, which with the plan give the shards

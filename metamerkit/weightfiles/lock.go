@@ -1,6 +1,5 @@
-// Package weightfiles knows where models' files are, brings them, and remembers what it
-// brought: a file whose sum nobody stated when its card was written is held to the
-// sum that it had when it was pulled.
+// Package weightfiles finds and downloads the weight files of models. A file without a
+// checksum on its card is pinned to the checksum that it had when it was pulled.
 package weightfiles
 
 import (
