@@ -98,9 +98,14 @@ func (s Situation) walk(move *Node, next ...*Node) (*Node, []*Node) {
 	y := ClipScalar(Sub(x, Mul(move, s.coefficient(0))), 0, 1)
 	// An image whose gradient is not finite keeps its pixels; the trace shows it.
 	finite := LogicalAll(IsFinite(s.Gradient), 1, 2, 3)
-	moves := BroadcastToDims(Reshape(LogicalAnd(s.Active, finite), -1, 1, 1, 1), x.Shape().Dimensions...)
+	each := Reshape(LogicalAnd(s.Active, finite), -1, 1, 1, 1)
+	moves := BroadcastToDims(each, x.Shape().Dimensions...)
 	for i := range next {
-		next[i] = Where(moves, next[i], s.State[i])
+		cond := moves
+		if !next[i].Shape().Equal(x.Shape()) { // a number for each image
+			cond = BroadcastToDims(each, next[i].Shape().Dimensions...)
+		}
+		next[i] = Where(cond, next[i], s.State[i])
 	}
 	return Where(moves, y, x), next
 }
