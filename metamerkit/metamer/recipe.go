@@ -75,15 +75,15 @@ type Optimizer struct {
 	Name string `json:"name"`
 	// The settings of optimisers. Each says in its file of package synth which of them it
 	// has, in which unit and with which default (Solver.Units, SettingHelp).
-	StepSize float64 `json:"stepSize"`
-	Halvings int     `json:"halvings"` // equal intervals of the run, after each of which the step size is halved
-	Momentum float64 `json:"momentum"`
-	Beta2    float64 `json:"beta2"`
+	StepSize float64 `json:"stepSize" yaml:"stepSize,omitempty"`
+	Halvings int     `json:"halvings" yaml:"halvings,omitempty"` // equal intervals of the run, after each of which the step size is halved
+	Momentum float64 `json:"momentum" yaml:"momentum,omitempty"`
+	Beta2    float64 `json:"beta2" yaml:"beta2,omitempty"`
 	// Metric is 1/f (amplitudes of spatial frequency f are moved as if they weighed f) |
 	// natural (the same, and differences between colour channels weigh twice) | pixels (all
 	// alike).
-	Metric string `json:"metric,omitempty"`
-	Memory int    `json:"memory,omitempty"` // pairs of steps and gradients kept per image
+	Metric string `json:"metric,omitempty" yaml:"metric,omitempty"`
+	Memory int    `json:"memory,omitempty" yaml:"memory,omitempty"` // pairs of steps and gradients kept per image
 }
 
 // Penalty is an image regulariser added to the inversion loss.

@@ -2,35 +2,11 @@ package study
 
 import (
 	"context"
-	"fmt"
-	"strings"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
-
-// batch is a number of images, or metamer.AutoBatch, "auto" in a plan.
-type batch int
-
-// UnmarshalYAML reads a number or auto.
-func (b *batch) UnmarshalYAML(data []byte) error {
-	text := strings.TrimSpace(string(data))
-	if *b = 0; text == "0" { // the recipe's default
-		return nil
-	}
-	n, err := metamer.ParseBatch(text)
-	*b = batch(n)
-	return err
-}
-
-// MarshalYAML writes what UnmarshalYAML reads.
-func (b batch) MarshalYAML() ([]byte, error) {
-	if b == metamer.AutoBatch {
-		return []byte("auto"), nil
-	}
-	return fmt.Append(nil, int(b)), nil
-}
 
 // Batched is the plan with a batch by number, which an engine chooses where it is auto.
 func (p Plan) Batched(ctx context.Context, e api.Engine, set *images.Set) (Plan, error) {
@@ -44,6 +20,6 @@ func (p Plan) Batched(ctx context.Context, e api.Engine, set *images.Set) (Plan,
 		}
 	}
 	n, err := e.Batch(ctx, q)
-	p.Settings.Batch = batch(n)
+	p.Settings.Batch = api.BatchSize(n)
 	return p, err
 }

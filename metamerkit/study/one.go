@@ -3,6 +3,7 @@ package study
 import (
 	"time"
 
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
@@ -19,11 +20,10 @@ type One struct {
 
 // NewOne takes a recipe with full model names.
 func NewOne(r metamer.Recipe, set *images.Set, s *Speeds) *One {
-	o := r.Optimizer
 	p := Plan{Sets: [][]string{r.ModelNames()}, Stages: []string{r.Stage}, Measures: []string{}}
 	p.Settings = Settings{
-		Steps: r.Steps, Schedule: schedule(r.Schedule), Loss: r.Loss, Start: r.Start.Kind, Warm: (*warm)(r.Warm), Batch: batch(r.Batch), Seed: r.Seed, PlainReLU: r.PlainReLU, Precision: r.Precision, Null: r.Null.Name,
-		Optimizer: optimizer{Name: o.Name, StepSize: o.StepSize, Halvings: o.Halvings, Momentum: o.Momentum, Beta2: o.Beta2, Metric: o.Metric, Memory: o.Memory},
+		Steps: r.Steps, Schedule: r.Schedule, Loss: r.Loss, Start: r.Start.Kind, Warm: r.Warm, Batch: api.BatchSize(r.Batch), Seed: r.Seed, PlainReLU: r.PlainReLU, Precision: r.Precision, Null: r.Null.Name,
+		Optimizer: r.Optimizer,
 	}
 	return &One{plan: p, set: set, speeds: s}
 }

@@ -84,7 +84,7 @@ func TestPageSaysWhatWasDone(t *testing.T) {
 	}
 	for name, settings := range map[string]Settings{
 		"pgd":  {Paper: true, Steps: 20},
-		"fast": {Steps: 20, Optimizer: optimizer{Name: "fast"}, Start: "uniform", Seed: 7},
+		"fast": {Steps: 20, Optimizer: metamer.Optimizer{Name: "fast"}, Start: "uniform", Seed: 7},
 	} {
 		m := newMade()
 		m.study.Observers = m.study.Observers[:2]

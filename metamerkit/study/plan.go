@@ -14,116 +14,23 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/figures"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
-// Plan says what an experiment is made of. Its zero value with Sets is a plan.
-type Plan struct {
-	Name   string              `yaml:"name"`
-	About  string              `yaml:"about,omitempty"`  // what it is, in a sentence
-	Images string              `yaml:"images"`           // an image set, such as photos:16 (default), cifar10:64 or a folder
-	Size   int                 `yaml:"size"`             // pixels a side of files; 0: the set's own default
-	Groups map[string][]string `yaml:"groups,omitempty"` // model sets that have a name, which Sets may use and figures show
-	Sets   ModelSets           `yaml:"sets"`             // model names or patterns, or one name of a group
-	Stages []string            `yaml:"stages"`           // default early, middle, late
+// Plan says what an experiment is made of, as api.Plan, and carries it out.
+type Plan api.Plan
 
-	Settings Settings `yaml:"settings"`
-
-	Observers []string `yaml:"observers,omitempty"` // default: every model that is here and knows the same classes
-	Measures  []string `yaml:"measures,omitempty"`  // default: all
-	Bootstrap int      `yaml:"bootstrap,omitempty"` // resamples for intervals; 0: the evaluation's default
-	Examples  []int    `yaml:"examples,omitempty"`  // images shown in the gallery; default the first four
-
-	bare []string // names of groups that Sets had without "group:"
-
-	Sweep Sweep `yaml:"sweep,omitempty"` // how the work is split and where it is done
-}
-
-// Settings are those of a recipe, as a plan writes them; zero values are the
-// recipe's defaults.
-type Settings struct {
-	// Paper is the paper's procedure, projected gradient descent with 5000 steps, for what
-	// the other settings leave open. A plan may say settings: paper.
-	Paper     bool      `yaml:"paper,omitempty"`
-	Steps     int       `yaml:"steps,omitempty"`
-	Schedule  schedule  `yaml:"schedule,omitempty"`
-	Optimizer optimizer `yaml:"optimizer,omitempty"`
-	Loss      string    `yaml:"loss,omitempty"`
-	Start     string    `yaml:"start,omitempty"`
-	Warm      *warm     `yaml:"warm,omitempty"`  // stage, evaluations
-	Batch     batch     `yaml:"batch,omitempty"` // a number or auto
-	Seed      uint64    `yaml:"seed,omitempty"`
-	PlainReLU bool      `yaml:"plainReLU,omitempty"`
-	Precision string    `yaml:"precision,omitempty"` // float32 (default), bfloat16 or mixed
-	Null      string    `yaml:"nullSet,omitempty"`   // of the match statistics: photos:64 (default), cifar10:1000, a folder, none
-}
-
-// optimizer, schedule and warm are written as on the command line, such as "fast",
-// "switch:10" and "middle:40", or by their fields.
+// Settings, ModelSets, Sweep, Slurm and Kubernetes are parts of a plan.
 type (
-	schedule metamer.Schedule
-	warm     metamer.Warm
+	Settings   = api.Settings
+	ModelSets  = api.ModelSets
+	Sweep      = api.Sweep
+	Slurm      = api.Slurm
+	Kubernetes = api.Kubernetes
 )
-
-// UnmarshalYAML reads the word paper or fields.
-func (s *Settings) UnmarshalYAML(unmarshal func(any) error) error {
-	var text string
-	if unmarshal(&text) == nil {
-		if text != "paper" {
-			return fmt.Errorf("settings %q: expected paper or settings by name, such as {steps: 200}", text)
-		}
-		s.Paper = true
-		return nil
-	}
-	type fields Settings
-	return unmarshal((*fields)(s))
-}
-
-// UnmarshalYAML reads a name or fields.
-func (o *optimizer) UnmarshalYAML(unmarshal func(any) error) error {
-	if unmarshal(&o.Name) == nil {
-		return nil
-	}
-	type fields optimizer
-	return unmarshal((*fields)(o))
-}
-
-// UnmarshalYAML reads KIND[:EVERY[:ORDER]] or fields.
-func (s *schedule) UnmarshalYAML(unmarshal func(any) error) error {
-	var text string
-	if unmarshal(&text) == nil {
-		v, err := metamer.ParseSchedule(text)
-		*s = schedule(v)
-		return err
-	}
-	return unmarshal((*metamer.Schedule)(s))
-}
-
-// UnmarshalYAML reads STAGE:EVALUATIONS[:PRECISION] or fields.
-func (w *warm) UnmarshalYAML(unmarshal func(any) error) error {
-	var text string
-	if unmarshal(&text) == nil {
-		v, err := metamer.ParseWarm(text)
-		if v != nil {
-			*w = warm(*v)
-		}
-		return err
-	}
-	return unmarshal((*metamer.Warm)(w))
-}
-
-// optimizer is metamer.Optimizer with the names of a plan.
-type optimizer struct {
-	Name     string  `yaml:"name"`
-	StepSize float64 `yaml:"stepSize,omitempty"`
-	Halvings int     `yaml:"halvings,omitempty"`
-	Momentum float64 `yaml:"momentum,omitempty"`
-	Beta2    float64 `yaml:"beta2,omitempty"`
-	Metric   string  `yaml:"metric,omitempty"`
-	Memory   int     `yaml:"memory,omitempty"`
-}
 
 //go:embed plans/*.yaml
 var plans embed.FS
@@ -268,7 +175,7 @@ func (p Plan) Validate() error {
 	if p.Bootstrap < 0 || p.Size < 0 {
 		return fmt.Errorf("bootstrap %d and size %d: expected no negative numbers", p.Bootstrap, p.Size)
 	}
-	if err := p.Sweep.validate(); err != nil {
+	if err := p.Sweep.Validate(); err != nil {
 		return fmt.Errorf("sweep: %w", err)
 	}
 	if err := p.Settings.Check(); err != nil {
@@ -289,9 +196,9 @@ func (p Plan) Validate() error {
 func (p Plan) Recipe(set []string, stage string) metamer.Recipe {
 	s := p.Settings
 	r := metamer.Recipe{
-		Stage: stage, Steps: s.Steps, Schedule: metamer.Schedule(s.Schedule), Loss: s.Loss, Batch: int(s.Batch), Seed: s.Seed, PlainReLU: s.PlainReLU, Precision: s.Precision,
-		Optimizer: metamer.Optimizer{Name: s.Optimizer.Name, StepSize: s.Optimizer.StepSize, Halvings: s.Optimizer.Halvings, Momentum: s.Optimizer.Momentum, Beta2: s.Optimizer.Beta2, Metric: s.Optimizer.Metric, Memory: s.Optimizer.Memory},
-		Start:     metamer.Start{Kind: s.Start}, Warm: (*metamer.Warm)(s.Warm), Null: metamer.NullRef{Name: s.Null},
+		Stage: stage, Steps: s.Steps, Schedule: s.Schedule, Loss: s.Loss, Batch: int(s.Batch), Seed: s.Seed, PlainReLU: s.PlainReLU, Precision: s.Precision,
+		Optimizer: s.Optimizer,
+		Start:     metamer.Start{Kind: s.Start}, Warm: s.Warm, Null: metamer.NullRef{Name: s.Null},
 	}
 	for _, m := range set {
 		r.Models = append(r.Models, metamer.ModelRef{Name: m})
@@ -300,16 +207,6 @@ func (p Plan) Recipe(set []string, stage string) metamer.Recipe {
 		r = r.Paper()
 	}
 	return r.WithDefaults()
-}
-
-// Check reports settings that contradict each other.
-func (s Settings) Check() error {
-	if s.Paper {
-		if err := metamer.CheckPaper(metamer.Optimizer{Name: s.Optimizer.Name}); err != nil {
-			return fmt.Errorf("settings: %w", err)
-		}
-	}
-	return nil
 }
 
 // Describe names what results depend on: optimiser, steps, start and loss.

@@ -13,46 +13,6 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// ModelSets are lists of model names. In a plan an entry may also be one name: of a
-// group, of a model, or a pattern, which then stands for each model alone that it
-// fits. In lists a pattern stands for all of them together. A name that is both a model and
-// a group is written model:NAME or group:NAME.
-//
-// A pattern has a * (as path.Match), and may begin with a kind of model: *.mm_c10,
-// cnn:*.mm_c10_linf8, transformer:*.
-type ModelSets [][]string
-
-// alone marks an entry that was one name.
-const alone = "alone "
-
-// UnmarshalYAML takes lists and names.
-func (s *ModelSets) UnmarshalYAML(unmarshal func(any) error) error {
-	var entries []any
-	if err := unmarshal(&entries); err != nil {
-		return fmt.Errorf("sets: expected a list of model sets: %w", err)
-	}
-	*s = nil
-	for i, e := range entries {
-		var set []string
-		switch e := e.(type) {
-		case string:
-			set = []string{alone + e}
-		case []any:
-			for _, m := range e {
-				name, ok := m.(string)
-				if !ok {
-					return fmt.Errorf("sets: set %d contains %v, expected model names", i+1, m)
-				}
-				set = append(set, name)
-			}
-		default:
-			return fmt.Errorf("sets: set %d is %v, expected a list of model names, or a name", i+1, e)
-		}
-		*s = append(*s, set)
-	}
-	return nil
-}
-
 // grouped puts groups in the place of their names, which stand alone in a set.
 func (p *Plan) grouped() error {
 	used := map[string]bool{}
@@ -61,12 +21,12 @@ func (p *Plan) grouped() error {
 		if len(set) != 1 {
 			continue
 		}
-		name, single := strings.CutPrefix(set[0], alone)
+		name, single := strings.CutPrefix(set[0], api.Alone)
 		name, isGroup := strings.CutPrefix(name, "group:")
 		if group, ok := p.Groups[name]; ok {
 			p.Sets[i], used[name] = slices.Clone(group), true
 			if !isGroup && !slices.Equal(group, []string{name}) {
-				p.bare = append(p.bare, name)
+				p.GroupNames = append(p.GroupNames, name)
 			}
 		} else if isGroup {
 			return metamer.Unknown("group", name, slices.Sorted(maps.Keys(p.Groups)))
@@ -156,17 +116,17 @@ func (p *Plan) resolve(c *catalogue, lenient bool) (err error) {
 	if err := p.grouped(); err != nil { // of a plan that was not read from YAML
 		return err
 	}
-	for _, name := range p.bare {
+	for _, name := range p.GroupNames {
 		if m, ok := c.by[name]; ok {
 			return &metamer.TwofoldError{Name: name, Readings: [2]metamer.Reading{{What: "the model " + m.Card.Name, Write: "model:" + name}, {What: "a group of the plan", Write: "group:" + name}}}
 		}
 	}
 	var sets ModelSets
 	for _, set := range p.Sets {
-		single := len(set) == 1 && strings.HasPrefix(set[0], alone)
+		single := len(set) == 1 && strings.HasPrefix(set[0], api.Alone)
 		names := set
 		if single {
-			names = []string{strings.TrimPrefix(set[0], alone)}
+			names = []string{strings.TrimPrefix(set[0], api.Alone)}
 		}
 		full, err := c.full(names, lenient)
 		if err != nil {

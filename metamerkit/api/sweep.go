@@ -1,4 +1,4 @@
-package study
+package api
 
 import (
 	"fmt"
@@ -62,7 +62,8 @@ type Kubernetes struct {
 	Selector  map[string]string `yaml:"node selector,omitempty"`
 }
 
-func (s Sweep) validate() error {
+// Validate reports the first setting that cannot be carried out.
+func (s Sweep) Validate() error {
 	if s.Block < 0 || s.Images < 0 || s.Slurm.CPUs < 0 || s.Slurm.Throttle < 0 || s.Slurm.PerJob < 0 || s.Kubernetes.GPUs < 0 || s.Kubernetes.Parallelism < 0 {
 		return fmt.Errorf("block %d, images %d, slurm cpus %d, throttle %d, shards per job %d, kubernetes gpus %d, parallelism %d: expected no negative numbers",
 			s.Block, s.Images, s.Slurm.CPUs, s.Slurm.Throttle, s.Slurm.PerJob, s.Kubernetes.GPUs, s.Kubernetes.Parallelism)

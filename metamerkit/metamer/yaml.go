@@ -1,0 +1,39 @@
+package metamer
+
+// In plan files an optimiser, a schedule and a warm-up are written as on the command line, or
+// by their fields, whose names are those of recipes.
+
+// UnmarshalYAML reads a name or fields.
+func (o *Optimizer) UnmarshalYAML(unmarshal func(any) error) error {
+	if unmarshal(&o.Name) == nil {
+		return nil
+	}
+	type fields Optimizer
+	return unmarshal((*fields)(o))
+}
+
+// UnmarshalYAML reads KIND[:EVERY[:ORDER]] or fields.
+func (s *Schedule) UnmarshalYAML(unmarshal func(any) error) error {
+	var text string
+	if unmarshal(&text) == nil {
+		v, err := ParseSchedule(text)
+		*s = v
+		return err
+	}
+	type fields Schedule
+	return unmarshal((*fields)(s))
+}
+
+// UnmarshalYAML reads STAGE:EVALUATIONS[:PRECISION] or fields.
+func (w *Warm) UnmarshalYAML(unmarshal func(any) error) error {
+	var text string
+	if unmarshal(&text) == nil {
+		v, err := ParseWarm(text)
+		if v != nil {
+			*w = *v
+		}
+		return err
+	}
+	type fields Warm
+	return unmarshal((*fields)(w))
+}
