@@ -60,7 +60,6 @@ type Session struct {
 	process  *process
 	failed   error // by display.Result
 	seq      int
-	loaded   int64   // bytes of plugins
 	elapsed  float64 // seconds that the last cell ran
 	warned   bool
 	settings []protocol.Request // environment and folder, for the next process too

@@ -144,7 +144,7 @@ func run(q protocol.Request, r *protocol.Reply) {
 
 // told says what a panic of the cell was. It is called while the panic goes on.
 func told(v any, r *protocol.Reply) {
-	if v == any(running.Interrupted) {
+	if v == any(running.ErrInterrupted) {
 		r.Stopped = true
 		return
 	}

@@ -26,15 +26,15 @@ var cell struct {
 	goroutine string // that runs the cell; "" between cells
 }
 
-// Interrupted is what Check panics with.
-var Interrupted = errors.New("the cell was interrupted")
+// ErrInterrupted is what Check panics with.
+var ErrInterrupted = errors.New("the cell was interrupted")
 
 // A Failure is what Fail panics with.
 type Failure struct{ Err error }
 
 func (f Failure) Error() string { return f.Err.Error() }
 
-// Check ends the running cell, by a panic with Interrupted, if it was interrupted.
+// Check ends the running cell, by a panic with ErrInterrupted, if it was interrupted.
 // Goroutines that the cell started go on.
 func Check() {
 	if stop.Load() {
@@ -48,7 +48,7 @@ func interrupted() {
 	mine := cell.goroutine == goroutine()
 	cell.Unlock()
 	if mine && stop.CompareAndSwap(true, false) {
-		panic(Interrupted)
+		panic(ErrInterrupted)
 	}
 }
 
