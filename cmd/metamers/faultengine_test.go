@@ -45,14 +45,20 @@ func askRun(cl *client.Client, store string) (id string, err error) {
 		return "", err
 	}
 	quiet := func(api.Event) {}
-	if _, err := cl.Do(context.Background(), put, quiet); err != nil {
-		return "", err
+	for {
+		if _, err := cl.Do(context.Background(), put, quiet); err != nil {
+			return "", err
+		}
+		reply, err := cl.Do(context.Background(), q, quiet)
+		var missing *api.MissingImagesError
+		if errors.As(err, &missing) { // the engine that had the images is gone, the client has started another
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		return reply.Runs[0].ID, nil
 	}
-	reply, err := cl.Do(context.Background(), q, quiet)
-	if err != nil {
-		return "", err
-	}
-	return reply.Runs[0].ID, nil
 }
 
 // askOnce is the program of asClient: METAMERS_TEST_AS_CLIENT is the store.

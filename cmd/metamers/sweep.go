@@ -74,7 +74,7 @@ func (c *sweepStartCmd) split(ctx context.Context, g *globals) (*sweep.Sweep, er
 	if c.On == "kubernetes" && p.Observers == nil {
 		return nil, fmt.Errorf("plan %s names no observers, which Kubernetes needs because its models are not known on this machine", p.Name)
 	}
-	models, err := new(engine.Engine).Models(ctx)
+	models, err := engine.Models()
 	if err != nil {
 		return nil, err
 	}

@@ -38,7 +38,7 @@ func TestBlocks(t *testing.T) {
 				t.Fatal(err)
 			}
 			q := Request{Images: set, Store: store.Where(), Blocks: blocks,
-				Recipe: metamer.Recipe{Models: members("plain7_48.mm_c10"), Stage: "early", Steps: 2, Batch: 4, Seed: 3, Optimizer: metamer.Optimizer{StepSize: 2}}}
+				Recipe: metamer.Recipe{Models: members("plain7_48.mm_c10"), Stage: "early", Steps: 2, Batch: 4, Seed: 3, Optimizer: metamer.Optimizer{Name: "pgd", StepSize: 2}}}
 			if part[1] > 0 {
 				if q.Images, err = set.Part(part[0], part[1]); err != nil {
 					t.Fatal(err)

@@ -51,5 +51,5 @@ func Example() {
 	// image 1: contrast  of 1: 0
 	// image 1: psnr ↑ dB: +Inf
 	// image 1: niqe-photos ↓ : NaN
-	// 16×16 pixels hold 0 blocks of 96×96: a covariance needs two
+	// 16×16 pixels have 0 blocks of 96×96; a covariance needs two
 }
