@@ -10,7 +10,7 @@ import (
 
 // Synthesize makes metamers of the images by a recipe, of which the models and the
 // stage must be set. While it works the cell shows steps, losses and the metamers as
-// they emerge. A run that is there already is returned at once; one that was
+// they emerge. A stored run is returned at once; one that was
 // interrupted goes on.
 func Synthesize(r Recipe, refs Images) (*Run, error) {
 	return SynthesizeContext(Context(), r, refs)

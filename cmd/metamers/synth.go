@@ -34,9 +34,9 @@ func (f imageFlags) open() (*images.Set, error) {
 
 // recipeFlags are the settings of a recipe; zero values are its defaults.
 type recipeFlags struct {
-	Paper       bool     `help:"Use the paper's procedure, projected gradient descent with 5000 steps, for what other flags leave open."`
-	Steps       int      `positive:"" help:"Number of optimisation steps (default: 1000). With an optimizer that chooses another one: number of gradient evaluations (default: 400)."`
-	Evaluations int      `positive:"" help:"Model gradient evaluations an image, in place of --steps: where all members are evaluated at every step, as many fewer steps."`
+	Paper       bool     `help:"Use the paper's procedure, projected gradient descent with 5000 steps. Other flags override its settings."`
+	Steps       int      `positive:"" help:"Number of optimisation steps (default: 1000). If the optimizer chooses another one, such as the default: number of gradient evaluations (default: 400)."`
+	Evaluations int      `positive:"" help:"Number of model gradient evaluations for each image, in place of --steps. With a schedule that evaluates all members at every step, it is divided by the number of members."`
 	Schedule    string   `help:"switch, switch:EVERY, switch:EVERY:random or average (default: the optimizer's own, such as switch:10 for pgd)." predictor:"schedule"`
 	Optimizer   string   `help:"Optimizer (default: ${default_optimizer}): ${optimizers}." predictor:"optimizer"`
 	Metric      string   `help:"1/f, natural or pixels. ${metric}." predictor:"metric"`
@@ -46,15 +46,15 @@ type recipeFlags struct {
 	Beta2       float64  `positive:"" help:"${beta2}."`
 	Memory      int      `positive:"" help:"${memory}."`
 	Loss        string   `help:"relative-l2, squared-l2, cosine or correlation." default:"relative-l2" predictor:"loss"`
-	Penalty     []string `help:"An image regulariser, tv=WEIGHT or grey=WEIGHT; named in the results." placeholder:"NAME=WEIGHT"`
+	Penalty     []string `help:"Add an image regulariser, tv=WEIGHT or grey=WEIGHT. Results name it." placeholder:"NAME=WEIGHT"`
 	Start       string   `help:"noise (default), grey, uniform, reference, or an image file." predictor:"start"`
-	Warm        string   `help:"Begin with so many of the evaluations at another stage, such as middle:40, or in another precision, such as late:200:mixed, with an optimizer that can. Named in the results." placeholder:"STAGE:EVALUATIONS[:PRECISION]"`
+	Warm        string   `help:"Spend the first evaluations at another stage, such as middle:40, or in another precision, such as late:200:mixed. Not every optimizer can. Results name it." placeholder:"STAGE:EVALUATIONS[:PRECISION]"`
 	StopLoss    float64  `help:"Stop an image when every member's loss is at most this."`
 	Patience    int      `help:"Stop an image after this many steps without progress."`
-	PlainRelu   bool     `help:"No gradient through dead units of the tapped ReLU."`
-	Precision   string   `help:"Of the members: float32; bfloat16, which halves the memory of matrices and kernels and rounds them to 8 bits of mantissa; or mixed, in which activations and their gradients are bfloat16 too (fast on a GPU) and float32 judges." enum:"float32,bfloat16,mixed" default:"float32"`
-	Batch       string   `help:"Images in one executable; auto: as many as fill the device and fit its memory, in equal batches." default:"16"`
-	Seed        uint64   `help:"Of the start and of random orders."`
+	PlainRelu   bool     `help:"Use the plain gradient of a tapped ReLU, which is zero for inactive units."`
+	Precision   string   `help:"Number format of the members: float32; bfloat16, which halves the memory of matrices and kernels and rounds them to 8 bits of mantissa; or mixed, in which activations and their gradients are bfloat16 too (fast on a GPU). Match statistics are computed in float32." enum:"float32,bfloat16,mixed" default:"float32"`
+	Batch       string   `help:"Number of images optimised together. auto takes as many as fill the device and fit its memory, in equal batches." default:"16"`
+	Seed        uint64   `help:"Random seed for initial images and shuffled schedules."`
 }
 
 func (f recipeFlags) recipe(models []string, stage string) (r metamer.Recipe, err error) {

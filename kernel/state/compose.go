@@ -387,7 +387,7 @@ func (k *composer) problem(at int, imports []imported, e types.Error) {
 	k.problems = append(k.problems, p)
 }
 
-// hint says what is often behind an error.
+// hint returns a likely cause of an error, or an empty string.
 func (k *composer) hint(message string) string {
 	if name, ok := strings.CutPrefix(message, "undefined: "); ok {
 		if why := k.n.lost[name]; why != "" {
@@ -395,7 +395,7 @@ func (k *composer) hint(message string) string {
 		}
 	}
 	if strings.HasPrefix(message, "no new variables on left side of :=") {
-		return "within one cell a variable that is there already is assigned with ="
+		return "the cell defines the variable already; assign to it with ="
 	}
 	return ""
 }

@@ -13,7 +13,7 @@ import (
 // evaluateUnit returns all rows of one run by one observer.
 func (e *Engine) evaluateUnit(ctx context.Context, q Evaluation, u *unit) (rows metamer.Rows, err error) {
 	done := map[string]metamer.Rows{}
-	lacking := func() (missing []string) {
+	toMeasure := func() (missing []string) {
 		for _, m := range observed(q.Measures) {
 			if done[m] = e.keptRows(e.rowPlace(q, *u, m), q); done[m] == nil {
 				missing = append(missing, m)
@@ -21,7 +21,7 @@ func (e *Engine) evaluateUnit(ctx context.Context, q Evaluation, u *unit) (rows 
 		}
 		return missing
 	}
-	missing := lacking()
+	missing := toMeasure()
 	var p *page
 	if missing != nil {
 		other, err := e.load(u)
@@ -29,7 +29,7 @@ func (e *Engine) evaluateUnit(ctx context.Context, q Evaluation, u *unit) (rows 
 			return nil, err
 		}
 		if other { // rows of what has no layer have names of their own
-			missing = lacking()
+			missing = toMeasure()
 		}
 	}
 	if missing != nil {

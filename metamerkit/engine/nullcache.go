@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"math"
 	"os"
@@ -51,12 +50,8 @@ type nullFileKey struct {
 }
 
 // nullFileKey returns what the null distribution of a model at a layer is kept under on disk.
-func (e *Engine) nullFileKey(s synth.TappedModel, set metamer.NullRef, size int) [sha256.Size]byte {
-	text, err := json.Marshal(nullFileKey{nullFileFormat, programStamp(), s.Net.Key, s.Net.SHA256, s.Layer, set.SHA256, size, set.Count, nullBatch, string(e.Backend.Kind), versions(e.Backend), nullMemory})
-	if err != nil {
-		panic("engine: " + err.Error()) // strings and numbers
-	}
-	return sha256.Sum256(text)
+func (e *Engine) nullFileKey(s synth.TappedModel, set metamer.NullRef, size int) digest {
+	return digestOf(nullFileKey{nullFileFormat, programStamp(), s.Net.Key, s.Net.SHA256, s.Layer, set.SHA256, size, set.Count, nullBatch, string(e.Backend.Kind), versions(e.Backend), nullMemory})
 }
 
 // programStamp tells this build of the program from others by its file.
@@ -68,12 +63,12 @@ var programStamp = sync.OnceValue(func() string {
 	return fileStamp(path)
 })
 
-func (f nullFiles) path(key [sha256.Size]byte) string {
+func (f nullFiles) path(key digest) string {
 	return filepath.Join(f.dir, hex.EncodeToString(key[:16]))
 }
 
 // load returns the distribution that is kept under a key, nil if there is none or it is damaged.
-func (f nullFiles) load(key [sha256.Size]byte, member string, set metamer.NullRef) *evaluate.Null {
+func (f nullFiles) load(key digest, member string, set metamer.NullRef) *evaluate.Null {
 	if f.dir == "" {
 		return nil
 	}
@@ -97,7 +92,7 @@ func (f nullFiles) load(key [sha256.Size]byte, member string, set metamer.NullRe
 }
 
 // keep writes a distribution whole or not at all.
-func (f nullFiles) keep(key [sha256.Size]byte, dist *evaluate.Null) error {
+func (f nullFiles) keep(key digest, dist *evaluate.Null) error {
 	if f.dir == "" {
 		return nil
 	}

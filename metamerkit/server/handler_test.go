@@ -75,27 +75,11 @@ func serveHere(t *testing.T) (*client.Client, *fake, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, release, err := Listen(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
 	f := &fake{ended: make(chan error, 10)}
-	s := &Server{Service: &Handler{Engine: f}, Log: slog.New(slog.DiscardHandler)}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- errors.Join(s.Serve(ctx, l), release()) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-		if _, err := os.Stat(api.Socket(dir)); err == nil {
-			t.Error("the socket is left behind")
-		}
-	})
+	serveIn(t, dir, &Server{Service: &Handler{Engine: f}, Log: slog.New(slog.DiscardHandler)})
 	c := &client.Client{}
 	refs, _ := figurestest.Runs()
-	if _, err := c.Do(ctx, put(refs), nothing); err != nil {
+	if _, err := c.Do(context.Background(), put(refs), nothing); err != nil {
 		t.Fatal(err)
 	}
 	return c, f, dir

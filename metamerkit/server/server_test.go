@@ -56,12 +56,18 @@ func (f *service) Do(ctx context.Context, q api.Request, show func(api.Event)) (
 func serve(t *testing.T) (c *client.Client, dir string, ended chan string) {
 	t.Helper()
 	dir = t.TempDir()
+	f := &service{ended: make(chan string, 10)}
+	serveIn(t, dir, &Server{Service: f, Backend: "go", Log: slog.New(slog.DiscardHandler)})
+	return &client.Client{Address: api.Address(dir)}, dir, f.ended
+}
+
+// serveIn runs a server in a folder until the test ends, and then expects no socket there.
+func serveIn(t *testing.T, dir string, s *Server) {
+	t.Helper()
 	l, release, err := Listen(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &service{ended: make(chan string, 10)}
-	s := &Server{Service: f, Backend: "go", Log: slog.New(slog.DiscardHandler)}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- errors.Join(s.Serve(ctx, l), release()) }()
@@ -74,7 +80,6 @@ func serve(t *testing.T) (c *client.Client, dir string, ended chan string) {
 			t.Error("the socket is left behind")
 		}
 	})
-	return &client.Client{Address: api.Address(dir)}, dir, f.ended
 }
 
 func asked(stage string) api.Request {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// function declares a function, or one that is there again. The program keeps functions
+// function declares a new function, or an earlier one again. The program keeps functions
 // in variables and sets them where the cell begins.
 func (g *generator) function() line {
 	name := g.one("f", "g", "h", "k")
@@ -74,7 +74,7 @@ func (g *generator) body(signature string, rank int) string {
 	return b.String()
 }
 
-// structure declares a structure, or one that is there with other fields: variables of
+// structure declares a new structure, or an earlier one with other fields: variables of
 // the earlier one are not used any more.
 func (g *generator) structure() line {
 	name := g.one("T", "U", "point")
@@ -111,7 +111,7 @@ func (g *generator) structure() line {
 	return line{cell: b.String()}
 }
 
-// method declares a method, or, unless once is set, one that is there again.
+// method declares a new method, or, unless once is set, an earlier one again.
 func (g *generator) method(s *structure, once bool) line {
 	name := g.one("Add", "get")
 	receiver := g.one("t ", "t *")
