@@ -23,7 +23,7 @@ import (
 
 // imageFlags say which images.
 type imageFlags struct {
-	Images imageSpec `required:"" help:"Reference images: cifar10, cifar10:N, cifar10:FROM-TO, cifar10:train:N, photos, photos:N (embedded photographs), a folder, or files such as *.jpg. All values up to the next flag are taken." placeholder:"SET" predictor:"images"`
+	Images imageSpec `required:"" help:"Reference images: cifar10, cifar10:N, cifar10:FROM-TO, cifar10:train:N, photos, photos:N, scenes, scenes:N (embedded photographs), a folder, or files such as *.jpg. All values up to the next flag are taken." placeholder:"SET" predictor:"images"`
 	Size   int       `positive:"" help:"Side length of the images in pixels (default: 32 for cifar10, 224 for photos and files)."`
 	Filter string    `help:"Resampling filter for image files: bicubic or bilinear." enum:"bicubic,bilinear" default:"bicubic"`
 }
