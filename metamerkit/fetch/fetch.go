@@ -117,19 +117,24 @@ func File(ctx context.Context, path string, r Request) (Result, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return Result{}, fmt.Errorf("fetch: %w", err)
 	}
-	if res, there, err := r.existing(path); there || err != nil {
-		return res, err
+	for {
+		if res, there, err := r.existing(path); there || err != nil {
+			return res, err
+		}
+		p, err := lockPart(ctx, path)
+		if err != nil {
+			return Result{}, err
+		}
+		if p == nil {
+			continue
+		}
+		defer p.close()
+		if res, there, err := r.existing(path); there || err != nil { // another process was faster
+			p.discard()
+			return res, err
+		}
+		return r.download(ctx, path, p)
 	}
-	p, err := lockPart(ctx, path)
-	if err != nil {
-		return Result{}, err
-	}
-	defer p.close()
-	if res, there, err := r.existing(path); there || err != nil { // another process was faster
-		p.discard()
-		return res, err
-	}
-	return r.download(ctx, path, p)
 }
 
 func (r Request) withDefaults() Request {
@@ -178,29 +183,30 @@ type part struct {
 	f    *os.File
 }
 
-// lockPart opens path.part for this process alone.
+// lockPart opens path.part for this process alone. It returns nil if the process that
+// held the lock has renamed or removed the part meanwhile.
 func lockPart(ctx context.Context, path string) (*part, error) {
 	name := path + ".part"
-	for {
-		l := flock.New(name, flock.SetPermissions(0o666))
-		if _, err := l.TryLockContext(ctx, 100*time.Millisecond); err != nil {
-			return nil, fmt.Errorf("fetch: waiting for another download of %s: %w", path, err)
-		}
-		f, err := os.OpenFile(name, os.O_RDWR, 0o666)
-		if err == nil {
-			held, e1 := l.Stat()
-			now, e2 := f.Stat()
-			if e1 == nil && e2 == nil && os.SameFile(held, now) {
-				return &part{name, l, f}, nil
-			}
-			f.Close()
-		}
-		l.Close()
-		// Whoever held it has renamed or removed it.
-		if _, e := os.Stat(path); e == nil || err != nil && !errors.Is(err, os.ErrNotExist) {
-			return nil, errors.Join(fmt.Errorf("fetch: %s appeared meanwhile; ask again", path), err)
-		}
+	l := flock.New(name, flock.SetPermissions(0o666))
+	if _, err := l.TryLockContext(ctx, 100*time.Millisecond); err != nil {
+		return nil, fmt.Errorf("fetch: waiting for another download of %s: %w", path, err)
 	}
+	f, err := os.OpenFile(name, os.O_RDWR, 0o666)
+	if err != nil {
+		l.Close()
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("fetch: %w", err)
+	}
+	held, e1 := l.Stat()
+	now, e2 := f.Stat()
+	if e1 != nil || e2 != nil || !os.SameFile(held, now) {
+		f.Close()
+		l.Close()
+		return nil, nil
+	}
+	return &part{name, l, f}, nil
 }
 
 func (p *part) close() {
