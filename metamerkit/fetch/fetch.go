@@ -181,6 +181,7 @@ type part struct {
 	path string // of the part
 	lock *flock.Flock
 	f    *os.File
+	gone bool // renamed or removed: a file of that name is another process's
 }
 
 // lockPart opens path.part for this process alone. It returns nil if the process that
@@ -206,19 +207,23 @@ func lockPart(ctx context.Context, path string) (*part, error) {
 		l.Close()
 		return nil, nil
 	}
-	return &part{name, l, f}, nil
+	return &part{path: name, lock: l, f: f}, nil
 }
 
 func (p *part) close() {
-	p.f.Close()
-	if s, err := os.Stat(p.path); err == nil && s.Size() == 0 { // nothing to go on from
+	if s, err := p.f.Stat(); err == nil && s.Size() == 0 { // nothing to go on from
 		p.discard()
 	}
+	p.f.Close()
 	p.lock.Close()
 }
 
 // discard removes the part and what is known about it.
 func (p *part) discard() {
-	os.Remove(p.path)
+	if p.gone {
+		return
+	}
 	os.Remove(p.path + ".json")
+	os.Remove(p.path)
+	p.gone = true
 }

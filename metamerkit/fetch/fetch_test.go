@@ -372,7 +372,7 @@ func TestStall(t *testing.T) {
 		<-r.Context().Done()
 	}, whole)
 	r := request(s)
-	r.Stall = 100 * time.Millisecond
+	r.Stall, r.Tries = 100*time.Millisecond, 1000 // later attempts may stall too, on a busy machine
 	if res, err := File(context.Background(), filepath.Join(t.TempDir(), "f"), r); err != nil || res.SHA256 != sum(body) {
 		t.Errorf("%+v, %v", res, err)
 	}
@@ -396,4 +396,41 @@ func TestTogether(t *testing.T) {
 		t.Errorf("%d requests", len(seen()))
 	}
 	holds(t, dir, "f")
+}
+
+// Who has renamed or removed its part leaves alone the part that another begins meanwhile.
+func TestPartOfAnother(t *testing.T) {
+	for name, end := range map[string]func(*part) error{
+		"removed": func(p *part) error { p.discard(); return nil },
+		"renamed": func(p *part) error {
+			_, err := Request{}.finish(filepath.Join(filepath.Dir(p.path), "whole"), p, newDigest())
+			return err
+		},
+	} {
+		path := filepath.Join(t.TempDir(), "f")
+		ours, err := lockPart(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := end(ours); err != nil {
+			t.Fatal(err)
+		}
+		theirs, err := lockPart(t.Context(), path)
+		if err == nil {
+			err = theirs.remember(past{URL: "x"})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		ours.discard()
+		ours.close()
+		holds := func(p string) {
+			if _, err := os.Stat(p); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		holds(path + ".part")
+		holds(path + ".part.json")
+		theirs.close()
+	}
 }

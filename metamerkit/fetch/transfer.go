@@ -242,12 +242,13 @@ var write = func(f *os.File, b []byte) (int, error) { return f.Write(b) }
 func (r Request) finish(path string, p *part, d *digest) (Result, error) {
 	err := p.f.Sync()
 	if err == nil {
+		os.Remove(p.path + ".json") // while the part is locked
 		err = os.Rename(p.path, path)
 	}
 	if err != nil {
 		return Result{}, fmt.Errorf("fetch: %w", err)
 	}
-	os.Remove(p.path + ".json")
+	p.gone = true
 	return Result{SHA256: d.sum(), Size: d.n}, nil
 }
 

@@ -198,12 +198,17 @@ func syncFile(path string) error {
 
 func writeJSON(v any) func(path string) error {
 	return func(path string) error {
-		data, err := json.MarshalIndent(v, "", "  ")
+		data, err := marshal(v)
 		if err != nil {
 			return err
 		}
-		return os.WriteFile(path, append(data, '\n'), 0o644)
+		return os.WriteFile(path, data, 0o644)
 	}
+}
+
+func marshal(v any) ([]byte, error) {
+	data, err := json.MarshalIndent(v, "", "  ")
+	return append(data, '\n'), err
 }
 
 // writeTrace writes one row a step and image: step, member, image, loss.

@@ -121,7 +121,7 @@ func size(path string) (n int64) {
 func (s *Store) held(id string, do func() (unlink bool, err error)) (bool, error) {
 	l := flock.New(filepath.Join(s.Dir, "."+id+".lock"))
 	defer l.Close()
-	if ok, err := l.TryLock(); !ok || err != nil {
+	if ok, err := l.TryLock(); !ok || err != nil || !named(l) {
 		return false, nil
 	}
 	unlink, err := do()

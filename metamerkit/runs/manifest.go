@@ -1,6 +1,7 @@
 package runs
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -38,6 +39,11 @@ func readManifest(dir string) (m manifest, err error) {
 	}
 	if err := json.Unmarshal(data, &m); err != nil {
 		return m, &CorruptError{Dir: dir, Problem: manifestName + ": " + err.Error()}
+	}
+	// Nothing vouches for the manifest, and encoding/json takes "Files" for "files" and the
+	// last of two equal names.
+	if whole, err := marshal(m); err != nil || !bytes.Equal(whole, data) {
+		return m, &CorruptError{Dir: dir, Problem: manifestName + " is not as it was written"}
 	}
 	for name := range m.Files {
 		if !filepath.IsLocal(name) || name == manifestName {

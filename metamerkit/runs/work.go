@@ -100,7 +100,7 @@ func (w *Work) take(ctx context.Context) error {
 	path := filepath.Join(w.store.Dir, "."+w.ID+".lock")
 	for {
 		if err := ctx.Err(); err != nil { // nobody was waited for
-			return err
+			return fmt.Errorf("runs: making run %s: %w", w.ID, err)
 		}
 		l := flock.New(path)
 		if _, err := l.TryLockContext(ctx, 100*time.Millisecond); err != nil {
@@ -114,14 +114,19 @@ func (w *Work) take(ctx context.Context) error {
 			}
 			return fmt.Errorf("runs: locking run %s: %w", w.ID, err)
 		}
-		mine, e1 := l.Stat()
-		now, e2 := os.Stat(path)
-		if e1 == nil && e2 == nil && os.SameFile(mine, now) {
+		if named(l) {
 			w.lock = l
 			return nil
 		}
 		l.Close()
 	}
+}
+
+// named reports whether the file of a lock still has its name.
+func named(l *flock.Flock) bool {
+	mine, e1 := l.Stat()
+	now, e2 := os.Stat(l.Path())
+	return e1 == nil && e2 == nil && os.SameFile(mine, now)
 }
 
 func (w *Work) lockless(err error) {
