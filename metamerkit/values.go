@@ -21,8 +21,8 @@ type Images struct {
 	opened *api.Open // how it was opened
 }
 
-// OpenImages opens an image set: photos[:N] (the embedded photographs), cifar10[:N],
-// a folder or files. Spaces separate several files; a path with spaces stands alone or in
+// OpenImages opens an image set: scenes[:N] or photos[:N] (embedded photographs, meant for
+// 224² and 32² pixels), cifar10[:N], a folder or files. Spaces separate several files; a path with spaces stands alone or in
 // quotes. size is the pixels a side; without it CIFAR-10 has 32, all else 224.
 func OpenImages(spec string, size ...int) (Images, error) {
 	q := api.Open{Spec: []string{spec}}

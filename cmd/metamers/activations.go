@@ -18,7 +18,7 @@ type activationsCmd struct {
 	Model  string    `required:"" help:"Name of the model." predictor:"model"`
 	Stage  []string  `required:"" help:"Stages or layers, separated by commas." predictor:"stages"`
 	Images imageSpec `help:"Image set, as for synth. With --run: its reference images, if the run does not say where they are." placeholder:"SET" predictor:"images"`
-	Size   int       `positive:"" help:"Side length of the images in pixels (default: 32 for cifar10, 224 for photos and files)."`
+	Size   int       `positive:"" help:"Side length of the images in pixels (default: 32 for cifar10, 224 for scenes, photos and files)."`
 	Filter string    `help:"Resampling filter for image files: bicubic or bilinear." enum:"bicubic,bilinear" default:"bicubic"`
 	OfRun  string    `name:"run" help:"Use the metamers of this run instead of --images, and also write its references (arrays references and reference.STAGE)." placeholder:"ID" predictor:"run"`
 	storeOnly

@@ -32,7 +32,7 @@ type classifyCmd struct {
 func (c *classifyCmd) Help() string {
 	return `Examples:
   metamers classify dog.jpg --models vit_tiny_patch16_224,resnet20
-  metamers classify photos:16 --models vit_tiny_patch16_224
+  metamers classify scenes:16 --models vit_tiny_patch16_224
   metamers classify 3f2a --models resnet56,vit      # a run: classes of references and metamers side by side
   metamers classify imagenet-sample/ --labels imagenet-sample/labels.tsv --models vit_tiny_patch16_224
 

@@ -23,13 +23,29 @@ import (
 
 // imageFlags say which images.
 type imageFlags struct {
-	Images imageSpec `required:"" help:"Reference images: cifar10, cifar10:N, cifar10:FROM-TO, cifar10:train:N, photos, photos:N, scenes, scenes:N (embedded photographs), a folder, or files such as *.jpg. All values up to the next flag are taken." placeholder:"SET" predictor:"images"`
-	Size   int       `positive:"" help:"Side length of the images in pixels (default: 32 for cifar10, 224 for photos and files)."`
+	Images imageSpec `help:"Reference images: cifar10, cifar10:N, cifar10:FROM-TO, cifar10:train:N, photos, photos:N, scenes, scenes:N (embedded photographs), a folder, or files such as *.jpg. All values up to the next flag are taken (default: photos:16 at 32² where all models take images of at most 32², scenes:16 at 224² otherwise)." placeholder:"SET" predictor:"images"`
+	Size   int       `positive:"" help:"Side length of the images in pixels (default: 32 for cifar10, 224 for scenes, photos and files)."`
 	Filter string    `help:"Resampling filter for image files: bicubic or bilinear." enum:"bicubic,bilinear" default:"bicubic"`
 }
 
 func (f imageFlags) open() (*images.Set, error) {
 	return withNotes(images.Open(f.Images, images.Options{Size: f.Size, Filter: f.Filter}))
+}
+
+// defaults names the images that were left open, by their size or that of the models' input.
+func (f imageFlags) defaults(models []string) imageFlags {
+	if f.Images != nil {
+		return f
+	}
+	small := func(name string) bool {
+		c, err := zoo.Lookup(name)
+		return err == nil && c.Input.Size <= 32
+	}
+	if f.Size == 0 && !slices.ContainsFunc(models, func(m string) bool { return !small(m) }) {
+		f.Size = 32
+	}
+	f.Images = imageSpec{images.Default(f.Size)}
+	return f
 }
 
 // recipeFlags are the settings of a recipe; zero values are its defaults.
@@ -146,7 +162,7 @@ After Ctrl-C the same command resumes. A stored run is shown at once.`
 }
 
 func (c *synthCmd) Run(ctx context.Context, g *globals) error {
-	set, err := c.imageFlags.open()
+	set, err := c.defaults(c.Models).open()
 	if err != nil {
 		return err
 	}

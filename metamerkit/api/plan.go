@@ -12,7 +12,7 @@ import (
 type Plan struct {
 	Name   string              `yaml:"name"`
 	About  string              `yaml:"about,omitempty"`  // what it is, in a sentence
-	Images string              `yaml:"images"`           // an image set, such as photos:16 (default), cifar10:64 or a folder
+	Images string              `yaml:"images"`           // an image set, such as scenes:16 (default; photos:16 at size 32), cifar10:64 or a folder
 	Size   int                 `yaml:"size"`             // pixels a side of files; 0: the set's own default
 	Groups map[string][]string `yaml:"groups,omitempty"` // model sets that have a name, which Sets may use and figures show
 	Sets   ModelSets           `yaml:"sets"`             // model names or patterns, or one name of a group

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 	"github.com/ensemble-metamers/metamers/metamerkit/study"
@@ -15,7 +16,7 @@ import (
 // Plan says what is held against what. Sets and Methods must be given.
 type Plan struct {
 	Name        string     `yaml:"name"`
-	Images      string     `yaml:"images"` // an image set, default photos:16
+	Images      string     `yaml:"images"` // an image set, default scenes:16, at size 32 photos:16
 	Size        int        `yaml:"size"`   // pixels a side of files
 	Sets        [][]string `yaml:"sets"`
 	Stages      []string   `yaml:"stages"`      // or layers; default middle, late
@@ -54,7 +55,7 @@ func Parse(data []byte) (p Plan, err error) {
 		return p, err
 	}
 	if p.Images == "" {
-		p.Images = "photos:16"
+		p.Images = images.Default(p.Size)
 	}
 	if p.Stages == nil {
 		p.Stages = []string{"middle", "late"}

@@ -20,6 +20,16 @@ func IsNamed(spec ...string) bool {
 	return name == "cifar10" || source(name) != nil
 }
 
+// Default is the image set of commands and plans that name none: small photographs for
+// images of 32 pixels a side, scenes for larger ones. Programs that use it import
+// metamerkit/images/photos.
+func Default(size int) string {
+	if size == 32 {
+		return "photos:16"
+	}
+	return "scenes:16"
+}
+
 // within is a path as it is seen from the folder dir ("": the working directory).
 func within(dir, path string) string {
 	if dir == "" || filepath.IsAbs(path) {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/figures"
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
@@ -129,7 +130,7 @@ func (p Plan) WithDefaults() Plan {
 		p.Name = "study"
 	}
 	if p.Images == "" {
-		p.Images = "photos:16"
+		p.Images = images.Default(p.Size)
 	}
 	if p.Stages == nil {
 		p.Stages = slices.Clone(metamer.Stages)

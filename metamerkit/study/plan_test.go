@@ -45,6 +45,16 @@ func TestSettingsInAWord(t *testing.T) {
 	}
 }
 
+// The default images are scenes, but small photographs at 32².
+func TestDefaultImages(t *testing.T) {
+	for size, want := range map[string]string{"": "scenes:16", "size: 224": "scenes:16", "size: 32": "photos:16", "images: photos:3": "photos:3"} {
+		p, err := Parse([]byte("sets: [[resnet20]]\n" + size + "\n"))
+		if err != nil || p.Images != want {
+			t.Errorf("%q: %s, %v, expected %s", size, p.Images, err, want)
+		}
+	}
+}
+
 // A name that is both a model and a group is an error that says how to write each.
 func TestGroupOrModel(t *testing.T) {
 	m := newMade()
