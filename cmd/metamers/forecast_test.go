@@ -31,7 +31,7 @@ func TestPlansBeforehand(t *testing.T) {
 		}
 	}
 	out, errs, status := try(t, append(env, "reproduce", "--scale", "full", "--dry-run")...)
-	for _, want := range []string{"robust CNN and transformer", "36 of 36 runs", "speed unknown for ", "30.8 million gradient evaluations", "GB or more): metamers models pull", "metamers models show NAME", "metamers models pull resnet50.tv_in1k vgg16_bn.tv_in1k", "171 images of 224²"} {
+	for _, want := range []string{"robust CNN and transformer", "36 of 36 runs", "speed unknown for ", "4.32 million gradient evaluations", "GB or more): metamers models pull", "metamers models show NAME", "metamers models pull resnet50.tv_in1k vgg16_bn.tv_in1k", "24 images of 224²"} {
 		if status != 0 || !strings.Contains(out, want) {
 			t.Errorf("status %d, no %q in\n%s%s", status, want, out, errs)
 		}
