@@ -36,6 +36,7 @@ type composer struct {
 	extra     []string        // packages that types need, in the order of their aliases
 	stored    map[string]string
 	funcs     []string // that replace or begin a function variable
+	found     []string // variables of earlier cells that the statements name
 	starts    []string // init functions and main
 	viewTypes map[string]string
 	slept     string   // name of package time, where its Sleep was replaced
@@ -44,6 +45,9 @@ type composer struct {
 	last      *ast.ExprStmt
 	shown     bool
 	carries   carried
+	twice     bool         // functions name variables that the statements define
+	former    map[int]bool // offsets of names in the statements that mean what an earlier cell defined
+	formers   map[types.Object]types.Object
 	dropped   map[*decl]string // declarations of earlier cells that cannot be made again, and why
 	rerun     string           // path of the package that the same text had
 	problems  []Problem
@@ -72,16 +76,16 @@ func (k *composer) failed() {
 }
 
 func (n *Notebook) compose(c *cell.Cell, id, rerun string) (*Package, map[string]string, []Problem, error) {
-	k := &composer{n: n, c: c, id: id, rerun: rerun, own: map[string]bool{}, stored: map[string]string{}}
+	k := &composer{n: n, c: c, id: id, rerun: rerun, own: map[string]bool{}, stored: map[string]string{}, former: map[int]bool{}}
 	// Read once without imports, to see which are needed.
-	if err := k.read(nil, false); err != nil {
+	if err := k.read(nil); err != nil {
 		return nil, nil, nil, err
 	}
 	k.names()
 	if k.carries = k.carry(); len(k.carries.decls) > 0 {
 		views := k.carries.views
 		k.carries.views = nil // their types need imports
-		if err := k.read(nil, false); err != nil {
+		if err := k.read(nil); err != nil {
 			return nil, nil, nil, err
 		}
 		k.carries.views = views
@@ -89,14 +93,14 @@ func (n *Notebook) compose(c *cell.Cell, id, rerun string) (*Package, map[string
 	}
 	imports, keep := n.resolve(k.f, k.explicit(), k.taken())
 	imports = k.importViews(imports)
-	twice := k.shared()
+	k.twice = k.shared()
 	var unused map[int]bool
 	for {
-		if err := k.read(imports, twice); err != nil {
+		if err := k.read(imports); err != nil {
 			return nil, nil, nil, err
 		}
 		unused = k.check(imports)
-		if !k.drop() {
+		if found := k.twice && k.findFormer(); !k.drop() && !found {
 			break
 		}
 	}
@@ -113,10 +117,10 @@ func (n *Notebook) compose(c *cell.Cell, id, rerun string) (*Package, map[string
 }
 
 // read puts the text together and parses it: the imports, the declarations, and the
-// statements in a function; with twice, the definitions of variables among the
+// statements in a function; where functions share them, the definitions of variables among the
 // declarations too, so that the cell's functions see them.
-func (k *composer) read(imports []imported, twice bool) error {
-	vars := k.definitions(twice)
+func (k *composer) read(imports []imported) error {
+	vars := k.definitions()
 	k.t = &text{}
 	k.t.add("package cell\n")
 	for _, i := range imports {
@@ -272,14 +276,14 @@ func (k *composer) shared() (yes bool) {
 
 // definitions returns the definitions of variables as declarations of a package, in
 // which none has two.
-func (k *composer) definitions(want bool) (out []string) {
-	if !want {
+func (k *composer) definitions() (out []string) {
+	if !k.twice {
 		return nil
 	}
 	seen := map[string]bool{}
 	all := k.t.b.String()
 	part := func(from, to token.Pos) string {
-		return all[offsetOf(k.n.fset, from):offsetOf(k.n.fset, to)]
+		return k.namingFormer(all, offsetOf(k.n.fset, from), offsetOf(k.n.fset, to))
 	}
 	for _, s := range k.run.Body.List {
 		switch s := topLevel(s).(type) {
@@ -317,14 +321,15 @@ func (k *composer) check(imports []imported) (unused map[int]bool) {
 	}
 	k.pkg = types.NewPackage(cellsPath, "cell")
 	k.problems, k.dropped = nil, map[*decl]string{}
-	twice := slices.ContainsFunc(k.t.parts, func(p part) bool { return p.twice })
 	for name, o := range k.n.names {
-		if !k.own[name] && !names[name] && !k.dotted(imports, name) && !(twice && slices.Contains(k.vars, name)) && !slices.Contains(k.carries.views, name) {
+		if !k.own[name] && !names[name] && !k.dotted(imports, name) && !(k.twice && slices.Contains(k.vars, name)) && !slices.Contains(k.carries.views, name) {
 			k.pkg.Scope().Insert(o.Object)
 		}
 	}
+	defer k.nameFormer()()
 	k.findLast()
 	k.info = &types.Info{Types: map[ast.Expr]types.TypeAndValue{}, Defs: map[*ast.Ident]types.Object{}, Uses: map[*ast.Ident]types.Object{}, Selections: map[*ast.SelectorExpr]*types.Selection{}}
+	left := false // the last error was none of the cell's
 	conf := k.n.config(func(err error) {
 		var e types.Error
 		if !errors.As(err, &e) {
@@ -335,6 +340,10 @@ func (k *composer) check(imports []imported) (unused map[int]bool) {
 			unused[k.n.fset.PositionFor(e.Pos, false).Line-2] = true
 			return
 		}
+		if left && strings.HasPrefix(e.Msg, "\t") { // goes on
+			return
+		}
+		left = true
 		at, once := k.source(e.Pos)
 		part, _ := k.t.find(offsetOf(k.n.fset, e.Pos))
 		switch {
@@ -342,12 +351,13 @@ func (k *composer) check(imports []imported) (unused map[int]bool) {
 			if k.dropped[part.carried] == "" {
 				k.dropped[part.carried] = e.Msg
 			}
-		case at >= 0 && !once, twice && strings.HasPrefix(e.Msg, "initialization cycle"):
+		case at >= 0 && !once, k.twice && strings.HasPrefix(e.Msg, "initialization cycle"):
 		case strings.HasPrefix(e.Msg, "implicit assignment to unexported field") && strings.Contains(e.Msg, " of type cell."): // of another cell
 		case strings.HasPrefix(e.Msg, "declared and not used: ") && k.topLevelName(e.Pos):
 		case k.last != nil && e.Pos == k.last.X.Pos() && strings.HasSuffix(e.Msg, "is not used"):
 			k.shown = true
 		default:
+			left = false
 			k.problem(at, imports, e)
 		}
 	})
@@ -371,7 +381,7 @@ func (k *composer) dotted(imports []imported, name string) bool {
 
 // problem notes an error of the type checker.
 func (k *composer) problem(at int, imports []imported, e types.Error) {
-	e.Msg = cellName.ReplaceAllString(e.Msg, "")
+	e.Msg = Strip(cellName.ReplaceAllString(e.Msg, ""))
 	p := Problem{Message: e.Msg}
 	if line := k.n.fset.PositionFor(e.Pos, false).Line - 2; at < 0 && line >= 0 && line < len(imports) {
 		at = imports[line].at

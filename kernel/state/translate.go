@@ -69,6 +69,10 @@ func (k *composer) translate(imports []imported, unused map[int]bool) *Package {
 	for _, v := range k.viewed {
 		fmt.Fprintf(&set, "\t%s\n", v)
 	}
+	var starts strings.Builder
+	for _, name := range k.found {
+		fmt.Fprintf(&starts, "%sv%s := %s%sV_%s; ", inner, name, k.ref(k.n.names[name].Package), mark, name)
+	}
 	for i, path := range k.needs {
 		fmt.Fprintf(&head, "import %sc%d %q\n", inner, i, path)
 	}
@@ -76,7 +80,6 @@ func (k *composer) translate(imports []imported, unused map[int]bool) *Package {
 		fmt.Fprintf(&head, "import %sp%d %q\n", inner, i, path)
 		p.Imports = append(p.Imports, path)
 	}
-	var starts strings.Builder
 	main := ""
 	for _, s := range k.starts {
 		if s == inner+"main" {
@@ -269,6 +272,9 @@ func (k *composer) waits(p *Package) {
 
 // rename writes a name of a cell as the compiler is to see it.
 func (k *composer) rename(i *ast.Ident, o types.Object) {
+	if was := k.formers[o]; was != nil {
+		o = was
+	}
 	if o == nil || o.Pkg() == nil || o.Pkg().Path() != cellsPath || i.Name == "_" {
 		return
 	}
@@ -283,6 +289,13 @@ func (k *composer) rename(i *ast.Ident, o types.Object) {
 				return
 			}
 			to = exported(i.Name)
+		case o.Pkg() != k.pkg && k.run.Pos() < i.Pos() && i.Pos() < k.run.End():
+			// Found when the cell starts: a closure keeps this variable when a later cell
+			// defines the name again.
+			if !slices.Contains(k.found, i.Name) {
+				k.found = append(k.found, i.Name)
+			}
+			to = "(*" + inner + "v" + i.Name + ")"
 		case o.Pkg() != k.pkg:
 			to = "(*" + k.elsewhere(o) + mark + "V_" + i.Name + ")"
 		case o.Parent() == k.pkg.Scope():
