@@ -36,6 +36,7 @@ type globals struct {
 type cli struct {
 	globals
 
+	Demo        demoCmd        `cmd:"" computes:"" help:"Make metamers of one photograph and show them in the browser (20 seconds)."`
 	Synth       synthCmd       `cmd:"" computes:"" help:"Synthesise metamers of images for a model set at a stage."`
 	Reproduce   reproduceCmd   `cmd:"" computes:"" help:"Run a study from a plan: metamers, evaluations, figures, tables, claims and an HTML page."`
 	Sweep       sweepCmd       `cmd:"" help:"Run a plan in shards: on all devices of this machine, on Slurm or on Kubernetes."`
@@ -57,14 +58,33 @@ type cli struct {
 	Completion kongcompletion.Completion `cmd:"" help:"Print how to set up Tab completion for bash, zsh or fish."`
 }
 
-const description = `Metamers of neural networks: images that differ from a reference and give the same activations.
+const purpose = `Metamers of neural networks: images that differ from a reference and give the same activations.`
+
+const description = purpose + `
 
 Examples:
+  metamers demo
   metamers synth --models resnet20,resnet56 --stage late --images cifar10:16
-  metamers models
   metamers doctor
 
 Run "metamers completion" to set up Tab completion of names and files.`
+
+// first is what the program prints without arguments.
+const first = purpose + `
+
+Try first:
+  metamers demo                   metamers of a photograph, in the browser (20 seconds)
+  metamers models --available     the networks on this machine
+  metamers synth --models plain7_48.mm_c10_linf8,resnet8_48.mm_c10_linf8 --stage late --images photos:4 --size 32
+
+The main commands:
+  synth        synthesise metamers of images for a set of models
+  eval         evaluate runs: recognizability, similarity, image metrics
+  reproduce    run a study from a plan, to figures, tables and a page
+  models       list, show, download and add models
+  doctor       check the installation
+
+metamers --help lists all commands, and metamers COMMAND --help their flags.`
 
 func main() {
 	var c cli
@@ -72,7 +92,8 @@ func main() {
 	kongcompletion.Register(parser, predictors())
 	args := os.Args[1:]
 	if len(args) == 0 {
-		args = []string{"--help"}
+		fmt.Println(first)
+		return
 	}
 	k, err := parser.Parse(args)
 	if err == nil {

@@ -17,52 +17,13 @@ import (
 )
 
 type modelsCmd struct {
-	List   modelsListCmd   `cmd:"" default:"1" help:"List the models."`
+	List   modelsListCmd   `cmd:"" default:"withargs" help:"List the models."`
 	Show   modelsShowCmd   `cmd:"" help:"Show a model's card and its weights."`
 	Layers modelsLayersCmd `cmd:"" help:"List the layers of a model that can be tapped, with shapes."`
 	Check  modelsCheckCmd  `cmd:"" help:"Check a model's weight file."`
 	Pull   modelsPullCmd   `cmd:"" help:"Download a model's weights."`
 	Add    modelsAddCmd    `cmd:"" help:"Add your own model from a weight file or an ONNX file."`
 	Rm     modelsRmCmd     `cmd:"" help:"Remove the card of a model that you added."`
-}
-
-type modelsListCmd struct{}
-
-func (modelsListCmd) Run(g *globals) error {
-	type row struct {
-		Name, Title, Kind, Training string
-		Aliases                     []string
-		Weights                     string // path, "" where missing
-	}
-	var rows []row
-	for _, n := range zoo.Names() {
-		c, err := zoo.Lookup(n)
-		if err != nil {
-			fmt.Fprintln(os.Stderr, "warning:", n, err)
-			continue
-		}
-		f, err := weightfiles.Locate(c)
-		if err != nil {
-			f.Path = ""
-		}
-		rows = append(rows, row{c.Name, c.Title, c.Kind, c.Training, c.Aliases, f.Path})
-	}
-	if g.JSON {
-		return json.NewEncoder(os.Stdout).Encode(rows)
-	}
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "name\tkind\ttraining\tweights\ttitle")
-	for _, r := range rows {
-		weights, title := "available", r.Title
-		if r.Weights == "" {
-			weights = "missing"
-		}
-		if len(r.Aliases) > 0 {
-			title += " (also: " + strings.Join(r.Aliases, ", ") + ")"
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", r.Name, r.Kind, r.Training, weights, title)
-	}
-	return w.Flush()
 }
 
 // opened finds a model's file and reads it.

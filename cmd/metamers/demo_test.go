@@ -1,0 +1,75 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// The demonstration writes a page with the photograph and a metamer for each set of models.
+func TestDemo(t *testing.T) {
+	dir := t.TempDir()
+	page, store := filepath.Join(dir, "demo.html"), filepath.Join(dir, "runs")
+	out, errs, status := try(t, "demo", "--evaluations", "2", "--out", page, "--store", store)
+	if status != 0 || strings.TrimSpace(out) != page {
+		t.Fatalf("status %d, %q", status, out+errs)
+	}
+	html, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(html), "data:image/png;base64,"); n != 3 || strings.Contains(string(html), "ZgotmplZ") {
+		t.Errorf("the page has %d pictures, expected 3", n)
+	}
+	for _, s := range demoSets {
+		for _, m := range s.Models {
+			if !strings.Contains(string(html), "<td>"+m+"</td>") {
+				t.Errorf("the page has no match statistics of %s", m)
+			}
+		}
+	}
+	if _, errs, status := try(t, "demo", "photos:2", "--out", page, "--store", store); status != 1 || !strings.Contains(errs, "photos:2 has 2 images: expected 1") {
+		t.Errorf("status %d, %q", status, errs)
+	}
+}
+
+// The list has the models whose weights are there first, and takes filters.
+func TestModelsList(t *testing.T) {
+	lines := func(args ...string) []string {
+		t.Helper()
+		out, errs, status := try(t, append([]string{"models"}, args...)...)
+		if status != 0 {
+			t.Fatalf("%v: status %d, %q", args, status, errs)
+		}
+		return strings.Split(strings.TrimSpace(out), "\n")[1:]
+	}
+	all := lines()
+	for i, l := range all[1:] {
+		if strings.Contains(l, " available ") && strings.Contains(all[i], " missing ") {
+			t.Errorf("%q comes after %q", l, all[i])
+		}
+	}
+	for _, l := range lines("--available") {
+		if !strings.Contains(l, " available ") {
+			t.Errorf("--available lists %q", l)
+		}
+	}
+	robust := lines("--kind", "transformer", "--training", "robust", "--match", "vit")
+	if len(robust) < 4 || len(robust) >= len(all) {
+		t.Errorf("%d robust transformers of %d models", len(robust), len(all))
+	}
+	for _, l := range robust {
+		if !strings.Contains(l, " transformer ") || !strings.Contains(l, " robust ") || !strings.Contains(strings.ToLower(l), "vit") {
+			t.Errorf("robust transformers are said to have %q", l)
+		}
+	}
+	if got := lines("--match", "resnet8_48*"); len(got) != 2 {
+		t.Errorf("resnet8_48* matches %q", got)
+	}
+	for args, want := range map[string]string{"--kind cn": "expected one of cnn, transformer", "--match xyzzy": "metamers models lists all", "--match [": "syntax error"} {
+		if _, errs, status := try(t, append([]string{"models"}, strings.Fields(args)...)...); status != 1 || !strings.Contains(errs, want) {
+			t.Errorf("%s: status %d, %q", args, status, errs)
+		}
+	}
+}
