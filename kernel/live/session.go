@@ -52,7 +52,8 @@ type Session struct {
 	socket net.Listener
 	router *Router
 
-	running  sync.Mutex // held while a cell runs
+	grace    time.Duration // graceTime, but for tests
+	running  sync.Mutex    // held while a cell runs
 	notebook *state.Notebook
 	notice   string // of an end between two cells, for the next
 
@@ -76,7 +77,7 @@ func New(o Options) (*Session, error) {
 	if o.Router == nil {
 		o.Router = &Router{}
 	}
-	s := &Session{o: o, router: o.Router, notebook: state.New(o.Builder)}
+	s := &Session{o: o, router: o.Router, grace: graceTime, notebook: state.New(o.Builder)}
 	var err error
 	if s.socket, err = net.Listen("unix", o.Socket); err != nil {
 		return nil, fmt.Errorf("the socket of the session: %w", err)
@@ -219,11 +220,11 @@ func (s *Session) run(ctx context.Context, p *process, pkg *state.Package, file 
 			over := make(chan struct{})
 			defer close(over)
 			go supervisor.Interrupt(func() []int { return append(supervisor.Descendants(p.cmd.Process.Pid), p.cmd.Process.Pid) }, over)
-			late = time.After(graceTime)
+			late = time.After(s.grace)
 		case <-late:
 			syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 			<-p.died
-			return s.ended(p, fmt.Sprintf("the interrupted cell was in a call that cannot be stopped, and did not come back within %v", graceTime))
+			return s.ended(p, fmt.Sprintf("the interrupted cell was in a call that cannot be stopped, and did not come back within %v", s.grace))
 		}
 	}
 }

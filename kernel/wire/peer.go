@@ -150,7 +150,11 @@ func (p *peer) write() {
 // flush waits until everything queued was given to the operating system, the
 // connection is closed, or the time is over.
 func (p *peer) flush(until time.Time) {
-	timer := time.AfterFunc(time.Until(until), func() { p.changed.Broadcast() })
+	timer := time.AfterFunc(time.Until(until), func() {
+		p.mu.Lock() // or it comes between the look at the clock and the wait below
+		defer p.mu.Unlock()
+		p.changed.Broadcast()
+	})
 	defer timer.Stop()
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -39,6 +39,9 @@ func Dir(backend string) (string, error) {
 // maxSocketPath is a little less than Linux and macOS take.
 const maxSocketPath = 100
 
+// RunsAlready is what an engine says that finds another one in its folder.
+func RunsAlready(dir string) string { return "an engine runs in " + dir + " already" }
+
 // Private makes sure that nobody but the user can open dir: it may have been made
 // by somebody else, in a folder for all.
 func Private(dir string) error {

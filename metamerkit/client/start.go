@@ -88,21 +88,11 @@ func (c *Client) start(ctx context.Context, dir string) (*link, error) {
 		return nil, err
 	}
 	logPath := filepath.Join(dir, "log.txt")
-	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_WRONLY|os.O_TRUNC|os.O_APPEND, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("client: %w", err)
-	}
-	defer log.Close()
 	c.say("starting the engine (" + c.backend() + ")")
-	cmd := exec.Command(program, "engine", "serve", "--backend="+c.backend())
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.Env = own(os.Environ())
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // an interrupt of the cell is not one of the engine
-	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("client: starting the engine: %w", err)
+	ended, err := c.launch(program, logPath)
+	if err != nil {
+		return nil, err
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
 	patience := cmp.Or(c.Patience, time.Minute)
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
@@ -118,14 +108,35 @@ func (c *Client) start(ctx context.Context, dir string) (*link, error) {
 		case <-deadline.C:
 			return nil, fmt.Errorf("client: the engine has not answered within %s: %s", patience, tail(logPath))
 		case why := <-ended:
-			// Another process may have started one at the same moment.
-			if l, err := dial(ctx, api.Address(dir), ""); err == nil {
-				return l, nil
+			// Another one has the folder, which does not listen yet, or not any more.
+			if said := tail(logPath); !strings.Contains(said, api.RunsAlready(dir)) {
+				return nil, fmt.Errorf("client: the engine ended at once (%v): %s", why, said)
 			}
-			return nil, fmt.Errorf("client: the engine ended at once (%v): %s", why, tail(logPath))
+			if ended, err = c.launch(program, logPath); err != nil {
+				return nil, err
+			}
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+}
+
+// launch starts the program and returns a channel that tells its end.
+func (c *Client) launch(program, logPath string) (ended <-chan error, err error) {
+	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_WRONLY|os.O_TRUNC|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("client: %w", err)
+	}
+	defer log.Close()
+	cmd := exec.Command(program, "engine", "serve", "--backend="+c.backend())
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Env = own(os.Environ())
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // an interrupt of the cell is not one of the engine
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("client: starting the engine: %w", err)
+	}
+	end := make(chan error, 1)
+	go func() { end <- cmd.Wait() }()
+	return end, nil
 }
 
 // own leaves out what belongs to the kernel of the notebook that asks first: the

@@ -20,7 +20,7 @@ import (
 type RunningError struct{ Dir string }
 
 func (e *RunningError) Error() string {
-	return "server: an engine runs in " + e.Dir + " already (metamers engine status)"
+	return "server: " + api.RunsAlready(e.Dir) + " (metamers engine status)"
 }
 
 // Listen opens the socket in dir (see api.Dir) for this process alone. The release function

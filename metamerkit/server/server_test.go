@@ -267,7 +267,9 @@ func TestOtherUser(t *testing.T) {
 		runtime.LockOSThread() // never unlocked: the thread, which is another user now, ends with the goroutine
 		got := map[string]error{}
 		const keep = ^uintptr(0)
-		if _, _, e := syscall.RawSyscall(syscall.SYS_SETRESUID, keep, 65534, keep); e != 0 {
+		if _, _, e := syscall.RawSyscall(syscall.SYS_SETRESUID, keep, 65534, keep); e == syscall.EINVAL {
+			got = nil // a namespace without other users
+		} else if e != 0 {
 			got["becomes another user"] = e
 		} else {
 			for name, try := range tries {
@@ -276,7 +278,11 @@ func TestOtherUser(t *testing.T) {
 		}
 		result <- got
 	}()
-	for name, err := range <-result {
+	got := <-result
+	if got == nil {
+		t.Skip("there is no other user in this namespace")
+	}
+	for name, err := range got {
 		if !errors.Is(err, syscall.EACCES) {
 			t.Errorf("another user %s: %v", name, err)
 		}

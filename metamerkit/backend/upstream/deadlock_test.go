@@ -43,7 +43,7 @@ func TestParallelProducts(t *testing.T) {
 // parallel expects sixteen independent nodes to be stuck in the named function on
 // the Go backend as it comes, and never on ours.
 func parallel(t *testing.T, where string, draw func(x *Node, i int) *Node) {
-	run := func(t *testing.T, b core.Backend, stuck func(stacks string) bool) {
+	run := func(t *testing.T, b core.Backend, times int, stuck func(stacks string) bool) {
 		g := NewGraph(b, "parallel")
 		defer g.Finalize()
 		image := normal(1, 4, 8, 8, 16)
@@ -55,7 +55,7 @@ func parallel(t *testing.T, where string, draw func(x *Node, i int) *Node) {
 		if err := g.Compile(all...); err != nil {
 			t.Fatal(err)
 		}
-		for range 50 {
+		for range times {
 			done := make(chan struct{})
 			go func() {
 				for {
@@ -78,7 +78,7 @@ func parallel(t *testing.T, where string, draw func(x *Node, i int) *Node) {
 	}
 	t.Run("as it comes", func(t *testing.T) {
 		out, ok := inChild(t, func(t *testing.T) {
-			run(t, asItComes(t).Compute, func(stacks string) bool { return strings.Count(stacks, where) >= 2 })
+			run(t, asItComes(t).Compute, 10_000, func(stacks string) bool { return strings.Count(stacks, where) >= 2 })
 		})
 		switch {
 		case ok:
@@ -89,7 +89,7 @@ func parallel(t *testing.T, where string, draw func(x *Node, i int) *Node) {
 	})
 	t.Run("ours", func(t *testing.T) {
 		out, ok := inChild(t, func(t *testing.T) { // the limit of go test ends it if it is stuck
-			run(t, backendtest.Open(t, backend.Go).Compute, func(string) bool { return false })
+			run(t, backendtest.Open(t, backend.Go).Compute, 50, func(string) bool { return false })
 		})
 		if !ok {
 			t.Errorf("our backend fails:\n%s", out)

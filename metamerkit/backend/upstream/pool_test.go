@@ -45,7 +45,7 @@ func TestNegativePad(t *testing.T) {
 					if _, err := compute(asItComes(t), draw); err != nil {
 						// Run may fail ("output 0 not computed") before the panic has
 						// ended the process.
-						time.Sleep(5 * time.Second)
+						time.Sleep(time.Minute)
 						t.Fatal(err)
 					}
 				})
