@@ -115,7 +115,7 @@ class Far(unittest.TestCase):
         reply, out = self.run_cell(kc, RUN % 1_000_000, hook)
         self.assertEqual(reply["ename"], "Interrupted", out)
         env = os.environ | {"METAMERS_ENGINE": self.address, "METAMERS_ENGINE_TOKEN": self.token}
-        for _ in range(100):
+        for _ in range(1000):
             said = subprocess.run([PROGRAM, "engine", "status"], env=env, capture_output=True, text=True)
             if "0 requests in progress" in said.stdout:
                 break

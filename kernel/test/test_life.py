@@ -116,9 +116,12 @@ class Life(unittest.TestCase):
 
     def test_shutdown_while_running(self):
         km, _ = self.busy()
+        process = km.provisioner.process
+        km.shutdown_wait_time = 120  # Jupyter kills after five seconds, which a busy machine may need
         began = time.time()
         km.shutdown_kernel()
-        self.assertLess(time.time() - began, 4)  # Jupyter kills after five seconds
+        print(f"shutdown while running: {time.time() - began:.2f} s", flush=True)
+        self.assertEqual(process.returncode, 0)  # it ended by itself
         within(2, "all gone", nothing_left)
 
     def test_kill_the_kernel(self):
@@ -136,10 +139,11 @@ class Life(unittest.TestCase):
             self.assertEqual(reply["ename"], "KernelError")
             reply, out = run(kc, "2")
         self.assertEqual(reply["status"], "ok")
-        kc.execute("time.Sleep(100 * time.Second)")
-        time.sleep(1.5)
+        kc.execute("fmt.Println()\ntime.Sleep(time.Hour)")
+        while kc.get_iopub_msg(timeout=60)["msg_type"] != "stream":
+            pass
         child(km, "gonb").kill()
-        reply = kc.get_shell_msg(timeout=10)
+        reply = kc.get_shell_msg(timeout=60)
         self.assertEqual(reply["content"]["status"], "error")
         self.assertEqual(reply["content"]["ename"], "KernelError")
         reply, out = run(kc, "3")
@@ -149,9 +153,10 @@ class Life(unittest.TestCase):
 
     def test_kill_the_watcher(self):
         km, _ = self.busy()
-        for p in watchers():
+        old = watchers()
+        for p in old:
             p.kill()
-        time.sleep(1)
+        within(5, "another watcher", lambda: any(p not in old for p in watchers()))
         os.kill(kernel_pid(km), signal.SIGKILL)
         within(5, "all gone", nothing_left)
 
@@ -186,7 +191,7 @@ class Life(unittest.TestCase):
                 run(kc, "1")
             km.restart_kernel()
             kc.wait_for_ready(timeout=60)
-            self.assertEqual(len(folders()), 1)
+            within(2, "the old folder gone", lambda: len(folders()) == 1)
         kc.stop_channels()
         km.shutdown_kernel()
         within(2, "all gone", nothing_left)
@@ -252,12 +257,12 @@ class Load(unittest.TestCase):
             time.sleep(2)
             began = time.time()
             self.km.interrupt_kernel()
-            reply = self.kc.get_shell_msg(timeout=20)
+            reply = self.kc.get_shell_msg(timeout=120)
             took = time.time() - began
             self.assertEqual(reply["parent_header"]["msg_id"], msg)
             self.assertEqual([reply["content"]["status"], reply["content"].get("ename")], ["error", "Interrupted"], code)
             print(f"interrupt {code.splitlines()[-1]!r}: {took:.2f} s", flush=True)
-            reply = self.kc.get_shell_msg(timeout=20)
+            reply = self.kc.get_shell_msg(timeout=120)
             self.assertEqual([reply["parent_header"]["msg_id"], reply["content"]["status"]], [queued, "aborted"])
         self.assertEqual(run(self.kc, "1")[0]["status"], "ok")
 
@@ -332,7 +337,7 @@ class Load(unittest.TestCase):
         self.kc.execute('var a int\nfmt.Scanln(&a)', allow_stdin=True)
         self.kc.get_stdin_msg(timeout=60)
         self.km.interrupt_kernel()
-        self.assertEqual(self.kc.get_shell_msg(timeout=30)["content"].get("ename"), "Interrupted")
+        self.assertEqual(self.kc.get_shell_msg(timeout=60)["content"].get("ename"), "Interrupted")
         self.kc.execute('var a int\nfmt.Scanln(&a)\na * 2', allow_stdin=True)
         self.kc.get_stdin_msg(timeout=60)
         self.kc.input("21")
@@ -348,7 +353,7 @@ class Load(unittest.TestCase):
             def offered():
                 nonlocal found
                 self.kc.complete(head + text + behind, cursor_pos=len(head + text))
-                found = self.kc.get_shell_msg(timeout=20)["content"]["matches"]
+                found = self.kc.get_shell_msg(timeout=60)["content"]["matches"]
                 return want in found
 
             try:
@@ -361,10 +366,10 @@ class Load(unittest.TestCase):
         m = self.kc.get_stdin_msg(timeout=60)
         self.assertEqual(m["content"], {"prompt": "", "password": False})
         self.kc.input("21")
-        self.kc.get_shell_msg(timeout=20)
+        self.kc.get_shell_msg(timeout=60)
         found = []
         while True:
-            m = self.kc.get_iopub_msg(timeout=5)
+            m = self.kc.get_iopub_msg(timeout=60)
             if m["msg_type"] == "execute_result":
                 found.append(m["content"]["data"]["text/plain"])
             if m["msg_type"] == "status" and m["content"]["execution_state"] == "idle":

@@ -58,8 +58,12 @@ class Session(unittest.TestCase):
         self.show("y", "7")
         self.refuse("z := nothere", "CompileError", "line 1: undefined: nothere")
         self.assertIn("x", "".join(texts(run(self.kc, "%vars")[1])))
-        self.kc.complete("hal", cursor_pos=3)
-        self.assertIn("half", self.kc.get_shell_msg(timeout=20)["content"]["matches"])
+
+        def offered():
+            self.kc.complete("hal", cursor_pos=3)
+            return "half" in self.kc.get_shell_msg(timeout=60)["content"]["matches"]
+
+        within(30, "half is offered", offered)
         self.show("%%\nx := 1\nfmt.Println(x)", "1\n")
         self.show("x", "4")
         self.show("!echo hello", "hello\n")
