@@ -43,6 +43,7 @@ type cli struct {
 	Benchmark   benchmarkCmd   `cmd:"" computes:"" help:"Compare optimisers at equal numbers of gradient evaluations."`
 	Eval        evalCmd        `cmd:"" computes:"" help:"Evaluate runs: recognizability, success, similarity distributions and image metrics."`
 	Figures     figuresCmd     `cmd:"" help:"Draw figures and tables from rows, runs or the results of a study."`
+	Experiment  experimentCmd  `cmd:"" help:"Show metamers to people: make an experiment, serve it, read the answers, simulate participants."`
 	Models      modelsCmd      `cmd:"" help:"List, show, check, download and add models."`
 	Data        dataCmd        `cmd:"" help:"Download data sets."`
 	Classify    classifyCmd    `cmd:"" computes:"" help:"Classify images and print the probabilities."`

@@ -1,0 +1,41 @@
+package people
+
+// Column is a column of the data.
+type Column struct{ Name, About string }
+
+// Columns are those of a participant's file, in order.
+var Columns = []Column{
+	{"design", "SHA-256 of design.json"},
+	{"seed", "seed of the design"},
+	{"participant", "number of the participant's link, or a random name; nothing personal"},
+	{"schedule", "index of the schedule in the design"},
+	{"row", "number of the row in the participant's file, from 1"},
+	{"phase", "start, calibration, practice, trial, catch (a natural image among the trials) or end"},
+	{"stimulus", "index of the stimulus in the design"},
+	{"condition", "index of the condition in the design; -1 for practice and catch trials"},
+	{"run", "ID of the run that made the image; empty for a natural image"},
+	{"set", "model set of the run, names joined by +"},
+	{"stage", "stage of the run"},
+	{"image", "index of the reference in its image set; -1 for an image from elsewhere"},
+	{"name", "name of the reference"},
+	{"answer", "the right choice"},
+	{"choice", "the choice taken; empty if no answer came in time"},
+	{"correct", "1 if choice is answer, else 0"},
+	{"rt_ms", "time from the end of the mask to the answer, in ms"},
+	{"fixation_ms", "how long the fixation was shown, by the times of the display's frames, in ms"},
+	{"image_ms", "how long the image was shown, in ms"},
+	{"mask_ms", "how long the mask was shown, in ms"},
+	{"dropped_frames", "frames that came late from fixation to mask"},
+	{"refresh_hz", "measured rate of the display"},
+	{"time_ms", "time at which the row was made, in ms since 1970 (UTC)"},
+	{"screen_width", "width of the screen in CSS pixels"},
+	{"screen_height", "height of the screen in CSS pixels"},
+	{"window_width", "width of the window in CSS pixels"},
+	{"window_height", "height of the window in CSS pixels"},
+	{"pixel_ratio", "pixels of the display for each CSS pixel"},
+	{"magnification", "pixels of the display for each pixel of the image"},
+	{"pixels_per_degree", "CSS pixels for each degree of visual angle, from the calibration; 0 without one"},
+	{"distance_mm", "viewing distance from the calibration; 0 without one"},
+	{"browser", "name and main version of the browser, and the system"},
+	{"check", "CRC-32 of this row and the check of the one before"},
+}

@@ -1,0 +1,131 @@
+package page
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/people"
+)
+
+// describe makes the files that describe the experiment to other programs: Psych-DS's
+// dataset_description.json, conditions for PsychoPy, BIDS's description of event columns,
+// and a stimulus set as Brain-Score's.
+func describe(d *people.Design) map[string][]byte {
+	return map[string][]byte{
+		"dataset_description.json":     psychDS(d),
+		"README.md":                    readme(d),
+		"psychopy.csv":                 psychoPy(d),
+		"task-recognition_events.json": events(),
+		"brainscore.csv":               brainScore(d),
+	}
+}
+
+func encode(v any) []byte {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		panic("page: " + err.Error()) // of maps and strings: never
+	}
+	return append(data, '\n')
+}
+
+func table(rows [][]string) []byte {
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
+	if err := w.WriteAll(rows); err != nil {
+		panic("page: " + err.Error()) // of a buffer: never
+	}
+	return b.Bytes()
+}
+
+// psychDS is the metadata of a Psych-DS dataset; its variables are the columns of the data.
+func psychDS(d *people.Design) []byte {
+	variables := []any{}
+	for _, c := range people.Columns {
+		variables = append(variables, map[string]string{"@type": "PropertyValue", "name": c.Name, "description": c.About})
+	}
+	return encode(map[string]any{
+		"@context": "https://schema.org/", "@type": "Dataset",
+		"name":             d.Title,
+		"description":      fmt.Sprintf("Answers of people to %d images of %s in %d conditions. Design %s.", d.Images.Count, d.Images.Name, len(d.Conditions), d.SHA256()),
+		"variableMeasured": variables,
+		"keywords":         []string{"metamers", "recognition", "psychophysics"},
+	})
+}
+
+func readme(d *people.Design) []byte {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s\n\nA recognition experiment made by %s. Open index.html, put the folder on a static web server, or run `metamers experiment serve` with it. Answers are in data/, one row a trial (dataset_description.json says what the columns are).\n\n", d.Title, d.Software)
+	fmt.Fprintf(&b, "The design is design.json, SHA-256 %s. It never changes: each row of data names it.\n\n%s\n\n## Conditions\n\n", d.SHA256(), d.Exclusion)
+	for _, c := range d.Conditions {
+		fmt.Fprintf(&b, "- %s", c)
+		if c.Run != "" {
+			fmt.Fprintf(&b, " (run %s, %d of %d images are metamers)", c.Run, c.Passed, c.Tested)
+		}
+		b.WriteString("\n")
+	}
+	fmt.Fprintf(&b, "\n## Other programs\n\n- psychopy.csv: a conditions file for a loop of PsychoPy's builder.\n- brainscore.csv: the images as a stimulus set of Brain-Score.\n- task-recognition_events.json: columns of BIDS events; `metamers experiment read --bids FOLDER` writes the files.\n- jspsych/: jsPsych with its licence.\n")
+	return []byte(b.String())
+}
+
+// psychoPy lists all trials; a loop can take the rows of a participant's schedule.
+func psychoPy(d *people.Design) []byte {
+	rows := [][]string{{"schedule", "trial", "imageFile", "maskFile", "corrAns", "answer", "condition", "set", "stage", "imageIndex", "catch", "fixationSeconds", "imageSeconds", "maskSeconds"}}
+	seconds := func(frames int) string {
+		return strconv.FormatFloat(float64(frames)/d.Times.Refresh, 'g', 6, 64)
+	}
+	for p, list := range d.Schedules {
+		for k, i := range list {
+			s := d.Stimuli[i]
+			c := conditionOf(d, s)
+			rows = append(rows, []string{strconv.Itoa(p), strconv.Itoa(k), s.Path, d.Masks[k%len(d.Masks)].Path, d.Choices[s.Answer].Key, d.Choices[s.Answer].Name,
+				c.String(), c.Set, c.Stage, strconv.Itoa(s.Image), strconv.FormatBool(d.IsCatch(i)), seconds(d.Times.Fixation), seconds(d.Times.Image), seconds(d.Times.Mask)})
+		}
+	}
+	return table(rows)
+}
+
+// brainScore lists the stimuli with the columns that Brain-Score's stimulus sets have.
+func brainScore(d *people.Design) []byte {
+	rows := [][]string{{"stimulus_id", "filename", "image_label", "condition", "model_set", "stage", "run", "image_index", "object_name", "verdict"}}
+	seen := map[string]bool{}
+	for _, s := range d.Stimuli {
+		c := conditionOf(d, s)
+		id := strings.TrimSuffix(path.Base(s.Path), ".png")
+		if key := id + c.String(); seen[key] {
+			continue
+		} else {
+			seen[key] = true
+		}
+		rows = append(rows, []string{id, s.Path, d.Choices[s.Answer].Name, c.String(), c.Set, c.Stage, c.Run, strconv.Itoa(s.Image), s.Name, s.Verdict})
+	}
+	return table(rows)
+}
+
+func conditionOf(d *people.Design, s people.Stimulus) people.Condition {
+	if s.Condition == people.Natural {
+		return people.Condition{}
+	}
+	return d.Conditions[s.Condition]
+}
+
+// events describes the columns of BIDS events files.
+func events() []byte {
+	out := map[string]any{
+		"onset":         map[string]string{"Description": "Onset of the image, from the participant's first row", "Units": "s"},
+		"duration":      map[string]string{"Description": "How long the image was shown, as measured", "Units": "s"},
+		"stim_file":     map[string]string{"Description": "File of the image below stimuli/"},
+		"response_time": map[string]string{"Description": "From the end of the mask to the answer", "Units": "s"},
+	}
+	for _, c := range people.Columns {
+		switch c.Name {
+		case "phase", "condition", "run", "set", "stage", "image", "answer", "choice", "correct":
+			out[c.Name] = map[string]string{"Description": c.About}
+		}
+	}
+	return encode(out)
+}

@@ -1,0 +1,94 @@
+// Package page writes the folder of an experiment: a web page on jsPsych with all that it
+// needs, which works from a file and from any static server, the design, and descriptions
+// of stimuli and data for other programs.
+package page
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/people"
+)
+
+//go:embed files
+var files embed.FS
+
+// pageFiles are those of this package that a browser loads.
+var pageFiles = []string{"index.html", "experiment.css", "experiment.js", "trial.js", "rows.js", "settings.js", "session.js"}
+
+// Served lists the files of an experiment's folder that a browser may load. The design as
+// a script is among them, the data are not.
+func Served(d *people.Design) map[string]bool {
+	out := map[string]bool{"design.js": true}
+	for _, name := range pageFiles {
+		out[name] = true
+	}
+	for _, p := range jsPsych {
+		out["jspsych/"+p.name] = true
+	}
+	for _, s := range d.Stimuli {
+		out[s.Path] = true
+	}
+	for _, m := range d.Masks {
+		out[m.Path] = true
+	}
+	return out
+}
+
+// Write makes the folder of an experiment, which must not exist or be empty. images are
+// the files of people.New, jsPsych those of JSPsych. The folder is there whole or not at
+// all.
+func Write(folder string, d *people.Design, images, jsPsych map[string][]byte) (err error) {
+	if entries, err := os.ReadDir(folder); err == nil && len(entries) > 0 {
+		return fmt.Errorf("experiment: %s is there and not empty: a design never changes; --out names a new folder", folder)
+	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("experiment: %w", err)
+	}
+	all := maps.Clone(images)
+	for _, name := range pageFiles {
+		if all[name], err = files.ReadFile("files/" + name); err != nil {
+			return err
+		}
+	}
+	for name, data := range jsPsych {
+		all["jspsych/"+name] = data
+	}
+	all["jspsych/LICENSE"], all["jspsych/SHA256SUMS"] = license(), sums()
+	design := d.Encode()
+	all[people.DesignName] = design
+	all["design.js"] = slices.Concat([]byte("window.designSHA256 = \""+d.SHA256()+"\";\nwindow.design = "), design[:len(design)-1], []byte(";\n"))
+	for name, data := range describe(d) {
+		all[name] = data
+	}
+	parent := filepath.Dir(filepath.Clean(folder))
+	if err := os.MkdirAll(parent, 0o777); err != nil {
+		return fmt.Errorf("experiment: %w", err)
+	}
+	tmp, err := os.MkdirTemp(parent, ".experiment-*")
+	if err != nil {
+		return fmt.Errorf("experiment: %w", err)
+	}
+	defer os.RemoveAll(tmp)
+	for name, data := range all {
+		p := filepath.Join(tmp, filepath.FromSlash(name))
+		if err := errors.Join(os.MkdirAll(filepath.Dir(p), 0o755), os.WriteFile(p, data, 0o644)); err != nil {
+			return fmt.Errorf("experiment: %w", err)
+		}
+	}
+	if err := errors.Join(os.Mkdir(filepath.Join(tmp, "data"), 0o755), os.Chmod(tmp, 0o755)); err != nil {
+		return fmt.Errorf("experiment: %w", err)
+	}
+	if err := os.Remove(folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("experiment: %w", err)
+	}
+	if err := os.Rename(tmp, folder); err != nil {
+		return fmt.Errorf("experiment: %w", err)
+	}
+	return nil
+}
