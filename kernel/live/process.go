@@ -63,9 +63,12 @@ type process struct {
 
 // startProcess starts the host.
 func (s *Session) startProcess() (*process, error) {
-	program, err := s.o.Builder.Host()
+	program, renewed, err := s.o.Builder.Host()
 	if err != nil {
 		return nil, err
+	}
+	if renewed {
+		s.notebook.Renew()
 	}
 	p := &process{cmd: exec.Command(program), replies: make(chan protocol.Reply, 1), died: make(chan struct{}), panics: &streams.PanicHold{Out: s.router, For: time.Minute}}
 	var files []*os.File

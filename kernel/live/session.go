@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -150,6 +151,35 @@ func (s *Session) Run(ctx context.Context, c Cell, out session.Output) error {
 	if ctx.Err() != nil {
 		return ErrInterrupted
 	}
+	err := s.try(ctx, c, out)
+	if errors.Is(err, errChanged) { // once
+		out.Stream("stderr", s.renew()+"\n")
+		err = s.try(ctx, c, out)
+	}
+	return err
+}
+
+// errChanged says that the sources of packages have changed since the session began, and
+// that a cell needs what it cannot have beside them.
+var errChanged = errors.New("packages that the session has were changed, and changed again while a new one was started: run the cell again")
+
+// renew ends the session because packages were changed, and says so.
+func (s *Session) renew() string {
+	lost := s.Variables()
+	s.restart()
+	s.ready() // an error is told by the cell
+	why := "packages of this checkout were changed since the session began"
+	for _, name := range lost {
+		s.notebook.Lose(name, name+" was lost when a new session was started, because "+why)
+	}
+	notice := why + ": a new one was started with them"
+	if len(lost) > 0 {
+		notice += "; lost: " + strings.Join(lost, ", ")
+	}
+	return notice
+}
+
+func (s *Session) try(ctx context.Context, c Cell, out session.Output) error {
 	p, err := s.ready()
 	if err != nil {
 		return err
@@ -161,6 +191,9 @@ func (s *Session) Run(ctx context.Context, c Cell, out session.Output) error {
 	pkg, imports, problems, err := s.notebook.Compose(c.Cell, c.ID)
 	if err != nil {
 		return err
+	}
+	if s.o.Builder.Changed() != "" {
+		return errChanged
 	}
 	s.notebook.Remember(imports)
 	if len(problems) > 0 {
@@ -231,6 +264,9 @@ func (s *Session) run(ctx context.Context, p *process, pkg *state.Package, file 
 
 // outcome takes over what the cell did.
 func (s *Session) outcome(ctx context.Context, pkg *state.Package, r protocol.Reply) error {
+	if strings.Contains(r.Error, "built with a different version of package") {
+		return errChanged
+	}
 	if !r.Loaded {
 		return fmt.Errorf("loading the cell: %s", strip(r.Error))
 	}
@@ -309,6 +345,10 @@ func (s *Session) Variables() (names []string) {
 func (s *Session) Restart() {
 	s.running.Lock()
 	defer s.running.Unlock()
+	s.restart()
+}
+
+func (s *Session) restart() {
 	s.stop()
 	s.notebook.Forget()
 	s.o.Builder.Renew()

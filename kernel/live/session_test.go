@@ -16,14 +16,20 @@ import (
 // open starts a session with this checkout.
 func open(t *testing.T) *Session {
 	t.Helper()
+	checkout, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return openIn(t, checkout)
+}
+
+// openIn starts a session with a checkout.
+func openIn(t *testing.T, checkout string) *Session {
+	t.Helper()
 	if os.Getenv("CGO_ENABLED") == "0" {
 		t.Skip("a session links plugins, which needs cgo; CGO_ENABLED is 0")
 	}
 	dir, err := os.MkdirTemp("/tmp", "live-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	checkout, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,4 +234,53 @@ func TestEnds(t *testing.T) {
 	if err != nil || r.Value != "2" || !strings.Contains(r.Stderr, "signal: killed; lost: x") {
 		t.Errorf("after kill -9: %+v, %v", r, err)
 	}
+}
+
+// Sources of the checkout that are edited under a session are taken by the next one; a cell
+// that cannot do without them has it started.
+func TestSourcesChange(t *testing.T) {
+	checkout := t.TempDir()
+	for _, part := range []string{"go.mod", "go.sum", "metamerkit", "kernel/live"} {
+		from, to := filepath.Join("../..", part), filepath.Join(checkout, part)
+		if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if info, err := os.Stat(from); err != nil {
+			t.Fatal(err)
+		} else if info.IsDir() {
+			if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+				t.Fatal(err)
+			}
+		} else if data, err := os.ReadFile(from); err != nil || os.WriteFile(to, data, 0o600) != nil {
+			t.Fatal(part, err)
+		}
+	}
+	write := func(file, text string) {
+		if err := os.WriteFile(filepath.Join(checkout, file), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := openIn(t, checkout)
+	play(t, s, step{cell: "x := 1\ndisplay.Text(x)", value: "1"})
+	write("metamerkit/display/answer.go", "package display\n\nfunc Answer() int { return 42 }\n")
+	play(t, s,
+		step{cell: "x + 1", value: "2"},
+		step{cell: "display.Answer()", err: "undefined: display.Answer"},
+	)
+	s.Restart()
+	play(t, s, step{cell: "y := display.Answer()\ny", value: "42"})
+	// A new package needs what the session has in a former state.
+	write("metamerkit/display/answer.go", "package display\n\nfunc Answer() int { return 43 }\n")
+	if err := os.Mkdir(filepath.Join(checkout, "metamerkit/more"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write("metamerkit/more/more.go", "package more\n\nimport \"github.com/ensemble-metamers/metamers/metamerkit/display\"\n\nfunc Twice() int { return 2 * display.Answer() }\n")
+	r, err := s.Try(t.Context(), "import \"github.com/ensemble-metamers/metamers/metamerkit/more\"\nmore.Twice()")
+	if err != nil || r.Value != "86" || r.Stderr != "packages of this checkout were changed since the session began: a new one was started with them; lost: y\n" {
+		t.Errorf("value %q, error %v, standard error %q", r.Value, err, r.Stderr)
+	}
+	play(t, s,
+		step{cell: "y", err: "y was lost when a new session was started, because packages of this checkout were changed"},
+		step{cell: "display.Answer()", value: "43"},
+	)
 }

@@ -44,7 +44,9 @@ type Builder struct {
 	Start    func(*exec.Cmd) error // starts a process
 
 	mu      sync.Mutex
+	made    string            // key of what exports are of
 	exports map[string]string // file by package
+	changed string            // a package that is another one by now
 	asked   map[string]bool   // packages besides base
 	next    map[string]string // exports of the next session, where they are others
 	cells   map[string]string // archive by package of a cell
@@ -89,11 +91,21 @@ func (b *Builder) Ready() error {
 	}
 	b.tools = filepath.Join(root, "pkg", "tool", runtime.GOOS+"_"+runtime.GOARCH)
 	b.cells, b.asked = map[string]string{}, map[string]bool{}
-	exports := map[string]string{}
-	if err := b.list(exports, base); err != nil {
+	return b.know()
+}
+
+// know has the go command list the packages that cells import, as they are now. The lock
+// is held.
+func (b *Builder) know() error {
+	key, err := b.key()
+	if err != nil {
 		return err
 	}
-	b.exports = exports
+	exports := map[string]string{}
+	if err := b.list(exports, slices.Concat(base, slices.Sorted(maps.Keys(b.asked)))); err != nil {
+		return err
+	}
+	b.made, b.exports, b.changed = key, exports, ""
 	return nil
 }
 
@@ -248,14 +260,33 @@ func (b *Builder) Export(path string) (string, error) {
 	if f := b.exports[path]; f != "" {
 		return f, nil
 	}
-	if err := b.list(b.exports, []string{path}); err != nil {
+	found := map[string]string{}
+	if err := b.list(found, []string{path}); err != nil {
 		return "", err
 	}
-	if f := b.exports[path]; f != "" {
-		b.asked[path] = true
-		return f, nil
+	if found[path] == "" {
+		return "", fmt.Errorf("the go command knows no package %s", path)
 	}
-	return "", fmt.Errorf("the go command knows no package %s", path)
+	for _, p := range slices.Sorted(maps.Keys(found)) {
+		if was := b.exports[p]; was != "" && was != found[p] {
+			if b.next != nil {
+				return "", fmt.Errorf("it needs %s in another version than the session has: %%restart takes it", p)
+			}
+			b.changed = p
+			return "", fmt.Errorf("it needs %s, which has changed", p)
+		}
+	}
+	maps.Copy(b.exports, found)
+	b.asked[path] = true
+	return found[path], nil
+}
+
+// Changed returns a package that a cell has asked for and that is another one by now than
+// that of the session, or "".
+func (b *Builder) Changed() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.changed
 }
 
 // config is the list of packages for compiler and linker. The lock is held.
@@ -269,14 +300,35 @@ func (b *Builder) config(file string) error {
 	return os.WriteFile(file, []byte(s.String()), 0o600)
 }
 
-// Host returns the program of a session, which it builds if need be.
-func (b *Builder) Host() (string, error) {
+// Host returns the program of a session that begins, which it builds if need be, and
+// whether the packages that cells import are others than before.
+func (b *Builder) Host() (file string, renewed bool, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	key, err := b.key("host")
-	if err != nil {
-		return "", err
+	for range 3 { // sources that are edited meanwhile are read again
+		key, err := b.key()
+		if err != nil {
+			return "", false, err
+		}
+		if key != b.made {
+			renewed = true
+			if err := b.know(); err != nil {
+				return "", false, err
+			}
+		}
+		if file, err = b.host(key); err != nil {
+			return "", false, err
+		}
+		if now, err := b.key(); err != nil || now == key {
+			return file, renewed, err
+		}
+		os.Remove(file)
 	}
+	return "", false, errors.New("the sources of the checkout change all the time")
+}
+
+// host builds the program of a session. The lock is held.
+func (b *Builder) host(key string) (string, error) {
 	h := sha256.New()
 	if err := shim.StampOf(h.Write, b.Checkout, "kernel/live"); err != nil {
 		return "", err

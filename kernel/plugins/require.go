@@ -39,7 +39,7 @@ func (b *Builder) Require(dir string) (changed []string, err error) {
 		}
 	}
 	if len(changed) == 0 {
-		b.exports, b.next = b.next, nil
+		b.take()
 	}
 	slices.Sort(changed)
 	return changed, nil
@@ -51,7 +51,14 @@ func (b *Builder) Renew() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	clear(b.cells)
+	b.changed = ""
 	if b.next != nil {
-		b.exports, b.next = b.next, nil
+		b.take()
 	}
+}
+
+// take takes the packages as Require found them. The lock is held.
+func (b *Builder) take() {
+	b.exports, b.next = b.next, nil
+	b.made, _ = b.key() // without one they are listed again
 }

@@ -257,6 +257,6 @@ func warmSession(checkout, dir string, l Layout) error {
 	if err := b.Ready(); err != nil {
 		return err
 	}
-	_, err = b.Host()
+	_, _, err = b.Host()
 	return err
 }

@@ -20,8 +20,8 @@ const module = "github.com/ensemble-metamers/metamers/"
 var known = map[string][]string{
 	"rand":            {"math/rand/v2", "math/rand", "crypto/rand"},
 	"template":        {"text/template", "html/template"},
-	"pprof":           {"runtime/pprof"},
-	"big":             {"math/big"},
+	"pprof":           {"runtime/pprof", "net/http/pprof"},
+	"scanner":         {"text/scanner", "go/scanner"},
 	"mk":              {module + "metamerkit"},
 	"metamersRunning": {running}, // of %timeit
 	"display":         {module + "metamerkit/display"},
@@ -114,7 +114,7 @@ func (n *Notebook) resolve(f *ast.File, own []imported, taken map[string]bool) (
 		}
 		if p := n.imports[name]; p != "" {
 			out = append(out, imported{name, p, -1})
-		} else if p := n.guess(name, selected); p != "" {
+		} else if p := n.guess(name, selected); p != "" && (n.lost[name] == "" || n.has(p, selected)) {
 			out = append(out, imported{name, p, -1})
 			keep[name] = p
 		}
@@ -153,10 +153,15 @@ func (n *Notebook) guess(name string, selected []string) string {
 		return p
 	}
 	for _, p := range known[name] {
-		pkg, err := n.importer.Import(p)
-		if err == nil && !slices.ContainsFunc(selected, func(s string) bool { return pkg.Scope().Lookup(s) == nil }) {
+		if n.has(p, selected) {
 			return p
 		}
 	}
 	return ""
+}
+
+// has reports whether a package has all of some names.
+func (n *Notebook) has(path string, names []string) bool {
+	pkg, err := n.importer.Import(path)
+	return err == nil && !slices.ContainsFunc(names, func(s string) bool { return pkg.Scope().Lookup(s) == nil })
 }

@@ -47,16 +47,22 @@ type Notebook struct {
 
 // New returns a notebook without cells.
 func New(p Packages) *Notebook {
-	n := &Notebook{packages: p, fset: token.NewFileSet(), imports: map[string]string{}}
+	n := &Notebook{packages: p, imports: map[string]string{}}
+	n.Renew()
+	return n
+}
+
+// Renew forgets all that cells defined, and what is known of packages. Imports stay.
+func (n *Notebook) Renew() {
+	n.fset = token.NewFileSet()
 	n.importer = importer.ForCompiler(n.fset, "gc", func(path string) (io.ReadCloser, error) {
-		file, err := p.Export(path)
+		file, err := n.packages.Export(path)
 		if err != nil {
 			return nil, err
 		}
 		return os.Open(file)
 	})
 	n.Forget()
-	return n
 }
 
 // Forget forgets all that cells defined, as a new session does. Imports stay.
