@@ -111,6 +111,12 @@ func (j *job) batch(ctx context.Context, loop *synth.Loop, c *synth.Cursor, per 
 			}
 			return fmt.Errorf("engine: run %s stopped at step %d of images %d–%d; the same command goes on from there: %w", j.work.ID, c.Step, j.state.First, min(j.state.First+j.r.Batch, n)-1, ctx.Err())
 		}
+		var bad *synth.NonFiniteError
+		if errors.As(err, &bad) {
+			i := min(j.state.First+bad.Image, n-1)
+			bad.Image, bad.Name = j.r.Images.First+i, j.q.Images.Names[i]
+			err = fmt.Errorf("engine: the run cannot go on and was not stored: %w", err)
+		}
 		return err
 	}
 	real := min(j.r.Batch, n-j.state.First)

@@ -3,6 +3,7 @@ package local
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 
 	"github.com/ensemble-metamers/metamers/metamerkit"
 	"github.com/ensemble-metamers/metamers/metamerkit/figures/figurestest"
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/stage"
 	"github.com/ensemble-metamers/metamers/metamerkit/weights"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo/block"
@@ -69,5 +71,54 @@ func TestOwnModel(t *testing.T) {
 	}
 	if _, err := os.Stat(path); err != nil {
 		t.Error(err)
+	}
+}
+
+// A gradient that is not finite ends a run with an error that names the image. The store
+// keeps what it had and nothing of that run.
+func TestNotFinite(t *testing.T) {
+	store := t.TempDir()
+	t.Setenv("METAMERS_RUNS", store)
+	t.Setenv("METAMERS_BACKEND", "go")
+	path := filepath.Join(t.TempDir(), "root.safetensors")
+	if err := weights.WriteSafetensors(path, []weights.Tensor{{Name: "scale", Shape: []int{3}, Float: []float32{1, 1, 1}}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	// The gradient of √x is NaN at the pixels that steps towards a black image clamp to 0.
+	root := func(s *model.Scope, x *Node) *Node {
+		x = Mul(x, Reshape(block.Weight(s, x, "scale", 3), 1, 1, 1, 3))
+		return stage.Mark(Sqrt(stage.Mark(x, "pixels")), "root")
+	}
+	err := Use(Model{Name: "root", Forward: root, Weights: path, Size: 8, Stages: map[string]string{"early": "pixels", "middle": "root", "late": "root"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	refs := images.Set{Name: "two", Size: 8, Pixels: make([]float32, 2*8*8*3), Names: []string{"grey", "black"}, Labels: []int{-1, -1}}
+	for i := range refs.Pixels[:8*8*3] {
+		refs.Pixels[i] = 0.5
+	}
+	synthesize := func(stage string) error {
+		_, err := metamerkit.Synthesize(metamerkit.Recipe{Models: metamerkit.Set("root"), Stage: stage, Steps: 100, Optimizer: metamerkit.Optimizer{Name: "pgd", StepSize: 2}}, metamerkit.Images{ImageSet: &refs})
+		return err
+	}
+	if err := synthesize("early"); err != nil {
+		t.Fatal(err)
+	}
+	before, _ := os.ReadDir(store)
+	err = synthesize("late")
+	for _, part := range []string{"the gradient of the loss is not finite", "model root", "stage late", "image 1 (black)", "step "} {
+		if err == nil || !strings.Contains(err.Error(), part) {
+			t.Errorf("error %v, expected %q in it", err, part)
+		}
+	}
+	t.Log(err)
+	after, _ := os.ReadDir(store)
+	for _, e := range after {
+		if !strings.HasPrefix(e.Name(), ".") && !slices.ContainsFunc(before, func(b os.DirEntry) bool { return b.Name() == e.Name() }) {
+			t.Errorf("the store has %s", e.Name())
+		}
+	}
+	if len(before) == 0 || len(after) < len(before) {
+		t.Errorf("the store had %v, has %v", before, after)
 	}
 }

@@ -59,8 +59,8 @@ type Run struct {
 	Seconds    float64 // wall time of the synthesis, over all sessions that worked on it
 	Cached     bool    // it was there already
 	Source     string  // the file or folder of metamers made elsewhere, "" for our own
-	// Stopped says why the run ended before its steps, "" if it did not: an image
-	// set that met a stop criterion, or a NaN (step, image, model).
+	// Stopped says why the run ended before its steps, "" if it did not: its images met a
+	// stop criterion.
 	Stopped string
 }
 

@@ -75,14 +75,14 @@ func (a *averaging) Take(ctx context.Context, st *State, step int, active []bool
 	if err != nil {
 		return 0, nil, err
 	}
-	if step < warm { // losses at another stage are none of the recipe's
-		return 1, nil, nil
-	}
 	var out []Losses
 	for m, row := range losses {
 		out = append(out, Losses{step, m, row})
 	}
-	return 1, out, nil
+	if step < warm { // losses at another stage are none of the recipe's
+		return 1, nil, finite(out, active, a.r, a.r.Warm.Stage)
+	}
+	return 1, out, finite(out, active, a.r, a.r.Stage)
 }
 
 // step returns the members' losses [M][B] at the images: those before the step, or of a

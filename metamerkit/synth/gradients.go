@@ -34,11 +34,12 @@ func NewGradients(b compute.Backend, s TappedModel, cfg Config) (*Gradients, err
 		gr.parameters(g, st)
 		if cfg.searcher() != nil {
 			loss, value, grad := gr.objective(s, st, x, target)
+			loss = marked(Where(IsFinite(value), loss, value), grad)
 			compile(g, MulScalar(loss, 1), MulScalar(value, 1), grad)
 		} else {
 			loss, grad := gr.gradient(s, st, x, target)
 			if cfg.Optimizer.Name != "" {
-				grad = unit(grad)
+				loss, grad = marked(loss, grad), unit(grad)
 			}
 			compile(g, MulScalar(loss, 1), grad)
 		}

@@ -157,7 +157,7 @@ func (lbfgs) Step(s Situation) (*Node, []*Node) {
 	trial = pick(active, ClipScalar(Add(x, Mul(along, each(share))), 0, 1), trial)
 
 	line := Stack([]*Node{pick(accept, value, column(lineValue)), share, rejected, ConvertDType(LogicalOr(begun, accept), dtypes.Float32)}, 1)
-	// A start that is not finite has never been accepted: its loss shows it.
+	// A start that is not finite has never been accepted: its marked loss shows it.
 	losses = pick(LogicalOr(accept, LogicalAnd(active, LogicalNot(begun))), losses, slot[slotLosses])
 	return x, []*Node{trial, gradient, along, moves, turns, line, losses}
 }

@@ -65,7 +65,8 @@ func (l *Loop) NewCursor(start []float32, batch int) *Cursor {
 	return c
 }
 
-// Run carries the recipe on from c until its end. The references are [B,S,S,3].
+// Run carries the recipe on from c until its end. The references are [B,S,S,3]. A loss
+// or gradient that is not finite ends it with a *NonFiniteError.
 // When it returns, with or without an error, c holds the images so far.
 func (l *Loop) Run(ctx context.Context, refs []float32, c *Cursor) (err error) {
 	device := l.Device
@@ -138,12 +139,6 @@ func (l *Loop) note(c *Cursor, step, m int, row []float32) {
 	for b, v := range row {
 		if c.Stopped[b] >= 0 {
 			continue
-		}
-		if v := float64(v); math.IsNaN(v) || math.IsInf(v, 0) {
-			if c.Why == "" {
-				c.Why = fmt.Sprintf("loss %v at step %d, image %d of the batch, model %s", v, step, b, l.Recipe.Models[m].Name)
-			}
-			c.Stopped[b] = step
 		}
 		c.Loss[m][b] = float64(v)
 	}

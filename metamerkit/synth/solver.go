@@ -96,7 +96,7 @@ func (s Situation) coefficient(i int) *Node {
 func (s Situation) walk(move *Node, next ...*Node) (*Node, []*Node) {
 	x := s.Images
 	y := ClipScalar(Sub(x, Mul(move, s.coefficient(0))), 0, 1)
-	// An image whose gradient is not finite keeps its pixels; the trace shows it.
+	// An image whose gradient is not finite keeps its pixels; its marked loss ends the run.
 	finite := LogicalAll(IsFinite(s.Gradient), 1, 2, 3)
 	each := Reshape(LogicalAnd(s.Active, finite), -1, 1, 1, 1)
 	moves := BroadcastToDims(each, x.Shape().Dimensions...)

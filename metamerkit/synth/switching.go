@@ -42,5 +42,8 @@ func (w *switching) Take(ctx context.Context, st *State, step int, moving []bool
 	for i, row := range rows { // of a call that was cancelled some steps are taken
 		out = append(out, Losses{step + i, m, row})
 	}
+	if bad := finite(out, moving, w.r, w.r.Stage); bad != nil {
+		err = bad
+	}
 	return len(rows), out, err
 }

@@ -99,6 +99,7 @@ func (u *Unit) drawTarget(s TappedModel) *Graph {
 // one is a single step: its losses [B], images and slots.
 func (u *Unit) one(s TappedModel, st *model.Store, x *Node, slot []*Node, active, coef, target *Node) (*Node, *Node, []*Node) {
 	loss, g := u.gradient(s, st, x, target)
+	loss = marked(loss, g)
 	x, slot = solver(u.cfg.Optimizer.Name).Step(Situation{Optimizer: u.cfg.Optimizer, Images: x, State: slot, Active: active, Coefficients: coef, Gradient: g})
 	return loss, x, slot
 }
