@@ -39,7 +39,7 @@ func TestMust(t *testing.T) {
 
 // Evaluate takes one run or several, and its rows show themselves.
 func TestEvaluateOne(t *testing.T) {
-	Use(&server.Handler{Engine: made{}})
+	Use(server.New(made{}))
 	run, err := Synthesize(Recipe{Models: Set("resnet20"), Stage: "late"}, blobs())
 	if err != nil {
 		t.Fatal(err)

@@ -71,7 +71,7 @@ func blobs() Images {
 
 // Every value that a verb gives shows itself, as a picture or a table, and as text.
 func TestValuesShowThemselves(t *testing.T) {
-	Use(&server.Handler{Engine: made{}})
+	Use(server.New(made{}))
 	refs := blobs()
 	run, err := Synthesize(Recipe{Models: Set("resnet20"), Stage: "late"}, refs)
 	if err != nil {
@@ -116,8 +116,8 @@ func TestValuesShowThemselves(t *testing.T) {
 
 // Errors of the engine come through, with their kinds.
 func TestErrors(t *testing.T) {
-	Use(&server.Handler{Engine: made{err: metamer.Unknown("model", "resnet21", []string{"resnet20"})}})
-	defer Use(&server.Handler{Engine: made{}})
+	Use(server.New(made{err: metamer.Unknown("model", "resnet21", []string{"resnet20"})}))
+	defer Use(server.New(made{}))
 	var unknown *metamer.UnknownError
 	if _, err := Synthesize(Recipe{Models: Set("resnet21"), Stage: "late"}, blobs()); !errors.As(err, &unknown) {
 		t.Error(err)

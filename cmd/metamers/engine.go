@@ -33,7 +33,8 @@ func (c *engineServeCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	h := &server.Handler{Engine: e, Extra: extras}
+	h := server.New(e)
+	h.Extra = extras
 	s := &server.Server{Service: h, Backend: string(e.Backend.Kind), Loaded: e.Loaded, Idle: c.Idle}
 	if c.TCP != "" {
 		if h.Store, err = openStore(os.Getenv("METAMERS_RUNS")); err != nil {

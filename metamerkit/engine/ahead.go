@@ -68,7 +68,7 @@ func (e *Engine) fits(r metamer.Recipe) bool {
 		}
 		if key, err := keyOf(c, r.Precision); err != nil {
 			return false
-		} else if _, open := e.nets.peek(key); open {
+		} else if _, open := e.nets.Peek(key); open {
 			continue
 		}
 		path, err := Locate(c)

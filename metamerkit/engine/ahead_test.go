@@ -34,7 +34,7 @@ func TestAhead(t *testing.T) {
 			}
 		}
 		units := func(e *Engine) (n int) { // at the next one's layers
-			for _, k := range e.compiled.keys() {
+			for _, k := range e.compiled.Keys() {
 				if k.what == "unit" {
 					n++
 				}
@@ -52,7 +52,7 @@ func TestAhead(t *testing.T) {
 			if p.Phase != metamer.Stepping {
 				return
 			}
-			for e.compiled.busy() || len(e.compiled.keys()) < 3*3 { // a unit, a probe and one of the null set each
+			for e.compiled.Busy() || len(e.compiled.Keys()) < 3*3 { // a unit, a probe and one of the null set each
 				runtime.Gosched()
 			}
 		}
@@ -63,13 +63,13 @@ func TestAhead(t *testing.T) {
 		if n := units(e); n != 3 {
 			t.Errorf("%d units are compiled, expected one and the next run's two", n)
 		}
-		before := len(e.compiled.keys())
+		before := len(e.compiled.Keys())
 		second, err := e.Synthesize(context.Background(), Request{Recipe: next, Images: set, Store: store.Where()})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(e.compiled.keys()) != before {
-			t.Errorf("%d things more were compiled for a run that was prepared", len(e.compiled.keys())-before)
+		if len(e.compiled.Keys()) != before {
+			t.Errorf("%d things more were compiled for a run that was prepared", len(e.compiled.Keys())-before)
 		}
 		for i, run := range []*metamer.Run{run, second} {
 			if run.ID != want[i].ID || !slices.Equal(run.Metamers, want[i].Metamers) || !slices.Equal(run.Statistics, want[i].Statistics) {
@@ -79,7 +79,7 @@ func TestAhead(t *testing.T) {
 		e = New(b)
 		e.Weights = 1
 		e.ahead(context.Background(), Request{Recipe: first, Next: &next, Images: set}, first.WithDefaults(), nil)
-		if len(e.nets.all()) != 0 {
+		if len(e.nets.Values()) != 0 {
 			t.Error("models are opened early for which there is no room")
 		}
 		e.Weights = 1 << 30
@@ -88,13 +88,13 @@ func TestAhead(t *testing.T) {
 			t.Fatal(err)
 		}
 		e.ahead(context.Background(), there, first.WithDefaults(), nil)
-		if len(e.nets.all()) != 0 {
+		if len(e.nets.Values()) != 0 {
 			t.Error("models are opened for a run that is there")
 		}
 		gone, cancel := context.WithCancel(context.Background())
 		cancel()
 		e.ahead(gone, Request{Recipe: first, Next: &next, Images: set}, first.WithDefaults(), nil)
-		if len(e.nets.all()) != 0 {
+		if len(e.nets.Values()) != 0 {
 			t.Error("models are opened after the end")
 		}
 	})

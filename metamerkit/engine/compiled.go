@@ -19,7 +19,7 @@ type compiledKey struct {
 // meanwhile; whoever asks for the same waits for it.
 func compile[T any](e *Engine, what string, net zoo.Key, config digest, build func() (T, error)) (T, error) {
 	built := false
-	v, err := e.compiled.do(compiledKey{what, net, config}, func() (any, error) {
+	v, err := e.compiled.Do(compiledKey{what, net, config}, func() (any, error) {
 		built = true
 		return build()
 	})

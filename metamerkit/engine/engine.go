@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
+	"github.com/ensemble-metamers/metamers/metamerkit/cache"
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
 	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
@@ -29,15 +30,15 @@ type Engine struct {
 	Weights int
 
 	device    device
-	nets      *cache[zoo.Key, *zoo.Net]
-	compiled  *cache[compiledKey, any]
-	readings  *cache[readingKey, *reading]            // of references by observers
-	metrics   *cache[metricsKey, metamer.Rows]        // of references
-	nullSets  *cache[nullSetKey, *nullSet]            // null sets as their pairs are compared
-	nulls     *cache[nullKey, *evaluate.Null]         // null distributions
-	nullFiles nullFiles                               // null distributions of earlier processes
-	runs      *cache[string, stamped[*metamer.Run]]   // read from the store, by folder
-	rows      *cache[rowPlace, stamped[metamer.Rows]] // read from the store
+	nets      *cache.Cache[zoo.Key, *zoo.Net]
+	compiled  *cache.Cache[compiledKey, any]
+	readings  *cache.Cache[readingKey, *reading]            // of references by observers
+	metrics   *cache.Cache[metricsKey, metamer.Rows]        // of references
+	nullSets  *cache.Cache[nullSetKey, *nullSet]            // null sets as their pairs are compared
+	nulls     *cache.Cache[nullKey, *evaluate.Null]         // null distributions
+	nullFiles nullFiles                                     // null distributions of earlier processes
+	runs      *cache.Cache[string, stamped[*metamer.Run]]   // read from the store, by folder
+	rows      *cache.Cache[rowPlace, stamped[metamer.Rows]] // read from the store
 	sums      sums
 }
 
@@ -72,17 +73,17 @@ func New(b *backend.Backend) *Engine {
 func newEngine() *Engine {
 	e := &Engine{
 		device:   newDevice(),
-		compiled: newCache[compiledKey, any](maxCompiled, nil, nil),
-		readings: newCache[readingKey](math.MaxInt, (*reading).bytes, nil),
-		metrics:  newCache[metricsKey, metamer.Rows](maxMetrics, nil, nil),
-		nullSets: newCache[nullSetKey, *nullSet](maxNullSets, nil, nil),
-		nulls:    newCache[nullKey](maxNullBytes, (*evaluate.Null).Bytes, nil),
-		runs:     newCache[string](maxRunBytes, stamped[*metamer.Run].bytes, nil),
-		rows:     newCache[rowPlace](maxRowBytes, stamped[metamer.Rows].bytes, nil),
+		compiled: cache.New[compiledKey, any](maxCompiled, nil, nil),
+		readings: cache.New[readingKey](math.MaxInt, (*reading).bytes, nil),
+		metrics:  cache.New[metricsKey, metamer.Rows](maxMetrics, nil, nil),
+		nullSets: cache.New[nullSetKey, *nullSet](maxNullSets, nil, nil),
+		nulls:    cache.New[nullKey](maxNullBytes, (*evaluate.Null).Bytes, nil),
+		runs:     cache.New[string](maxRunBytes, stamped[*metamer.Run].bytes, nil),
+		rows:     cache.New[rowPlace](maxRowBytes, stamped[metamer.Rows].bytes, nil),
 	}
-	e.nets = newCache(math.MaxInt, (*zoo.Net).Bytes, func(k zoo.Key, _ *zoo.Net) {
-		e.readings.drop(func(r readingKey) bool { return r.net == k })
-		e.compiled.drop(func(c compiledKey) bool { return c.net == k })
+	e.nets = cache.New(math.MaxInt, (*zoo.Net).Bytes, func(k zoo.Key, _ *zoo.Net) {
+		e.readings.Drop(func(r readingKey) bool { return r.net == k })
+		e.compiled.Drop(func(c compiledKey) bool { return c.net == k })
 	})
 	return e
 }

@@ -39,8 +39,8 @@ func (e *Engine) evaluateUnit(ctx context.Context, q Evaluation, u *unit) (rows 
 	}
 	if p != nil {
 		defer func() {
-			e.readings.put(p.ref.key, p.ref)
-			e.readings.trim(e.keptReadings(q), 1)
+			e.readings.Put(p.ref.key, p.ref)
+			e.readings.Trim(e.keptReadings(q), 1)
 		}()
 		for _, m := range missing {
 			p.rows = nil
@@ -68,7 +68,7 @@ func (e *Engine) newPage(q Evaluation, u *unit, missing []string) (p *page, err 
 	p.base.Observer, p.base.Member = u.observer.Card.Name, u.member
 	acts := u.noLayer == "" && slices.ContainsFunc(missing, func(m string) bool { return m != "recognizability" })
 	var kept bool
-	if p.ref, kept = e.readings.take(u.readingKey(q), func(r *reading) bool { return r.serves(acts) }); !kept {
+	if p.ref, kept = e.readings.Take(u.readingKey(q), func(r *reading) bool { return r.serves(acts) }); !kept {
 		if p.ref, err = e.newReading(*u, u.refs.Pixels, q, acts); err != nil {
 			return nil, err
 		}

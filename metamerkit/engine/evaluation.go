@@ -97,7 +97,7 @@ func (e *Engine) Evaluate(ctx context.Context, q Evaluation) (metamer.Rows, erro
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return units[a].compare(units[b]) })
 	results := make([]metamer.Rows, len(units))
-	defer func() { e.readings.trim(e.keptReadings(q), 0) }()
+	defer func() { e.readings.Trim(e.keptReadings(q), 0) }()
 	for done, i := range order {
 		u := &units[i]
 		q.Progress(metamer.Progress{Phase: metamer.Evaluating, What: setName(u.run.Recipe) + " " + u.run.Recipe.Stage + " by " + u.observer.Card.Name, Step: done, Steps: total})

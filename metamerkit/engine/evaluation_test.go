@@ -135,8 +135,8 @@ func TestEvaluate(t *testing.T) {
 	if err != nil || same.ID != run.ID || !same.Cached {
 		t.Errorf("synthesised again: %v", err)
 	}
-	if len(fresh.compiled.keys()) > 0 || len(fresh.nets.all()) > 0 {
-		t.Errorf("asked again, %d things were compiled and %d models opened", len(fresh.compiled.keys()), len(fresh.nets.all()))
+	if len(fresh.compiled.Keys()) > 0 || len(fresh.nets.Values()) > 0 {
+		t.Errorf("asked again, %d things were compiled and %d models opened", len(fresh.compiled.Keys()), len(fresh.nets.Values()))
 	}
 	// Without room for activations they are read in blocks, to the same numbers.
 	q.Anew, q.Memory, q.Batch = true, 1<<15, 5
@@ -241,8 +241,8 @@ func TestEvaluateImageMetrics(t *testing.T) {
 	}
 	fresh := New(e.Backend)
 	again, err := fresh.Evaluate(context.Background(), q)
-	if err != nil || !equalRows(rows, again) || len(fresh.compiled.keys()) > 0 {
-		t.Errorf("asked again: %v, %d compiled", err, len(fresh.compiled.keys()))
+	if err != nil || !equalRows(rows, again) || len(fresh.compiled.Keys()) > 0 {
+		t.Errorf("asked again: %v, %d compiled", err, len(fresh.compiled.Keys()))
 	}
 }
 

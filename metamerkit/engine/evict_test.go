@@ -20,8 +20,8 @@ func TestEvict(t *testing.T) {
 	if _, _, err := e.Activations("resnet4b", []string{"late"}, set, 2); err != nil {
 		t.Fatal(err)
 	}
-	if len(e.nets.all()) != 1 || len(e.compiled.keys()) != 1 || !slices.Equal(e.Loaded(), []string{"resnet4b"}) {
-		t.Errorf("%d models, %d compiled, loaded %v", len(e.nets.all()), len(e.compiled.keys()), e.Loaded())
+	if len(e.nets.Values()) != 1 || len(e.compiled.Keys()) != 1 || !slices.Equal(e.Loaded(), []string{"resnet4b"}) {
+		t.Errorf("%d models, %d compiled, loaded %v", len(e.nets.Values()), len(e.compiled.Keys()), e.Loaded())
 	}
 	if _, _, err := e.Activations("resnet2b", []string{"late"}, set, 2); err != nil || !slices.Equal(e.Loaded(), []string{"resnet2b"}) {
 		t.Errorf("loaded %v: %v", e.Loaded(), err)

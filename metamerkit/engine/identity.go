@@ -30,7 +30,7 @@ func (e *Engine) identity(model, stage, precision string) (identity, error) {
 	if err != nil {
 		return identity{}, err
 	}
-	if net, ok := e.nets.peek(key); ok {
+	if net, ok := e.nets.Peek(key); ok {
 		id.sha256 = net.SHA256
 		return id, nil
 	}

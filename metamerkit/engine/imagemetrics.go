@@ -50,13 +50,13 @@ func (e *Engine) imageMetrics(ctx context.Context, q Evaluation, p portrait) (me
 			return nil, nil, err
 		}
 		key := metricsKey{p.sum, p.refs.Size, digestOf(q.Metrics), q.Bootstrap}
-		if own, ok := e.metrics.get(key); ok {
+		if own, ok := e.metrics.Get(key); ok {
 			rows = slices.Clone(own)
 		} else {
 			if rows, err = e.measureImages(ctx, r, q.Bootstrap, p.references(), p.refs.Pixels, nil, p.refs.Size); err != nil {
 				return nil, nil, err
 			}
-			e.metrics.put(key, slices.Clone(rows))
+			e.metrics.Put(key, slices.Clone(rows))
 		}
 		more, err := e.measureImages(ctx, r, q.Bootstrap, p.row(), p.run.Metamers, p.refs.Pixels, p.refs.Size)
 		if err != nil {

@@ -27,13 +27,13 @@ func (e *Engine) model(name, precision string) (*card.Card, *zoo.Net, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if net, ok := e.nets.get(key); ok {
+	if net, ok := e.nets.Get(key); ok {
 		return c, net, nil
 	}
 	if precision == "mixed" && e.Backend.Kind == backend.Go {
 		return nil, nil, fmt.Errorf("engine: model %s in mixed precision: the pure-Go backend gains nothing by it and, with SIMD, computes it wrongly (docs/upstream.md); expected XLA on a GPU or CPU, or float32", c.Name)
 	}
-	net, err := e.nets.do(key, func() (*zoo.Net, error) {
+	net, err := e.nets.Do(key, func() (*zoo.Net, error) {
 		net, err := open(c)
 		if err != nil {
 			return nil, err
@@ -59,7 +59,7 @@ func (e *Engine) model(name, precision string) (*card.Card, *zoo.Net, error) {
 
 // held is what the weights of all models in memory take, and what is derived of them.
 func (e *Engine) held() (bytes int) {
-	for _, n := range e.nets.all() {
+	for _, n := range e.nets.Values() {
 		bytes += n.Bytes()
 	}
 	return bytes
@@ -68,7 +68,7 @@ func (e *Engine) held() (bytes int) {
 // evict lets go of the models used longest ago, and of what was compiled for them,
 // until the weights of all take no more than Weights bytes. The last one stays,
 // whatever its size. What is in use elsewhere lives on until it is not.
-func (e *Engine) evict() { e.nets.trim(e.Weights, 1) }
+func (e *Engine) evict() { e.nets.Trim(e.Weights, 1) }
 
 // keyOf tells models apart by all that their cards say, since cards of users may
 // change while the engine lives.
@@ -103,7 +103,7 @@ func (e *Engine) Loaded() []string { return slices.Sorted(maps.Keys(e.heldBy()))
 // heldBy is what the models in memory take there, by name (see held).
 func (e *Engine) heldBy() map[string]int {
 	out := map[string]int{}
-	for _, n := range e.nets.all() {
+	for _, n := range e.nets.Values() {
 		out[n.Key.Model] += n.Bytes()
 	}
 	return out

@@ -71,9 +71,9 @@ func (e *Engine) nullSet(name string, given *images.Set, size int) (*nullSet, er
 		name = cmp.Or(name, metamer.DefaultNull)
 		key = nullSetKey{name: name, size: size, files: filesStamp(name)}
 	}
-	set, err := e.nullSets.do(key, func() (*nullSet, error) { return openNullSet(name, given, size) })
+	set, err := e.nullSets.Do(key, func() (*nullSet, error) { return openNullSet(name, given, size) })
 	if err == nil && set.images != given {
-		e.nullSets.put(nullSetKey{given: set.images}, set) // requests carry these
+		e.nullSets.Put(nullSetKey{given: set.images}, set) // requests carry these
 	}
 	return set, err
 }
@@ -221,7 +221,7 @@ func (e *Engine) null(ctx context.Context, s synth.TappedModel, set *nullSet) (*
 	}
 	dist, err := evaluate.NewNull(s.Card.Name, set.NullRef, values, ranks)
 	if err == nil {
-		e.nulls.put(nullKeyOf(s, set.NullRef, size), dist)
+		e.nulls.Put(nullKeyOf(s, set.NullRef, size), dist)
 		_ = e.nullFiles.keep(e.nullFileKey(s, set.NullRef, size), dist) // without it the next process computes it again
 	}
 	return dist, err
@@ -235,12 +235,12 @@ func nullKeyOf(s synth.TappedModel, set metamer.NullRef, size int) nullKey {
 // none.
 func (e *Engine) keptNull(s synth.TappedModel, set metamer.NullRef, size int) *evaluate.Null {
 	key := nullKeyOf(s, set, size)
-	dist, ok := e.nulls.get(key)
+	dist, ok := e.nulls.Get(key)
 	if !ok {
 		if dist = e.nullFiles.load(e.nullFileKey(s, set, size), s.Card.Name, set); dist == nil {
 			return nil
 		}
-		e.nulls.put(key, dist)
+		e.nulls.Put(key, dist)
 	}
 	named := *dist // the images may have been called otherwise then
 	named.Set = set.Name

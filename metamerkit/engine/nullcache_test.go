@@ -40,8 +40,8 @@ func TestNullFromDisk(t *testing.T) {
 	}
 	first, want := open()
 	second, got := open()
-	if !reflect.DeepEqual(got, want) || len(first.compiled.keys()) == 0 || len(second.compiled.keys()) != 0 {
-		t.Errorf("%+v, expected %+v; compiled %d and %d times", got.Null, want.Null, len(first.compiled.keys()), len(second.compiled.keys()))
+	if !reflect.DeepEqual(got, want) || len(first.compiled.Keys()) == 0 || len(second.compiled.Keys()) != 0 {
+		t.Errorf("%+v, expected %+v; compiled %d and %d times", got.Null, want.Null, len(first.compiled.Keys()), len(second.compiled.Keys()))
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "*"))
 	if err != nil || len(files) != 1 {
@@ -56,10 +56,10 @@ func TestNullFromDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	third, got := open()
-	if !reflect.DeepEqual(got, want) || len(third.compiled.keys()) == 0 {
+	if !reflect.DeepEqual(got, want) || len(third.compiled.Keys()) == 0 {
 		t.Errorf("a damaged file: %+v, expected %+v computed again", got.Null, want.Null)
 	}
-	if fourth, got := open(); !reflect.DeepEqual(got, want) || len(fourth.compiled.keys()) != 0 {
+	if fourth, got := open(); !reflect.DeepEqual(got, want) || len(fourth.compiled.Keys()) != 0 {
 		t.Errorf("the damaged file was not replaced: %+v", got.Null)
 	}
 }

@@ -31,29 +31,29 @@ func TestOneByOne(t *testing.T) {
 		return rows
 	}
 	first := ask(e, all[0])
-	if len(e.readings.all()) != 2 {
-		t.Fatalf("%d readings of references are kept, expected one an observer", len(e.readings.all()))
+	if len(e.readings.Values()) != 2 {
+		t.Fatalf("%d readings of references are kept, expected one an observer", len(e.readings.Values()))
 	}
-	before := e.readings.all()
+	before := e.readings.Values()
 	for _, r := range before {
 		if r.have != set.Len() || r.bytes() == 0 {
 			t.Errorf("%s: %d of %d images, %d bytes", r.of, r.have, set.Len(), r.bytes())
 		}
 	}
 	second := slices.DeleteFunc(ask(e, all[1]), func(r metamer.Row) bool { return r.Set == "" })
-	if !slices.Equal(e.readings.all(), before) {
+	if !slices.Equal(e.readings.Values(), before) {
 		t.Error("the references were read again")
 	}
 	other := New(backendtest.Open(t, backend.XLA))
 	if whole := ask(other, all...); !equalRows(append(first, second...), whole) {
 		t.Errorf("%d and %d rows, one evaluation has others: %d", len(first), len(second), len(whole))
 	}
-	e.nets.take(before[0].key.net, func(*zoo.Net) bool { return true })
-	if !slices.Equal(e.readings.all(), before[1:]) {
+	e.nets.Take(before[0].key.net, func(*zoo.Net) bool { return true })
+	if !slices.Equal(e.readings.Values(), before[1:]) {
 		t.Error("a model that is let go leaves its readings behind")
 	}
-	if e.readings.trim(1, 0); len(e.readings.all()) != 0 {
-		t.Errorf("%d readings are left where there is no room", len(e.readings.all()))
+	if e.readings.Trim(1, 0); len(e.readings.Values()) != 0 {
+		t.Errorf("%d readings are left where there is no room", len(e.readings.Values()))
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ensemble-metamers/metamers/metamerkit/cache"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/runs"
 )
@@ -31,13 +32,13 @@ type stamped[T any] struct {
 func (s stamped[T]) bytes() int { return s.size }
 
 // recall returns what is kept under a key if its files are as they were then.
-func recall[K comparable, T any](c *cache[K, stamped[T]], k K, stamp func(path string) string) (v T, ok bool) {
-	s, ok := c.get(k)
+func recall[K comparable, T any](c *cache.Cache[K, stamped[T]], k K, stamp func(path string) string) (v T, ok bool) {
+	s, ok := c.Get(k)
 	if !ok {
 		return v, false
 	}
 	if now := stamp(s.path); now == "" || now != s.stamp {
-		c.drop(func(o K) bool { return o == k })
+		c.Drop(func(o K) bool { return o == k })
 		return v, false
 	}
 	return s.value, true
@@ -45,9 +46,9 @@ func recall[K comparable, T any](c *cache[K, stamped[T]], k K, stamp func(path s
 
 // keep puts a value into a cache unless it is larger than all of it, or its files could not
 // be read.
-func keep[K comparable, T any](c *cache[K, stamped[T]], k K, s stamped[T]) {
-	if s.stamp != "" && s.size <= c.limit {
-		c.put(k, s)
+func keep[K comparable, T any](c *cache.Cache[K, stamped[T]], k K, s stamped[T]) {
+	if s.stamp != "" && s.size <= c.Limit {
+		c.Put(k, s)
 	}
 }
 

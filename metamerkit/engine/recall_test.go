@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/ensemble-metamers/metamers/metamerkit/cache"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/runs"
 )
@@ -59,7 +60,7 @@ func TestRecallRows(t *testing.T) {
 // What is too large, or has no files, is not kept.
 func TestRecallRefuses(t *testing.T) {
 	same := func(string) string { return "s" }
-	c := newCache[string](10, stamped[int].bytes, nil)
+	c := cache.New[string](10, stamped[int].bytes, nil)
 	keep(c, "a", stamped[int]{value: 1, stamp: "s", size: 4})
 	keep(c, "d", stamped[int]{value: 4, stamp: "s", size: 11})
 	keep(c, "e", stamped[int]{value: 5, size: 1})

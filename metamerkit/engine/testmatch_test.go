@@ -89,13 +89,13 @@ func TestNullInBlocks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, err := e.null(context.Background(), s, set); err != nil || !reflect.DeepEqual(again, whole) || len(e.nulls.all()) != 1 {
+	if again, err := e.null(context.Background(), s, set); err != nil || !reflect.DeepEqual(again, whole) || len(e.nulls.Values()) != 1 {
 		t.Errorf("asked again: %+v: %v", again, err)
 	}
 	room := nullMemory
 	t.Cleanup(func() { nullMemory = room })
 	nullMemory = 1 << 15 // a few activations
-	e.nulls.trim(0, 0)
+	e.nulls.Trim(0, 0)
 	blocks, err := e.null(context.Background(), s, set)
 	if err != nil || math.Abs(blocks.Pearson-whole.Pearson) > 1e-9 || math.Abs(blocks.Spearman-whole.Spearman) > 1e-9 || math.Abs(blocks.SNR-whole.SNR) > 1e-9 || blocks.Pairs != 1225 {
 		t.Errorf("in blocks %+v, at once %+v: %v", blocks.Null, whole.Null, err)

@@ -54,7 +54,7 @@ func Use(models ...Model) error {
 	if err != nil {
 		return err
 	}
-	metamerkit.Use(&server.Handler{Engine: e})
+	metamerkit.Use(server.New(e))
 	return nil
 }
 

@@ -97,7 +97,9 @@ func TestFar(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := &wire{Listener: plain}
-	serveOn(t, &Handler{Engine: f, Store: store, Extra: extra("there")}, l, token)
+	h := New(f)
+	h.Store, h.Extra = store, extra("there")
+	serveOn(t, h, l, token)
 	c, ctx := &client.Client{Address: "tcp:" + l.Addr().String(), Token: token}, context.Background()
 
 	const n, size = 16, 32
@@ -178,7 +180,9 @@ func TestFarImages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	address, token := tcp(t, &Handler{Engine: &fake{}, Store: store})
+	h := New(&fake{})
+	h.Store = store
+	address, token := tcp(t, h)
 	set := &images.Set{Name: "pictures", Size: 8, Names: []string{"a"}, Labels: []int{-1}, Pixels: make([]float32, 8*8*3)}
 	dir := t.TempDir()
 	var b bytes.Buffer

@@ -75,8 +75,8 @@ func FuzzRequest(f *testing.F) {
 		f.Add(apitest.Encoded(f, put, q))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		h := &Handler{Engine: nobody{t}}
-		h.runs.put(&run)
+		h := New(nobody{t})
+		h.runs.Put(run.ID, &run)
 		dec := gob.NewDecoder(bytes.NewReader(data))
 		for range 10 {
 			var q api.Request

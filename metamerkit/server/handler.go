@@ -15,9 +15,11 @@ import (
 	"time"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/api"
+	"github.com/ensemble-metamers/metamers/metamerkit/cache"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/runs"
+	"github.com/ensemble-metamers/metamers/metamerkit/study"
 )
 
 // previewEvery is how often emerging metamers are shown: often enough to watch, seldom
@@ -25,7 +27,7 @@ import (
 const previewEvery = 700 * time.Millisecond
 
 // Handler answers requests with an engine. It is an api.Service, safe for use by several
-// goroutines.
+// goroutines. New makes one.
 type Handler struct {
 	Engine api.Engine
 	// Extra, if set, returns further files to save with each run (see api.Synthesis).
@@ -34,11 +36,17 @@ type Handler struct {
 	// this machine's.
 	Store *runs.Store
 
-	sets imageCache
-	runs runCache
+	sets    imageCache
+	runs    *cache.Cache[string, *metamer.Run]  // by ID
+	studies *cache.Cache[string, *study.Result] // by ID
+}
 
-	mu      sync.Mutex
-	studies []studied // the last used behind
+// New returns a handler of an engine that keeps nothing yet.
+func New(e api.Engine) *Handler {
+	return &Handler{
+		Engine: e, sets: newImageCache(), runs: cache.New[string](mostPixels, pixelsOf, nil),
+		studies: cache.New[string, *study.Result](mostStudies, nil, nil),
+	}
 }
 
 // job is one request under way.
@@ -120,7 +128,7 @@ func (j *job) synthesize(q api.Synthesis) (*api.Reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	j.runs.put(run)
+	j.runs.Put(run.ID, run)
 	return &api.Reply{Runs: []*metamer.Run{api.LightRun(run)}, Saved: saved(run)}, nil
 }
 
@@ -179,7 +187,7 @@ func (j *job) evaluate(q api.Evaluation) (*api.Reply, error) {
 
 // run is one by its ID: of those used last, else of the program's store.
 func (j *job) run(id string) (*metamer.Run, error) {
-	if r := j.runs.get(id); r != nil {
+	if r, ok := j.runs.Get(id); ok {
 		return r, nil
 	}
 	st, err := j.store()
@@ -190,7 +198,7 @@ func (j *job) run(id string) (*metamer.Run, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the engine has lost run %s, run the cell again: %w", id, err)
 	}
-	j.runs.put(r)
+	j.runs.Put(r.ID, r)
 	return r, nil
 }
 
@@ -253,7 +261,7 @@ func (j *job) open(spec []string, size int) (set *images.Set, sum string, err er
 	key := ""
 	if images.IsNamed(spec...) {
 		key = fmt.Sprintf("%s %d %s", spec[0], size, j.q.Folder)
-		if set, sum := j.sets.named(key); set != nil {
+		if set, sum := j.sets.opened(key); set != nil {
 			return set, sum, nil
 		}
 		if data := os.Getenv("METAMERS_DATA"); j.Store == nil && images.IsCIFAR(spec[0]) && j.q.Data != data {

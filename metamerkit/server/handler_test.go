@@ -76,7 +76,7 @@ func serveHere(t *testing.T) (*client.Client, *fake, string) {
 		t.Fatal(err)
 	}
 	f := &fake{ended: make(chan error, 10)}
-	serveIn(t, dir, &Server{Service: &Handler{Engine: f}, Log: slog.New(slog.DiscardHandler)})
+	serveIn(t, dir, &Server{Service: New(f), Log: slog.New(slog.DiscardHandler)})
 	c := &client.Client{}
 	refs, _ := figurestest.Runs()
 	if _, err := c.Do(context.Background(), put(refs), nothing); err != nil {
@@ -136,12 +136,12 @@ func TestRequests(t *testing.T) {
 
 // Rows of a run whose images the server has come over the socket as they are.
 func TestRows(t *testing.T) {
-	h := &Handler{Engine: &fake{}}
+	h := New(&fake{})
 	refs, runs := figurestest.Runs([]string{"a"})
 	sum := h.sets.put("", refs)
 	run := *runs[0]
 	run.Recipe.Images.SHA256 = sum
-	h.runs.put(&run)
+	h.runs.Put(run.ID, &run)
 	r, err := h.Do(context.Background(), api.Request{Evaluate: &api.Evaluation{Runs: []*metamer.Run{{ID: run.ID}}}}, nothing)
 	if err != nil {
 		t.Fatal(err)
@@ -292,7 +292,7 @@ func TestStudies(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "out", "index.html")); err != nil {
 		t.Error(err)
 	}
-	for range keptStudies {
+	for range mostStudies {
 		if _, err := c.Do(ctx, plan("more"), nothing); err != nil {
 			t.Fatal(err)
 		}
@@ -305,7 +305,7 @@ func TestStudies(t *testing.T) {
 // Named sets are opened once; files by names relative to the program's folder, and the
 // set is called as there.
 func TestOpen(t *testing.T) {
-	d := &Handler{Engine: &fake{}}
+	d := New(&fake{})
 	open := func(q api.Request) *images.Set {
 		t.Helper()
 		r, err := d.Do(context.Background(), q, nothing)

@@ -7,22 +7,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
-	"slices"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	_ "github.com/ensemble-metamers/metamers/metamerkit/images/photos" // the image set photos
 	"github.com/ensemble-metamers/metamers/metamerkit/study"
 )
-
-// keptStudies is how many studies are remembered.
-const keptStudies = 8
-
-// studied is a study that was carried out.
-type studied struct {
-	id     string
-	result *study.Result
-}
 
 // study carries a plan out and remembers what it gave.
 func (j *job) study(q *api.Study) (*api.Reply, error) {
@@ -69,35 +59,24 @@ func (j *job) study(q *api.Study) (*api.Reply, error) {
 	for _, t := range r.Tables() {
 		reply.Study.Tables = append(reply.Study.Tables, *t)
 	}
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.studies = append(j.studies, studied{reply.Study.ID, r})
-	if n := len(j.studies) - keptStudies; n > 0 {
-		j.studies = slices.Delete(j.studies, 0, n)
-	}
+	j.studies.Put(reply.Study.ID, r)
 	return reply, nil
 }
 
 // recall returns parts of a study that was carried out.
 func (j *job) recall(q *api.Recall) (*api.Reply, error) {
-	j.mu.Lock()
-	i := slices.IndexFunc(j.studies, func(s studied) bool { return s.id == q.ID })
-	if i < 0 {
-		j.mu.Unlock()
+	r, ok := j.studies.Get(q.ID)
+	if !ok {
 		return nil, api.ErrForgotten
 	}
-	s := j.studies[i]
-	j.studies = append(slices.Delete(j.studies, i, i+1), s)
-	j.mu.Unlock()
-	r := s.result
 	reply := &api.Reply{}
 	if q.Rows {
 		reply.Rows = api.PackRows(r.Rows)
 	}
 	if q.Runs {
 		reply.Images, reply.SHA256 = api.LightImages(r.Images), j.sets.put("", r.Images)
-		j.runs.put(r.Runs...)
 		for _, run := range r.Runs {
+			j.runs.Put(run.ID, run)
 			reply.Runs = append(reply.Runs, api.LightRun(run))
 		}
 	}

@@ -1,20 +1,19 @@
-package engine
+// Package cache keeps values in memory up to a limit.
+package cache
 
 import (
-	"crypto/sha256"
-	"encoding/json"
-	"fmt"
 	"math"
+	"slices"
 	"sync"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// cache keeps values by key up to a limit; the value used longest ago goes first. It is
+// Cache keeps values by key up to a limit; the value used longest ago goes first. It is
 // safe for use by several goroutines.
-type cache[K comparable, V any] struct {
-	limit int
-	size  func(V) int // of a value, in the limit's unit
+type Cache[K comparable, V any] struct {
+	Limit int         // of the sum of the sizes; fixed once made
+	size  func(V) int // of a value
 
 	mu     sync.Mutex // held for look-ups only, never while a value is made
 	values *simplelru.LRU[K, sized[V]]
@@ -28,13 +27,13 @@ type sized[V any] struct {
 	size  int
 }
 
-// newCache returns an empty cache. A nil size counts values. dropped, if not nil, is called
-// for every value that goes, with the cache locked.
-func newCache[K comparable, V any](limit int, size func(V) int, dropped func(K, V)) *cache[K, V] {
+// New returns an empty cache. The limit bounds the sum of the sizes; a nil size counts
+// values. dropped, if not nil, is called for every value that goes, with the cache locked.
+func New[K comparable, V any](limit int, size func(V) int, dropped func(K, V)) *Cache[K, V] {
 	if size == nil {
 		size = func(V) int { return 1 }
 	}
-	c := &cache[K, V]{limit: limit, size: size, making: map[K]func() (V, error){}}
+	c := &Cache[K, V]{Limit: limit, size: size, making: map[K]func() (V, error){}}
 	values, err := simplelru.NewLRU(math.MaxInt, func(k K, v sized[V]) {
 		c.total -= v.size
 		if dropped != nil {
@@ -42,30 +41,44 @@ func newCache[K comparable, V any](limit int, size func(V) int, dropped func(K, 
 		}
 	})
 	if err != nil {
-		panic("engine: " + err.Error()) // of a size below 1
+		panic("cache: " + err.Error()) // of a size below 1
 	}
 	c.values = values
 	return c
 }
 
-// get returns the value of a key, and marks it as used.
-func (c *cache[K, V]) get(k K) (v V, ok bool) {
+// Get returns the value of a key, and marks it as used.
+func (c *Cache[K, V]) Get(k K) (v V, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s, ok := c.values.Get(k)
 	return s.value, ok
 }
 
-// peek returns the value of a key, and does not mark it as used.
-func (c *cache[K, V]) peek(k K) (v V, ok bool) {
+// Peek returns the value of a key, and does not mark it as used.
+func (c *Cache[K, V]) Peek(k K) (v V, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s, ok := c.values.Peek(k)
 	return s.value, ok
 }
 
-// take removes the value of a key if it is the wanted one, and returns it.
-func (c *cache[K, V]) take(k K, wanted func(V) bool) (v V, ok bool) {
+// Find returns the value used last of those that are wanted, and marks it as used.
+func (c *Cache[K, V]) Find(wanted func(V) bool) (v V, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	keys, values := c.values.Keys(), c.values.Values()
+	for i, s := range slices.Backward(values) {
+		if wanted(s.value) {
+			c.values.Get(keys[i])
+			return s.value, true
+		}
+	}
+	return v, false
+}
+
+// Take removes the value of a key if it is the wanted one, and returns it.
+func (c *Cache[K, V]) Take(k K, wanted func(V) bool) (v V, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s, ok := c.values.Peek(k)
@@ -76,30 +89,30 @@ func (c *cache[K, V]) take(k K, wanted func(V) bool) (v V, ok bool) {
 	return s.value, true
 }
 
-// put keeps a value, which stays whatever its size, and drops others beyond the limit.
-func (c *cache[K, V]) put(k K, v V) {
+// Put keeps a value, which stays whatever its size, and drops others beyond the limit.
+func (c *Cache[K, V]) Put(k K, v V) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.add(k, v)
 }
 
-func (c *cache[K, V]) add(k K, v V) {
+func (c *Cache[K, V]) add(k K, v V) {
 	c.values.Remove(k)
 	s := sized[V]{v, c.size(v)}
 	c.values.Add(k, s)
 	c.total += s.size
-	c.shrink(c.limit, 1)
+	c.shrink(c.Limit, 1)
 }
 
-func (c *cache[K, V]) shrink(limit, stay int) {
+func (c *Cache[K, V]) shrink(limit, stay int) {
 	for c.total > limit && c.values.Len() > stay {
 		c.values.RemoveOldest()
 	}
 }
 
-// trim measures all values again and drops those used longest ago until they are within a
+// Trim measures all values again and drops those used longest ago until they are within a
 // limit, or until so many are left.
-func (c *cache[K, V]) trim(limit, stay int) {
+func (c *Cache[K, V]) Trim(limit, stay int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	keys, all := c.values.Keys(), c.values.Values()
@@ -112,8 +125,8 @@ func (c *cache[K, V]) trim(limit, stay int) {
 	c.shrink(limit, stay)
 }
 
-// drop removes the values for which gone is true.
-func (c *cache[K, V]) drop(gone func(K) bool) {
+// Drop removes the values for which gone is true.
+func (c *Cache[K, V]) Drop(gone func(K) bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, k := range c.values.Keys() {
@@ -123,8 +136,8 @@ func (c *cache[K, V]) drop(gone func(K) bool) {
 	}
 }
 
-// all returns the values, the latest used last.
-func (c *cache[K, V]) all() (out []V) {
+// Values returns the values, the latest used last.
+func (c *Cache[K, V]) Values() (out []V) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, s := range c.values.Values() {
@@ -133,20 +146,20 @@ func (c *cache[K, V]) all() (out []V) {
 	return out
 }
 
-// keys returns the keys, the latest used last.
-func (c *cache[K, V]) keys() []K {
+// Keys returns the keys, the latest used last.
+func (c *Cache[K, V]) Keys() []K {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.values.Keys()
 }
 
-// do returns the value of a key. Where there is none it makes and keeps one; whoever asks
+// Do returns the value of a key. Where there is none it makes and keeps one; whoever asks
 // for it meanwhile waits for the same value, or for the same error, which is not kept.
-func (c *cache[K, V]) do(k K, create func() (V, error)) (V, error) {
+func (c *Cache[K, V]) Do(k K, create func() (V, error)) (V, error) {
 	return c.flight(k, create)()
 }
 
-func (c *cache[K, V]) flight(k K, create func() (V, error)) func() (V, error) {
+func (c *Cache[K, V]) flight(k K, create func() (V, error)) func() (V, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if s, ok := c.values.Get(k); ok {
@@ -173,20 +186,9 @@ func (c *cache[K, V]) flight(k K, create func() (V, error)) func() (V, error) {
 	return f
 }
 
-// busy reports whether a value is being made.
-func (c *cache[K, V]) busy() bool {
+// Busy reports whether a value is being made.
+func (c *Cache[K, V]) Busy() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return len(c.making) > 0
-}
-
-// digest is the SHA-256 of values, for keys.
-type digest [sha256.Size]byte
-
-func digestOf(values ...any) digest {
-	text, err := json.Marshal(values)
-	if err != nil {
-		panic(fmt.Sprintf("engine: a key of %v: %v", values, err)) // of NaN, which no validated setting is
-	}
-	return sha256.Sum256(text)
 }
