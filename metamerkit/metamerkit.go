@@ -80,14 +80,14 @@ func do(ctx context.Context, q api.Request) (*api.Reply, error) {
 	state.Lock()
 	if state.service == nil {
 		to := os.Stderr
-		if channel.Here() {
+		if channel.Available() {
 			to = os.Stdout // which a notebook does not show as an error
 		}
 		state.service = &client.Client{Say: func(text string) { fmt.Fprintln(to, text) }}
 	}
 	service := state.service
 	state.Unlock()
-	q.Store, q.Data, q.Notebook = os.Getenv("METAMERS_RUNS"), os.Getenv("METAMERS_DATA"), channel.Here()
+	q.Store, q.Data, q.Notebook = os.Getenv("METAMERS_RUNS"), os.Getenv("METAMERS_DATA"), channel.Available()
 	if q.Store == "" {
 		q.Store = paths.Runs()
 	}
@@ -110,7 +110,7 @@ func (s *shower) show(e api.Event) {
 	case e.Warning != "":
 		fmt.Fprintln(os.Stderr, e.Warning)
 	case e.Shown == nil:
-	case !channel.Here():
+	case !channel.Available():
 		fmt.Fprintln(os.Stderr, e.Shown.Text)
 	default:
 		v := shown{e.Shown}

@@ -90,7 +90,7 @@ func (c *activationsCmd) Run(ctx context.Context, g *globals) error {
 	}
 	if c.Gradients != "" {
 		for i, stage := range c.Stage {
-			f := recipeFlags{Optimizer: "pgd", Loss: c.Loss, Penalty: c.Penalty, PlainRelu: c.PlainRelu, Seed: c.Seed, Start: c.Gradients, Batch: strconv.Itoa(c.Batch), Schedule: "switch"}
+			f := recipeFlags{Paper: true, Loss: c.Loss, Penalty: c.Penalty, PlainRelu: c.PlainRelu, Seed: c.Seed, Start: c.Gradients, Batch: strconv.Itoa(c.Batch)}
 			q := engine.Request{Images: set}
 			if q.Recipe, q.Given, err = f.request([]string{c.Model}, stage, set, c.Filter); err != nil {
 				return err

@@ -25,7 +25,7 @@ type benchStepCmd struct {
 	Batch     int    `default:"8"`
 	Images    string `help:"Image set (default: the first images of cifar10)."`
 	Size      int
-	Optimizer string `default:"pgd"`
+	Optimizer string `help:"Default: the paper's."`
 	StepSize  float64
 	Precision string
 }
@@ -53,7 +53,7 @@ func (c *benchStepCmd) Run(ctx context.Context, g *globals) error {
 			var began time.Time
 			var took float64
 			recipe := metamer.Recipe{Models: []metamer.ModelRef{{Name: c.Model}}, Stage: c.Stage, Steps: n, Batch: c.Batch, Precision: c.Precision,
-				Optimizer: metamer.Optimizer{Name: c.Optimizer, StepSize: c.StepSize}}
+				Optimizer: metamer.Optimizer{Name: c.Optimizer, StepSize: c.StepSize}}.Paper()
 			r, err := e.Synthesize(ctx, engine.Request{Images: set, Recipe: recipe,
 				Progress: func(p metamer.Progress) {
 					switch p.Phase {

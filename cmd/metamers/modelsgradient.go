@@ -24,7 +24,7 @@ func checkGradient(ctx context.Context, e *engine.Engine, m *card.Card) error {
 		return &images.Set{Name: set.Names[k], Size: set.Size, Names: set.Names[k : k+1], Labels: set.Labels[k : k+1], Pixels: set.Pixels[k*per : (k+1)*per]}
 	}
 	late := m.Stages[metamer.Stages[2]].Layer
-	r := metamer.Recipe{Models: []metamer.ModelRef{{Name: m.Name}}, Stage: late, Loss: "relative-l2", Optimizer: metamer.Optimizer{Name: "pgd"}, Start: metamer.Start{Kind: "image"}, Batch: 1}
+	r := metamer.Recipe{Models: []metamer.ModelRef{{Name: m.Name}}, Stage: late, Loss: "relative-l2", Start: metamer.Start{Kind: "image"}, Batch: 1}.Paper()
 	d, err := e.Gradients(ctx, engine.Request{Images: one(0), Given: one(1), Recipe: r})
 	switch {
 	case ctx.Err() != nil:

@@ -64,7 +64,7 @@ type recipeFlags struct {
 	Loss        string   `help:"relative-l2, squared-l2, cosine or correlation." default:"relative-l2" predictor:"loss"`
 	Penalty     []string `help:"Add an image regulariser, tv=WEIGHT or grey=WEIGHT. Results name it." placeholder:"NAME=WEIGHT"`
 	Start       string   `help:"noise (default), grey, uniform, reference, or an image file." predictor:"start"`
-	Warm        string   `help:"Spend the first evaluations at another stage, such as middle:40, or in another precision, such as late:200:mixed. Not every optimizer can. Results name it." placeholder:"STAGE:EVALUATIONS[:PRECISION]"`
+	WarmUp      string   `help:"Spend the first evaluations at another stage, such as middle:40, or in another precision, such as late:200:mixed. Not every optimizer can. Results name it." placeholder:"STAGE:EVALUATIONS[:PRECISION]"`
 	StopLoss    float64  `help:"Stop an image when every member's loss is at most this."`
 	Patience    int      `help:"Stop an image after this many steps without progress."`
 	PlainRelu   bool     `help:"Use the plain gradient of a tapped ReLU, which is zero for inactive units."`
@@ -106,7 +106,7 @@ func (f recipeFlags) recipe(models []string, stage string) (r metamer.Recipe, er
 		one := r.WithDefaults()
 		r.Steps = max(1, f.Evaluations/one.Evaluations(1))
 	}
-	if r.Warm, err = metamer.ParseWarm(f.Warm); err != nil {
+	if r.WarmUp, err = metamer.ParseWarmUp(f.WarmUp); err != nil {
 		return r, err
 	}
 	for _, p := range f.Penalty {

@@ -32,7 +32,7 @@ type Plan struct {
 }
 
 // Settings are those of a recipe; zero values are the recipe's defaults. Schedule,
-// Optimizer and Warm are written in plan files as on the command line, such as fast,
+// Optimizer and WarmUp are written in plan files as on the command line, such as fast,
 // switch:10 and middle:40, or by their fields.
 type Settings struct {
 	// Paper is the paper's procedure, projected gradient descent with 5000 steps, for what
@@ -43,8 +43,8 @@ type Settings struct {
 	Optimizer metamer.Optimizer `yaml:"optimizer,omitempty"`
 	Loss      string            `yaml:"loss,omitempty"`
 	Start     string            `yaml:"start,omitempty"`
-	Warm      *metamer.Warm     `yaml:"warm,omitempty"`  // stage, evaluations
-	Batch     BatchSize         `yaml:"batch,omitempty"` // a number or auto
+	WarmUp    *metamer.WarmUp   `yaml:"warmUp,omitempty"` // stage, evaluations
+	Batch     BatchSize         `yaml:"batch,omitempty"`  // a number or auto
 	Seed      uint64            `yaml:"seed,omitempty"`
 	PlainReLU bool              `yaml:"plainReLU,omitempty"`
 	Precision string            `yaml:"precision,omitempty"` // float32 (default), bfloat16 or mixed

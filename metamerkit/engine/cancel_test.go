@@ -33,9 +33,9 @@ func TestCancelWithinChunk(t *testing.T) {
 	e := New(backendtest.Open(t, backend.Go))
 	for _, c := range []struct {
 		optimizer, schedule string
-		warm                *metamer.Warm
-	}{{"momentum", "switch", nil}, {"momentum", "average", nil}, {"lbfgs", "average", nil}, {"lbfgs", "average", &metamer.Warm{Stage: "middle", Evaluations: 8}}} {
-		recipe := metamer.Recipe{Models: members("resnet2b", "resnet4b"), Stage: "late", Steps: 14, Schedule: metamer.Schedule{Kind: c.schedule}, Warm: c.warm, Optimizer: metamer.Optimizer{Name: c.optimizer}}
+		warm                *metamer.WarmUp
+	}{{"momentum", "switch", nil}, {"momentum", "average", nil}, {"lbfgs", "average", nil}, {"lbfgs", "average", &metamer.WarmUp{Stage: "middle", Evaluations: 8}}} {
+		recipe := metamer.Recipe{Models: members("resnet2b", "resnet4b"), Stage: "late", Steps: 14, Schedule: metamer.Schedule{Kind: c.schedule}, WarmUp: c.warm, Optimizer: metamer.Optimizer{Name: c.optimizer}}
 		whole := pixels(t, e, Request{Recipe: recipe, Images: set})
 		for left := 1; left <= 13; left += 3 {
 			store, err := runs.Open(t.TempDir())

@@ -22,7 +22,7 @@ func (e *Engine) evaluateUnit(ctx context.Context, q Evaluation, u *unit) (rows 
 		return missing
 	}
 	missing := toMeasure()
-	var p *page
+	var p *observation
 	if missing != nil {
 		other, err := e.load(u)
 		if err != nil {
@@ -33,7 +33,7 @@ func (e *Engine) evaluateUnit(ctx context.Context, q Evaluation, u *unit) (rows 
 		}
 	}
 	if missing != nil {
-		if p, err = e.newPage(q, u, missing); err != nil {
+		if p, err = e.newObservation(q, u, missing); err != nil {
 			return nil, err
 		}
 	}
@@ -62,9 +62,9 @@ func (e *Engine) evaluateUnit(ctx context.Context, q Evaluation, u *unit) (rows 
 	return rows, nil
 }
 
-// newPage begins what is missing of a run by an observer, which is open.
-func (e *Engine) newPage(q Evaluation, u *unit, missing []string) (p *page, err error) {
-	p = &page{q: q, u: *u, base: u.row()}
+// newObservation begins what is missing of a run by an observer, which is open.
+func (e *Engine) newObservation(q Evaluation, u *unit, missing []string) (p *observation, err error) {
+	p = &observation{q: q, u: *u, base: u.row()}
 	p.base.Observer, p.base.Member = u.observer.Card.Name, u.member
 	acts := u.noLayer == "" && slices.ContainsFunc(missing, func(m string) bool { return m != "recognizability" })
 	var kept bool
@@ -77,8 +77,8 @@ func (e *Engine) newPage(q Evaluation, u *unit, missing []string) (p *page, err 
 	return p, err
 }
 
-// page collects the rows of one run by one observer.
-type page struct {
+// observation collects the rows of one run by one observer.
+type observation struct {
 	q        Evaluation
 	u        unit
 	base     metamer.Row
@@ -86,7 +86,7 @@ type page struct {
 	rows     metamer.Rows
 }
 
-func (p *page) measure(ctx context.Context, m string) error {
+func (p *observation) measure(ctx context.Context, m string) error {
 	switch m {
 	case "recognizability":
 		return p.recognizability(ctx)
@@ -122,19 +122,19 @@ func (p *page) measure(ctx context.Context, m string) error {
 }
 
 // add appends a row over all images.
-func (p *page) add(measure string, value, low, high float64, count int, reason string) {
+func (p *observation) add(measure string, value, low, high float64, count int, reason string) {
 	r := p.base
 	r.Image, r.Measure, r.Value, r.Low, r.High, r.Count, r.Reason = -1, measure, value, low, high, count, reason
 	p.rows = append(p.rows, r)
 }
 
-func (p *page) none(measure, reason string) {
+func (p *observation) none(measure, reason string) {
 	p.add(measure, math.NaN(), math.NaN(), math.NaN(), 0, reason)
 }
 
 // each appends a row an image and one of their mean. why says why an image's value
 // is NaN.
-func (p *page) each(measure string, values []float64, why func(i int) string) error {
+func (p *observation) each(measure string, values []float64, why func(i int) string) error {
 	for i, v := range values {
 		r := p.base
 		r.Image, r.Measure, r.Value, r.Low, r.High, r.Count = i, measure, v, math.NaN(), math.NaN(), 1

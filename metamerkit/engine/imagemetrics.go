@@ -118,7 +118,7 @@ func (e *Engine) measureImages(ctx context.Context, r *imgmetrics.Runner, b meta
 		if m.Reference && references == nil {
 			continue
 		}
-		p := &page{q: Evaluation{Bootstrap: b}, base: base}
+		p := &observation{q: Evaluation{Bootstrap: b}, base: base}
 		column, why := make([]float64, n), make([]string, n)
 		for i, v := range values {
 			column[i], why[i] = v[k].V, v[k].Why

@@ -10,7 +10,7 @@ import (
 )
 
 // success tests the metamers against the null distribution.
-func (p *page) success(ctx context.Context) error {
+func (p *observation) success(ctx context.Context) error {
 	null, err := p.ref.e.null(ctx, p.u.observer, p.u.null)
 	if err != nil {
 		return err

@@ -179,7 +179,7 @@ func TestViTBSizeFits(t *testing.T) {
 	}
 	began := time.Now()
 	for u := range units {
-		p := &page{q: q}
+		p := &observation{q: q}
 		p.ref, p.met = side(uint64(2*u)), side(uint64(2*u+1))
 		for _, m := range []string{"jsd", "cka", "rsa"} {
 			at := time.Now()

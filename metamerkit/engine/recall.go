@@ -87,7 +87,7 @@ func (e *Engine) there(ctx context.Context, st *runs.Store, id string) (*metamer
 		}
 	}
 	before := folderStamp(dir)
-	run, err := st.There(ctx, id)
+	run, err := st.Stored(ctx, id)
 	if err == nil && st.URL == "" {
 		kept := *run
 		keep(e.runs, dir, stamped[*metamer.Run]{&kept, dir, before, 4*(len(run.Metamers)+len(run.Start)) + 1<<14})

@@ -11,7 +11,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-func (p *page) recognizability(ctx context.Context) error {
+func (p *observation) recognizability(ctx context.Context) error {
 	const name = metamer.Recognizability
 	c := p.u.observer.Card
 	if c.Classes == 0 {

@@ -17,7 +17,7 @@ var overPairs = map[string][]string{
 }
 
 // withheld gives the rows of such a measure no values.
-func (p *page) withheld(measure, why string) {
+func (p *observation) withheld(measure, why string) {
 	for _, name := range overPairs[measure] {
 		if !strings.HasSuffix(name, "/") {
 			p.none(name, why)
@@ -29,7 +29,7 @@ func (p *page) withheld(measure, why string) {
 	}
 }
 
-func (p *page) jsd(ref, met *evaluate.Matrix) error {
+func (p *observation) jsd(ref, met *evaluate.Matrix) error {
 	j, err := evaluate.NewJSD(ref, met, p.q.Bins, evaluate.Bootstrap(p.q.Bootstrap))
 	reason, err := reasonOf(err)
 	if err != nil {
@@ -50,7 +50,7 @@ func (p *page) jsd(ref, met *evaluate.Matrix) error {
 	return nil
 }
 
-func (p *page) rsa(ref, met *evaluate.Matrix) error {
+func (p *observation) rsa(ref, met *evaluate.Matrix) error {
 	a, rank, noInterval, err := evaluate.RSA(ref, met, evaluate.Bootstrap(p.q.Bootstrap))
 	reason, err := reasonOf(err)
 	if err != nil {
@@ -65,7 +65,7 @@ func (p *page) rsa(ref, met *evaluate.Matrix) error {
 	return nil
 }
 
-func (p *page) cka(ctx context.Context) error {
+func (p *observation) cka(ctx context.Context) error {
 	ref, err := p.ref.gram(ctx, false)
 	if err != nil {
 		return err

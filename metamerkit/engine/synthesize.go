@@ -74,13 +74,13 @@ func (e *Engine) recipe(q Request, models []metamer.ModelRef) (metamer.Recipe, e
 	// A part is carried out in batches of the whole's size: other sizes give other last bits.
 	r.Batch = min(r.Batch, max(q.Images.Of, q.Images.Len()))
 	r.Models, r.Backend, r.Versions = models, string(e.Backend.Kind), versions(e.Backend)
-	if r.Warm != nil {
+	if r.WarmUp != nil {
 		for i, m := range models {
 			c, err := zoo.Lookup(m.Name)
 			if err != nil {
 				return r, fmt.Errorf("engine: %w", err)
 			}
-			r.Models[i].Warm = zoo.LayerOf(c, r.Warm.Stage)
+			r.Models[i].WarmUp = zoo.LayerOf(c, r.WarmUp.Stage)
 		}
 	}
 	if r.Start.Kind == "image" {
@@ -238,13 +238,13 @@ func (e *Engine) config(r metamer.Recipe) synth.Config {
 // loop compiles what the recipe needs. It ends with ctx, between two compilations.
 func (e *Engine) loop(ctx context.Context, tapped []synth.TappedModel, r metamer.Recipe) (*synth.Loop, error) {
 	var early []synth.TappedModel
-	if r.Warm != nil {
+	if r.WarmUp != nil {
 		precision := r.Precision
-		if r.Warm.Precision != "" {
-			precision = strings.TrimPrefix(r.Warm.Precision, "float32") // "" is the key of float32
+		if r.WarmUp.Precision != "" {
+			precision = strings.TrimPrefix(r.WarmUp.Precision, "float32") // "" is the key of float32
 		}
 		for i, s := range tapped {
-			s, err := e.tappedModel(s.Card.Name, r.Models[i].Warm, precision)
+			s, err := e.tappedModel(s.Card.Name, r.Models[i].WarmUp, precision)
 			if err != nil {
 				return nil, err
 			}

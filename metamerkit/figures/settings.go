@@ -138,8 +138,8 @@ func settings(run *metamer.Run) (out []metamer.Setting) {
 	} else {
 		add("initial image", "%s", dash(r.Start.Kind))
 	}
-	if r.Warm != nil {
-		add("begun with", "%s", r.Warm)
+	if r.WarmUp != nil {
+		add("begun with", "%s", r.WarmUp)
 	}
 	if r.Precision != "" {
 		add("precision", "%s", r.Precision)

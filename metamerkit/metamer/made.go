@@ -117,8 +117,8 @@ func (r Recipe) Describe() string {
 
 // starts names the start and the stage that the synthesis began at.
 func (r Recipe) starts() string {
-	if r.Warm == nil {
+	if r.WarmUp == nil {
 		return r.Start.Kind
 	}
-	return fmt.Sprintf("%s and %s", r.Start.Kind, r.Warm)
+	return fmt.Sprintf("%s and %s", r.Start.Kind, r.WarmUp)
 }

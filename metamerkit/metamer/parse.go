@@ -25,8 +25,8 @@ func ParseSchedule(text string) (s Schedule, err error) {
 	return s, nil
 }
 
-// ParseWarm reads STAGE:EVALUATIONS[:PRECISION], such as middle:40; "" is nil.
-func ParseWarm(text string) (*Warm, error) {
+// ParseWarmUp reads STAGE:EVALUATIONS[:PRECISION], such as middle:40; "" is nil.
+func ParseWarmUp(text string) (*WarmUp, error) {
 	if text == "" {
 		return nil, nil
 	}
@@ -34,7 +34,7 @@ func ParseWarm(text string) (*Warm, error) {
 	n, precision, _ := strings.Cut(rest, ":")
 	evaluations, err := strconv.Atoi(n)
 	if err != nil {
-		return nil, fmt.Errorf("warm %q: expected STAGE:EVALUATIONS[:PRECISION], such as middle:40", text)
+		return nil, fmt.Errorf("warm-up %q: expected STAGE:EVALUATIONS[:PRECISION], such as middle:40", text)
 	}
-	return &Warm{Stage: at, Evaluations: evaluations, Precision: precision}, nil
+	return &WarmUp{Stage: at, Evaluations: evaluations, Precision: precision}, nil
 }

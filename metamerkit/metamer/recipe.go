@@ -44,7 +44,7 @@ type ModelRef struct {
 	Name   string `json:"name"`           // as on its card, such as resnet20_cifar10
 	Layer  string `json:"layer"`          // the named layer that the stage stands for
 	SHA256 string `json:"sha256"`         // of the weight file
-	Warm   string `json:"warm,omitempty"` // its layer at the stage of Warm
+	WarmUp string `json:"warm,omitempty"` // its layer at the stage of WarmUp
 }
 
 // ImageRef names an image set and pins its pixels.
@@ -101,11 +101,11 @@ type Start struct {
 	SHA256 string  `json:"sha256,omitempty"` // of its pixels
 }
 
-// Warm is a synthesis that begins at another stage, or in another precision: the first
+// WarmUp is a synthesis that begins at another stage, or in another precision: the first
 // evaluations lower the loss there, the others go on from those images. What they learn of
 // the references at another stage is more than the recipe's asks for, as with a start near
 // the reference.
-type Warm struct {
+type WarmUp struct {
 	Stage       string `json:"stage"`               // or a layer; with a precision, default the recipe's
 	Evaluations int    `json:"evaluations"`         // of the recipe's
 	Precision   string `json:"precision,omitempty"` // of the members then; "": the recipe's
@@ -133,7 +133,7 @@ type Recipe struct {
 	Loss      string    `json:"loss"` // default relative-l2
 	Penalties []Penalty `json:"penalties,omitempty"`
 	Start     Start     `json:"start"`
-	Warm      *Warm     `json:"warm,omitempty"` // for optimisers that can begin at another stage
+	WarmUp    *WarmUp   `json:"warm,omitempty"` // for optimisers that can begin at another stage
 	Stop      Stop      `json:"stop"`
 	PlainReLU bool      `json:"plainReLU"`           // no gradient through dead units of the tapped ReLU
 	Precision string    `json:"precision,omitempty"` // of the members: "" (float32) | bfloat16 (their matrices and kernels) | mixed (their activations in synthesis too)
@@ -191,10 +191,10 @@ func (r Recipe) WithDefaults() Recipe {
 	if r.Precision == "float32" {
 		r.Precision = ""
 	}
-	if r.Warm != nil && r.Warm.Precision != "" {
-		w := *r.Warm
+	if r.WarmUp != nil && r.WarmUp.Precision != "" {
+		w := *r.WarmUp
 		def(&w.Stage, r.Stage)
-		r.Warm = &w
+		r.WarmUp = &w
 	}
 	def(&r.Batch, 16)
 	if r.NullPairs == 0 {
@@ -260,8 +260,8 @@ func (r Recipe) Validate() error {
 			return fmt.Errorf("recipe: %w", err)
 		}
 	}
-	if r.Warm != nil && r.Warm.Precision != "" {
-		if err := check("precision", r.Warm.Precision, Precisions); err != nil {
+	if r.WarmUp != nil && r.WarmUp.Precision != "" {
+		if err := check("precision", r.WarmUp.Precision, Precisions); err != nil {
 			return fmt.Errorf("recipe: of the first evaluations: %w", err)
 		}
 	}
@@ -278,7 +278,7 @@ func (r Recipe) Validate() error {
 			return fmt.Errorf("recipe: penalty %s has weight %v, expected a finite number above 0", p.Name, p.Weight)
 		}
 	}
-	if w := r.Warm; w != nil {
+	if w := r.WarmUp; w != nil {
 		switch {
 		case w.Stage == "" || w.Stage == r.Stage && (w.Precision == "" || w.Precision == cmp.Or(r.Precision, "float32")):
 			return fmt.Errorf("recipe: the synthesis begins at the stage %q, expected another than its own, %q, or another precision", w.Stage, r.Stage)
@@ -324,7 +324,7 @@ func (r Recipe) Evaluations(steps int) int {
 }
 
 // String says it for people.
-func (w Warm) String() string {
+func (w WarmUp) String() string {
 	s := fmt.Sprintf("%d evaluations at %s", w.Evaluations, w.Stage)
 	if w.Precision != "" {
 		s += " in " + w.Precision
@@ -332,12 +332,12 @@ func (w Warm) String() string {
 	return s
 }
 
-// WarmSteps is the number of steps at the stage of Warm.
-func (r Recipe) WarmSteps() int {
-	if r.Warm == nil {
+// WarmUpSteps is the number of steps at the stage of WarmUp.
+func (r Recipe) WarmUpSteps() int {
+	if r.WarmUp == nil {
 		return 0
 	}
-	return r.Warm.Evaluations / r.Evaluations(1)
+	return r.WarmUp.Evaluations / r.Evaluations(1)
 }
 
 // ID names the run: the first 16 hexadecimal digits of the SHA-256 of the

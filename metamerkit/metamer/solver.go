@@ -37,8 +37,8 @@ type Solver struct {
 	// Shrinks says that its steps shrink towards the end of a run, so that an image can
 	// come to rest where its loss could still fall.
 	Shrinks bool
-	// Warms says that it can begin at another stage (Recipe.Warm).
-	Warms bool
+	// WarmsUp says that it can begin at another stage (Recipe.WarmUp).
+	WarmsUp bool
 	// Arrays is the number of arrays of an image's size that its step holds, where they
 	// count beside the model's activations.
 	Arrays func(o Optimizer) int
@@ -130,10 +130,10 @@ func (s Solver) refuses(r Recipe) error {
 	if len(s.Schedules) > 0 && slices.Contains(Schedules, r.Schedule.Kind) && !slices.Contains(s.Schedules, r.Schedule.Kind) {
 		return fmt.Errorf("the optimiser %s cannot follow the schedule %s, expected %s", s.Name, r.Schedule.Kind, strings.Join(s.Schedules, " or "))
 	}
-	if r.Warm != nil && !s.Warms {
+	if r.WarmUp != nil && !s.WarmsUp {
 		var able []string
 		for _, o := range Solvers() {
-			if o.Warms {
+			if o.WarmsUp {
 				able = append(able, o.Name)
 			}
 		}

@@ -25,15 +25,15 @@ func (s *Schedule) UnmarshalYAML(unmarshal func(any) error) error {
 }
 
 // UnmarshalYAML reads STAGE:EVALUATIONS[:PRECISION] or fields.
-func (w *Warm) UnmarshalYAML(unmarshal func(any) error) error {
+func (w *WarmUp) UnmarshalYAML(unmarshal func(any) error) error {
 	var text string
 	if unmarshal(&text) == nil {
-		v, err := ParseWarm(text)
+		v, err := ParseWarmUp(text)
 		if v != nil {
 			*w = *v
 		}
 		return err
 	}
-	type fields Warm
+	type fields WarmUp
 	return unmarshal((*fields)(w))
 }

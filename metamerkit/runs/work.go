@@ -36,7 +36,7 @@ type Work struct {
 // name, and there is work.
 func (s *Store) Begin(ctx context.Context, r metamer.Recipe) (*Work, *metamer.Run, error) {
 	w := &Work{ID: r.ID(), store: s}
-	if run, err := s.There(ctx, w.ID); err == nil || !Missing(err) {
+	if run, err := s.Stored(ctx, w.ID); err == nil || !Missing(err) {
 		return nil, run, err // at once, also in a folder that is read-only
 	}
 	if err := s.writable(); err != nil {
@@ -45,7 +45,7 @@ func (s *Store) Begin(ctx context.Context, r metamer.Recipe) (*Work, *metamer.Ru
 	if err := w.take(ctx); err != nil {
 		return nil, nil, err
 	}
-	run, err := s.There(ctx, w.ID)
+	run, err := s.Stored(ctx, w.ID)
 	var bad *CorruptError
 	for range 3 { // another process may do the same
 		if !errors.As(err, &bad) {
@@ -58,7 +58,7 @@ func (s *Store) Begin(ctx context.Context, r metamer.Recipe) (*Work, *metamer.Ru
 		if aside != "" {
 			w.Notes = append(w.Notes, fmt.Sprintf("%v; it was set aside as %s and is made again", bad, aside))
 		}
-		run, err = s.There(ctx, w.ID)
+		run, err = s.Stored(ctx, w.ID)
 	}
 	if err == nil {
 		w.done = true
@@ -73,8 +73,8 @@ func (s *Store) Begin(ctx context.Context, r metamer.Recipe) (*Work, *metamer.Ru
 	return nil, nil, errors.Join(err, w.Close())
 }
 
-// There returns a stored run with Cached set. Its errors are those of Load.
-func (s *Store) There(ctx context.Context, id string) (*metamer.Run, error) {
+// Stored returns a stored run with Cached set. Its errors are those of Load.
+func (s *Store) Stored(ctx context.Context, id string) (*metamer.Run, error) {
 	run, err := s.LoadContext(ctx, id)
 	if err != nil {
 		return nil, err
@@ -83,7 +83,7 @@ func (s *Store) There(ctx context.Context, id string) (*metamer.Run, error) {
 	return run, s.published(ctx, id)
 }
 
-// Missing reports whether an error of Load, There or LoadRows means that the run or rows
+// Missing reports whether an error of Load, Stored or LoadRows means that the run or rows
 // have to be made: they do not exist or are damaged.
 func Missing(err error) bool {
 	var bad *CorruptError

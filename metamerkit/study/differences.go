@@ -171,8 +171,8 @@ func (r *Result) hereStep() string {
 		if solver.Choices != nil {
 			return text
 		}
-		if rec.Warm != nil {
-			text += fmt.Sprintf("; begun with %s", rec.Warm)
+		if rec.WarmUp != nil {
+			text += fmt.Sprintf("; begun with %s", rec.WarmUp)
 		}
 		return text + "; pixels are clamped to [0,1]"
 	})

@@ -171,11 +171,9 @@ func contrast(a, b source) string {
 // stand as model gradient evaluations, in which schedules are compared.
 func (s source) settings() map[string]string {
 	r := s.recipe
+	r.Models = make([]metamer.ModelRef, s.models)
+	evaluations := r.Evaluations(r.Steps)
 	r.Models, r.Stage, r.Backend, r.Versions, r.Images = nil, "", "", nil, metamer.ImageRef{}
-	evaluations := r.Steps
-	if r.Schedule.Kind == "average" {
-		evaluations *= s.models
-	}
 	text, err := json.Marshal(r)
 	if err != nil {
 		panic("study: " + err.Error()) // it was read from JSON

@@ -17,7 +17,7 @@ func TestSettingsInAWord(t *testing.T) {
 		"optimizer: fast": "optimizer: {name: fast}",
 		"optimizer: pgd\n  schedule: switch:5:random": "optimizer: {name: pgd}\n  schedule: {kind: switch, every: 5, order: random}",
 		"optimizer: adam\n  schedule: average":        "optimizer: {name: adam}\n  schedule: {kind: average}",
-		"optimizer: fast\n  warm: middle:40":          "optimizer: {name: fast}\n  warm: {stage: middle, evaluations: 40}",
+		"optimizer: fast\n  warmUp: middle:40":        "optimizer: {name: fast}\n  warmUp: {stage: middle, evaluations: 40}",
 	} {
 		read := func(settings string) Plan {
 			p, err := Parse([]byte("sets: [[resnet20]]\nsettings:\n  " + settings + "\n"))
@@ -31,12 +31,12 @@ func TestSettingsInAWord(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"optimizer: quick":                `unknown optimiser "quick"`,
-		"optimizer: {nam: fast}":          "nam",
-		"optimizer: [fast]":               "sequence was used",
-		"schedule: switch:0":              `schedule "switch:0"`,
-		"schedule: {kinds: switch}":       "kinds",
-		"optimizer: fast\n  warm: middle": `warm "middle"`,
+		"optimizer: quick":                  `unknown optimiser "quick"`,
+		"optimizer: {nam: fast}":            "nam",
+		"optimizer: [fast]":                 "sequence was used",
+		"schedule: switch:0":                `schedule "switch:0"`,
+		"schedule: {kinds: switch}":         "kinds",
+		"optimizer: fast\n  warmUp: middle": `warm-up "middle"`,
 	} {
 		_, err := Parse([]byte("sets: [[resnet20]]\nsettings:\n  " + text + "\n"))
 		if err == nil || !strings.Contains(err.Error(), want) {

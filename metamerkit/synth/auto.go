@@ -17,7 +17,7 @@ func init() {
 		Name: auto, About: "chooses lbfgs or fourier by image size and layer",
 		Defaults: metamer.Optimizer{Metric: "1/f"},
 		Units:    map[string]string{"metric": "weights of spatial frequencies"},
-		Steps:    400, Choices: []string{"lbfgs", "fourier"}, Smooth: true, Shrinks: true, Warms: true,
+		Steps:    400, Choices: []string{"lbfgs", "fourier"}, Smooth: true, Shrinks: true, WarmsUp: true,
 		Refuse: func(r metamer.Recipe) error {
 			o := r.Optimizer
 			if r.Schedule.Kind != "" || o.StepSize != 0 || o.Halvings != 0 || o.Momentum != 0 || o.Beta2 != 0 || o.Memory != 0 {

@@ -15,7 +15,7 @@ type averaging struct {
 	r      metamer.Recipe
 	cfg    Config
 	now    members
-	early  members // at the stage of Recipe.Warm
+	early  members // at the stage of Recipe.WarmUp
 	update *Update
 }
 
@@ -63,7 +63,7 @@ func (a *averaging) Take(ctx context.Context, st *State, step int, active []bool
 		return 0, nil, err
 	}
 	here, targets := a.now, st.targets[:len(a.now.units)]
-	warm := a.r.WarmSteps()
+	warm := a.r.WarmUpSteps()
 	if step < warm {
 		here, targets = a.early, st.targets[len(a.now.units):]
 	} else if warm > 0 && step == warm {
@@ -80,7 +80,7 @@ func (a *averaging) Take(ctx context.Context, st *State, step int, active []bool
 		out = append(out, Losses{step, m, row})
 	}
 	if step < warm { // losses at another stage are none of the recipe's
-		return 1, nil, finite(out, active, a.r, a.r.Warm.Stage)
+		return 1, nil, finite(out, active, a.r, a.r.WarmUp.Stage)
 	}
 	return 1, out, finite(out, active, a.r, a.r.Stage)
 }
@@ -134,7 +134,7 @@ func (a *averaging) again(st *State) error {
 		return fmt.Errorf("synth: images between two stages: %w", err)
 	}
 	next := NewState(a.cfg, len(a.now.units), images)
-	if s := a.cfg.searcher(); s != nil && a.r.Warm.Stage == a.r.Stage {
+	if s := a.cfg.searcher(); s != nil && a.r.WarmUp.Stage == a.r.Stage {
 		for _, i := range s.Kept() {
 			next.Slots[i] = st.Slots[i]
 		}

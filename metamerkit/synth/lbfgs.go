@@ -25,7 +25,7 @@ func (lbfgs) Facts() metamer.Solver {
 			"metric":   "weights of spatial frequencies",
 			"memory":   "pairs of steps and changes of gradient kept for each image",
 		},
-		Schedules: []string{metamer.Average}, Smooth: true, Warms: true,
+		Schedules: []string{metamer.Average}, Smooth: true, WarmsUp: true,
 		Arrays: func(o metamer.Optimizer) int { return 4*o.Memory + 10 }, // its history and what a step has of it at hand
 		Caption: func(o metamer.Optimizer) []metamer.Setting {
 			return []metamer.Setting{

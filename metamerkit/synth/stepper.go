@@ -69,13 +69,13 @@ func key(kind string, s TappedModel, cfg Config) Key {
 }
 
 // NewStepper compiles the steps of a recipe for its members at their layers, and for the
-// same at the layers of Recipe.Warm, if that is set. Like the compilations it ends with
+// same at the layers of Recipe.WarmUp, if that is set. Like the compilations it ends with
 // ctx.
 func NewStepper(ctx context.Context, c Compiler, r metamer.Recipe, cfg Config, members, early []TappedModel) (Stepper, error) {
 	if r.Schedule.Kind == metamer.Average {
 		return newAveraging(ctx, c, r, cfg, members, early)
 	}
-	if cfg.searcher() != nil || r.Warm != nil {
+	if cfg.searcher() != nil || r.WarmUp != nil {
 		return nil, fmt.Errorf("synth: %s cannot follow the schedule %s", r.Optimizer.Name, r.Schedule.Kind)
 	}
 	return newSwitching(ctx, c, r, cfg, members)

@@ -95,8 +95,8 @@ func Read(r io.Reader, v any) error {
 // ErrNoKernel is returned by Call in a program that no kernel started.
 var ErrNoKernel = errors.New("this program was not started by the kernel")
 
-// Here reports whether a kernel started this program.
-func Here() bool { return os.Getenv(SocketEnv) != "" }
+// Available reports whether a kernel started this program.
+func Available() bool { return os.Getenv(SocketEnv) != "" }
 
 var (
 	mu   sync.Mutex
@@ -108,7 +108,7 @@ var (
 func Call(m Message) (Answer, error) {
 	mu.Lock()
 	defer mu.Unlock()
-	if !Here() {
+	if !Available() {
 		return Answer{}, ErrNoKernel
 	}
 	if conn == nil {
