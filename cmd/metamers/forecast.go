@@ -222,6 +222,9 @@ func (c *reproduceCmd) dryRun(ctx context.Context, g *globals, e *engine.Engine,
 	fmt.Printf("\n%s: %d images of %d² pixels (%s); %s\n%s\n", l.plan.Name, l.images.Len(), l.images.Size, l.images.Name, l.plan.Describe(), forecastLine(l.forecast))
 	if l.missing != nil {
 		fmt.Println((&study.MissingModelsError{Plan: l.plan.Name, Missing: l.missing}).Error())
+		if l.plan.Pull {
+			fmt.Println("reproduce downloads them first")
+		}
 	}
 	return nil
 }

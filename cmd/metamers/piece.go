@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -51,6 +52,8 @@ func (c *reproduceCmd) one(p study.Plan) (study.Plan, error) {
 		return p, fmt.Errorf("plan %s has no set %s at stage %s: its sets are %v, its stages %v", p.Name, strings.Join(c.Set, "+"), c.Stage, p.Sets, p.Stages)
 	}
 	p.Sets, p.Stages = [][]string{p.Sets[i]}, []string{c.Stage}
+	p.Groups = maps.Clone(p.Groups)
+	maps.DeleteFunc(p.Groups, func(_ string, group []string) bool { return !slices.Equal(full(group), full(p.Sets[0])) })
 	return p, nil
 }
 

@@ -25,6 +25,7 @@ type reproduceCmd struct {
 	DryRun    bool      `help:"Show the runs of the plan, the expected time and disk space, and missing weights, without running anything."`
 	Measure   bool      `help:"With --dry-run: measure the speeds of this machine that are not known yet."`
 	Available bool      `help:"Skip model sets and observers whose weights are missing."`
+	Pull      bool      `help:"Download missing weights first. Skip model sets and observers whose weights cannot be downloaded. The plan imagenet always does this."`
 	Images    imageSpec `help:"Image set to use instead of the plan's." placeholder:"SET"`
 	Size      int       `positive:"" help:"Side length of the images in pixels. Only for image files."`
 	Steps     int       `positive:"" help:"Number of optimisation steps to use instead of the plan's."`
@@ -69,6 +70,7 @@ func (c *reproduceCmd) plan() (study.Plan, error) {
 			*o.to = *o.from
 		}
 	}
+	p.Pull = p.Pull || c.Pull
 	if c.Seed != nil {
 		p.Settings.Seed = *c.Seed
 	}

@@ -22,6 +22,7 @@ type Plan struct {
 
 	Observers []string `yaml:"observers,omitempty"` // default: every model that is here and knows the same classes
 	Measures  []string `yaml:"measures,omitempty"`  // default: all
+	Pull      bool     `yaml:"pull,omitempty"`      // download missing weights first; sets whose weights cannot be had are left out
 	Bootstrap int      `yaml:"bootstrap,omitempty"` // resamples for intervals; 0: the evaluation's default
 	Examples  []int    `yaml:"examples,omitempty"`  // images shown in the gallery; default the first four
 

@@ -141,8 +141,16 @@ func (r *Result) resolve(ctx context.Context, e api.Engine, o Options) error {
 	if err := r.Plan.resolve(c, o.Available); err != nil {
 		return fmt.Errorf("study: plan %s: %w", r.Plan.Name, err)
 	}
-	if missing := r.Plan.missing(c); missing != nil {
-		if !o.Available {
+	missing := r.Plan.missing(c)
+	if missing != nil && r.Plan.Pull {
+		if models, err = pull(ctx, e, missing, c, o); err != nil {
+			return err
+		}
+		c = newCatalogue(models)
+		missing = r.Plan.missing(c)
+	}
+	if missing != nil {
+		if !o.Available && !r.Plan.Pull {
 			return &MissingModelsError{r.Plan.Name, missing}
 		}
 		r.Plan.without(missing)
