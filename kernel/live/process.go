@@ -54,6 +54,7 @@ type process struct {
 	cmd      *exec.Cmd
 	requests *json.Encoder
 	replies  chan protocol.Reply
+	late     chan string // cells whose grace is over
 	died     chan struct{}
 	cause    string // once died
 	pumps    []*streams.Pump
@@ -70,7 +71,7 @@ func (s *Session) startProcess() (*process, error) {
 	if renewed {
 		s.notebook.Renew()
 	}
-	p := &process{cmd: exec.Command(program), replies: make(chan protocol.Reply, 1), died: make(chan struct{}), panics: &streams.PanicHold{Out: s.router, For: time.Minute}}
+	p := &process{cmd: exec.Command(program), replies: make(chan protocol.Reply, 1), late: make(chan string, 1), died: make(chan struct{}), panics: &streams.PanicHold{Out: s.router, For: time.Minute}}
 	var files []*os.File
 	defer func() {
 		for _, f := range files {
@@ -138,7 +139,14 @@ func (s *Session) startProcess() (*process, error) {
 				out.Close()
 				return
 			}
-			p.replies <- r
+			if r.Late == "" {
+				p.replies <- r
+				continue
+			}
+			select {
+			case p.late <- r.Late:
+			default: // of a cell that ended meanwhile
+			}
 		}
 	}()
 	return p, nil

@@ -30,8 +30,12 @@ import (
 
 func strip(s string) string { return state.Strip(s) }
 
-// graceTime is how long an interrupted cell has until the session is ended.
-const graceTime = 500 * time.Millisecond
+// graceTime is how long an interrupted cell has until the session is ended, by the clock of
+// its process (host.grace), or so many times that where the process does not get to tell it.
+const (
+	graceTime = 500 * time.Millisecond
+	mostGrace = 20
+)
 
 // heavyBytes of loaded cells are worth a word.
 const heavyBytes = 1 << 30
@@ -238,26 +242,41 @@ func (s *Session) run(ctx context.Context, p *process, pkg *state.Package, file 
 	}
 	interrupt := ctx.Done()
 	var late <-chan time.Time
+	done := func(r protocol.Reply) error {
+		s.o.Finish()
+		p.drain()
+		p.panics.Release() // what looked like a panic was none
+		return s.outcome(ctx, pkg, r)
+	}
+	end := func() error {
+		select {
+		case r := <-p.replies: // just in time
+			return done(r)
+		default:
+		}
+		syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+		<-p.died
+		return s.ended(p, fmt.Sprintf("the interrupted cell was in a call that cannot be stopped, and did not come back within %v", s.grace))
+	}
 	for {
 		select {
 		case r := <-p.replies:
-			s.o.Finish()
-			p.drain()
-			p.panics.Release() // what looked like a panic was none
-			return s.outcome(ctx, pkg, r)
+			return done(r)
 		case <-p.died:
 			return s.ended(p, p.cause)
 		case <-interrupt:
 			interrupt = nil
-			p.send(protocol.Request{Kind: protocol.KindInterrupt})
+			p.send(protocol.Request{Kind: protocol.KindInterrupt, Cell: q.Cell, Grace: s.grace})
 			over := make(chan struct{})
 			defer close(over)
 			go supervisor.Interrupt(func() []int { return append(supervisor.Descendants(p.cmd.Process.Pid), p.cmd.Process.Pid) }, over)
-			late = time.After(s.grace)
+			late = time.After(mostGrace * s.grace)
+		case cell := <-p.late:
+			if cell == q.Cell {
+				return end()
+			}
 		case <-late:
-			syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
-			<-p.died
-			return s.ended(p, fmt.Sprintf("the interrupted cell was in a call that cannot be stopped, and did not come back within %v", s.grace))
+			return end()
 		}
 	}
 }

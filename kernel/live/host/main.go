@@ -11,6 +11,7 @@ import (
 	"plugin"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -39,6 +40,15 @@ func main() {
 	syscall.CloseOnExec(3)
 	syscall.CloseOnExec(4)
 	requests := make(chan protocol.Request)
+	e := json.NewEncoder(out)
+	var writing sync.Mutex
+	reply := func(r protocol.Reply) {
+		writing.Lock()
+		defer writing.Unlock()
+		if err := e.Encode(r); err != nil {
+			os.Exit(0)
+		}
+	}
 	go func() {
 		d := json.NewDecoder(in)
 		for {
@@ -48,12 +58,15 @@ func main() {
 			}
 			if q.Kind == protocol.KindInterrupt {
 				running.Interrupt()
+				go func() {
+					grace(q.Grace)
+					reply(protocol.Reply{Late: q.Cell})
+				}()
 				continue
 			}
 			requests <- q
 		}
 	}()
-	e := json.NewEncoder(out)
 	for q := range requests {
 		// Each cell has a goroutine of its own, which may end by runtime.Goexit.
 		answer := make(chan protocol.Reply, 1)
@@ -62,9 +75,16 @@ func main() {
 			defer func() { answer <- r }()
 			carryOut(q, &r)
 		}()
-		if err := e.Encode(<-answer); err != nil {
-			os.Exit(0)
-		}
+		reply(<-answer)
+	}
+}
+
+// grace waits, in steps: on a busy machine each takes longer, as what an interrupted cell
+// does takes longer.
+func grace(d time.Duration) {
+	const step = 10 * time.Millisecond
+	for ; d > 0; d -= step {
+		time.Sleep(step)
 	}
 }
 

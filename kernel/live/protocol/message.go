@@ -2,12 +2,15 @@
 // JSON text after the other on two pipes.
 package protocol
 
+import "time"
+
 // A Request goes to the process of the session.
 type Request struct {
 	Kind    string            `json:"kind"`
 	Package string            `json:"package,omitempty"` // path
 	File    string            `json:"file,omitempty"`    // the plugin
 	Cell    string            `json:"cell,omitempty"`    // number of the execution, for displays
+	Grace   time.Duration     `json:"grace,omitempty"`   // that an interrupted cell has
 	Stdin   string            `json:"stdin,omitempty"`   // file to read standard input from
 	Env     map[string]string `json:"env,omitempty"`
 	Dir     string            `json:"dir,omitempty"`
@@ -17,7 +20,7 @@ type Request struct {
 // Kinds of requests.
 const (
 	KindRun       = "run"       // load the plugin, if it is not, and run the cell
-	KindInterrupt = "interrupt" // the running cell; not answered
+	KindInterrupt = "interrupt" // the running cell; answered when its grace is over
 	KindSet       = "set"       // environment and folder
 	KindValues    = "values"    // describe variables
 )
@@ -39,6 +42,7 @@ type Reply struct {
 	Values  []Value `json:"values,omitempty"`
 	Elapsed float64 `json:"elapsed,omitempty"` // seconds that the cell ran
 	Plugins int64   `json:"plugins,omitempty"` // bytes of the plugins that are loaded
+	Late    string  `json:"late,omitempty"`    // the cell whose grace is over; there is nothing else then
 }
 
 // A Value describes a variable.
