@@ -19,7 +19,8 @@ import (
 )
 
 type experimentCmd struct {
-	Make experimentMakeCmd `cmd:"" help:"Write the web page of a recognition experiment with the metamers of runs."`
+	Make  experimentMakeCmd  `cmd:"" help:"Write the web page of a recognition experiment with the metamers of runs."`
+	Serve experimentServeCmd `cmd:"" help:"Serve an experiment in a lab: one link a participant, nothing lost."`
 }
 
 type experimentMakeCmd struct {
