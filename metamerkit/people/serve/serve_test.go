@@ -164,7 +164,7 @@ func TestLinkIsUsedOnce(t *testing.T) {
 // A hundred participants at once lose nothing.
 func TestHundredParticipants(t *testing.T) {
 	folder, d := experiment(t)
-	const n, rows = 100, 5
+	const n, rows = 100, 2
 	s, h := open(t, folder, n)
 	file := func(i int) []string {
 		return strings.SplitAfter(peopletest.File(d, i+1, func(int) int { return i % 4 }), "\n")[:rows+1]
