@@ -5,7 +5,7 @@ usage: recompute.py RESULTS [--program bin/metamers] [--sample 20 | --all] [--se
     PY -m pip install numpy==2.4.6 scipy==1.17.1            (and torch, timm for --timm)
 
 RESULTS is the folder that `metamers reproduce` wrote: study.json and rows.csv. Of a
-number of runs and observers, drawn at random, recognizability, evidence, Jensen-Shannon
+number of runs and observers, drawn at random, recognizability, match statistics, Jensen-Shannon
 divergence, RSA and CKA are computed again from the metamers as they were saved: their
 activations by the program (`metamers activations --run`) or, with --timm, by PyTorch;
 everything behind them here. Every value must agree with its row within 1e-3 (relative

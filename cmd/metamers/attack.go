@@ -67,7 +67,7 @@ func (c *attackCmd) Run(ctx context.Context, g *globals) error {
 		}
 		ev := train.NewEvaluator(e.Backend.Compute, m, net, min(c.Batch, set.Len()), set.Size)
 		if c.Sanity {
-			bad, err := c.sanity(ctx, g, ev, m, net.Weights, attacked, threats[0])
+			bad, err := c.sanity(ctx, ev, m, net.Weights, attacked, threats[0])
 			if err != nil {
 				return err
 			}
@@ -105,7 +105,7 @@ func (c *attackCmd) Run(ctx context.Context, g *globals) error {
 }
 
 // sanity prints the checks of train.Sanity and returns how many failed.
-func (c *attackCmd) sanity(ctx context.Context, g *globals, e *train.Evaluator, m *card.Card, w map[string]*tensors.Tensor, set *images.Set, t train.Threat) (failed int, err error) {
+func (c *attackCmd) sanity(ctx context.Context, e *train.Evaluator, m *card.Card, w map[string]*tensors.Tensor, set *images.Set, t train.Threat) (failed int, err error) {
 	checks, err := train.Sanity(ctx, e, w, set, t, c.Seed)
 	if err != nil {
 		return 0, err

@@ -78,7 +78,7 @@ func (c *evalCmd) Run(ctx context.Context, g *globals) error {
 		}
 	}
 	if c.Metamers != "" {
-		return c.foreign(ctx, g)
+		return c.external(ctx, g)
 	}
 	if c.References != "" || c.Models != nil || c.Stage != "" || c.Layout != "" {
 		return fmt.Errorf("--references, --models, --stage and --layout go with --metamers; runs know theirs")
@@ -147,8 +147,8 @@ func openFor(names []string, filter string, run *metamer.Run) (*images.Set, erro
 	return withNotes(images.Open(names, images.Options{Size: run.Recipe.Images.Size, Filter: filter}))
 }
 
-// foreign evaluates metamers made elsewhere.
-func (c *evalCmd) foreign(ctx context.Context, g *globals) error {
+// external evaluates metamers made elsewhere.
+func (c *evalCmd) external(ctx context.Context, g *globals) error {
 	if c.Runs != nil {
 		return fmt.Errorf("runs and --metamers cannot be evaluated together")
 	}
@@ -242,7 +242,7 @@ func (c *evalCmd) report(ctx context.Context, g *globals, q engine.Evaluation) e
 	return nil
 }
 
-// testClaims judges the paper's claims with the cards of the models in the rows.
+// testClaims tests the paper's claims with the cards of the models in the rows.
 func testClaims(rows metamer.Rows, b evaluate.Bootstrap) ([]claims.Claim, error) {
 	cards, err := allCards()
 	if err != nil {

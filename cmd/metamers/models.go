@@ -115,7 +115,7 @@ type modelsLayersCmd struct {
 	Size int    `help:"Input size of an ONNX file, in pixels per side." default:"224"`
 }
 
-func (m modelsLayersCmd) Run(g *globals) error {
+func (m modelsLayersCmd) Run() error {
 	name, isModel, err := metamer.NameOrPath("model", m.Name, func(n string) bool { _, err := zoo.Lookup(n); return err == nil })
 	if err != nil {
 		return err

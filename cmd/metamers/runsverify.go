@@ -27,7 +27,7 @@ every run is whole.`
 }
 
 func (c *runsVerifyCmd) Run(ctx context.Context, g *globals) error {
-	ids, where, verify, err := c.subject()
+	ids, where, verify, err := c.verified()
 	if err != nil {
 		return err
 	}
@@ -68,8 +68,8 @@ func (c *runsVerifyCmd) Run(ctx context.Context, g *globals) error {
 	return nil
 }
 
-// subject is what is verified.
-func (c *runsVerifyCmd) subject() (ids []string, where string, verify func(context.Context, string) runs.Check, err error) {
+// verified is what is verified.
+func (c *runsVerifyCmd) verified() (ids []string, where string, verify func(context.Context, string) runs.Check, err error) {
 	if c.Archive == "" {
 		s, err := openFound(c.Store)
 		if err != nil {

@@ -65,7 +65,7 @@ draws the figures without computing. See docs/scale.md.`
 }
 
 // split reads the plan and splits it.
-func (c *sweepStartCmd) split(ctx context.Context, g *globals) (*sweep.Sweep, error) {
+func (c *sweepStartCmd) split(g *globals) (*sweep.Sweep, error) {
 	r := reproduceCmd{Scale: c.Plan, Images: c.Images, Size: c.Size, Steps: c.Steps, Seed: c.Seed}
 	p, err := r.plan()
 	if err != nil {
@@ -130,7 +130,7 @@ func workerProgram(s *sweep.Sweep) (string, error) {
 }
 
 func (c *sweepStartCmd) Run(ctx context.Context, g *globals) error {
-	s, err := c.split(ctx, g)
+	s, err := c.split(g)
 	if err != nil {
 		return err
 	}

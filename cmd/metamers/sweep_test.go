@@ -23,7 +23,7 @@ settings: {steps: 30, batch: 2, optimizer: {name: pgd, stepSize: 3}}
 `
 
 // A sweep that is stopped and started again ends with the very run that reproduce
-// makes: the same recipe, metamers, losses and evidence, to the bit. After it reproduce
+// makes: the same recipe, metamers, losses and match statistics, to the bit. After it reproduce
 // has nothing to compute.
 func TestSweep(t *testing.T) {
 	if testing.Short() {

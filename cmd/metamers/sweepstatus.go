@@ -154,19 +154,19 @@ type sweepStatusCmd struct {
 }
 
 // find returns the sweeps that a plan or name stands for.
-func (s sweepStore) find(plan string) ([]*sweep.Sweep, string, error) {
+func (s sweepStore) find(plan string) ([]*sweep.Sweep, error) {
 	_, home, err := s.home()
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	name := plan
 	if plan != "" {
 		if found, err := sweep.Find(home, plan); err == nil && len(found) > 0 {
-			return found, home, nil
+			return found, nil
 		}
 		p, err := (&reproduceCmd{Scale: plan, Set: []string{}}).plan()
 		if err != nil {
-			return nil, "", err
+			return nil, err
 		}
 		name = p.Name
 	}
@@ -174,11 +174,11 @@ func (s sweepStore) find(plan string) ([]*sweep.Sweep, string, error) {
 	if err == nil && len(found) == 0 {
 		err = fmt.Errorf("no sweep %s in %s", name, home)
 	}
-	return found, home, err
+	return found, err
 }
 
 func (c *sweepStatusCmd) Run(ctx context.Context, g *globals) error {
-	found, _, err := c.find(c.Plan)
+	found, err := c.find(c.Plan)
 	if err != nil {
 		return err
 	}
@@ -233,7 +233,7 @@ type sweepStopCmd struct {
 }
 
 func (c *sweepStopCmd) Run(ctx context.Context) error {
-	found, _, err := c.find(c.Plan)
+	found, err := c.find(c.Plan)
 	if err != nil {
 		return err
 	}

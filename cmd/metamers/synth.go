@@ -300,15 +300,15 @@ func report(g *globals, run *metamer.Run, took *parts) error {
 	if g.JSON {
 		pass, tested := run.Tally()
 		return json.NewEncoder(os.Stdout).Encode(struct {
-			ID, Dir  string
-			Recipe   metamer.Recipe
-			Names    []string // of the images
-			Evidence []metamer.MatchStatistics
-			Nulls    []metamer.Null
-			Passed   int
-			Tested   int // images
-			Cached   bool
-			StepsRun int
+			ID, Dir    string
+			Recipe     metamer.Recipe
+			Names      []string // of the images
+			Statistics []metamer.MatchStatistics
+			Nulls      []metamer.Null
+			Passed     int
+			Tested     int // images
+			Cached     bool
+			StepsRun   int
 			// Evaluations of one model's gradient, of the image that took the most.
 			Evaluations int
 			Seconds     float64

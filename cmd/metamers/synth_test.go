@@ -16,13 +16,13 @@ import (
 
 // reported is what synth --json prints, as far as the tests read it.
 type reported struct {
-	ID, Dir  string
-	Recipe   metamer.Recipe
-	Evidence []metamer.MatchStatistics
-	Passed   int
-	Cached   bool
-	StepsRun int
-	Stopped  string
+	ID, Dir    string
+	Recipe     metamer.Recipe
+	Statistics []metamer.MatchStatistics
+	Passed     int
+	Cached     bool
+	StepsRun   int
+	Stopped    string
 }
 
 func synthesized(t *testing.T, args ...string) (r reported, stderr string) {
@@ -57,7 +57,7 @@ func TestSynth(t *testing.T) {
 	if stderr != "" {
 		t.Errorf("standard error is no terminal and got %q", stderr)
 	}
-	if len(r.Evidence) != 2 || r.StepsRun != 3 || r.Cached || r.Recipe.Models[0].Name != "resnet2b" {
+	if len(r.Statistics) != 2 || r.StepsRun != 3 || r.Cached || r.Recipe.Models[0].Name != "resnet2b" {
 		t.Errorf("%+v", r)
 	}
 	for _, name := range []string{"recipe.json", "evidence.json", "metamers.safetensors", "start.safetensors", "trace.csv", "contact.png", "loss.png"} {

@@ -19,7 +19,7 @@ type Cell struct {
 	Own      []string // lines of commands that the kernel carries out itself, such as "%help"
 	special  []span   // GoNB's special lines
 	mainLine string   // the line that starts main: "%%", "%% args", "%main"; "" if there is none
-	foreign  bool     // GoNB gets the cell as it is: "%%bash", "%%writefile", ..., "%test"
+	verbatim bool     // GoNB gets the cell as it is: "%%bash", "%%writefile", ..., "%test"
 	openLine bool     // ends in a special line that goes on
 	go_      string   // Source with special lines blanked: same length, same lines
 	lines    []int    // offsets of the lines
@@ -65,7 +65,7 @@ func Parse(source string) *Cell {
 	}
 	first, _, _ := strings.Cut(strings.TrimPrefix(c.line(0), gonbPrefix), " ")
 	if cellCommands[strings.TrimSpace(first)] {
-		c.foreign = true
+		c.verbatim = true
 		return c
 	}
 	c.scan()
@@ -74,7 +74,7 @@ func Parse(source string) *Cell {
 
 // Empty reports whether nothing is left for GoNB.
 func (c *Cell) Empty() bool {
-	return !c.foreign && len(c.special) == 0 && c.mainAt < 0 && len(c.decls) == 0 && len(c.body) == 0
+	return !c.verbatim && len(c.special) == 0 && c.mainAt < 0 && len(c.decls) == 0 && len(c.body) == 0
 }
 
 // HasGo reports whether the cell has Go code (or asks GoNB to run some).
@@ -210,7 +210,7 @@ func (c *Cell) takeSpecial(start int) (end int) {
 		c.mainLine, c.mainAt = line, end
 	default:
 		if text[0] == '%' && (word == "test" || word == "wasm") {
-			c.foreign = true
+			c.verbatim = true
 		}
 		c.special = append(c.special, span{start, end})
 	}

@@ -62,7 +62,7 @@ func (c *Cell) parse() (*ast.File, *token.FileSet, error) {
 	if c.refused != nil {
 		return nil, nil, c.refused
 	}
-	if c.foreign {
+	if c.verbatim {
 		return nil, nil, nil
 	}
 	fail := func(pos token.Position, msg string) error {
@@ -101,7 +101,7 @@ func (c *Cell) parse() (*ast.File, *token.FileSet, error) {
 // "invalid", and the indentation of the next line of an incomplete cell.
 func Complete(source string) (status, indent string) {
 	c := Parse(source)
-	if c.foreign {
+	if c.verbatim {
 		return "complete", ""
 	}
 	if c.openLine {

@@ -100,7 +100,7 @@ func funcName(d *ast.FuncDecl) string {
 // being written, its open brackets closed, and the offset in it that belongs to an offset of the cell.
 func (m *Memory) Compose(source string, offset int) (text string, at int) {
 	c := Parse(source)
-	if c.foreign {
+	if c.verbatim {
 		return header, len(header)
 	}
 	if len(c.go_) == len(source) && offset <= len(source) {

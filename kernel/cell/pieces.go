@@ -30,11 +30,11 @@ func (c *Cell) Pieces() (out []Piece) {
 }
 
 // Plain reports whether the cell is Go code alone, without GoNB's commands and "%%".
-func (c *Cell) Plain() bool { return !c.foreign && c.mainAt < 0 && len(c.special) == 0 }
+func (c *Cell) Plain() bool { return !c.verbatim && c.mainAt < 0 && len(c.special) == 0 }
 
 // Program reports whether the cell is a program of its own ("%%", "%main") or not the
 // kernel's to read ("%%bash", "%test").
-func (c *Cell) Program() bool { return c.foreign || c.mainAt >= 0 }
+func (c *Cell) Program() bool { return c.verbatim || c.mainAt >= 0 }
 
 // Commands returns GoNB's special lines, as GoNB is to get them.
 func (c *Cell) Commands() (out []string) {

@@ -44,7 +44,7 @@ var MarkPattern = regexp.MustCompile(`/\*cell ([0-9a-f]+):(\d+):(\d+)\*/`)
 // Render returns the cell as GoNB is to run it, and whether its last expression is
 // displayed.
 func (c *Cell) Render() (code string, value bool) {
-	if c.foreign {
+	if c.verbatim {
 		first := len(c.line(0))
 		return script(c.Source[:first]) + c.edited(c.Source, first, len(c.Source)), false
 	}

@@ -73,7 +73,7 @@ func (in *Interpreter) Complete(code string, cursor int, within time.Duration) s
 // whose brackets it is.
 func (in *Interpreter) Inspect(code string, cursor, detail int, within time.Duration) map[string]any {
 	runes := []rune(code)
-	at := subject(runes, cursor)
+	at := wordAt(runes, cursor)
 	if at < 0 {
 		return nil
 	}
@@ -129,9 +129,9 @@ func (in *Interpreter) hover(s *gopls.Server, q hovered, text string, offset int
 	}
 }
 
-// subject returns where the word is that a cursor is about: the one it touches, else
+// wordAt returns where the word is that a cursor is about: the one it touches, else
 // that before the bracket which is open, or was closed, at the cursor; -1 for none.
-func subject(runes []rune, cursor int) int {
+func wordAt(runes []rune, cursor int) int {
 	at := max(0, min(cursor, len(runes)))
 	if at < len(runes) && isWord(runes[at]) {
 		return at

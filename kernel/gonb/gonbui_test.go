@@ -37,8 +37,8 @@ func TestSubject(t *testing.T) {
 		for r[at] != '‸' {
 			at++
 		}
-		if got := subject(append(r[:at:at], r[at+1:]...), at); got != x.want {
-			t.Errorf("subject(%q) = %d, want %d", x.code, got, x.want)
+		if got := wordAt(append(r[:at:at], r[at+1:]...), at); got != x.want {
+			t.Errorf("wordAt(%q) = %d, want %d", x.code, got, x.want)
 		}
 	}
 }

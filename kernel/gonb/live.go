@@ -145,7 +145,7 @@ func (in *Interpreter) problems(e *live.CompileError, here string) *session.Fail
 var cellPackage = regexp.MustCompile(`^cells/c[0-9a-f]+\.`)
 
 // stateCommand carries out %state, %vars, %restart, %reset.
-func (in *Interpreter) stateCommand(ctx context.Context, words []string, out session.Output) *session.Failure {
+func (in *Interpreter) stateCommand(words []string, out session.Output) *session.Failure {
 	usage := func(s string) *session.Failure { return &session.Failure{Name: "UsageError", Value: s} }
 	switch words[0] {
 	case "state":

@@ -24,7 +24,7 @@ func (k *composer) translate(imports []imported, unused map[int]bool) *Package {
 	p := &Package{cell: k.id, text: k.c.Source, names: map[string]types.Object{}, stored: k.stored}
 	k.functions()
 	k.checks()
-	k.waits(p)
+	k.waits()
 	for _, i := range k.identifiers() {
 		k.rename(i, k.info.Defs[i])
 		k.rename(i, k.info.Uses[i])
@@ -240,7 +240,7 @@ func (k *composer) identifiers() (out []*ast.Ident) {
 
 // waits has calls of time.Sleep, and receives in the cell's statements that are not in a
 // goroutine of their own, end with an interrupt.
-func (k *composer) waits(p *Package) {
+func (k *composer) waits() {
 	ast.Inspect(k.f, func(x ast.Node) bool {
 		call, ok := x.(*ast.CallExpr)
 		if !ok {

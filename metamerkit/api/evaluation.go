@@ -72,7 +72,7 @@ func (q Evaluation) WithDefaults() Evaluation {
 }
 
 // Validate reports the first setting that cannot be carried out; those of Bootstrap are
-// evaluate's to judge.
+// for evaluate to check.
 func (q Evaluation) Validate() error {
 	if len(q.Runs) == 0 {
 		return fmt.Errorf("evaluation: no runs to evaluate")

@@ -32,7 +32,7 @@ type Method struct {
 	Settings    study.Settings `yaml:"settings"`    // without steps and seed
 	Evaluations int            `yaml:"evaluations"` // in place of the plan's
 	// AtBaseline stops each image when every member's loss is at most the mean that the
-	// baseline ends with, so that images of equal loss can be judged.
+	// baseline ends with, so that images of equal loss can be compared.
 	AtBaseline bool `yaml:"at the baseline's loss"`
 }
 

@@ -44,13 +44,13 @@ type Claim struct {
 	Verdict   string
 }
 
-// Options change how claims are judged.
+// Options change how claims are tested.
 type Options struct {
 	Bootstrap evaluate.Bootstrap
 	JSD       string // measure of the fifth claim, default metamer.JSD
 }
 
-// Of judges the five claims. Rows must hold single images (as Engine.Evaluate gives
+// Of tests the five claims. Rows must hold single images (as Engine.Evaluate gives
 // them) and one run for each model set and stage: unlike settings are not mixed.
 // cards say which models are CNNs or transformers, and how they were trained; a set
 // with a model without a card takes no part in claims about kinds.

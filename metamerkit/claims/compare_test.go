@@ -24,7 +24,7 @@ func TestCompare(t *testing.T) {
 		t.Log(c)
 		for _, o := range c.Observers {
 			if strings.Contains("+"+c.A+"+"+c.B+"+", "+"+o+"+") {
-				t.Errorf("%v is judged by a member", c)
+				t.Errorf("%v is evaluated by a member", c)
 			}
 		}
 		if c.Images != 60 || !(c.Low <= c.Difference && c.Difference <= c.High) || c.Holm < c.P {

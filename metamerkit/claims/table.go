@@ -10,7 +10,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// cell is a model set at a stage, judged by an observer ("": image metrics).
+// cell is a model set at a stage, evaluated by an observer ("": image metrics).
 type cell struct{ measure, set, stage, observer string }
 
 // table holds rows by cell.

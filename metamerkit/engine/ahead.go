@@ -12,7 +12,7 @@ import (
 )
 
 // ahead compiles what a recipe will need soon while its steps are taken: first what its
-// own evidence needs, then all that the next recipe does. Whatever fails here fails again,
+// own match statistics need, then all that the next recipe does. Whatever fails here fails again,
 // and is reported, where it is needed. It ends with ctx, between two compilations.
 func (e *Engine) ahead(ctx context.Context, q Request, r metamer.Recipe, tapped []synth.TappedModel) {
 	defer func() { _ = recover() }() // of a request that is not this one's

@@ -14,7 +14,7 @@ import (
 )
 
 // The next run's units are compiled while one is made, unless there is no room for its
-// models or the run is there; bits and evidence are those of runs that were asked for one
+// models or the run is there; bits and match statistics are those of runs that were asked for one
 // by one.
 func TestAhead(t *testing.T) {
 	set := cifar(t, "cifar10:3")

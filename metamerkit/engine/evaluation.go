@@ -41,7 +41,7 @@ func (p portrait) references() metamer.Row {
 	return metamer.Row{Made: &metamer.Made{Images: p.made.Images, Versions: p.made.Versions}}
 }
 
-// unit is one run judged by one observer. Until the observer is needed (load) it is
+// unit is one run evaluated by one observer. Until the observer is needed (load) it is
 // known by card and layer only.
 type unit struct {
 	portrait
@@ -254,7 +254,7 @@ func (e *Engine) load(u *unit) (lacks bool, err error) {
 	return false, nil
 }
 
-// observers returns the full names of the models that judge a run.
+// observers returns the full names of the models that evaluate a run.
 func observers(wanted []string, run *metamer.Run) ([]string, error) {
 	var out []string
 	add := func(n string) {

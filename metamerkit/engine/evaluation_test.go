@@ -39,7 +39,7 @@ func equalRows(a, b metamer.Rows) bool {
 
 var quickBoot = metamer.Bootstrap{Resamples: 200}
 
-// Rows agree with the run's own evidence and with the measures taken by hand; asking
+// Rows agree with the run's own match statistics and with the measures taken by hand; asking
 // again is answered from the run's folder, to the bit.
 func TestEvaluate(t *testing.T) {
 	set := cifar(t, "cifar10:12")
@@ -67,7 +67,7 @@ func TestEvaluate(t *testing.T) {
 			"success": float64(b2f(ev.Verdict == "pass")), metamer.Recognizability: float64(b2f(ev.SameClass)),
 		} {
 			if got := find(measure, ev.Member, ev.Image); math.Abs(got.Value-want) > 1e-5*max(1, math.Abs(want)) || !got.Member {
-				t.Errorf("%s by %s of image %d: %+v, the run's evidence has %v", measure, ev.Member, ev.Image, got, want)
+				t.Errorf("%s by %s of image %d: %+v, the run itself has %v", measure, ev.Member, ev.Image, got, want)
 			}
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/synth"
 )
 
-// Gradients is the inversion loss of one model at a stage and its slope.
+// Gradients is the inversion loss of one model at a stage and its gradient.
 type Gradients struct {
 	Recipe   metamer.Recipe // with defaults
 	Start    []float32      // [N,S,S,3], the images at which the loss is taken
@@ -44,10 +44,7 @@ func (e *Engine) Gradients(ctx context.Context, q Request) (*Gradients, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &Gradients{Recipe: r}
-	if out.Start, err = startImages(r, q); err != nil {
-		return nil, err
-	}
+	out := &Gradients{Recipe: r, Start: startImages(r, q)}
 	n, per := r.Images.Count, r.Images.Size*r.Images.Size*3
 	for first := 0; first < n; first += r.Batch {
 		if err := ctx.Err(); err != nil {

@@ -48,10 +48,7 @@ type jobState struct {
 
 func (j *job) run(ctx context.Context) (*metamer.Run, error) {
 	n, per := j.r.Images.Count, j.r.Images.Size*j.r.Images.Size*3
-	var err error
-	if j.start, err = startImages(j.r, j.q); err != nil {
-		return nil, err
-	}
+	j.start = startImages(j.r, j.q)
 	j.q.Progress(metamer.Progress{Phase: metamer.Compiling, Steps: j.r.Steps, Images: n})
 	loop, err := j.e.loop(ctx, j.tapped, j.r)
 	if err != nil {
@@ -61,7 +58,7 @@ func (j *job) run(ctx context.Context) (*metamer.Run, error) {
 	j.q.Progress(metamer.Progress{Phase: metamer.Starting, Steps: j.r.Steps, Images: n})
 	resumed := j.restore(loop)
 	j.saved = time.Now()
-	c := resumed // where only the evidence is missing
+	c := resumed // where only the match statistics are missing
 	for j.state.First < n {
 		c, resumed = resumed, nil
 		if c == nil {
@@ -79,7 +76,7 @@ func (j *job) run(ctx context.Context) (*metamer.Run, error) {
 	j.q.Stepped()
 	if err := j.e.testMatch(ctx, run, j.tapped, j.q); err != nil {
 		if ctx.Err() != nil && j.work != nil {
-			err = errors.Join(fmt.Errorf("engine: run %s stopped before its evidence was complete; the same command goes on from there: %w", j.work.ID, ctx.Err()), j.save(c))
+			err = errors.Join(fmt.Errorf("engine: run %s stopped before its match statistics were complete; the same command goes on from there: %w", j.work.ID, ctx.Err()), j.save(c))
 		}
 		return nil, err
 	}

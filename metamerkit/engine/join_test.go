@@ -19,7 +19,7 @@ import (
 )
 
 // A run put together from blocks is that of the whole, to the bit: metamers, start,
-// losses, evidence. The last batch is short, and a block alone is a run of its own. On
+// losses, match statistics. The last batch is short, and a block alone is a run of its own. On
 // a GPU it is so to rounding: what kernels are fastest depends on the size of a batch.
 func TestBlocks(t *testing.T) {
 	set, err := images.Open([]string{"photos:11"}, images.Options{Size: 32})
@@ -56,7 +56,7 @@ func TestBlocks(t *testing.T) {
 			t.Errorf("runs %s and %s, metamers differ by %g, starts by %g", joined.ID, whole.ID, worst(joined.Metamers, whole.Metamers), worst(joined.Start, whole.Start))
 		}
 		if joined.StepsRun != whole.StepsRun || near == 0 && !(reflect.DeepEqual(joined.Trace, whole.Trace) && reflect.DeepEqual(joined.Statistics, whole.Statistics) && reflect.DeepEqual(joined.Nulls, whole.Nulls)) {
-			t.Error("loss trace or evidence differ")
+			t.Error("loss trace or match statistics differ")
 		}
 		if ids, err := store.IDs(); err != nil || len(ids) != 4 {
 			t.Errorf("%d runs in the store (%v), expected three blocks and the whole", len(ids), err)

@@ -88,7 +88,7 @@ func TestBFloat16(t *testing.T) {
 
 // In mixed precision the activations of networks of several kinds move by less than 5 %
 // (L2, mean of four images); a run begins with nearly the losses of one in float32, ends
-// lower, and is judged by the models in float32.
+// lower, and is tested by the models in float32.
 func TestMixed(t *testing.T) {
 	set := cifar(t, "cifar10:4")
 	backendtest.Each(t, func(t *testing.T, b *backend.Backend) {
@@ -124,7 +124,7 @@ func TestMixed(t *testing.T) {
 			for i, j := range mixed.Statistics {
 				t.Logf("%s, image %d: %.4f, mixed %.4f", optimizer, j.Image, whole.Statistics[i].Loss, j.Loss)
 				if !(j.Loss < 1.5*whole.Statistics[i].Loss) {
-					t.Errorf("%s, image %d: judged at %g, in float32 at %g", optimizer, j.Image, j.Loss, whole.Statistics[i].Loss)
+					t.Errorf("%s, image %d: tested at %g, in float32 at %g", optimizer, j.Image, j.Loss, whole.Statistics[i].Loss)
 				}
 			}
 			if whole.Nulls[0] != mixed.Nulls[0] {

@@ -20,17 +20,17 @@ import (
 // index and size only: the same seed gives the same start at every stage and for
 // every model set, and image i starts alike in any batch
 // and in any part of its set.
-func startImages(r metamer.Recipe, q Request) ([]float32, error) {
+func startImages(r metamer.Recipe, q Request) []float32 {
 	n, per := r.Images.Count, r.Images.Size*r.Images.Size*3
 	switch r.Start.Kind {
 	case "reference":
-		return slices.Clone(q.Images.Pixels), nil
+		return slices.Clone(q.Images.Pixels)
 	case "image":
 		out := make([]float32, 0, n*per)
 		for i := range n {
 			out = append(out, q.Given.Image(i%q.Given.Len())...)
 		}
-		return out, nil
+		return out
 	}
 	out := make([]float32, 0, n*per)
 	for i := range n {
@@ -43,7 +43,7 @@ func startImages(r metamer.Recipe, q Request) ([]float32, error) {
 			out = append(out, float32(min(max(draw(), 0), 1)))
 		}
 	}
-	return out, nil
+	return out
 }
 
 // built are the versions of GoMLX's modules in this program.

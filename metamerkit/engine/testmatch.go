@@ -13,7 +13,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
-// judge adds the match statistics of every image and member to a run, batch by batch.
+// testMatch adds the match statistics of every image and member to a run, batch by batch.
 func (e *Engine) testMatch(ctx context.Context, run *metamer.Run, tapped []synth.TappedModel, q Request) error {
 	r := run.Recipe
 	n, per := r.Images.Count, r.Images.Size*r.Images.Size*3
@@ -50,7 +50,7 @@ func (e *Engine) testMatch(ctx context.Context, run *metamer.Run, tapped []synth
 	return nil
 }
 
-// exact is the member that judges: where it made metamers in mixed precision, the model
+// exact is the member that tests: where it made metamers in mixed precision, the model
 // itself.
 func (e *Engine) exact(s synth.TappedModel, r metamer.Recipe) (synth.TappedModel, error) {
 	if r.Precision != "mixed" {
@@ -59,7 +59,7 @@ func (e *Engine) exact(s synth.TappedModel, r metamer.Recipe) (synth.TappedModel
 	return e.tappedModel(s.Card.Name, s.Layer, "")
 }
 
-// layersOf are what evidence reads of a member.
+// layersOf are what match statistics read of a member.
 func layersOf(s synth.TappedModel) []string {
 	if s.Card.Classes > 0 {
 		return []string{s.Layer, "logits"}

@@ -124,7 +124,7 @@ func TestLargeNullSet(t *testing.T) {
 	}
 }
 
-// A run that is cancelled when its images are there, but not its evidence, keeps the
+// A run that is cancelled when its images are there, but not its match statistics, keeps the
 // images.
 func TestCancelWithinEvidence(t *testing.T) {
 	set, err := images.Open([]string{"photos:2"}, images.Options{Size: 32})
@@ -143,7 +143,7 @@ func TestCancelWithinEvidence(t *testing.T) {
 			cancel()
 		}
 	}
-	if _, err := e.Synthesize(ctx, q); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "before its evidence was complete") {
+	if _, err := e.Synthesize(ctx, q); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "before its match statistics were complete") {
 		t.Fatal(err)
 	}
 	steps := 0

@@ -16,7 +16,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// Overview draws Figure 1: how a metamer is made (left), how it is judged (middle),
+// Overview draws Figure 1: how a metamer is made (left), how it is evaluated (middle),
 // and examples from a run (right), by preference one of a CNN ensemble at Late.
 func Overview(s *Study, refs *images.Set, run *metamer.Run) (*Figure, error) {
 	n := refs.Len()

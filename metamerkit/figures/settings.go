@@ -10,7 +10,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// Settings is Table 4: what the recipes of runs settle, the models and stages aside.
+// Settings is Table 4: what the recipes of runs settle but for models and stages.
 // Where runs differ in a setting its values stand with the runs that have them.
 func Settings(runs ...*metamer.Run) *Table {
 	t := &Table{Name: "table4", Title: "Synthesis settings", Caption: "Synthesis settings of " + map[bool]string{true: "the run", false: "all runs"}[len(runs) == 1] + " shown.",

@@ -66,7 +66,7 @@ const (
 )
 
 // Render draws the sheet. Small images are enlarged without smoothing, so that
-// their pixels can be judged; large ones are reduced.
+// their pixels can be seen; large ones are reduced.
 func (s Sheet) Render() (image.Image, error) {
 	n := len(s.Columns)
 	per := s.Size * s.Size * 3
@@ -226,11 +226,10 @@ func face(ttf []byte, px float64) font.Face {
 
 func width(f font.Face, s string) int { return font.MeasureString(f, s).Ceil() }
 
-// label draws s with its baseline at y and returns its width.
-func label(m draw.Image, f font.Face, x, y int, s string, c color.Color) int {
+// label draws s with its baseline at y.
+func label(m draw.Image, f font.Face, x, y int, s string, c color.Color) {
 	d := font.Drawer{Dst: m, Src: image.NewUniform(c), Face: f, Dot: fixed.P(x, y)}
 	d.DrawString(s)
-	return width(f, s)
 }
 
 // clip shortens s to the width of a cell.

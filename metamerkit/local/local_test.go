@@ -25,7 +25,7 @@ func tiny(s *model.Scope, x *Node) *Node {
 	return stage.Mark(block.Linear(block.At(s, "fc"), x, 3), "logits")
 }
 
-// A model that the program defines makes metamers and judges them.
+// A model that the program defines makes metamers and evaluates them.
 func TestOwnModel(t *testing.T) {
 	t.Setenv("METAMERS_RUNS", t.TempDir())
 	t.Setenv("METAMERS_BACKEND", "go")

@@ -3,7 +3,7 @@ package metamer
 // Direction says which values of an image metric are better.
 type Direction string
 
-// The directions. Neither is for metrics that describe and do not judge: natural images
+// The directions. Neither is for metrics that describe and do not rank: natural images
 // have middling values, or the metric is a plain property.
 const (
 	Higher  Direction = "higher"

@@ -8,7 +8,7 @@ type Row struct {
 	Run      string  // the run's ID, "" for references
 	Set      string  // model names of the set, sorted as in the recipe, joined by "+"
 	Stage    string  // early | middle | late, or a layer by its own name; "" for image metrics of references
-	Observer string  // model that judges; "" for image metrics
+	Observer string  // model that evaluates; "" for image metrics
 	Member   bool    // whether the observer belongs to the set
 	Image    int     // index in the image set; -1: over all images
 	Measure  string  // such as "same-class", "jsd/pearson", "niqe" (docs/evaluation.md)

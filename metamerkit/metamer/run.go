@@ -160,7 +160,7 @@ const (
 	Compiling  Phase = "compile"   // units are compiled
 	Starting   Phase = "start"     // targets are computed and the first steps taken
 	Stepping   Phase = "synthesis" // steps are taken
-	Matching   Phase = "evidence"  // match statistics are computed
+	Matching   Phase = "matching"  // match statistics are computed
 	Writing    Phase = "files"     // files are written
 	Evaluating Phase = "evaluation"
 )

@@ -139,7 +139,7 @@ func (a *Archive) Outside() (problems []string) {
 	return problems
 }
 
-// unpack unpacks a run into dir and judges it.
+// unpack unpacks a run into dir and verifies it.
 func (a *Archive) unpack(id, dir string) Check {
 	c := Check{ID: id, Dir: dir, State: Whole}
 	if err := unpack(a.z, runsPrefix+id+"/", dir); err != nil {

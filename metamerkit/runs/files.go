@@ -22,16 +22,16 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/weights"
 )
 
-// evidence is evidence.json.
-type evidence struct {
-	Evidence []metamer.MatchStatistics `json:"evidence"`
-	Nulls    []metamer.Null            `json:"nulls"`
-	Passed   int                       `json:"passed"`
-	Images   int                       `json:"images"`
-	Names    []string                  `json:"names,omitempty"` // of the reference images
-	StepsRun int                       `json:"stepsRun"`
-	Seconds  float64                   `json:"seconds"`
-	Stopped  string                    `json:"stopped,omitempty"`
+// matches is evidence.json.
+type matches struct {
+	Statistics []metamer.MatchStatistics `json:"evidence"`
+	Nulls      []metamer.Null            `json:"nulls"`
+	Passed     int                       `json:"passed"`
+	Images     int                       `json:"images"`
+	Names      []string                  `json:"names,omitempty"` // of the reference images
+	StepsRun   int                       `json:"stepsRun"`
+	Seconds    float64                   `json:"seconds"`
+	Stopped    string                    `json:"stopped,omitempty"`
 }
 
 // Load reads a run and checks every file against the manifest. The error is fs.ErrNotExist
@@ -65,7 +65,7 @@ func (s *Store) LoadContext(ctx context.Context, id string) (*metamer.Run, error
 // read reads a run's folder whose files are known to be whole.
 func read(id, dir string) (*metamer.Run, error) {
 	run := &metamer.Run{ID: id, Dir: dir}
-	var e evidence
+	var e matches
 	for name, to := range map[string]any{"recipe.json": &run.Recipe, "evidence.json": &e} {
 		data, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
@@ -82,7 +82,7 @@ func read(id, dir string) (*metamer.Run, error) {
 		return nil, &CorruptError{Dir: dir, Problem: fmt.Sprintf("evidence.json names %d images, expected %d", n, run.Recipe.Images.Count)}
 	}
 	run.Names = e.Names
-	run.Statistics, run.Nulls, run.StepsRun, run.Seconds, run.Stopped = e.Evidence, e.Nulls, e.StepsRun, e.Seconds, e.Stopped
+	run.Statistics, run.Nulls, run.StepsRun, run.Seconds, run.Stopped = e.Statistics, e.Nulls, e.StepsRun, e.Seconds, e.Stopped
 	for name, to := range map[string]*[]float32{"metamers": &run.Metamers, "start": &run.Start} {
 		f, err := weights.Open(filepath.Join(dir, name+".safetensors"))
 		if err != nil {
@@ -120,7 +120,7 @@ func (w *Work) Finish(run *metamer.Run, extra map[string]func(path string) error
 	}
 	files := map[string]func(string) error{
 		"recipe.json":          writeJSON(r),
-		"evidence.json":        writeJSON(evidence{run.Statistics, run.Nulls, run.PassCount(), r.Images.Count, run.Names, run.StepsRun, run.Seconds, run.Stopped}),
+		"evidence.json":        writeJSON(matches{run.Statistics, run.Nulls, run.PassCount(), r.Images.Count, run.Names, run.StepsRun, run.Seconds, run.Stopped}),
 		"trace.csv":            func(p string) error { return writeTrace(p, run) },
 		"metamers.safetensors": tensor("metamers", run.Metamers),
 		"start.safetensors":    tensor("start", run.Start),

@@ -49,8 +49,8 @@ func FuzzRun(f *testing.F) {
 	f.Add(seeds[0], seeds[1], seeds[2])
 	f.Add([]byte("{}"), []byte("{}"), []byte("{}"))
 	f.Add([]byte(`{"images":{"count":-1,"size":1152921504606846976}}`), []byte(`{"evidence":[{"image":-9}]}`), []byte(`{"files":{"../x":"y"}}`))
-	f.Fuzz(func(t *testing.T, recipe, evidence, manifest []byte) {
-		for name, data := range map[string][]byte{"recipe.json": recipe, "evidence.json": evidence, manifestName: manifest} {
+	f.Fuzz(func(t *testing.T, recipe, matches, manifest []byte) {
+		for name, data := range map[string][]byte{"recipe.json": recipe, "evidence.json": matches, manifestName: manifest} {
 			if err := os.WriteFile(filepath.Join(run.Dir, name), data, 0o644); err != nil {
 				t.Fatal(err)
 			}

@@ -94,7 +94,7 @@ func (c Check) with(err error) Check {
 	return c
 }
 
-// verifyFolder judges the run in c.Dir, whose folder is named by c.ID.
+// verifyFolder checks the run in c.Dir, whose folder is named by c.ID.
 func verifyFolder(c Check) Check {
 	m, err := readManifest(c.Dir)
 	bare := errors.Is(err, errNoManifest)

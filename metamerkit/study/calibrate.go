@@ -94,7 +94,7 @@ func (t task) name() string {
 
 // measure makes a short run twice: the first time compiles.
 func (p Plan) measure(ctx context.Context, e api.Engine, model, stage string, set *images.Set) (v Speed, err error) {
-	var whole, evidence [2]float64
+	var whole, matching [2]float64
 	steps := 1
 	for round := range whole {
 		r := p.Recipe([]string{model}, stage)
@@ -111,7 +111,7 @@ func (p Plan) measure(ctx context.Context, e api.Engine, model, stage string, se
 		if v.Step == 0 { // one call made all steps
 			v.Step = w.after.Sub(w.start).Seconds() / float64(steps)
 		}
-		evidence[round], v.Images = time.Since(w.after).Seconds(), set.Len()
+		matching[round], v.Images = time.Since(w.after).Seconds(), set.Len()
 		compile, step := w.busy()
 		if round == 0 {
 			v.CompileBusy = compile
@@ -121,8 +121,8 @@ func (p Plan) measure(ctx context.Context, e api.Engine, model, stage string, se
 			steps = quickSteps
 		}
 	}
-	v.Evidence, v.Null = evidence[1], max(evidence[0]-evidence[1], 0) // the null distribution is kept
-	v.Compile = max(whole[0]-v.Step-evidence[0], 0)
+	v.Matching, v.Null = matching[1], max(matching[0]-matching[1], 0) // the null distribution is kept
+	v.Compile = max(whole[0]-v.Step-matching[0], 0)
 	return v, nil
 }
 

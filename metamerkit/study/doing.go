@@ -20,7 +20,7 @@ type doing struct {
 	r *Result
 	f *Forecast // nil where no speeds are known
 
-	mu         sync.Mutex // of what follows: evidence and files of one run are made beside the next
+	mu         sync.Mutex // of what follows: match statistics and files of one run are made beside the next
 	clock      *clock
 	tally      Tally
 	concurrent int // evaluations, and runs that have taken their steps, under way
@@ -92,11 +92,11 @@ type cell struct {
 	run   *metamer.Run
 	err   error
 
-	computed chan struct{} // closed when its steps are taken: evidence and files are left
+	computed chan struct{} // closed when its steps are taken: match statistics and files are left
 	done     chan struct{} // closed when it is over
 }
 
-// runs makes the runs of the plan in their order. The evidence of one is computed and its
+// runs makes the runs of the plan in their order. The match statistics of one are computed and its
 // files are written while the next takes its steps, so that two are under way at most;
 // whichever fails ends both.
 func (d *doing) runs(ctx context.Context) error {

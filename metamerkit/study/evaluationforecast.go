@@ -56,10 +56,10 @@ func (p Plan) forecastEvaluation(f *Forecast, s *Speeds, n, size int, compiled f
 	f.Evaluation = seconds(sum)
 }
 
-// overlap says what is done beside the steps of all runs: the evidence of all but the last
-// one, and the evaluations of those before it. evidence is of the last one, which is
+// overlap says what is done beside the steps of all runs: the match statistics of all but the
+// last one, and the evaluations of those before it. matching is of the last one, which is
 // f.Parts[last].
-func (f *Forecast) overlap(steps, concurrent load, evidence float64, last int) {
+func (f *Forecast) overlap(steps, concurrent load, matching float64, last int) {
 	f.Tail = f.Evaluation
 	if last < 0 {
 		return
@@ -80,7 +80,7 @@ func (f *Forecast) overlap(steps, concurrent load, evidence float64, last int) {
 	if steps.processor < steps.seconds/2 { // steps that need more of the cores wait as long as is gained (docs/studies.md)
 		f.Overlap = seconds(max(concurrent.seconds-concurrent.beside(steps), 0))
 	}
-	f.Tail = seconds(behind.seconds + evidence)
+	f.Tail = seconds(behind.seconds + matching)
 }
 
 // probeResamples are the resamples of an evaluation that is measured.

@@ -44,8 +44,8 @@ func turns(r metamer.Recipe, i int) float64 {
 	return float64(all/period*r.Schedule.Every + min(max(all%period-i*r.Schedule.Every, 0), r.Schedule.Every))
 }
 
-// evidence is that of n images.
-func (v Speed) evidence(n int) float64 { return v.Evidence * float64(n) / float64(max(v.Images, 1)) }
+// matching is what the match statistics of n images take.
+func (v Speed) matching(n int) float64 { return v.Matching * float64(n) / float64(max(v.Images, 1)) }
 
 // load is work: how long it takes alone, and the processor time that it needs, in seconds
 // of all cores.
@@ -113,8 +113,8 @@ func (p Plan) Forecast(s *Speeds, warm map[string]bool, set *images.Set, stored 
 	}
 	last := -1               // the run before that is to be made: beside its steps the next one's units are compiled
 	var steps load           // its steps
-	var all, concurrent load // the steps of all runs, and what is done beside them: evidence and evaluations
-	evidence := 0.0          // of the last run
+	var all, concurrent load // the steps of all runs, and what is done beside them: match statistics and evaluations
+	matching := 0.0          // of the last run
 	files := s.files(size) * float64(n)
 	cores := float64(runtime.NumCPU())
 	probed := map[string]bool{} // members at stages whose compiled units serve an evaluation too
@@ -144,7 +144,7 @@ func (p Plan) Forecast(s *Speeds, warm map[string]bool, set *images.Set, stored 
 						probed[m+", "+stage] = true
 					}
 					own.add(batches*turns(r, i)*v.Step, v.StepBusy)
-					evaluated += v.evidence(n)
+					evaluated += v.matching(n)
 					if key := s.key(p, m, stage, batch, size); !compiled[key] {
 						compiled[key] = true
 						evaluated += v.Null
@@ -158,8 +158,8 @@ func (p Plan) Forecast(s *Speeds, warm map[string]bool, set *images.Set, stored 
 					sum += compile.beside(steps)
 				}
 				part.Expected = seconds(sum + own.seconds + files/cores) // written beside the next run
-				concurrent.add(evidence, 1)
-				last, steps, evidence = len(f.Parts), own, evaluated
+				concurrent.add(matching, 1)
+				last, steps, matching = len(f.Parts), own, evaluated
 				all.join(own)
 			}
 			f.Parts = append(f.Parts, part)
@@ -169,6 +169,6 @@ func (p Plan) Forecast(s *Speeds, warm map[string]bool, set *images.Set, stored 
 		f.Parts[last].Expected += seconds(files * (1 - 1/cores))
 	}
 	p.forecastEvaluation(f, s, n, size, func(key, observer, stage string) bool { return warm[key] || probed[observer+", "+stage] }, open, lacks)
-	f.overlap(all, concurrent, evidence, last)
+	f.overlap(all, concurrent, matching, last)
 	return f
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/runs"
 )
 
-// A forecast is the sum of what its parts were measured to take: steps, evidence, what
+// A forecast is the sum of what its parts were measured to take: steps, match statistics, what
 // is compiled once; what is there costs nothing, and what is not known is said.
 func TestForecast(t *testing.T) {
 	m := newMade() // six images of 16²
@@ -33,14 +33,14 @@ func TestForecast(t *testing.T) {
 	if len(f.Unknown) != 3 || len(f.Parts) != 2 || f.Gradients != 2*50*6 || f.Evaluations != 2 {
 		t.Errorf("%+v", f)
 	}
-	s.Of[s.key(p, "resnet20", "late", 4, 16)] = Speed{Compile: 7, Step: 0.1, Null: 0.5, Evidence: 2, Images: 4}
-	s.Of[s.key(p, "vgg11", "late", 4, 16)] = Speed{Compile: 5, Step: 0.3, Null: 0.25, Evidence: 4, Images: 4}
+	s.Of[s.key(p, "resnet20", "late", 4, 16)] = Speed{Compile: 7, Step: 0.1, Null: 0.5, Matching: 2, Images: 4}
+	s.Of[s.key(p, "vgg11", "late", 4, 16)] = Speed{Compile: 5, Step: 0.3, Null: 0.25, Matching: 4, Images: 4}
 	s.Evaluations[s.evaluationKey(p, "vgg11", "late", 16)] = EvaluationSpeed{Compile: 3, Each: 4, Images: 4}
 	s.Evaluations[s.evaluationKey(p, "", "", 16)] = EvaluationSpeed{Compile: 1, Each: 2, Images: 4}
 	f = p.Forecast(s, nil, m.refs, func(metamer.Recipe, int) (bool, bool) { return false, false })
 	cores := float64(runtime.NumCPU()) // files are written beside the next run
 	for i, want := range []float64{
-		6*0.5/cores + 2*50*0.1 + 3 + 0.5 + 7,         // two batches; evidence of six images, and the null distribution
+		6*0.5/cores + 2*50*0.1 + 3 + 0.5 + 7,         // two batches; match statistics of six images, and the null distribution
 		6*0.5 + 2*(30*0.1+20*0.3) + 3 + 6 + 0.25 + 5, // every ten steps the other member; vgg11 is compiled now
 	} {
 		if got := f.Parts[i].Expected.Seconds(); math.Abs(got-want) > 1e-9 {
@@ -198,9 +198,9 @@ func TestForecastOverlap(t *testing.T) {
 		f := &Forecast{Parts: []Part{{Stage: "late", Expected: 10 * time.Second}, {Stage: "late", Expected: 12 * time.Second}}, Evaluation: 12 * time.Second, each: map[string]load{"late": {5, 5}}}
 		var steps, concurrent load
 		steps.add(20, c.busy)
-		concurrent.add(2, 1) // evidence of the first
+		concurrent.add(2, 1) // match statistics of the first
 		f.overlap(steps, concurrent, 3, 1)
-		// Beside: that evidence, and all evaluations but those of the last two runs.
+		// Beside: these match statistics, and all evaluations but those of the last two runs.
 		if math.Abs(f.Overlap.Seconds()-c.overlap) > 1e-6 || f.Tail != 13*time.Second || math.Abs(f.Left().Seconds()-(34-c.overlap)) > 1e-6 {
 			t.Errorf("busy %v: %+v", c.busy, f)
 		}

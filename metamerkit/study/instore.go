@@ -15,7 +15,7 @@ import (
 
 // inStore says which runs of these images a store holds, and of which of them rows by
 // so many observers are kept. It tells runs by what a plan settles: weights and
-// versions are left aside, so that a forecast needs no model. Of a store elsewhere it
+// versions are ignored, so that a forecast needs no model. Of a store elsewhere it
 // knows what was read here.
 func inStore(store *runs.Store, set *images.Set) (func(r metamer.Recipe, observers int) (run, rows bool), error) {
 	dirs := map[string]string{}

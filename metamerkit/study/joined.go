@@ -167,7 +167,7 @@ func contrast(a, b source) string {
 	return english.WordSeries(out, "and")
 }
 
-// settings are those of the recipe by name, images and what computed it aside. Steps
+// settings are those of the recipe by name, without images and what computed it. Steps
 // stand as model gradient evaluations, in which schedules are compared.
 func (s source) settings() map[string]string {
 	r := s.recipe

@@ -60,7 +60,7 @@ func (o *One) Learn(run *metamer.Run) error {
 	// Both the null set and the images, each beside its reference, are read by the model.
 	n, took := float64(r.Null.Count), w.files.Sub(w.after).Seconds()
 	share := n / (n + 2*float64(r.Images.Count))
-	v := Speed{Step: w.middle(), Null: took * share, Evidence: took * (1 - share), Images: r.Images.Count}
+	v := Speed{Step: w.middle(), Null: took * share, Matching: took * (1 - share), Images: r.Images.Count}
 	if v.Step == 0 {
 		v.Step = w.step()
 	}

@@ -21,8 +21,8 @@ type Speed struct {
 	Compile  float64 `json:"compile"`
 	Step     float64 `json:"step"`
 	Null     float64 `json:"null"`
-	Evidence float64 `json:"evidence"` // of one member
-	Images   int     `json:"images"`   // that Evidence is of
+	Matching float64 `json:"matching"` // of one member
+	Images   int     `json:"images"`   // that Matching is of
 
 	// The shares of the processor's cores that compilation and steps keep busy, 0 where
 	// they are not known: what is compiled beside steps takes what these leave.
@@ -50,10 +50,10 @@ type Speeds struct {
 	Machine string `json:"-"` // such as "xla, 2 cores": begins every key
 
 	Of          map[string]Speed           `json:"of"`
-	Evaluations map[string]EvaluationSpeed `json:"judging"`
+	Evaluations map[string]EvaluationSpeed `json:"evaluations"`
 	// Unit is how long an evaluation took by its forecast, over the studies before: a
 	// factor, 0 where there was none.
-	Unit float64 `json:"unit of judging"`
+	Unit float64 `json:"unit of evaluations"`
 	// Files is what the files of a run take, in seconds an image, by machine and size.
 	Files map[string]float64 `json:"files"`
 }

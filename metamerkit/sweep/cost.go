@@ -128,7 +128,7 @@ func (h *history) seconds(sh Shard, side int, backend string) float64 {
 	return 0
 }
 
-// past reads recipe and evidence of the runs in the store, not their pixels.
+// past reads recipes and match statistics of the runs in the store, not their pixels.
 func (s *Sweep) past() (*history, error) {
 	h := &history{}
 	store, err := runs.Locate(s.Store)

@@ -201,6 +201,6 @@ func twoLoop(o metamer.Optimizer, free func(*Node) *Node, gradient, moves, turns
 	}
 	norm := Sqrt(dot(steepest, steepest))
 	steepest = Mul(steepest, each(Div(BroadcastToShape(Reshape(first), norm.Shape()), MaxScalar(norm, underflowing))))
-	// Rounding aside the direction always descends.
+	// But for rounding the direction always descends.
 	return Neg(pick(LogicalAnd(some, GreaterThan(dot(r, down), ZerosLike(norm))), r, steepest))
 }

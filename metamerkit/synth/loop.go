@@ -117,7 +117,7 @@ func (c *Cursor) copy(st *State) (err error) {
 	return nil
 }
 
-// chunk takes the steps of one call and judges who stops.
+// chunk takes the steps of one call and applies the stop criteria.
 func (l *Loop) chunk(ctx context.Context, st *State, c *Cursor) error {
 	moving := make([]bool, len(c.Stopped))
 	for b, at := range c.Stopped {
@@ -129,7 +129,7 @@ func (l *Loop) chunk(ctx context.Context, st *State, c *Cursor) error {
 	}
 	c.Step += taken
 	if err == nil && losses != nil {
-		l.judge(c)
+		l.stop(c)
 	}
 	return err
 }
@@ -151,8 +151,8 @@ func (l *Loop) note(c *Cursor, step, m int, row []float32) {
 	}
 }
 
-// judge applies the stop criteria.
-func (l *Loop) judge(c *Cursor) {
+// stop applies the stop criteria.
+func (l *Loop) stop(c *Cursor) {
 	s := l.Recipe.Stop
 	left := 0
 	for b := range c.Stopped {

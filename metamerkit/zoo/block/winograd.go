@@ -172,9 +172,9 @@ func convolve16(x *Node, u [][]*Node) *Node {
 	return Reshape(Stack(rows, 2), b, 2*h, 2*w, o)
 }
 
-// slope is the gradient of convolve by its kernel, [3,3,C,O], for a gradient v
+// kernelGradient is the gradient of convolve by its kernel, [3,3,C,O], for a gradient v
 // [B,n,n,O] of its result.
-func (t tiles) slope(x, v *Node) *Node {
+func (t tiles) kernelGradient(x, v *Node) *Node {
 	count := t.count()
 	v = frameHW(v, 1, [2][2]int{{0, 2*count[0] - t.n[0]}, {0, 2*count[1] - t.n[1]}})
 	y := make([][]*Node, 2)
@@ -201,6 +201,6 @@ func (w Window) tiled(x, kernel *Node) *Node {
 	pads, n := w.frame(x)
 	t, back := tiles{pads, n}, tiles{w.back(x), [2]int{x.Shape().Dim(1), x.Shape().Dim(2)}}
 	return adjoint([]*Node{x, kernel}, func(in []*Node) *Node { return t.convolve(in[0], in[1]) }, func(v *Node) []*Node {
-		return []*Node{back.convolve(v, turned(kernel)), t.slope(x, v)}
+		return []*Node{back.convolve(v, turned(kernel)), t.kernelGradient(x, v)}
 	})
 }

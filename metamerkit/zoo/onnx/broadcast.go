@@ -56,7 +56,7 @@ func (c *call) elementwise(f func(x []*Node) *Node) *value {
 	}
 	dims := c.broadcastDims(shapes...)
 	if c.keepsLast(dims) {
-		return c.imagesValue(f(c.lastNodes(dims)))
+		return c.imagesValue(f(c.lastNodes()))
 	}
 	nodes := make([]*Node, len(c.in))
 	for i, v := range c.in {
@@ -97,7 +97,7 @@ func (c *call) keepsLast(dims []int) bool {
 }
 
 // lastNodes are the inputs as [images·N,H,W,C], or as scalars.
-func (c *call) lastNodes(dims []int) []*Node {
+func (c *call) lastNodes() []*Node {
 	nodes := make([]*Node, len(c.in))
 	for i, v := range c.in {
 		switch {
