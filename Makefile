@@ -16,7 +16,7 @@ GO_SOURCES := $(shell find cmd metamerkit models testdata/photos -name '*.go' -o
 
 # Targets run one after the other whatever -j says: each uses all cores itself.
 .NOTPARALLEL:
-.PHONY: help setup setup-cuda cuda-libraries build reproduce lab lab-setup test check test-xla test-go race fuzz test-kernel test-lab test-notebooks test-image test-slurm test-manifests notebooks clean
+.PHONY: help setup setup-cuda cuda-libraries build reproduce lab lab-setup test check test-xla test-go race fuzz test-kernel test-lab test-python test-notebooks test-image test-slurm test-manifests notebooks clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -45,7 +45,7 @@ lab: ## JupyterLab with the kernel "Go (metamers)"; sets up what is missing
 lab-setup: ## all that make lab needs, without opening it
 	@env -u GOOS -u GOARCH go run ./kernel lab --setup-only
 
-test: setup check test-xla test-go race fuzz test-kernel test-lab test-notebooks test-manifests test-slurm ## everything that CI runs
+test: setup check test-xla test-go race fuzz test-kernel test-lab test-python test-notebooks test-manifests test-slurm ## everything that CI runs
 
 check: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l cmd kernel metamerkit models)" || { gofmt -d cmd kernel metamerkit models; exit 1; }
@@ -70,6 +70,9 @@ test-kernel: ## the kernel in Jupyter: jupyter_kernel_test, orphans, load (METAM
 
 test-lab: ## JupyterLab in a headless Chromium; skipped without one
 	scripts/test-lab.sh
+
+test-python: setup ## the Python module, with the program
+	scripts/test-python.sh
 
 test-slurm: setup ## metamers sweep on a real Slurm, with faults; skipped without slurm-wlm, munge or root
 	scripts/test-slurm.sh
