@@ -217,7 +217,7 @@ func (r *Run) String() string {
 // beside the largest values of the null distribution, and the largest p of an image.
 func (r *Run) Verdicts() *Table {
 	t := &Table{Name: "verdicts", Title: "Match statistics", Caption: r.String() + ".",
-		Columns: []table.Column{{Head: "member"}, {Head: "relative L2", Right: true}, {Head: "Pearson", Right: true}, {Head: "Spearman", Right: true}, {Head: "SNR (dB)", Right: true}, {Head: "largest p", Right: true}, {Head: "same class", Right: true}, {Head: "pass", Right: true}}}
+		Columns: []table.Column{{Head: "member"}, {Head: "relative L2", Right: true}, {Head: "Pearson", Right: true}, {Head: "Spearman", Right: true}, {Head: "SNR (dB)", Right: true}, {Head: "largest p", Right: true}, {Head: "same class", Right: true}, {Head: "pass", Right: true}, {Head: "pass as PNG", Right: true}}}
 	of := func(k, n int) string { return fmt.Sprintf("%d of %d", k, n) }
 	for i, m := range r.Matches() {
 		tested := m.Null.Untested() == ""
@@ -227,14 +227,17 @@ func (r *Run) Verdicts() *Table {
 			}
 			return fmt.Sprintf(format+" ("+format+")", v, null)
 		}
-		p, pass := "–", metamer.NotTested
+		p, pass, png := "–", metamer.NotTested, metamer.NotTested
 		if m.PPearson > 0 {
 			p = fmt.Sprintf("%.2g", max(m.PPearson, m.PSpearman, m.PSNR))
 		}
 		if m.Tested > 0 {
 			pass = of(m.Pass, m.Tested)
 		}
-		t.Rows = append(t.Rows, []string{m.Null.Member, fmt.Sprintf("%.4f", m.Loss), beside("%.3f", m.Pearson, m.Null.Pearson), beside("%.3f", m.Spearman, m.Null.Spearman), beside("%.1f", m.SNR, m.Null.SNR), p, of(m.Same, m.Count), pass})
+		if m.PNGTested > 0 {
+			png = of(m.PNGPass, m.PNGTested)
+		}
+		t.Rows = append(t.Rows, []string{m.Null.Member, fmt.Sprintf("%.4f", m.Loss), beside("%.3f", m.Pearson, m.Null.Pearson), beside("%.3f", m.Spearman, m.Null.Spearman), beside("%.1f", m.SNR, m.Null.SNR), p, of(m.Same, m.Count), pass, png})
 		if i == 0 && tested {
 			t.Caption += " In brackets: the largest value of the null distribution, which is of " + m.Null.Of() + "; p is that of the image and statistic with the largest."
 		}

@@ -36,13 +36,15 @@ func matchTable(run *metamer.Run) (lines []string) {
 		wide = max(wide, len(m.Null.Member))
 	}
 	line := func(format string, values ...any) { lines = append(lines, fmt.Sprintf(format, values...)) }
-	line("%-*s %8s %9s %9s %8s %11s %9s", wide, "member", "rel. L2", "Pearson", "Spearman", "SNR dB", "same class", "pass")
-	for _, m := range matches {
-		pass := metamer.NotTested
-		if m.Tested > 0 {
-			pass = fmt.Sprintf("%d of %d", m.Pass, m.Tested)
+	passed := func(pass, tested int) string {
+		if tested == 0 {
+			return metamer.NotTested
 		}
-		line("%-*s %8.4f %9.3f %9.3f %8.1f %5d of %-3d %10s", wide, m.Null.Member, m.Loss, m.Pearson, m.Spearman, m.SNR, m.Same, m.Count, pass)
+		return fmt.Sprintf("%d of %d", pass, tested)
+	}
+	line("%-*s %8s %9s %9s %8s %11s %9s %11s", wide, "member", "rel. L2", "Pearson", "Spearman", "SNR dB", "same class", "pass", "pass as PNG")
+	for _, m := range matches {
+		line("%-*s %8.4f %9.3f %9.3f %8.1f %5d of %-3d %10s %11s", wide, m.Null.Member, m.Loss, m.Pearson, m.Spearman, m.SNR, m.Same, m.Count, passed(m.Pass, m.Tested), passed(m.PNGPass, m.PNGTested))
 		if m.Null.Untested() == "" {
 			line("%-*s %8s %9.3f %9.3f %8.1f", wide, "  "+largestNull, "", m.Null.Pearson, m.Null.Spearman, m.Null.SNR)
 		}

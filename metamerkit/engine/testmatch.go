@@ -40,14 +40,34 @@ func (e *Engine) testMatch(ctx context.Context, run *metamer.Run, tapped []synth
 			if err != nil {
 				return err
 			}
-			met, class, err := e.read(ctx, s, p, run.Metamers[from*per:to*per])
+			found, err := e.testBatch(ctx, s, p, null, from, ref, refClass, run.Metamers[from*per:to*per])
 			if err != nil {
 				return err
 			}
-			run.Statistics = append(run.Statistics, null.TestEach(from, ref, met, refClass, class)...)
+			run.Statistics = append(run.Statistics, found...)
 		}
 	}
 	return nil
+}
+
+// testBatch tests the metamers of a batch, and the same as PNG files hold them.
+func (e *Engine) testBatch(ctx context.Context, s synth.TappedModel, p *synth.Probe, null *evaluate.Null, from int, ref []evaluate.Vector, refClass []int, pixels []float32) ([]metamer.MatchStatistics, error) {
+	met, class, err := e.read(ctx, s, p, pixels)
+	if err != nil {
+		return nil, err
+	}
+	out := null.TestEach(from, ref, met, refClass, class)
+	png := out
+	if rounded := images.Rounded(pixels); !slices.Equal(rounded, pixels) {
+		if met, class, err = e.read(ctx, s, p, rounded); err != nil {
+			return nil, err
+		}
+		png = null.TestEach(from, ref, met, refClass, class)
+	}
+	for i, of := range png {
+		out[i].PNGVerdict, out[i].PNGLoss = of.Verdict, of.Loss
+	}
+	return out, nil
 }
 
 // exact is the member that tests: where it made metamers in mixed precision, the model

@@ -103,9 +103,21 @@ func ToImage(pixels []float32, size int) *image.NRGBA {
 	m := image.NewNRGBA(image.Rect(0, 0, size, size))
 	for i := range size * size {
 		for c := range 3 {
-			m.Pix[4*i+c] = uint8(min(max(pixels[3*i+c], 0), 1)*255 + 0.5)
+			m.Pix[4*i+c] = level(pixels[3*i+c])
 		}
 		m.Pix[4*i+3] = 255
 	}
 	return m
+}
+
+// level is the 8-bit value of a pixel in [0,1].
+func level(v float32) uint8 { return uint8(min(max(v, 0), 1)*255 + 0.5) }
+
+// Rounded returns pixels in [0,1] as a PNG file of ToImage gives them back.
+func Rounded(pixels []float32) []float32 {
+	out := make([]float32, len(pixels))
+	for i, v := range pixels {
+		out[i] = float32(level(v)) / 255
+	}
+	return out
 }

@@ -6,7 +6,9 @@ type Match struct {
 	Loss, Pearson, Spearman, SNR float64 // means
 	// The largest empirical p of an image, 0 where there is none (see MatchStatistics).
 	PPearson, PSpearman, PSNR float64
-	Same, Pass, Tested, Count int // images
+	Same, Pass, Tested, Count int     // images
+	PNGLoss                   float64 // of the images as PNG files hold them
+	PNGPass, PNGTested        int
 }
 
 // Matches returns the match statistics of each member of a run.
@@ -23,9 +25,12 @@ func (r *Run) Matches() (out []Match) {
 			m.Same += b2i(e.SameClass)
 			m.Pass += b2i(e.Verdict == Pass)
 			m.Tested += b2i(e.Verdict == Pass || e.Verdict == Fail)
+			m.PNGLoss += e.PNGLoss
+			m.PNGPass += b2i(e.PNGVerdict == Pass)
+			m.PNGTested += b2i(e.PNGVerdict == Pass || e.PNGVerdict == Fail)
 		}
 		n := float64(max(m.Count, 1))
-		m.Loss, m.Pearson, m.Spearman, m.SNR = m.Loss/n, m.Pearson/n, m.Spearman/n, m.SNR/n
+		m.Loss, m.Pearson, m.Spearman, m.SNR, m.PNGLoss = m.Loss/n, m.Pearson/n, m.Spearman/n, m.SNR/n, m.PNGLoss/n
 		out = append(out, m)
 	}
 	return out

@@ -28,6 +28,11 @@ type MatchStatistics struct {
 	Verdict   string  `json:"verdict"` // Pass | Fail | NotTested ("none" in old runs of a single image)
 	Why       string  `json:"why,omitempty"`
 
+	// Of the image rounded to 8 bits, as a PNG file holds it; "" and 0 in runs made before
+	// that was tested.
+	PNGVerdict string  `json:"pngVerdict,omitempty"`
+	PNGLoss    float64 `json:"pngLoss,omitempty"`
+
 	// The empirical p of each statistic, (k+1)/(n+1) where k of n null pairs reach it; 0
 	// where it is not tested, and in runs made before there were null sets.
 	PPearson  float64 `json:"pPearson,omitempty"`
@@ -82,12 +87,16 @@ func (r *Run) Made() *Made {
 // Outcomes returns the verdict of each image: Fail if it is that of any member, Pass if
 // it is that of all.
 func (r *Run) Outcomes() []string {
+	return r.outcomes(func(e MatchStatistics) string { return e.Verdict })
+}
+
+func (r *Run) outcomes(of func(e MatchStatistics) string) []string {
 	out := make([]string, r.Recipe.Images.Count)
 	for _, e := range r.Statistics {
-		switch o := &out[e.Image]; {
-		case e.Verdict == Fail || *o == Fail:
+		switch verdict, o := of(e), &out[e.Image]; {
+		case verdict == Fail || *o == Fail:
 			*o = Fail
-		case e.Verdict != Pass || *o == NotTested:
+		case verdict != Pass || *o == NotTested:
 			*o = NotTested
 		default:
 			*o = Pass
@@ -102,8 +111,16 @@ func (r *Run) Outcomes() []string {
 }
 
 // Tally returns how many images are tested, and how many of these pass for every member.
-func (r *Run) Tally() (pass, tested int) {
-	for _, o := range r.Outcomes() {
+func (r *Run) Tally() (pass, tested int) { return tally(r.Outcomes()) }
+
+// PNGTally is Tally of the images as PNG files hold them. None is tested in runs made
+// before that was.
+func (r *Run) PNGTally() (pass, tested int) {
+	return tally(r.outcomes(func(e MatchStatistics) string { return e.PNGVerdict }))
+}
+
+func tally(outcomes []string) (pass, tested int) {
+	for _, o := range outcomes {
 		pass, tested = pass+b2i(o == Pass), tested+b2i(o != NotTested)
 	}
 	return pass, tested

@@ -43,28 +43,34 @@ func (r *Result) Match() *figures.Table {
 		Caption: "How close the activations of metamers come to those of their references, for each member of each model set: medians over images, of the relative L2 distance also the smallest and the largest. " +
 			"Beside the distance stands what the same network gives for the initial image, " + pair + "and for a JPEG copy of each reference (quality " + fmt.Sprint(jpegQuality) + ", median). " +
 			test + capital(r.nulls()) + ".",
-		Columns: []figures.Column{{Head: "model set"}, {Head: "stage"}, {Head: "member"}, {Head: "metamers", Right: true}, {Head: "same class", Right: true},
+		Columns: []figures.Column{{Head: "model set"}, {Head: "stage"}, {Head: "member"}, {Head: "metamers", Right: true}, {Head: pngHead, Right: true}, {Head: "same class", Right: true},
 			{Head: "relative L2", Right: true}, {Head: "initial image", Right: true}, {Head: "null: nearest", Right: true}, {Head: "JPEG copy", Right: true},
 			{Head: "Pearson", Right: true}, {Head: "null: largest", Right: true}, {Head: "Spearman", Right: true}, {Head: "null: largest", Right: true}, {Head: "SNR, dB", Right: true}, {Head: "null: largest", Right: true}, {Head: "largest p", Right: true}}}
 	s := r.Study()
 	for _, run := range r.Runs {
 		for m, name := range run.Recipe.ModelNames() {
 			c := closeness(run, m)
-			row := []string{s.Label(run.Recipe.ModelNames()), run.Recipe.Stage, name, verdict(run), fmt.Sprintf("%d of %d", c.same, len(c.distance)),
+			row := []string{s.Label(run.Recipe.ModelNames()), run.Recipe.Stage, name, verdict(run), pngVerdict(run), fmt.Sprintf("%d of %d", c.same, len(c.distance)),
 				spanned(c.distance, "%.3f"), figure(started(run, m), "%.3f"), figure(c.nearest, "%.3f"), figure(r.jpeg(name, run.Recipe.Stage), "%.3f"),
 				figure(median(c.pearson), "%.3f"), figure(c.null.Pearson, "%.3f"), figure(median(c.spearman), "%.3f"), figure(c.null.Spearman, "%.3f"), figure(median(c.snr), "%.1f"), figure(c.null.SNR, "%.1f"), figure(c.p, "%.2g")}
 			t.Rows = append(t.Rows, row)
 		}
 	}
-	if !r.tests() { // nothing stands in the columns of the null distribution
+	without := func(gone func(head string) bool) {
 		for i := len(t.Columns) - 1; i >= 0; i-- {
-			if head := t.Columns[i].Head; strings.HasPrefix(head, "null: ") || head == "largest p" {
+			if gone(t.Columns[i].Head) {
 				t.Columns = slices.Delete(t.Columns, i, i+1)
 				for j := range t.Rows {
 					t.Rows[j] = slices.Delete(t.Rows[j], i, i+1)
 				}
 			}
 		}
+	}
+	if !slices.ContainsFunc(r.Runs, func(run *metamer.Run) bool { _, tested := run.PNGTally(); return tested > 0 }) {
+		without(func(head string) bool { return head == pngHead })
+	}
+	if !r.tests() { // nothing stands in the columns of the null distribution
+		without(func(head string) bool { return strings.HasPrefix(head, "null: ") || head == "largest p" })
 	}
 	return t
 }
@@ -74,6 +80,18 @@ func verdict(run *metamer.Run) string {
 	pass, tested := run.Tally()
 	if tested == 0 {
 		return metamer.NotTested
+	}
+	return fmt.Sprintf("%d of %d", pass, tested)
+}
+
+// pngHead is the column of images as PNG files hold them.
+const pngHead = "as 8-bit PNG"
+
+// pngVerdict is verdict of the images as PNG files hold them.
+func pngVerdict(run *metamer.Run) string {
+	pass, tested := run.PNGTally()
+	if tested == 0 {
+		return "–"
 	}
 	return fmt.Sprintf("%d of %d", pass, tested)
 }
