@@ -26,8 +26,11 @@ import (
 
 const module = "github.com/ensemble-metamers/metamers/"
 
-// flags are what host and plugins are built with: they have to be the same.
-var flags = []string{"-trimpath", "-tags=netgo,osusergo"}
+// flags are what host and plugins are built with: they have to be the same. The linker
+// may leave out the maps of a package that its first plugin does not use; a later plugin
+// would find them empty, because a package is initialized once. wrapglobalmapctl has them
+// kept.
+var flags = []string{"-trimpath", "-tags=netgo,osusergo", "-gcflags=all=-d=wrapglobalmapctl=1"}
 
 // base are the packages that a session knows from the beginning.
 var base = strings.Fields(`bufio bytes cmp context embed encoding/csv encoding/json errors flag fmt image image/color image/jpeg image/png io log maps math math/rand
