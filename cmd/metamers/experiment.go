@@ -21,6 +21,7 @@ import (
 type experimentCmd struct {
 	Make  experimentMakeCmd  `cmd:"" help:"Write the web page of a recognition experiment with the metamers of runs."`
 	Serve experimentServeCmd `cmd:"" help:"Serve an experiment in a lab: one link a participant, nothing lost."`
+	Read  experimentReadCmd  `cmd:"" help:"Read the answers of people into rows with the observer people."`
 }
 
 type experimentMakeCmd struct {

@@ -21,6 +21,7 @@ import (
 
 type figuresCmd struct {
 	From    []string `help:"Data to draw: row files (.csv, .csv.gz), results folders of reproduce, run IDs or run folders." required:"" placeholder:"ROWS|RESULTS|RUN"`
+	People  []string `help:"Rows of people, made by metamers experiment read: a curve in Figure 3, a column in Table 5." type:"existingfile" placeholder:"ROWS.csv" predictor:"file"`
 	Out     string   `help:"Output folder for figures and tables." required:"" type:"path" placeholder:"DIR"`
 	Only    []string `help:"Draw only these, such as fig3,table2 (choices: losses, figure1 to figure7, match, claims, table1 to table5, differences)." placeholder:"NAMES"`
 	Formats []string `help:"File formats: png, svg, pdf for figures; md, tex, csv, html for tables." default:"png,svg,pdf,md,tex,csv"`
@@ -114,6 +115,13 @@ func (c *figuresCmd) Run(ctx context.Context, g *globals) error {
 	}
 	if named != nil {
 		rows, err := c.measured(ctx, g, named)
+		if err != nil {
+			return err
+		}
+		again.Rows = append(again.Rows, rows...)
+	}
+	for _, f := range c.People {
+		rows, err := metamer.LoadRows(f)
 		if err != nil {
 			return err
 		}

@@ -36,8 +36,10 @@ func newTable(rows metamer.Rows, cards map[string]*card.Card) (*table, error) {
 			*list = append(*list, s)
 		}
 	}
+	// People are no network: they count alone, where the rows have no network.
+	networks := slices.ContainsFunc(rows, func(r metamer.Row) bool { return r.Observer != "" && r.Observer != metamer.People })
 	for _, r := range rows {
-		if r.Observer == metamer.Members || r.Observer == metamer.NonMembers || r.Withheld() != "" {
+		if r.Observer == metamer.Members || r.Observer == metamer.NonMembers || r.Withheld() != "" || networks && r.Observer == metamer.People {
 			continue
 		}
 		key := [2]string{r.Set, r.Stage}

@@ -81,6 +81,16 @@ func Pearson(a, b Vector) float64 { return correlation(a.values, b.values) }
 // ties averaged. It is 0 if one of them is constant or not finite.
 func Spearman(a, b Vector) float64 { return correlation(a.ranks, b.ranks) }
 
+// RankCorrelation is Spearman's correlation of two lists of equal length, with ties
+// averaged; NaN if one of them is constant or holds a NaN.
+func RankCorrelation(a, b []float64) float64 {
+	ra, rb := ranks(a), ranks(b)
+	if constant(ra) || constant(rb) {
+		return math.NaN()
+	}
+	return correlation(ra, rb)
+}
+
 func correlation(a, b []float64) float64 {
 	if constant(a) || constant(b) {
 		return 0 // rounding of the mean would otherwise give anything

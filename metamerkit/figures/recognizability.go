@@ -59,9 +59,14 @@ func Recognizability(s *Study) (*Figure, error) {
 		{"members of the set", lineStyle(ink, false), filled[0]},
 		{"other observers", lineStyle(ink, true), hollow[0]},
 	}
+	who := ""
+	if slices.ContainsFunc(s.Rows, func(r metamer.Row) bool { return r.Observer == metamer.People && r.Set != "" }) {
+		key = append(key, entry{"people", dotted(ink), draw.PlusGlyph{}})
+		who = " People are dotted, with intervals over participants and images."
+	}
 	return &Figure{
 		Name: "figure3", Title: "Recognizability",
-		Caption: s.caption("Recognizability of metamers by stage: share of images whose metamer gets the reference's class, mean over the set's members (solid) and over all other observers (dashed), with 95 % bootstrap intervals over images."),
+		Caption: s.caption("Recognizability of metamers by stage: share of images whose metamer gets the reference's class, mean over the set's members (solid) and over all other observers (dashed), with 95 % bootstrap intervals over images." + who),
 		Width:   vg.Length(min(max(len(panels), 2), panelsPerRow)) * 175, Height: panelsHeight(panels),
 		draw: func(c draw.Canvas) { drawPanels(c, panels, key) },
 	}, nil
@@ -80,6 +85,7 @@ type line struct {
 	color  color.RGBA
 	glyph  draw.GlyphDrawer
 	dashed bool
+	dots   bool // people
 	points plotter.XYs
 	errors plotter.YErrors
 }
@@ -91,12 +97,9 @@ func (p *panel) add(s *Study, set []string, stages []string) {
 			n++
 		}
 	}
-	for k, who := range []string{metamer.Members, metamer.NonMembers} {
-		glyphs := filled
-		if k == 1 {
-			glyphs = hollow
-		}
-		l := &line{color: palette[n%len(palette)], glyph: glyphs[n/len(palette)%len(glyphs)], dashed: k == 1}
+	for k, who := range []string{metamer.Members, metamer.NonMembers, metamer.People} {
+		glyphs := [][]draw.GlyphDrawer{filled, hollow, {draw.PlusGlyph{}}}[k]
+		l := &line{color: palette[n%len(palette)], glyph: glyphs[n/len(palette)%len(glyphs)], dashed: k == 1, dots: k == 2}
 		for i, st := range stages {
 			r, ok := s.find(metamer.Recognizability, set, st, who)
 			if !ok {
@@ -140,6 +143,9 @@ func (l *line) draw(p *plot.Plot) error {
 		return err
 	}
 	curve.LineStyle = lineStyle(l.color, l.dashed)
+	if l.dots {
+		curve.LineStyle = dotted(l.color)
+	}
 	marks, err := plotter.NewScatter(l.points)
 	if err != nil {
 		return err
@@ -164,6 +170,10 @@ func lineStyle(c color.Color, dashed bool) draw.LineStyle {
 		st.Dashes = []vg.Length{3, 2}
 	}
 	return st
+}
+
+func dotted(c color.Color) draw.LineStyle {
+	return draw.LineStyle{Color: c, Width: 1, Dashes: []vg.Length{1, 2}}
 }
 
 func drop(ps []*panel) (kept []*panel) {

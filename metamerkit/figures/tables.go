@@ -76,6 +76,10 @@ func Numbers(s *Study, measures []Measure) *Table {
 		columns = append(columns, metamer.Recognizability16)
 		t.Columns = append(t.Columns, Column{Head: "members, 16 categories ↑", Right: true}, Column{Head: "other observers, 16 categories ↑", Right: true})
 	}
+	people := slices.ContainsFunc(s.Rows, func(r metamer.Row) bool { return r.Observer == metamer.People && r.Set != "" })
+	if people {
+		t.Columns = append(t.Columns, Column{Head: "people ↑", Right: true})
+	}
 	var shown []Measure
 	for _, m := range measures {
 		for _, r := range s.Rows {
@@ -93,6 +97,9 @@ func Numbers(s *Study, measures []Measure) *Table {
 				for _, who := range []string{metamer.Members, metamer.NonMembers} {
 					row = append(row, s.cell(m, set, st, who))
 				}
+			}
+			if people {
+				row = append(row, s.cell(metamer.Recognizability, set, st, metamer.People))
 			}
 			for _, m := range shown {
 				row = append(row, s.cell(m.Name, set, st, ""))

@@ -68,4 +68,5 @@ const (
 
 	Members    = "members"     // mean over the set's own members
 	NonMembers = "non-members" // mean over all other observers
+	People     = "people"      // the participants of an experiment (docs/people.md)
 )

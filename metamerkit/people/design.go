@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
@@ -74,6 +75,8 @@ type Condition struct {
 	// the run's match statistics.
 	Passed int `json:"passed,omitempty"`
 	Tested int `json:"tested,omitempty"`
+	// Made says how the metamers were made, for rows.
+	Made *metamer.Made `json:"made,omitempty"`
 }
 
 // String is what tables call a condition.

@@ -42,7 +42,7 @@ func New(d Design, s Source) (*Design, map[string][]byte, error) {
 	b := &builder{d: &d, files: map[string][]byte{}, rng: rand.New(rand.NewPCG(d.Seed, 1<<63))}
 	for _, run := range s.Runs {
 		pass, tested := run.Tally()
-		d.Conditions = append(d.Conditions, Condition{run.ID, strings.Join(run.Recipe.ModelNames(), "+"), run.Recipe.Stage, pass, tested})
+		d.Conditions = append(d.Conditions, Condition{run.ID, strings.Join(run.Recipe.ModelNames(), "+"), run.Recipe.Stage, pass, tested, run.Made()})
 	}
 	if s.Natural {
 		d.Conditions = append(d.Conditions, Condition{})

@@ -166,6 +166,10 @@ func (a *Again) Result() (r *Result, notes []string, err error) {
 	var order []string
 	references := false
 	for _, row := range a.Rows {
+		if row.Set == "" && row.Observer == metamer.People {
+			r.Rows = append(r.Rows, row)
+			continue
+		}
 		if row.Set == "" { // of the references: those of the first source
 			if references && len(order) > 0 {
 				continue

@@ -1,0 +1,91 @@
+package answers
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+func sorted(m map[string]int) []string { return slices.Sorted(maps.Keys(m)) }
+
+// splits is the number of random halves of the noise ceiling.
+const splits = 1000
+
+// Ceiling is the noise ceiling of rank correlations with people over conditions: the mean
+// Spearman correlation between the recognizabilities by two random halves of the
+// participants, corrected to the full number by the Spearman-Brown formula. Where there
+// is none, the reason says why.
+func (d *Data) Ceiling(seed uint64) (value float64, reason string) {
+	all, n := d.Answers()
+	conditions := len(d.Design.Conditions)
+	if n < 4 || conditions < 3 {
+		return math.NaN(), fmt.Sprintf("%d participants and %d conditions, expected at least 4 and 3", n, conditions)
+	}
+	rng := rand.New(rand.NewPCG(seed, 1<<40))
+	sum, used := 0.0, 0
+	for range splits {
+		half := make([]int, n)
+		for k, p := range rng.Perm(n) {
+			half[p] = k % 2
+		}
+		means := [2][]float64{shares(all, conditions, func(a Answer) bool { return half[a.Participant] == 0 }), shares(all, conditions, func(a Answer) bool { return half[a.Participant] == 1 })}
+		if r := evaluate.RankCorrelation(means[0], means[1]); !math.IsNaN(r) {
+			sum, used = sum+2*r/(1+r), used+1
+		}
+	}
+	if used < splits/2 {
+		return math.NaN(), "the conditions do not differ in most halves of the participants"
+	}
+	return sum / float64(used), ""
+}
+
+// shares are the shares of right answers in each condition.
+func shares(all []Answer, conditions int, keep func(Answer) bool) []float64 {
+	right, count := make([]float64, conditions), make([]float64, conditions)
+	for _, a := range all {
+		if keep(a) {
+			count[a.Condition]++
+			if a.Right {
+				right[a.Condition]++
+			}
+		}
+	}
+	for i := range right {
+		right[i] /= count[i]
+	}
+	return right
+}
+
+// Correlation is how alike an observer and people rank the conditions.
+type Correlation struct {
+	Observer   string
+	Conditions int // sets and stages that both have
+	Spearman   float64
+}
+
+// Correlate ranks the conditions by the recognizability of each observer and of people
+// (Feather et al. 2023 give .91 for the mean over networks).
+func Correlate(people, networks metamer.Rows) (out []Correlation) {
+	type condition struct{ set, stage string }
+	ours := map[condition]float64{}
+	for _, r := range people.Overall(metamer.Recognizability) {
+		if r.Set != "" && !math.IsNaN(r.Value) {
+			ours[condition{r.Set, r.Stage}] = r.Value
+		}
+	}
+	a, b := map[string][]float64{}, map[string][]float64{}
+	for _, r := range networks.Overall(metamer.Recognizability) {
+		if v, ok := ours[condition{r.Set, r.Stage}]; ok && r.Observer != metamer.People && !math.IsNaN(r.Value) {
+			a[r.Observer], b[r.Observer] = append(a[r.Observer], v), append(b[r.Observer], r.Value)
+		}
+	}
+	for _, o := range slices.Sorted(maps.Keys(a)) {
+		out = append(out, Correlation{o, len(a[o]), evaluate.RankCorrelation(a[o], b[o])})
+	}
+	return out
+}

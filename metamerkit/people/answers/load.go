@@ -1,0 +1,230 @@
+// Package answers reads the data of an experiment: it checks every line, leaves out whom
+// the design's rule leaves out, and makes rows with the observer "people".
+package answers
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
+	"github.com/ensemble-metamers/metamers/metamerkit/people"
+)
+
+// Data are the answers of participants to one design.
+type Data struct {
+	Design       *people.Design
+	Participants []*Participant
+}
+
+// Participant is a person's file.
+type Participant struct {
+	Name     string // that of the data, such as 17
+	File     string
+	Trials   []Trial // without practice
+	Complete bool    // the last row is there
+	Excluded string  // why the participant is left out, "" if not
+}
+
+// Trial is an answer.
+type Trial struct {
+	Stimulus int
+	Choice   int // -1: none in time
+	Catch    bool
+	RT       float64 // ms
+	Shown    float64 // ms
+	Onset    int64   // ms since 1970, of the row
+	Left     string  // why the trial is left out, "" if not
+}
+
+// Right reports whether the choice is the right one.
+func (d *Data) Right(t Trial) bool { return t.Choice == d.Design.Stimuli[t.Stimulus].Answer }
+
+// Load reads files and folders of data: of a folder all its .csv files, of an experiment's
+// folder those in data.
+func Load(d *people.Design, from []string) (*Data, error) {
+	files, err := expand(from)
+	if err != nil {
+		return nil, err
+	}
+	r := &reader{Data: &Data{Design: d}, sha256: d.SHA256(), seen: map[string]string{}}
+	for _, f := range files {
+		if err := r.file(f); err != nil {
+			return nil, fmt.Errorf("experiment: %w", err)
+		}
+	}
+	if len(r.Participants) == 0 {
+		return nil, fmt.Errorf("experiment: there are no data in %s", strings.Join(from, ", "))
+	}
+	for _, p := range r.Participants {
+		r.exclude(p)
+	}
+	return r.Data, nil
+}
+
+func expand(from []string) (files []string, err error) {
+	for _, f := range from {
+		st, err := os.Stat(f)
+		if err != nil {
+			return nil, fmt.Errorf("experiment: %w", err)
+		}
+		if !st.IsDir() {
+			files = append(files, f)
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(f, people.DesignName)); err == nil {
+			f = filepath.Join(f, "data")
+		}
+		found, err := filepath.Glob(filepath.Join(escape(f), "*.csv"))
+		if err != nil {
+			return nil, fmt.Errorf("experiment: %w", err)
+		}
+		files = append(files, found...)
+	}
+	return files, nil
+}
+
+// escape takes the meaning of a pattern from the characters of a folder's name.
+func escape(dir string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(dir)
+}
+
+type reader struct {
+	*Data
+	sha256 string
+	seen   map[string]string // participants, and where they begin
+}
+
+// file reads a file of one participant, or of several that were joined, each with its header.
+func (r *reader) file(path string) error {
+	text, err := paths.ReadText(path)
+	if err != nil {
+		return err
+	}
+	if len(text) == 0 {
+		return fmt.Errorf("%s is empty, expected a header and rows", path)
+	}
+	lines := strings.Split(string(text), "\n")
+	if last := len(lines) - 1; lines[last] != "" {
+		return fmt.Errorf("%s: line %d is cut: it has no end", path, last+1)
+	}
+	var p *Participant
+	s := &sequence{}
+	for i, l := range lines[:len(lines)-1] {
+		where := fmt.Sprintf("%s: line %d", path, i+1)
+		if l == people.Header() {
+			p, s = &Participant{File: path}, &sequence{}
+			continue
+		}
+		if p == nil {
+			return fmt.Errorf("%s: the header is %.80q, expected %.80q…", where, l, people.Header())
+		}
+		if err := r.line(p, s, l, where); err != nil {
+			return fmt.Errorf("%s: %w", where, err)
+		}
+	}
+	return nil
+}
+
+// sequence is what is known of the rows of a participant so far.
+type sequence struct {
+	rows    int
+	check   string
+	time    int64
+	trials  []int // of the schedule
+	version string
+}
+
+func (r *reader) line(p *Participant, s *sequence, text, where string) error {
+	row, err := people.ParseLine(text, s.check)
+	if err != nil {
+		return err
+	}
+	if got := row.Field("design"); got != r.sha256 {
+		return fmt.Errorf("it is of the design %.12s…, expected %.12s…: data of another experiment", got, r.sha256)
+	}
+	s.rows++
+	if got := row.Field("row"); got != strconv.Itoa(s.rows) {
+		return fmt.Errorf("it is row %q of its participant, expected %d: rows are missing or not in order", got, s.rows)
+	}
+	if s.rows == 1 {
+		p.Name = row.Field("participant")
+		if before := r.seen[p.Name]; before != "" {
+			return fmt.Errorf("participant %s is there twice, before in %s", p.Name, before)
+		}
+		r.seen[p.Name] = where
+		r.Participants = append(r.Participants, p)
+		schedule, err := strconv.Atoi(row.Field("schedule"))
+		if err != nil || schedule < 0 {
+			return fmt.Errorf("schedule is %q, expected a number from 0", row.Field("schedule"))
+		}
+		s.trials = r.Design.Trials(schedule)
+	}
+	if got := row.Field("participant"); got != p.Name {
+		return fmt.Errorf("participant is %q, expected %s as in the rows before", got, p.Name)
+	}
+	now, err := strconv.ParseInt(row.Field("time_ms"), 10, 64)
+	if err != nil {
+		return fmt.Errorf("time_ms is %q, expected a number", row.Field("time_ms"))
+	}
+	if now < s.time {
+		return fmt.Errorf("the clock goes back by %d ms", s.time-now)
+	}
+	s.time, s.check = now, row.Field("check")
+	switch phase := row.Field("phase"); phase {
+	case "trial", "catch":
+		return r.trial(p, s, row)
+	case "end":
+		p.Complete = len(p.Trials) == len(s.trials)
+	case "start", "calibration", "practice":
+	default:
+		return fmt.Errorf("phase is %q, expected start, calibration, practice, trial, catch or end", phase)
+	}
+	return nil
+}
+
+// trial adds the row of a trial. What it says twice must agree with the design.
+func (r *reader) trial(p *Participant, s *sequence, row people.Line) error {
+	k := len(p.Trials)
+	if k >= len(s.trials) {
+		return fmt.Errorf("it is trial %d, and the schedule has %d", k+1, len(s.trials))
+	}
+	want := s.trials[k]
+	st := r.Design.Stimuli[want]
+	t := Trial{Stimulus: want, Choice: -1, Catch: r.Design.IsCatch(want), Onset: s.time}
+	phase := "trial"
+	if t.Catch {
+		phase = "catch"
+	}
+	correct := ""
+	if name := row.Field("choice"); name != "" {
+		t.Choice = slices.IndexFunc(r.Design.Choices, func(c people.Choice) bool { return c.Name == name })
+		if t.Choice < 0 {
+			return fmt.Errorf("choice is %q, which is none of the design's", name)
+		}
+		correct = "0"
+		if t.Choice == st.Answer {
+			correct = "1"
+		}
+	}
+	for _, c := range []struct{ column, want string }{
+		{"phase", phase}, {"stimulus", strconv.Itoa(want)}, {"condition", strconv.Itoa(st.Condition)}, {"image", strconv.Itoa(st.Image)},
+		{"answer", r.Design.Choices[st.Answer].Name}, {"correct", correct},
+	} {
+		if got := row.Field(c.column); got != c.want {
+			return fmt.Errorf("%s is %q, expected %q by the design", c.column, got, c.want)
+		}
+	}
+	var e1, e2 error
+	t.RT, e1 = strconv.ParseFloat(row.Field("rt_ms"), 64)
+	t.Shown, e2 = strconv.ParseFloat(row.Field("image_ms"), 64)
+	if err := errors.Join(e1, e2); err != nil || !(t.RT >= 0 && t.Shown >= 0) {
+		return fmt.Errorf("rt_ms is %q and image_ms %q, expected times", row.Field("rt_ms"), row.Field("image_ms"))
+	}
+	p.Trials = append(p.Trials, t)
+	return nil
+}
