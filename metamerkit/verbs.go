@@ -1,7 +1,6 @@
 package metamerkit
 
 import (
-	"context"
 	"errors"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/api"
@@ -13,18 +12,13 @@ import (
 // they emerge. A stored run is returned at once; one that was
 // interrupted goes on.
 func Synthesize(r Recipe, refs Images) (*Run, error) {
-	return SynthesizeContext(Context(), r, refs)
-}
-
-// SynthesizeContext is Synthesize with a context of one's own.
-func SynthesizeContext(ctx context.Context, r Recipe, refs Images) (*Run, error) {
 	r.Images = refs.ref()
-	reply, err := withImages(ctx, []Images{refs}, api.Request{Synthesize: &api.Synthesis{Recipe: r}})
+	reply, err := withImages(Context(), []Images{refs}, api.Request{Synthesize: &api.Synthesis{Recipe: r}})
 	if err != nil {
 		return nil, err
 	}
 	if len(reply.Runs) != 1 {
-		return nil, errors.New("metamerkit: the engine's answer has no run")
+		return nil, errors.New("metamerkit: the server returned no run")
 	}
 	if err := api.CheckRun(reply.Runs[0]); err != nil {
 		return nil, err
@@ -54,7 +48,7 @@ func Evaluate[R *Run | []*Run](runs R, observers ...string) (Rows, error) {
 		return nil, err
 	}
 	if reply.Rows == nil {
-		return nil, errors.New("metamerkit: the engine's answer has no rows")
+		return nil, errors.New("metamerkit: the server returned no rows")
 	}
 	return reply.Rows.Unpack()
 }

@@ -16,15 +16,15 @@ import (
 //go:embed imagenet1k.tsv
 var imagenet1k string
 
-var imagenet = sync.OnceValue(func() (out [2][]string) {
+var imagenet = sync.OnceValue(func() (names []string) {
 	for line := range strings.Lines(imagenet1k) {
-		id, name, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
+		_, name, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
 		if !ok {
 			panic("labels: imagenet1k.tsv has the line " + line)
 		}
-		out[0], out[1] = append(out[0], id), append(out[1], name)
+		names = append(names, name)
 	}
-	return out
+	return names
 })
 
 // Names returns the class names of a card's labels, in the order of the logits, or
@@ -32,15 +32,12 @@ var imagenet = sync.OnceValue(func() (out [2][]string) {
 func Names(of string) []string {
 	switch of {
 	case "imagenet1k":
-		return imagenet()[1]
+		return imagenet()
 	case "cifar10":
 		return images.CIFARClasses()
 	}
 	return nil
 }
-
-// WordNet returns the identifiers of ImageNet's classes, such as n01440764.
-func WordNet() []string { return imagenet()[0] }
 
 // Name is the name of a class, or its number where names are not known.
 func Name(of string, class int) string {

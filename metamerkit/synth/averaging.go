@@ -27,7 +27,7 @@ type members struct {
 
 func newMembers(ctx context.Context, c Compiler, cfg Config, tapped []TappedModel) (m members, err error) {
 	for _, s := range tapped {
-		u, err := compiled(ctx, c, key("target", s, cfg), func() (*Unit, error) { return NewTarget(c.Backend, s, cfg) })
+		u, err := compiled(ctx, c, key("target", s, cfg), func() (*Unit, error) { return newUnit(c.Backend, s, cfg, true) })
 		if err != nil {
 			return m, err
 		}
@@ -49,7 +49,7 @@ func newAveraging(ctx context.Context, c Compiler, r metamer.Recipe, cfg Config,
 		return nil, err
 	}
 	k := Key{Kind: "update", Config: fmt.Sprint(cfg), Members: len(now)}
-	a.update, err = compiled(ctx, c, k, func() (*Update, error) { return NewUpdate(c.Backend, cfg, len(now)) })
+	a.update, err = compiled(ctx, c, k, func() (*Update, error) { return newUpdate(c.Backend, cfg, len(now)) })
 	return a, err
 }
 
@@ -133,7 +133,7 @@ func (a *averaging) again(st *State) error {
 	if err != nil {
 		return fmt.Errorf("synth: images between two stages: %w", err)
 	}
-	next := NewState(a.cfg, len(a.now.units), images)
+	next := newState(a.cfg, len(a.now.units), images)
 	if s := a.cfg.searcher(); s != nil && a.r.WarmUp.Stage == a.r.Stage {
 		for _, i := range s.Kept() {
 			next.Slots[i] = st.Slots[i]

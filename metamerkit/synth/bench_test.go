@@ -35,7 +35,7 @@ func BenchmarkStep(b *testing.B) {
 func pgdUnit(b *testing.B, be *backend.Backend, s TappedModel, batch, size int, loops bool) *Unit {
 	b.Helper()
 	opt := metamer.Optimizer{Name: "pgd", StepSize: 1, Halvings: 8}
-	u, err := NewUnit(be.Compute, s, Config{Batch: batch, Size: size, Loss: "relative-l2", Optimizer: opt, Loops: loops})
+	u, err := newUnit(be.Compute, s, Config{Batch: batch, Size: size, Loss: "relative-l2", Optimizer: opt, Loops: loops}, false)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func stepper(b *testing.B, u *Unit, n int) func() {
 		b.Fatal(err)
 	}
 	ramp(61)
-	st := NewState(u.cfg, 1, pix)
+	st := newState(u.cfg, 1, pix)
 	active := slices.Repeat([]bool{true}, batch)
 	coefs := make([]Coefficients, n)
 	for i := range coefs {

@@ -37,7 +37,7 @@ func TestFrozen(t *testing.T) {
 	at := func(b *backend.Backend, net *zoo.Net, layer string) (r result) {
 		s := TappedModel{Card: c, Net: net, Layer: layer}
 		cfg := Config{Batch: 1, Size: size, Loss: "relative-l2"}
-		target, err := NewTarget(b.Compute, s, cfg)
+		target, err := newUnit(b.Compute, s, cfg, true)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -118,7 +118,7 @@ func TestLoopEqualsSteps(t *testing.T) {
 	opt := metamer.Optimizer{Name: "momentum", Momentum: 0.9, StepSize: 0.5, Halvings: 4}
 	var want []float32
 	for _, loops := range []bool{false, true} {
-		u, err := NewUnit(b.Compute, s, Config{Batch: 2, Size: 32, Loss: "relative-l2", Optimizer: opt, Loops: loops})
+		u, err := newUnit(b.Compute, s, Config{Batch: 2, Size: 32, Loss: "relative-l2", Optimizer: opt, Loops: loops}, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -130,7 +130,7 @@ func TestLoopEqualsSteps(t *testing.T) {
 		for i := range 12 {
 			coefs = append(coefs, coefficients(metamer.Recipe{Optimizer: opt, Steps: 12}, 32, i))
 		}
-		st := NewState(u.cfg, 1, append([]float32{}, pix["start"].Float...))
+		st := newState(u.cfg, 1, append([]float32{}, pix["start"].Float...))
 		if _, err := u.Steps(context.Background(), st, []bool{true, true}, coefs, target); err != nil {
 			t.Fatal(err)
 		}

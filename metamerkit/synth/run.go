@@ -17,13 +17,13 @@ func (u *Unit) Target(images *tensors.Tensor) (t *tensors.Tensor, err error) {
 	return t, nil
 }
 
-// Steps takes len(coefs) steps, at most ChunkSteps, and returns the losses before
+// Steps takes len(coefs) steps, at most chunkSteps, and returns the losses before
 // each of them, [len(coefs)][B]. State's tensors are donated: it holds new ones
 // afterwards. Cancelling ctx ends it between steps (in a loop, before the call) with
 // ctx's error and the losses of those steps that were taken.
 func (u *Unit) Steps(ctx context.Context, st *State, active []bool, coefs []Coefficients, target *tensors.Tensor) (losses [][]float32, err error) {
-	if len(coefs) == 0 || len(coefs) > ChunkSteps {
-		panic(fmt.Sprintf("synth: Steps of %d, expected 1 to %d", len(coefs), ChunkSteps))
+	if len(coefs) == 0 || len(coefs) > chunkSteps {
+		panic(fmt.Sprintf("synth: Steps of %d, expected 1 to %d", len(coefs), chunkSteps))
 	}
 	err = exceptions.TryCatch[error](func() {
 		if u.cfg.Loops && ctx.Err() == nil {
@@ -44,13 +44,13 @@ func (u *Unit) Steps(ctx context.Context, st *State, active []bool, coefs []Coef
 }
 
 func (u *Unit) loop(st *State, active []bool, coefs []Coefficients, target *tensors.Tensor) [][]float32 {
-	flat := make([]float32, ChunkSteps*numCoefficients)
+	flat := make([]float32, chunkSteps*numCoefficients)
 	for i, c := range coefs {
 		copy(flat[i*numCoefficients:], c[:])
 	}
-	in := []any{int32(0), int32(len(coefs)), tensors.FromFlatDataAndDimensions(make([]float32, ChunkSteps*u.cfg.Batch), ChunkSteps, u.cfg.Batch)}
+	in := []any{int32(0), int32(len(coefs)), tensors.FromFlatDataAndDimensions(make([]float32, chunkSteps*u.cfg.Batch), chunkSteps, u.cfg.Batch)}
 	in = append(in, u.donate(st)...)
-	in = append(in, active, tensors.FromFlatDataAndDimensions(flat, ChunkSteps, numCoefficients), target)
+	in = append(in, active, tensors.FromFlatDataAndDimensions(flat, chunkSteps, numCoefficients), target)
 	out := u.steps.Run(u.inputs(in...)...)
 	st.Images, st.Slots = out[1], out[2:]
 	trace := tensors.MustCopyFlatData[float32](out[0])

@@ -11,10 +11,10 @@ import (
 // resumed run follows the same schedule.
 func active(s metamer.Schedule, seed uint64, m, i int) (member, steps int) {
 	if m == 1 {
-		return 0, ChunkSteps - i%ChunkSteps
+		return 0, chunkSteps - i%chunkSteps
 	}
 	round := i / s.Every
-	steps = min(s.Every-i%s.Every, ChunkSteps)
+	steps = min(s.Every-i%s.Every, chunkSteps)
 	if s.Order == "random" {
 		cycle := rand.New(rand.NewPCG(seed, uint64(round/m)))
 		return cycle.Perm(m)[round%m], steps

@@ -89,9 +89,9 @@ type State struct {
 	targets []*tensors.Tensor
 }
 
-// NewState returns the state that a run of so many members begins with, for images
+// newState returns the state that a run of so many members begins with, for images
 // [B,S,S,3].
-func NewState(cfg Config, members int, images []float32) *State {
+func newState(cfg Config, members int, images []float32) *State {
 	r := reader{cfg: cfg}
 	shape := r.imageShape()
 	st := &State{Images: tensors.FromFlatDataAndDimensions(images, shape.Dimensions...)}
@@ -107,7 +107,7 @@ func NewState(cfg Config, members int, images []float32) *State {
 // begin is Begin for members of which units read the references.
 func begin(cfg Config, members int, units []*Unit, refs, images []float32, slots [][]float32) (*State, error) {
 	r := reader{cfg: cfg}
-	st := NewState(cfg, members, images)
+	st := newState(cfg, members, images)
 	for i, shape := range r.slotShapes(members)[:len(slots)] {
 		st.Slots[i] = tensors.FromFlatDataAndDimensions(slots[i], shape.Dimensions...)
 	}

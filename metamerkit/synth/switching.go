@@ -16,7 +16,7 @@ type switching struct {
 func newSwitching(ctx context.Context, c Compiler, r metamer.Recipe, cfg Config, members []TappedModel) (*switching, error) {
 	w := &switching{r: r, cfg: cfg}
 	for _, s := range members {
-		u, err := compiled(ctx, c, key("unit", s, cfg), func() (*Unit, error) { return NewUnit(c.Backend, s, cfg) })
+		u, err := compiled(ctx, c, key("unit", s, cfg), func() (*Unit, error) { return newUnit(c.Backend, s, cfg, false) })
 		if err != nil {
 			return nil, err
 		}

@@ -16,8 +16,8 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
-// ChunkSteps is the largest number of steps that one call of a unit takes.
-const ChunkSteps = 50
+// chunkSteps is the largest number of steps that one call of a unit takes.
+const chunkSteps = 50
 
 // TappedModel is one model at one layer, with its weights: what a unit is made for.
 type TappedModel struct {
@@ -44,23 +44,15 @@ func (c Config) searcher() Searcher {
 
 // Unit is the compiled step of one model at one layer for one batch shape: from
 // images, optimiser state and targets to images, state and losses, any number of
-// steps up to ChunkSteps in one call. Images and state stay on the device.
+// steps up to chunkSteps in one call. Images and state stay on the device.
 type Unit struct {
 	reader
 	steps  *Graph
 	target *Graph
 }
 
-// NewUnit compiles the unit of a tapped model.
-func NewUnit(b compute.Backend, s TappedModel, cfg Config) (*Unit, error) {
-	return newUnit(b, s, cfg, false)
-}
-
-// NewTarget compiles a unit that knows its target and takes no steps.
-func NewTarget(b compute.Backend, s TappedModel, cfg Config) (*Unit, error) {
-	return newUnit(b, s, cfg, true)
-}
-
+// newUnit compiles the unit of a tapped model; with targetOnly, one that knows its target
+// and takes no steps.
 func newUnit(b compute.Backend, s TappedModel, cfg Config, targetOnly bool) (u *Unit, err error) {
 	r, acts, err := newReader(b, s.Card, s.Net, cfg, s.Layer)
 	if err != nil {
@@ -127,7 +119,7 @@ func (u *Unit) drawLoop(s TappedModel, act shapes.Shape) *Graph {
 	st := u.store()
 	g := NewGraph(u.backend, s.Card.Name+" "+s.Layer+" steps")
 	count := shapes.Make(dtypes.Int32)
-	trace := shapes.Make(dtypes.Float32, ChunkSteps, u.cfg.Batch)
+	trace := shapes.Make(dtypes.Float32, chunkSteps, u.cfg.Batch)
 	type state struct {
 		i, n, losses, x       *Node
 		slot                  []*Node
@@ -139,7 +131,7 @@ func (u *Unit) drawLoop(s TappedModel, act shapes.Shape) *Graph {
 		v.losses = Parameter(g, in+"losses", trace)
 		v.x, v.slot = u.stateParameters(g, in, 1)
 		v.active = Parameter(g, in+"active", shapes.Make(dtypes.Bool, u.cfg.Batch))
-		v.coefs = Parameter(g, in+"coefs", shapes.Make(dtypes.Float32, ChunkSteps, numCoefficients))
+		v.coefs = Parameter(g, in+"coefs", shapes.Make(dtypes.Float32, chunkSteps, numCoefficients))
 		v.target = Parameter(g, in+"target", act)
 		all = append([]*Node{v.i, v.n, v.losses, v.x}, v.slot...)
 		return v, append(all, v.active, v.coefs, v.target)

@@ -18,8 +18,8 @@ type Update struct {
 	g *Graph
 }
 
-// NewUpdate compiles the step for a number of members.
-func NewUpdate(b compute.Backend, cfg Config, members int) (*Update, error) {
+// newUpdate compiles the step for a number of members.
+func newUpdate(b compute.Backend, cfg Config, members int) (*Update, error) {
 	u := &Update{reader: reader{Name: cfg.Optimizer.Name, cfg: cfg, backend: b}}
 	err := exceptions.TryCatch[error](func() {
 		g := NewGraph(b, cfg.Optimizer.Name+" step")
