@@ -32,7 +32,7 @@ func Study(p Plan) (*Result, error) {
 		return nil, err
 	}
 	if reply.Study == nil {
-		return nil, errors.New("metamerkit: the engine's answer has no study")
+		return nil, errors.New("metamerkit: the server returned no study")
 	}
 	r := &Result{Took: reply.Study.Took, asked: p, id: reply.Study.ID, tables: reply.Study.Tables}
 	if err := json.Unmarshal(reply.Study.Plan, &r.Plan); err != nil {
@@ -64,7 +64,7 @@ func (r *Result) Rows() (Rows, error) {
 		return nil, err
 	}
 	if reply.Rows == nil {
-		return nil, errors.New("metamerkit: the engine's answer has no rows")
+		return nil, errors.New("metamerkit: the server returned no rows")
 	}
 	return reply.Rows.Unpack()
 }
@@ -76,7 +76,7 @@ func (r *Result) Runs() ([]*Run, error) {
 		return nil, err
 	}
 	if reply.Images == nil {
-		return nil, errors.New("metamerkit: the engine's answer has no images")
+		return nil, errors.New("metamerkit: the server returned no images")
 	}
 	if err := api.CheckLight(reply.Images); err != nil {
 		return nil, err
@@ -160,7 +160,7 @@ func (r *Result) Verdicts() (*Table, error) {
 		return nil, err
 	}
 	if len(reply.Tables) != 1 {
-		return nil, errors.New("metamerkit: the engine's answer has no table")
+		return nil, errors.New("metamerkit: the server returned no table")
 	}
 	return &reply.Tables[0], nil
 }

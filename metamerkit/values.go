@@ -34,7 +34,7 @@ func OpenImages(spec string, size ...int) (Images, error) {
 		return Images{}, err
 	}
 	if r.Images == nil {
-		return Images{}, errors.New("metamerkit: the engine's answer has no images")
+		return Images{}, errors.New("metamerkit: the server returned no images")
 	}
 	return Images{r.Images, r.SHA256, &q}, api.CheckLight(r.Images)
 }
@@ -61,7 +61,7 @@ func (s Images) Load() (*metamer.ImageSet, error) {
 	if s.sum == "" {
 		return s.ImageSet, nil
 	}
-	r, err := withImages(Context(), []Images{s}, api.Request{Pixels: &api.Pixels{Images: s.ref()}})
+	r, err := withImages([]Images{s}, api.Request{Pixels: &api.Pixels{Images: s.ref()}})
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +118,8 @@ func (s Images) Unlabelled() (Images, error) {
 
 // withImages asks for something that speaks of image sets, and gives those that the engine
 // does not have.
-func withImages(ctx context.Context, sets []Images, q api.Request) (*api.Reply, error) {
+func withImages(sets []Images, q api.Request) (*api.Reply, error) {
+	ctx := Context()
 	for range len(sets) + 1 {
 		reply, err := do(ctx, q)
 		var missing *api.MissingImagesError
@@ -168,7 +169,7 @@ func (s Images) String() string {
 // drawn has a picture drawn for a cell.
 func drawn(refs Images, q api.Drawing, text string) (map[string][]byte, error) {
 	q.Images = refs.ref()
-	r, err := withImages(Context(), []Images{refs}, api.Request{Draw: &q})
+	r, err := withImages([]Images{refs}, api.Request{Draw: &q})
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ import (
 // interrupted goes on.
 func Synthesize(r Recipe, refs Images) (*Run, error) {
 	r.Images = refs.ref()
-	reply, err := withImages(Context(), []Images{refs}, api.Request{Synthesize: &api.Synthesis{Recipe: r}})
+	reply, err := withImages([]Images{refs}, api.Request{Synthesize: &api.Synthesis{Recipe: r}})
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func Evaluate[R *Run | []*Run](runs R, observers ...string) (Rows, error) {
 		q.Runs = append(q.Runs, &metamer.Run{ID: r.ID})
 		refs = append(refs, r.References)
 	}
-	reply, err := withImages(Context(), refs, api.Request{Evaluate: &q})
+	reply, err := withImages(refs, api.Request{Evaluate: &q})
 	if err != nil {
 		return nil, err
 	}
