@@ -13,7 +13,7 @@ type nullFlag struct {
 
 // nullName is the value of --null.
 func nullName(typed string) (string, error) {
-	name, err := metamer.NullName(typed)
+	name, err := metamer.NullName("", typed)
 	if err != nil {
 		return "", fmt.Errorf("--null: %w", err)
 	}

@@ -83,3 +83,32 @@ func TestAutoBatch(t *testing.T) {
 		}
 	}
 }
+
+// A run of several files that is found again for others with the same pixels has the names
+// of these, and says so.
+func TestOtherNames(t *testing.T) {
+	e := New(backendtest.Open(t, backend.Go))
+	set, err := images.Open([]string{"photos:2"}, images.Options{Size: 32})
+	if err != nil {
+		t.Fatal(err)
+	}
+	set.Name, set.Names = "2 files", []string{"a", "b\xff"}
+	store, err := runs.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := metamer.Recipe{Optimizer: metamer.Optimizer{Name: "pgd"}, Models: members("plain7_48.mm_c10"), Stage: "early", Steps: 1, Null: metamer.NullRef{Name: metamer.NoNull}}
+	for _, c := range []struct{ names, told []string }{
+		{[]string{"a", "b\xff"}, nil}, {[]string{"a", "b\xff"}, nil}, {[]string{"c", "d"}, []string{"a, b\ufffd"}},
+	} {
+		other, told := *set, []string{}
+		other.Names = c.names
+		run, err := e.Synthesize(context.Background(), Request{Recipe: r, Images: &other, Store: store.Where(), Warn: func(s string) { told = append(told, s) }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if run.Name(0) != c.names[0] || len(told) != len(c.told) || len(told) > 0 && !strings.HasSuffix(told[0], c.told[0]) {
+			t.Errorf("%q: the run has %q, told %q", c.names, run.Names, told)
+		}
+	}
+}

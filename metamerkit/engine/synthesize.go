@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -140,6 +141,9 @@ func (e *Engine) Synthesize(ctx context.Context, q Request) (run *metamer.Run, e
 		if run == nil {
 			return
 		}
+		if note := rename(run, q.Images); note != "" && q.Warn != nil {
+			q.Warn(note)
+		}
 		if err := images.Remember(q.Images, run.Recipe.Images.SHA256); err != nil && q.Warn != nil {
 			q.Warn(fmt.Sprintf("where the image files are could not be noted, so that evaluations in another folder need --images: %v", err))
 		}
@@ -212,6 +216,18 @@ func (e *Engine) Synthesize(ctx context.Context, q Request) (run *metamer.Run, e
 		extra = q.Extra(run)
 	}
 	return run, work.Finish(run, extra)
+}
+
+// rename gives a stored run the names of the images that were asked for. They are others
+// where it was made of other files with the same pixels, which the note then says.
+func rename(run *metamer.Run, set *images.Set) (note string) {
+	same := func(a, b string) bool { return a == string([]rune(b)) } // as names come back from JSON
+	if !run.Cached || run.Names == nil || slices.EqualFunc(run.Names, set.Names, same) {
+		return ""
+	}
+	note = fmt.Sprintf("run %s was made of other files with the same pixels, whose names its folder has: %s", run.ID, strings.Join(run.Names, ", "))
+	run.Names = slices.Clone(set.Names)
+	return note
 }
 
 // stamped adds to what is reported what this process has used until then.

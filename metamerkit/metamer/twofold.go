@@ -37,11 +37,17 @@ func NameOrPath(kind, arg string, known func(name string) bool) (name string, is
 	return arg, true, NotPath("", arg, Reading{"the " + kind + " " + arg, kind + ":" + arg})
 }
 
-// NullName is the name of a null set that was typed: NoNull for the words "none" and
-// "null:none". The word "none" is a *TwofoldError where a file or folder is called so.
-func NullName(typed string) (string, error) {
-	name, _, err := NameOrPath("null", typed, func(n string) bool { return n == NoNull })
-	return name, err
+// NullName is the name of a null set that was typed in the folder dir ("": the working
+// directory): NoNull for "none" and "null:none". "none" is a *TwofoldError where a file or
+// folder is called so.
+func NullName(dir, typed string) (string, error) {
+	switch typed {
+	case "null:" + NoNull:
+		return NoNull, nil
+	case NoNull:
+		return NoNull, NotPath(dir, typed, Reading{"the word for no null set", "null:" + NoNull})
+	}
+	return typed, nil
 }
 
 // NotPath returns a *TwofoldError if a name, which stands for the reading given, is also the

@@ -35,6 +35,21 @@ func TestNameOrPath(t *testing.T) {
 			t.Errorf("%s: %q, %v, %q", arg, name, isName, text)
 		}
 	}
+	for typed, want := range map[string]string{NoNull: NoNull, "null:none": NoNull, "./none": "./none", "photos:64": "photos:64"} {
+		if got, err := NullName("", typed); err != nil || got != want {
+			t.Errorf("%s: %q, %v", typed, got, err)
+		}
+	}
+	here := t.TempDir()
+	if err := os.Mkdir(filepath.Join(here, "none"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := NullName(here, NoNull); err == nil || err.Error() != `"none" is both the word for no null set and a folder here: write null:none for the first or ./none for the second` {
+		t.Errorf("beside a folder: %v", err)
+	}
+	if got, err := NullName(here, "null:none"); err != nil || got != NoNull {
+		t.Errorf("null:none beside a folder: %q, %v", got, err)
+	}
 	if err := NotPath(filepath.Join(t.TempDir(), "elsewhere"), "quick", Reading{}); err != nil {
 		t.Error("a path in another folder:", err)
 	}

@@ -116,7 +116,9 @@ func (j *job) synthesize(q api.Synthesis) (*api.Reply, error) {
 		return nil, err
 	}
 	q.Recipe.Images = metamer.ImageRef{}
-	q.Recipe.Null.Name = j.nullName(q.Recipe.Null.Name)
+	if q.Recipe.Null.Name, err = j.nullName(q.Recipe.Null.Name); err != nil {
+		return nil, err
+	}
 	q.Images, q.Given, q.Null, q.Store, q.PreviewEvery, q.Warn = refs, nil, nil, st.Where(), previewEvery, j.warn
 	if j.Extra != nil {
 		q.Extra = j.Extra(refs)
@@ -144,11 +146,15 @@ func saved(list ...*metamer.Run) (ids []string) {
 
 // nullName is the name of a null set as the engine opens it: paths are relative to the
 // program's folder.
-func (j *job) nullName(name string) string {
-	if name == "" || name == metamer.NoNull || images.IsNamed(name) || filepath.IsAbs(name) || j.q.Folder == "" {
-		return name
+func (j *job) nullName(typed string) (string, error) {
+	name, err := metamer.NullName(j.q.Folder, typed)
+	if err != nil {
+		return "", fmt.Errorf("null set: %w", err)
 	}
-	return filepath.Join(j.q.Folder, name)
+	if name == "" || name == metamer.NoNull || images.IsNamed(name) || filepath.IsAbs(name) || j.q.Folder == "" {
+		return name, nil
+	}
+	return filepath.Join(j.q.Folder, name), nil
 }
 
 // evaluate measures runs by their IDs. Where their references are not the same set, the
@@ -156,6 +162,10 @@ func (j *job) nullName(name string) string {
 func (j *job) evaluate(q api.Evaluation) (*api.Reply, error) {
 	list := q.Runs
 	q.Runs, q.Images, q.Null, q.Warn = nil, nil, nil, j.warn
+	var err error
+	if q.NullName, err = j.nullName(q.NullName); err != nil {
+		return nil, err
+	}
 	for i, r := range list {
 		if r == nil {
 			return nil, fmt.Errorf("server: run %d of the request is empty", i)

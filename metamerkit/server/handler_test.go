@@ -331,3 +331,24 @@ func TestOpen(t *testing.T) {
 		t.Errorf("%q of %d", s.Name, s.Len())
 	}
 }
+
+// "none" is no null set in a cell too, unless a folder beside the notebook is called so:
+// then it must be said which is meant.
+func TestNullName(t *testing.T) {
+	dir := t.TempDir()
+	j := &job{q: api.Request{Folder: dir}}
+	if name, err := j.nullName("none"); err != nil || name != metamer.NoNull {
+		t.Errorf("%q, %v", name, err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "none"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.nullName("none"); err == nil || !strings.Contains(err.Error(), "write null:none for the first or ./none for the second") {
+		t.Errorf("beside a folder: %v", err)
+	}
+	for typed, want := range map[string]string{"null:none": metamer.NoNull, "./none": filepath.Join(dir, "none"), "photos:64": "photos:64", "": ""} {
+		if name, err := j.nullName(typed); err != nil || name != want {
+			t.Errorf("%s: %q, %v", typed, name, err)
+		}
+	}
+}

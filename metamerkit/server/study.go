@@ -23,8 +23,11 @@ func (j *job) study(q *api.Study) (*api.Reply, error) {
 		return nil, fmt.Errorf("server: the plan cannot be read: %w", err)
 	}
 	p = p.WithDefaults()
-	p.Settings.Null = j.nullName(p.Settings.Null)
-	if err := p.Validate(); err != nil { // before images are opened
+	var err error
+	if p.Settings.Null, err = j.nullName(p.Settings.Null); err == nil {
+		err = p.Validate() // before images are opened
+	}
+	if err != nil {
 		return nil, fmt.Errorf("study: plan %s: %w", p.Name, err)
 	}
 	st, err := j.store()

@@ -74,7 +74,7 @@ func Load(name string) (Plan, error) {
 	if err != nil {
 		return p, fmt.Errorf("study: plan %s: %w", name, err)
 	}
-	if p.Settings.Null, err = metamer.NullName(p.Settings.Null); err != nil {
+	if p.Settings.Null, err = metamer.NullName("", p.Settings.Null); err != nil {
 		return p, fmt.Errorf("study: plan %s: null set: %w", name, err)
 	}
 	return p, nil
