@@ -14,6 +14,7 @@ python3 -c 'import ensurepip' 2>/dev/null || missing+=(python3-venv)
 python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
 if [[ ${1-} = --tests ]]; then
   command -v chromium >/dev/null || missing+=(chromium)
+  command -v npm >/dev/null || missing+=(npm)
   command -v rsvg-convert >/dev/null || missing+=(librsvg2-bin)
   command -v pdftocairo >/dev/null || missing+=(poppler-utils)
   [[ -x /usr/sbin/sshd ]] || missing+=(openssh-server openssh-client)
