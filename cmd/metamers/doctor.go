@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/paths"
@@ -82,6 +84,11 @@ func (d diagnosis) print() {
 		if p.Kind == d.Kind {
 			line("", "%s plugin %s, %s", p.Kind, p.Version, p.Path)
 		}
+	}
+	if c := d.Compiled; c.Path != "" {
+		line("compiled", "%d programs, %s of at most %s, in %s (%s)", c.Files, humanize.IBytes(uint64(c.Bytes)), humanize.IBytes(uint64(c.Most)), c.Path, backend.CompiledVar)
+	} else if d.XLA {
+		line("compiled", "programs are not kept for later processes (%s)", backend.CompiledVar)
 	}
 	for _, f := range d.Folders {
 		if f.Exists || f.Use == "cache" {

@@ -29,6 +29,7 @@ type Findings struct {
 	Computes   string   // its own description
 	Devices    []string // its devices
 	Folders    []Folder
+	Compiled   Programs
 	ReadOnly   bool     // nothing can be written in the cache folder
 	Advice     []string // a line each: what is missing and how to mend it
 }
@@ -39,6 +40,13 @@ type Plugin struct {
 	Version string   // the version that set-up brings
 	Looked  []string // paths, in order
 	Path    string   // where it was found, "" if nowhere
+}
+
+// Programs are the compiled programs that are kept for later processes.
+type Programs struct {
+	Path        string // of their folder, "" if none are kept
+	Files       int
+	Bytes, Most int64
 }
 
 // Folder is one of the product's folders.
@@ -74,6 +82,10 @@ func Survey(want Kind) Findings {
 	}
 	f.open(want)
 	f.Folders = append(f.Folders, folder("cache", paths.Cache()))
+	if c, err := Compiled(f.Kind); err == nil && c.Dir != "" {
+		f.Compiled = Programs{Path: c.Dir, Most: c.Most}
+		f.Compiled.Files, f.Compiled.Bytes = c.Size()
+	}
 	if err := paths.Writable(paths.Cache()); err != nil {
 		f.ReadOnly = true
 		f.advise("the cache folder cannot be written (" + oneLine(err) + "): METAMERS_CACHE names another; without one, carried models are read from memory, runs need --store, and nothing that was measured is kept")

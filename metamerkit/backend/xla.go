@@ -40,6 +40,9 @@ func openXLA(k Kind) (*Backend, error) {
 	} else if filepath.Base(filepath.Dir(path)) == pluginFolder(k) {
 		fuseByXLA()
 	}
+	if err := keepCompiled(k, path); err != nil {
+		return nil, err
+	}
 	b, err := xla.NewWithOptions(config, options(k))
 	if err != nil {
 		how := "`make setup` brings version " + PluginVersion + ", which is known to work"

@@ -10,6 +10,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/cache"
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
 	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
+	"github.com/ensemble-metamers/metamers/metamerkit/filecache"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/weightfiles"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
@@ -36,7 +37,7 @@ type Engine struct {
 	metrics   *cache.Cache[metricsKey, metamer.Rows]        // of references
 	nullSets  *cache.Cache[nullSetKey, *nullSet]            // null sets as their pairs are compared
 	nulls     *cache.Cache[nullKey, *evaluate.Null]         // null distributions
-	nullFiles nullFiles                                     // null distributions of earlier processes
+	nullFiles filecache.Cache                               // null distributions of earlier processes
 	runs      *cache.Cache[string, stamped[*metamer.Run]]   // read from the store, by folder
 	rows      *cache.Cache[rowPlace, stamped[metamer.Rows]] // read from the store
 	sums      sums

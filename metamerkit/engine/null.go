@@ -222,7 +222,7 @@ func (e *Engine) null(ctx context.Context, s synth.TappedModel, set *nullSet) (*
 	dist, err := evaluate.NewNull(s.Card.Name, set.NullRef, values, ranks)
 	if err == nil {
 		e.nulls.Put(nullKeyOf(s, set.NullRef, size), dist)
-		_ = e.nullFiles.keep(e.nullFileKey(s, set.NullRef, size), dist) // without it the next process computes it again
+		_ = keepNull(e.nullFiles, e.nullFileKey(s, set.NullRef, size), dist) // without it the next process computes it again
 	}
 	return dist, err
 }
@@ -237,7 +237,7 @@ func (e *Engine) keptNull(s synth.TappedModel, set metamer.NullRef, size int) *e
 	key := nullKeyOf(s, set, size)
 	dist, ok := e.nulls.Get(key)
 	if !ok {
-		if dist = e.nullFiles.load(e.nullFileKey(s, set, size), s.Card.Name, set); dist == nil {
+		if dist = loadNull(e.nullFiles, e.nullFileKey(s, set, size), s.Card.Name, set); dist == nil {
 			return nil
 		}
 		e.nulls.Put(key, dist)

@@ -2,17 +2,15 @@ package engine
 
 import (
 	"context"
-	"crypto/sha256"
 	"os"
 	"path/filepath"
 	"reflect"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
 	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
+	"github.com/ensemble-metamers/metamers/metamerkit/filecache"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
@@ -23,7 +21,7 @@ func TestNullFromDisk(t *testing.T) {
 	dir := t.TempDir()
 	open := func() (*Engine, *evaluate.Null) {
 		e := New(b)
-		e.nullFiles = nullFiles{dir, 1 << 20}
+		e.nullFiles = filecache.Cache{Dir: dir, Most: 1 << 20}
 		set, err := e.nullSet("photos:50", nil, 32)
 		if err != nil {
 			t.Fatal(err)
@@ -64,57 +62,18 @@ func TestNullFromDisk(t *testing.T) {
 	}
 }
 
-// Files of another key, cut short or too long are not read; several writers at once leave
-// a whole file; the files used longest ago are removed.
+// A distribution comes back to the bit, and only for as many pairs as it has.
 func TestNullFiles(t *testing.T) {
 	set := metamer.NullRef{Name: "a", SHA256: "b", Count: 3, Pairs: 3}
 	dist := evaluate.NullOf("m", set, [3][]float64{{-1, 0, .5}, {.1, .2, .3}, {-300, 1, 2.5}})
-	key := func(s string) [sha256.Size]byte { return sha256.Sum256([]byte(s)) }
-	size := int64(sha256.Size + 72)
-	f := nullFiles{filepath.Join(t.TempDir(), "nulls"), 4 * size}
-	if f.load(key("x"), "m", set) != nil {
-		t.Error("a distribution without a file")
+	files, key := filecache.Cache{Dir: t.TempDir(), Most: 1 << 20}, digestOf("x")
+	if err := keepNull(files, key, dist); err != nil {
+		t.Fatal(err)
 	}
-	var all sync.WaitGroup
-	for range 32 { // more bytes than are allowed
-		all.Go(func() {
-			if err := f.keep(key("x"), dist); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	all.Wait()
-	if got := f.load(key("x"), "m", set); !reflect.DeepEqual(got, dist) || got.SNR != 2.5 {
+	if got := loadNull(files, key, "m", set); !reflect.DeepEqual(got, dist) || got.SNR != 2.5 {
 		t.Errorf("%+v, expected %+v", got, dist)
 	}
-	data, err := os.ReadFile(f.path(key("x")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, bad := range map[string][]byte{"another key": data, "short": data[:len(data)-8], "long": append(data[:len(data):len(data)], 0), "empty": nil} {
-		if err := os.WriteFile(f.path(key("y")), bad, 0o666); err != nil {
-			t.Fatal(err)
-		}
-		if f.load(key("y"), "m", set) != nil {
-			t.Errorf("%s is read", name)
-		}
-	}
-	for i, name := range []string{"y", "x", "z", "w"} { // y was used longest ago
-		if err := f.keep(key(name), dist); err != nil {
-			t.Fatal(err)
-		}
-		at := time.Unix(1e9+int64(i), 0)
-		if err := os.Chtimes(f.path(key(name)), at, at); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := f.keep(key("v"), dist); err != nil {
-		t.Fatal(err)
-	}
-	if f.load(key("y"), "m", set) != nil || f.load(key("x"), "m", set) == nil || f.load(key("v"), "m", set) == nil {
-		t.Error("the file used longest ago is not the one that is removed")
-	}
-	if none := (nullFiles{}); none.keep(key("x"), dist) != nil || none.load(key("x"), "m", set) != nil {
-		t.Error("an engine without a folder keeps a distribution")
+	if set.Pairs = 4; loadNull(files, key, "m", set) != nil {
+		t.Error("3 pairs are read as 4")
 	}
 }
