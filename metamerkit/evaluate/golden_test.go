@@ -156,7 +156,7 @@ func TestSimilaritiesAgainstSciPy(t *testing.T) {
 
 func TestNearestAgainstScikitLearn(t *testing.T) {
 	for _, c := range readGolden(t).Nearest {
-		near(t, "JSD of "+c.Name, max(JSDNearest(c.P, c.Q, c.K), 0), c.Bits, 1e-9)
+		near(t, "JSD of "+c.Name, max(jsdNearest(c.P, c.Q, c.K), 0), c.Bits, 1e-9)
 	}
 }
 

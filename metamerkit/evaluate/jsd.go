@@ -31,7 +31,7 @@ type JSD struct {
 	// distribution and were other images: the mean divergence of two resamples of the
 	// references.
 	Floor float64
-	// Nearest is an estimate without bins (see JSDNearest).
+	// Nearest is an estimate without bins (see jsdNearest).
 	Nearest float64
 	// NoInterval says why Low and High are NaN, "" if they are not.
 	NoInterval string
@@ -76,7 +76,7 @@ func NewJSD(ref, met *Matrix, bins int, b Bootstrap) (*JSD, error) {
 	j.Value = divergence(cp, cq)
 	j.MillerMadow = millerMadow(cp, cq)
 	j.Floor = h.floor(b.Seed)
-	j.Nearest = JSDNearest(p, q, DefaultNeighbours)
+	j.Nearest = jsdNearest(p, q, defaultNeighbours)
 	j.Low, j.High, err = b.Interval(ref.N, func(w []int) float64 { return divergence(h.count(h.ref, w), h.count(h.met, w)) })
 	if u, ok := err.(Undefined); ok {
 		j.NoInterval, err = string(u), nil

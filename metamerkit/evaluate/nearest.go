@@ -7,14 +7,14 @@ import (
 	"gonum.org/v1/gonum/mathext"
 )
 
-// DefaultNeighbours is the number of neighbours k that JSD.Nearest uses.
-const DefaultNeighbours = 3
+// defaultNeighbours is the number of neighbours k that JSD.Nearest uses.
+const defaultNeighbours = 3
 
-// JSDNearest estimates the Jensen-Shannon divergence of two samples of equal size, in bits,
+// jsdNearest estimates the Jensen-Shannon divergence of two samples of equal size, in bits,
 // without bins: it is the mutual information between a value and the sample it belongs to,
 // estimated from the k nearest neighbours (Ross 2014, doi:10.1371/journal.pone.0087357).
 // The estimate can be slightly negative. It is NaN for samples of k values or fewer.
-func JSDNearest(p, q []float64, k int) float64 {
+func jsdNearest(p, q []float64, k int) float64 {
 	if len(p) <= k || len(q) <= k {
 		return math.NaN()
 	}

@@ -20,9 +20,9 @@ import (
 type Source struct {
 	// Metamers is a folder of PNG or JPEG files, or a file of arrays: .npy, .npz,
 	// .safetensors, or PyTorch's .pt. A file that holds several arrays must call the
-	// metamers one of MetamerKeys.
+	// metamers one of metamerKeys.
 	Metamers string
-	// References likewise (ReferenceKeys). Empty: they are in the metamers' file.
+	// References likewise (referenceKeys). Empty: they are in the metamers' file.
 	References string
 	// Images are the references where they are an image set of ours, labels included.
 	Images *images.Set
@@ -37,12 +37,12 @@ type Source struct {
 // The names that arrays may go by in files that hold several; plenoptic's begin with
 // an underscore.
 var (
-	MetamerKeys   = []string{"_metamer", "metamer", "metamers", "_saved_metamer"}
-	ReferenceKeys = []string{"_image", "image", "images", "reference", "references"}
+	metamerKeys   = []string{"_metamer", "metamer", "metamers", "_saved_metamer"}
+	referenceKeys = []string{"_image", "image", "images", "reference", "references"}
 )
 
-// Layouts are the values of Source.Layout.
-var Layouts = []string{"nhwc", "nchw"}
+// layouts are the values of Source.Layout.
+var layouts = []string{"nhwc", "nchw"}
 
 // Read returns the metamers as a run, the references, and notes on what was decided
 // about the files (layout, scale, clamped pixels). The run's ID depends on references,
@@ -53,7 +53,7 @@ func Read(s Source) (run *metamer.Run, refs *images.Set, notes []string, err err
 		return nil, nil, nil, fmt.Errorf("external: no metamers named")
 	}
 	if s.Layout != "" && s.Layout != "nhwc" && s.Layout != "nchw" {
-		return nil, nil, nil, fmt.Errorf("external: %w", metamer.Unknown("layout", s.Layout, Layouts))
+		return nil, nil, nil, fmt.Errorf("external: %w", metamer.Unknown("layout", s.Layout, layouts))
 	}
 	met, ref, notes, err := pair(s)
 	if err != nil {

@@ -27,7 +27,7 @@ func pair(s Source) (met, ref stack, notes []string, err error) {
 		notes = append(notes, more...)
 		return out, err
 	}
-	if met, err = read(s.Metamers, "metamers", MetamerKeys, 0); err != nil {
+	if met, err = read(s.Metamers, "metamers", metamerKeys, 0); err != nil {
 		return met, ref, nil, err
 	}
 	if s.Images != nil {
@@ -43,7 +43,7 @@ func pair(s Source) (met, ref stack, notes []string, err error) {
 		}
 		s.References = s.Metamers
 	}
-	if ref, err = read(s.References, "references", ReferenceKeys, met.size); err != nil {
+	if ref, err = read(s.References, "references", referenceKeys, met.size); err != nil {
 		return met, ref, nil, err
 	}
 	if met.names != nil && ref.names != nil && met.n == ref.n {

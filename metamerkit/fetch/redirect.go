@@ -14,7 +14,7 @@ import (
 // its own host may see.
 type private struct{}
 
-// Carry adds headers to a request, and lets Bound know which they are.
+// Carry adds headers to a request, and lets bound know which they are.
 func Carry(req *http.Request, h http.Header) {
 	maps.Copy(req.Header, h)
 	*req = *req.WithContext(context.WithValue(req.Context(), private{}, h))
@@ -25,10 +25,10 @@ type redirectError struct{ problem string }
 
 func (e *redirectError) Error() string { return e.problem }
 
-// Bound returns a client as c that takes the headers of Carry off when a redirect
+// bound returns a client as c that takes the headers of Carry off when a redirect
 // leads to another host, port or scheme (net/http keeps them for another port and
 // for subdomains), and that refuses redirects from https to http.
-func Bound(c *http.Client) *http.Client {
+func bound(c *http.Client) *http.Client {
 	b := *c
 	b.CheckRedirect = func(req *http.Request, via []*http.Request) error {
 		if len(via) >= 10 {

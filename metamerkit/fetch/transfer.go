@@ -137,7 +137,7 @@ func (r Request) attempt(ctx context.Context, p *part, d **digest, was *past) er
 			req.Header.Set("If-Range", was.ETag)
 		}
 	}
-	resp, err := Bound(r.Client).Do(req)
+	resp, err := bound(r.Client).Do(req)
 	if err != nil {
 		var refused *redirectError
 		if errors.As(err, &refused) {

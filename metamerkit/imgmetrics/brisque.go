@@ -9,10 +9,10 @@ import (
 // brisqueFeatures is the number of BRISQUE's features, 18 a scale.
 const brisqueFeatures = 36
 
-// PhotoBRISQUE returns the built-in regression, from BRISQUE's features to the known
+// photoBRISQUE returns the built-in regression, from BRISQUE's features to the known
 // strength (0 to 100) of distortions applied to photographs; see docs/metrics.md and
 // testdata/scripts/metrics_fit.py. Its values differ from those of the original model.
-func PhotoBRISQUE() *SVR {
+func photoBRISQUE() *SVR {
 	model, err := carried.ReadFile("models/brisque_photos.svm")
 	if err != nil {
 		panic("imgmetrics: " + err.Error())
@@ -29,7 +29,7 @@ func PhotoBRISQUE() *SVR {
 }
 
 func carriedBRISQUE() Metric {
-	m := BRISQUE(PhotoBRISQUE())
+	m := BRISQUE(photoBRISQUE())
 	m.Name, m.Title = "brisque-photos", "BRISQUE (model fitted on photographs)"
 	m.Cite += "; model fitted by this project, not the original"
 	return m

@@ -27,9 +27,9 @@ type NIQEModel struct {
 //go:embed models
 var carried embed.FS
 
-// PhotoNIQE returns the built-in model, fitted to the photographs listed in docs/metrics.md
+// photoNIQE returns the built-in model, fitted to the photographs listed in docs/metrics.md
 // by testdata/scripts/metrics_fit.py. Its values differ from those of the original model.
-func PhotoNIQE() *NIQEModel {
+func photoNIQE() *NIQEModel {
 	data, err := carried.ReadFile("models/niqe_photos.json")
 	if err != nil {
 		panic("imgmetrics: " + err.Error())
@@ -42,7 +42,7 @@ func PhotoNIQE() *NIQEModel {
 }
 
 func carriedNIQE() Metric {
-	m := NIQE(PhotoNIQE())
+	m := NIQE(photoNIQE())
 	m.Name, m.Title = "niqe-photos", "NIQE (model fitted on photographs)"
 	m.Cite += "; model fitted by this project, not the original"
 	return m

@@ -9,9 +9,9 @@ const (
 	DefaultNull = "photos:64"
 	// NoNull in place of a null set leaves a run's images untested.
 	NoNull = "none"
-	// MinNullPairs is the smallest null distribution that anything is tested against:
+	// minNullPairs is the smallest null distribution that anything is tested against:
 	// 46 images have 1035 pairs.
-	MinNullPairs = 1000
+	minNullPairs = 1000
 	// MaxNullImages is how many images of a null set are compared. They have 998,991
 	// pairs; of a larger set as many are taken at equal distances.
 	MaxNullImages = 1414
@@ -90,8 +90,8 @@ func (n Null) Untested() string {
 		return "there is no null set"
 	case n.Set == "" && n.Pairs == 0:
 		return "a single reference has no null distribution"
-	case n.Set != "" && n.Pairs < MinNullPairs:
-		return fmt.Sprintf("the null set %s has %s, expected at least %d", n.Set, pairs(n.Pairs, ""), MinNullPairs)
+	case n.Set != "" && n.Pairs < minNullPairs:
+		return fmt.Sprintf("the null set %s has %s, expected at least %d", n.Set, pairs(n.Pairs, ""), minNullPairs)
 	}
 	return ""
 }

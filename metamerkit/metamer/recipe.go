@@ -31,7 +31,7 @@ const DefaultOptimizer = "fast"
 // The names a recipe may use; those of optimisers are Optimizers().
 var (
 	Schedules  = []string{Switch, Average}
-	Orders     = []string{"given", "random"}
+	orders     = []string{"given", "random"}
 	Metrics    = []string{"1/f", "natural", "pixels"}
 	Losses     = []string{"relative-l2", "squared-l2", "cosine", "correlation"}
 	Penalties  = []string{"tv", "grey"}
@@ -266,7 +266,7 @@ func (r Recipe) Validate() error {
 		}
 	}
 	if r.Schedule.Kind == Switch {
-		if err := check("order", r.Schedule.Order, Orders); err != nil {
+		if err := check("order", r.Schedule.Order, orders); err != nil {
 			return fmt.Errorf("recipe: %w", err)
 		}
 	}

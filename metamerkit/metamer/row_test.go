@@ -52,7 +52,7 @@ func withoutLoss(t *testing.T, path string) {
 }
 
 func TestRowsRefused(t *testing.T) {
-	head := strings.Join(RowHeader[:12], ",") + "\n"
+	head := strings.Join(rowHeader[:12], ",") + "\n"
 	good := "r,s,late,o,true,0,m,1,NaN,NaN,1,\n"
 	for name, c := range map[string]struct {
 		text string
@@ -61,7 +61,7 @@ func TestRowsRefused(t *testing.T) {
 		"empty": {"", 1}, "header": {"run,set\n", 1}, "member": {head + "r,s,late,o,yes,0,m,1,NaN,NaN,1,\n", 2},
 		"value": {head + good + "r,s,late,o,true,0,m,1_0,NaN,NaN,1,\n", 3}, "image": {head + "r,s,late,o,true,-2,m,1,NaN,NaN,1,\n", 2},
 		"fields": {head + good + good + "r,s\n", 4}, "measure": {head + "r,s,late,o,true,0,,1,NaN,NaN,1,\n", 2},
-		"quote": {head + good + "r,\"s,late\n", 3}, "steps": {strings.Join(RowHeader, ",") + "\nr,s,late,o,true,0,m,1,NaN,NaN,1,,cifar10,pgd,-3,relative-l2,0,,\n", 2}, "seed": {strings.Join(RowHeader, ",") + "\nr,s,late,o,true,0,m,1,NaN,NaN,1,,cifar10,pgd,3,relative-l2,0.5,,\n", 2},
+		"quote": {head + good + "r,\"s,late\n", 3}, "steps": {strings.Join(rowHeader, ",") + "\nr,s,late,o,true,0,m,1,NaN,NaN,1,,cifar10,pgd,-3,relative-l2,0,,\n", 2}, "seed": {strings.Join(rowHeader, ",") + "\nr,s,late,o,true,0,m,1,NaN,NaN,1,,cifar10,pgd,3,relative-l2,0.5,,\n", 2},
 		"utf8": {head + "\xff,s,late,o,true,0,m,1,NaN,NaN,1,\n", 2},
 	} {
 		_, err := ReadRows(strings.NewReader(c.text), "rows.csv")
@@ -84,7 +84,7 @@ func TestRowsRefused(t *testing.T) {
 
 // What R and pandas write back: a byte order mark, TRUE, NA.
 func TestRowsFromElsewhere(t *testing.T) {
-	text := "\ufeff" + strings.Join(RowHeader[:12], ",") + "\r\n" + "\"r\",\"s\",\"late\",\"o\",TRUE,0,\"m\",1,NA,,1,\r\n"
+	text := "\ufeff" + strings.Join(rowHeader[:12], ",") + "\r\n" + "\"r\",\"s\",\"late\",\"o\",TRUE,0,\"m\",1,NA,,1,\r\n"
 	rows, err := ReadRows(strings.NewReader(text), "")
 	if err != nil || len(rows) != 1 || rows[0].Name != "" || !rows[0].Member || !math.IsNaN(rows[0].Low) || !math.IsNaN(rows[0].High) {
 		t.Errorf("%+v %v", rows, err)
@@ -93,7 +93,7 @@ func TestRowsFromElsewhere(t *testing.T) {
 
 // Files that earlier versions wrote have no names of images.
 func TestRowsWithoutNames(t *testing.T) {
-	text := strings.Join(RowHeader[:19], ",") + "\nr,s,late,o,true,0,m,1,NaN,NaN,1,,cifar10:2,pgd,3,relative-l2,7,,backend go\n"
+	text := strings.Join(rowHeader[:19], ",") + "\nr,s,late,o,true,0,m,1,NaN,NaN,1,,cifar10:2,pgd,3,relative-l2,7,,backend go\n"
 	rows, err := ReadRows(strings.NewReader(text), "")
 	if err != nil || len(rows) != 1 || rows[0].Name != "" || rows[0].Made.Seed != 7 || rows[0].Made.Versions != "backend go" {
 		t.Errorf("%+v %v", rows, err)
@@ -108,7 +108,7 @@ func TestMade(t *testing.T) {
 	if m.Versions != "backend xla, a 1, b 2" || strings.Contains(m.Settings, "models") || strings.Contains(m.Settings, "plainReLU") {
 		t.Errorf("%+v", m)
 	}
-	text := strings.Join(RowHeader, ",") + "\nr,s,late,o,true,0,m,1,NaN,NaN,1,,photos:4,pgd,5000.0,relative-l2,3.0," + `"` + strings.ReplaceAll(m.Settings, `"`, `""`) + `"` + ",\"" + m.Versions + "\",a.png\n"
+	text := strings.Join(rowHeader, ",") + "\nr,s,late,o,true,0,m,1,NaN,NaN,1,,photos:4,pgd,5000.0,relative-l2,3.0," + `"` + strings.ReplaceAll(m.Settings, `"`, `""`) + `"` + ",\"" + m.Versions + "\",a.png\n"
 	rows, err := ReadRows(strings.NewReader(text), "")
 	if err != nil || len(rows) != 1 || rows[0].Made == nil || *rows[0].Made != *m {
 		t.Fatalf("%+v %v, expected %+v", rows, err, m)
@@ -136,7 +136,7 @@ func FuzzRows(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(b.Bytes())
-	f.Add([]byte(strings.Join(RowHeader[:12], ",") + "\nr,s,late,o,true,0,m,0x1p-2,NaN,NaN,1,\n"))
+	f.Add([]byte(strings.Join(rowHeader[:12], ",") + "\nr,s,late,o,true,0,m,0x1p-2,NaN,NaN,1,\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		rows, err := ReadRows(bytes.NewReader(data), "fuzz")
 		if err != nil {

@@ -18,14 +18,14 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
-// RowHeader is the first line of a file of rows. Numbers are written so that they
+// rowHeader is the first line of a file of rows. Numbers are written so that they
 // read back to the same bits, NaN as NaN, infinity as Inf, booleans as true and
 // false: what pandas.read_csv and R's read.csv understand. (A column of IDs that
 // are all digits is read as numbers there unless its type is given.)
 //
 // The columns from images on say how the metamers were made, and name is that of the image.
 // A file may end before images or before name.
-var RowHeader = []string{"run", "set", "stage", "observer", "member", "image", "measure", "value", "low", "high", "count", "reason",
+var rowHeader = []string{"run", "set", "stage", "observer", "member", "image", "measure", "value", "low", "high", "count", "reason",
 	"images", "optimizer", "steps", "loss", "seed", "settings", "versions", "name"}
 
 // measured is the number of columns before those of Made, made the number before name.
@@ -58,7 +58,7 @@ type RowWriter struct{ w *csv.Writer }
 // NewRowWriter writes the header.
 func NewRowWriter(w io.Writer) (*RowWriter, error) {
 	c := csv.NewWriter(w)
-	if err := c.Write(RowHeader); err != nil {
+	if err := c.Write(rowHeader); err != nil {
 		return nil, fmt.Errorf("rows: %w", err)
 	}
 	return &RowWriter{c}, nil
@@ -126,14 +126,14 @@ func NewRowReader(r io.Reader, path string) (*RowReader, error) {
 	rr.c.FieldsPerRecord = -1
 	head, err := rr.c.Read()
 	if err == io.EOF {
-		return nil, &RowError{path, 1, "it is empty, expected the header " + strings.Join(RowHeader, ",")}
+		return nil, &RowError{path, 1, "it is empty, expected the header " + strings.Join(rowHeader, ",")}
 	}
 	if err != nil {
 		return nil, rr.wrap(err)
 	}
 	rr.fields = len(head)
-	if !slices.Equal(head, RowHeader) && !slices.Equal(head, RowHeader[:made]) && !slices.Equal(head, RowHeader[:measured]) {
-		return nil, &RowError{path, 1, fmt.Sprintf("the header is %.300q, expected %s", strings.Join(head, ","), strings.Join(RowHeader, ","))}
+	if !slices.Equal(head, rowHeader) && !slices.Equal(head, rowHeader[:made]) && !slices.Equal(head, rowHeader[:measured]) {
+		return nil, &RowError{path, 1, fmt.Sprintf("the header is %.300q, expected %s", strings.Join(head, ","), strings.Join(rowHeader, ","))}
 	}
 	return rr, nil
 }
@@ -160,7 +160,7 @@ func (r *RowReader) Read() (row Row, err error) {
 		return row, &RowError{r.path, line, fmt.Sprintf("it has %d fields, expected %d", len(f), r.fields)}
 	}
 	bad := func(i int, want string) error {
-		return &RowError{r.path, line, fmt.Sprintf("%s is %.100q, expected %s", RowHeader[i], f[i], want)}
+		return &RowError{r.path, line, fmt.Sprintf("%s is %.100q, expected %s", rowHeader[i], f[i], want)}
 	}
 	row = Row{Run: f[0], Set: f[1], Stage: f[2], Observer: f[3], Measure: f[6], Reason: f[11]}
 	for i, s := range f {

@@ -15,8 +15,8 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/weights"
 )
 
-// CheckpointFile is the name of a training's checkpoint in its folder.
-const CheckpointFile = "checkpoint.safetensors"
+// checkpointFile is the name of a training's checkpoint in its folder.
+const checkpointFile = "checkpoint.safetensors"
 
 // state is what a checkpoint holds besides tensors.
 type state struct {
@@ -72,7 +72,7 @@ func (j *job) save() error {
 		}
 		ts = append(ts, weights.Tensor{Name: v.Path(), Shape: v.Shape().Dimensions, Float: flat})
 	}
-	return weights.WriteSafetensors(filepath.Join(j.Dir, CheckpointFile), ts, map[string]string{"state": string(text)})
+	return weights.WriteSafetensors(filepath.Join(j.Dir, checkpointFile), ts, map[string]string{"state": string(text)})
 }
 
 // saved says whether a variable belongs into a checkpoint: those of the model, its
@@ -97,7 +97,7 @@ func (j *job) restore() error {
 	if err := os.MkdirAll(j.Dir, 0o755); err != nil {
 		return fmt.Errorf("train: %w", err)
 	}
-	path := filepath.Join(j.Dir, CheckpointFile)
+	path := filepath.Join(j.Dir, checkpointFile)
 	f, err := weights.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

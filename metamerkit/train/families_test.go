@@ -52,7 +52,7 @@ func TestWeightGradients(t *testing.T) {
 					t.Fatal(err)
 				}
 				store := model.NewStore()
-				for p, w := range Initial(shapes, 5) {
+				for p, w := range initial(shapes, 5) {
 					if _, err := store.CreateVariable(p, w); err != nil {
 						t.Fatal(err)
 					}
@@ -192,7 +192,7 @@ func TestArchitectures(t *testing.T) {
 		}
 		t.Logf("%s: %d parameters", a.Name, n)
 		least, most = min(least, n), max(most, n)
-		layers, err := (&zoo.Net{Forward: forward, Weights: Initial(shapes, 0)}).Layers(c.Input)
+		layers, err := (&zoo.Net{Forward: forward, Weights: initial(shapes, 0)}).Layers(c.Input)
 		if err != nil {
 			t.Fatal(err)
 		}

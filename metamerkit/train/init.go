@@ -15,7 +15,7 @@ func trainable(path string) bool {
 	return !strings.HasSuffix(path, "/running_mean") && !strings.HasSuffix(path, "/running_var")
 }
 
-// Initial draws the weights that training begins with, by the variables' names and
+// initial draws the weights that training begins with, by the variables' names and
 // shapes (this project's layout: kernels HWIO, matrices [in,out]):
 //
 //   - kernels normal with variance 2/(k²·out) (He et al. 2015, arXiv:1502.01852, by
@@ -25,7 +25,7 @@ func trainable(path string) bool {
 //     biases and means 0;
 //   - all else (tokens, position embeddings, bias tables) normal with a standard
 //     deviation of .02, within two of them.
-func Initial(variables map[string]shapes.Shape, seed uint64) map[string]*tensors.Tensor {
+func initial(variables map[string]shapes.Shape, seed uint64) map[string]*tensors.Tensor {
 	paths := make([]string, 0, len(variables))
 	for p := range variables {
 		paths = append(paths, p)

@@ -49,7 +49,7 @@ func TestKillAndResume(t *testing.T) {
 	if err := helper.Start(); err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(dir, CheckpointFile)
+	path := filepath.Join(dir, checkpointFile)
 	for end := time.Now().Add(10 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		if st, err := os.Stat(path); err == nil && st.Size() > 0 {
 			break

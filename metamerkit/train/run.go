@@ -31,7 +31,7 @@ type Job struct {
 	Card    *card.Card // family, config, input and classes are read; its weights need not exist
 	Train   *images.Set
 	Options Options
-	From    map[string]*tensors.Tensor // weights to begin with, by scope path, all of the card's; nil: Initial. Options.From names them
+	From    map[string]*tensors.Tensor // weights to begin with, by scope path, all of the card's; nil: initial. Options.From names them
 
 	Dir      string        // folder of the checkpoint; "": none
 	Every    time.Duration // between checkpoints; 0: five minutes
@@ -209,7 +209,7 @@ func newJob(q Job) (*job, error) {
 // first is the weights that the training begins with; the job's own are copied.
 func (j *job) first(want map[string]shapes.Shape) (map[string]*tensors.Tensor, error) {
 	if j.From == nil {
-		return Initial(want, j.o.Seed), nil
+		return initial(want, j.o.Seed), nil
 	}
 	out := map[string]*tensors.Tensor{}
 	for _, p := range j.paths {

@@ -138,7 +138,7 @@ func TestPublishedFiles(t *testing.T) {
 	}
 	for name, w := range want {
 		t.Run(name, func(t *testing.T) {
-			f, err := OpenVerified(dataFile(t, name), w.SHA256)
+			f, err := openVerified(dataFile(t, name), w.SHA256)
 			if err != nil {
 				t.Fatal(err)
 			}

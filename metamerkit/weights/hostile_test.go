@@ -40,12 +40,12 @@ func TestChecksum(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if g, err := OpenVerified(path, f.SHA256); err != nil || g.SHA256 != f.SHA256 || len(g.SHA256) != 64 {
+	if g, err := openVerified(path, f.SHA256); err != nil || g.SHA256 != f.SHA256 || len(g.SHA256) != 64 {
 		t.Errorf("its own sum %s gives %v", f.SHA256, err)
 	}
 	want := strings.Repeat("0", 64)
 	var e *ChecksumError
-	if _, err := OpenVerified(path, want); !errors.As(err, &e) || e.Path != path || e.Got != f.SHA256 || e.Want != want {
+	if _, err := openVerified(path, want); !errors.As(err, &e) || e.Path != path || e.Got != f.SHA256 || e.Want != want {
 		t.Errorf("another sum gives %v", err)
 	}
 }

@@ -81,12 +81,12 @@ const MaxBytes = 64 << 30
 // (a state dict, or a checkpoint that holds one; names are kept as they are, "module."
 // included) or safetensors. A file that is none of these, is
 // damaged or is hostile gives a *FormatError.
-func Open(path string) (*File, error) { return OpenVerified(path, "") }
+func Open(path string) (*File, error) { return openVerified(path, "") }
 
-// OpenVerified is Open for a file whose SHA-256 (lower-case hexadecimal), or the
+// openVerified is Open for a file whose SHA-256 (lower-case hexadecimal), or the
 // first digits of it, are known; another sum is a *ChecksumError, and nothing of
 // the file is looked at.
-func OpenVerified(path, sum string) (*File, error) {
+func openVerified(path, sum string) (*File, error) {
 	f, err := Index(path, Options{SHA256: sum})
 	if err != nil {
 		return nil, err

@@ -56,8 +56,8 @@ type Answer struct {
 	Env   map[string]string `json:"env,omitempty"`
 }
 
-// MaxSize is the largest message in bytes.
-const MaxSize = 256 << 20
+// maxSize is the largest message in bytes.
+const maxSize = 256 << 20
 
 // Write writes v as JSON with its length before it.
 func Write(w io.Writer, v any) error {
@@ -65,8 +65,8 @@ func Write(w io.Writer, v any) error {
 	if err != nil {
 		return err
 	}
-	if len(data) > MaxSize {
-		return fmt.Errorf("message to the kernel of %d bytes, at most %d are allowed", len(data), MaxSize)
+	if len(data) > maxSize {
+		return fmt.Errorf("message to the kernel of %d bytes, at most %d are allowed", len(data), maxSize)
 	}
 	_, err = w.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(data))), data...))
 	return err
@@ -79,8 +79,8 @@ func Read(r io.Reader, v any) error {
 		return err
 	}
 	n := binary.BigEndian.Uint32(head[:])
-	if n > MaxSize {
-		return fmt.Errorf("message of %d bytes, at most %d are allowed", n, MaxSize)
+	if n > maxSize {
+		return fmt.Errorf("message of %d bytes, at most %d are allowed", n, maxSize)
 	}
 	data, err := io.ReadAll(io.LimitReader(r, int64(n)))
 	if err != nil {

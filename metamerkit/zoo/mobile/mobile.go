@@ -105,8 +105,8 @@ func parse(text string) (Block, error) {
 	return b, nil
 }
 
-// Divisible rounds v to a multiple of 8, not more than a tenth down.
-func Divisible(v float64) int {
+// divisible rounds v to a multiple of 8, not more than a tenth down.
+func divisible(v float64) int {
 	n := max(8, int(v+4)/8*8)
 	if float64(n) < .9*v {
 		n += 8
@@ -114,8 +114,8 @@ func Divisible(v float64) int {
 	return n
 }
 
-// Round is Divisible of so many channels times the multiplier.
-func (o Options) Round(channels int) int { return Divisible(float64(channels) * o.ChannelMultiplier) }
+// Round is divisible of so many channels times the multiplier.
+func (o Options) Round(channels int) int { return divisible(float64(channels) * o.ChannelMultiplier) }
 
 // Window is a K×K window that keeps the size, but for the stride.
 func (o Options) Window(k, stride int) block.Window {
@@ -172,7 +172,7 @@ func (o Options) block(s *model.Scope, x *Node, b Block) *Node {
 	}
 	names := []string{"conv_dw", "bn1", "conv_pw", "bn2"}
 	if b.Kind == "ir" {
-		inside = Divisible(float64(in) * b.Expand)
+		inside = divisible(float64(in) * b.Expand)
 		x = act(norm("conv_pw", "bn1", x, inside, block.Window{K: 1}))
 		names = []string{"conv_dw", "bn2", "conv_pwl", "bn3"}
 	}
@@ -182,7 +182,7 @@ func (o Options) block(s *model.Scope, x *Node, b Block) *Node {
 	if b.SE > 0 {
 		hidden := int(math.RoundToEven(float64(inside) * b.SE / b.Expand))
 		if o.SEFromExpanded {
-			hidden = Divisible(float64(inside) * b.SE)
+			hidden = divisible(float64(inside) * b.SE)
 		}
 		between := act
 		if o.SEAct != nil {
