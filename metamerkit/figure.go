@@ -37,8 +37,8 @@ func (f *Figure) MIMEBundle() (map[string][]byte, error) {
 // point.
 const dots = 144
 
-// Encode renders the figure in a format: png, svg or pdf. dpi is that of png, 10 to
-// 2400; 0: 144.
+// Encode renders the figure as png, svg or pdf. dpi is the resolution of png, 10 to 2400
+// dots an inch; 0 means 144.
 func (f *Figure) Encode(format string, dpi int) ([]byte, error) {
 	if dpi == 0 {
 		dpi = dots
@@ -50,7 +50,7 @@ func (f *Figure) Encode(format string, dpi int) ([]byte, error) {
 	return r.Data, nil
 }
 
-// PNG renders the figure with the given number of dots an inch (0: 144).
+// PNG renders the figure with a resolution in dots an inch; 0 means 144.
 func (f *Figure) PNG(dpi int) ([]byte, error) { return f.Encode("png", dpi) }
 
 // SVG renders the figure with its text as outlines.
@@ -59,8 +59,8 @@ func (f *Figure) SVG() ([]byte, error) { return f.Encode("svg", 0) }
 // PDF renders the figure as a page of its own size.
 func (f *Figure) PDF() ([]byte, error) { return f.Encode("pdf", 0) }
 
-// Save writes the figure; the ending of path says the format. Nothing is left at path
-// when that fails.
+// Save writes the figure in the format of path's ending: .png, .svg or .pdf. dpi is as in
+// Encode. If it fails, it leaves no file at path.
 func (f *Figure) Save(path string, dpi int) error {
 	data, err := f.Encode(strings.TrimPrefix(filepath.Ext(path), "."), dpi)
 	if err != nil {

@@ -1,16 +1,15 @@
-// Package metamerkit is what a notebook cell or a small program imports: a few verbs
-// that read like the experiment, and values that show themselves.
+// Package metamerkit is the API of notebook cells and small programs: a few functions that
+// carry out the experiment, and values that a cell displays.
 //
 //	photos := metamerkit.Must(metamerkit.OpenImages("photos:8", 32))
 //	run := metamerkit.Must(metamerkit.Synthesize(metamerkit.Recipe{
 //		Models: metamerkit.Set("resnet20", "resnet56"), Stage: "late", Steps: 300,
 //	}, photos))
 //
-// The work is done by the engine's process, which keeps models, compiled steps and
-// studies from cell to cell and is started when there is none: so that an edited cell
-// is linked in no time, this package has nothing of GoMLX, of plotting, or of reading
-// images. Runs and rows are kept on disk, so that what was asked before is answered at
-// once.
+// The work is done by the engine's process, which starts when it is needed and keeps
+// models, compiled steps and studies from cell to cell. This package links neither GoMLX
+// nor plotting nor image decoders, so that an edited cell links fast. Runs and rows are
+// stored on disk, and a repeated request returns them at once.
 package metamerkit
 
 import (
@@ -34,7 +33,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/table"
 )
 
-// The vocabulary, so that one import is enough.
+// These types of other packages are declared here so that a cell needs one import.
 type (
 	Recipe    = metamer.Recipe
 	Schedule  = metamer.Schedule
@@ -51,7 +50,7 @@ type (
 // Stages are early, middle and late.
 var Stages = metamer.Stages
 
-// Set is a model set by names (see Models).
+// Set returns a model set of the models with these names (see Models).
 func Set(names ...string) (refs []metamer.ModelRef) {
 	for _, n := range names {
 		refs = append(refs, metamer.ModelRef{Name: n})
@@ -65,8 +64,9 @@ var state struct {
 	ctx     context.Context
 }
 
-// Use has the verbs ask a service, such as one in this process (server.Handler; package
-// local does so for models that a program defines).
+// Use sends all later requests to a service, such as one in this process (server.New;
+// package local does so for models that a program defines), instead of the engine's
+// process.
 func Use(s api.Service) {
 	state.Lock()
 	defer state.Unlock()
@@ -134,7 +134,8 @@ func (s shown) MIMEBundle() (map[string][]byte, error) {
 	return map[string][]byte{"text/html": []byte(s.HTML), "text/plain": []byte(s.Text)}, nil
 }
 
-// Context ends when the cell or program is interrupted. The verbs use it.
+// Context returns the context that the functions of this package use. It ends when the
+// cell or program is interrupted.
 func Context() context.Context {
 	if ctx := running.Context(); ctx != nil {
 		return ctx // of the cell that runs
@@ -147,10 +148,9 @@ func Context() context.Context {
 	return state.ctx
 }
 
-// Must returns v. If err is not nil it ends the program with it, which a cell shows as
-// its error: for cells and small programs, where that is what one would write every
-// time. It takes the results of a call that returns a value and an error, or an error
-// alone, as in Must(figure.Save("loss.pdf", 0)). It says nothing of an interrupt.
+// Must returns v, or stops the program with err, which a cell shows as its error. An
+// interrupted call stops without a message. It takes the results of a call that returns a
+// value and an error, or an error alone, as in Must(figure.Save("loss.pdf", 0)).
 func Must[T any](v T, err ...error) T {
 	if len(err) == 0 {
 		if e, ok := any(v).(error); ok {

@@ -21,7 +21,7 @@ type Result struct {
 	tables []Table
 }
 
-// Study carries a plan out: every run and evaluation that is not there yet.
+// Study carries out a plan. It computes only runs and evaluations that are not stored.
 func Study(p Plan) (*Result, error) {
 	text, err := json.Marshal(p)
 	if err != nil {
@@ -57,7 +57,7 @@ func (r *Result) recall(q api.Recall) (*api.Reply, error) {
 	return do(Context(), api.Request{Recall: &q})
 }
 
-// Rows are all measured values.
+// Rows returns all measured values.
 func (r *Result) Rows() (Rows, error) {
 	reply, err := r.recall(api.Recall{Rows: true})
 	if err != nil {
@@ -69,7 +69,7 @@ func (r *Result) Rows() (Rows, error) {
 	return reply.Rows.Unpack()
 }
 
-// Runs are the runs, a run for each set and stage, set by set.
+// Runs returns the runs, ordered by set and then by stage.
 func (r *Result) Runs() ([]*Run, error) {
 	reply, err := r.recall(api.Recall{Runs: true})
 	if err != nil {
@@ -92,7 +92,8 @@ func (r *Result) Runs() ([]*Run, error) {
 	return out, nil
 }
 
-// Run is the run of a set, by its members' full names or a group's name, at a stage.
+// Run returns the run at a stage of a set, which is given by its members' full names or by
+// a group's name.
 func (r *Result) Run(stage string, set ...string) (*Run, error) {
 	if len(set) == 1 && r.Plan.Groups[set[0]] != nil {
 		set = r.Plan.Groups[set[0]]
@@ -109,7 +110,7 @@ func (r *Result) Run(stage string, set ...string) (*Run, error) {
 	return nil, fmt.Errorf("metamerkit: the study has no run of %q at stage %q", set, stage)
 }
 
-// Figure is one of figure1 to figure7.
+// Figure returns one of figure1 to figure7.
 func (r *Result) Figure(name string) (*Figure, error) {
 	return figure(name, func(f api.Format) (*api.Figure, error) {
 		f.Name = name
@@ -121,29 +122,30 @@ func (r *Result) Figure(name string) (*Figure, error) {
 	})
 }
 
-// Overview is Figure 1, with examples of a CNN ensemble at the last stage where there
-// is one.
+// Overview returns Figure 1, with examples of a CNN ensemble at the last stage if the plan
+// has one.
 func (r *Result) Overview() (*Figure, error) { return r.Figure("figure1") }
 
-// Gallery is Figure 2: references and metamers of every set and stage.
+// Gallery returns Figure 2: references and metamers of every set and stage.
 func (r *Result) Gallery() (*Figure, error) { return r.Figure("figure2") }
 
-// Recognizability is Figure 3.
+// Recognizability returns Figure 3: the share of metamers that observers give the
+// reference's class, by stage.
 func (r *Result) Recognizability() (*Figure, error) { return r.Figure("figure3") }
 
-// Quality is Figure 4: image metrics, of ensembles where the plan has any.
+// Quality returns Figure 4: image metrics, of ensembles if the plan has any.
 func (r *Result) Quality() (*Figure, error) { return r.Figure("figure4") }
 
-// Divergence is Figure 5: JSD, of ensembles where the plan has any.
+// Divergence returns Figure 5: JSD in bits, of ensembles if the plan has any.
 func (r *Result) Divergence() (*Figure, error) { return r.Figure("figure5") }
 
-// SingleQuality is Figure 6: image metrics of single-model metamers.
+// SingleQuality returns Figure 6: image metrics of single-model metamers.
 func (r *Result) SingleQuality() (*Figure, error) { return r.Figure("figure6") }
 
-// SingleDivergence is Figure 7: JSD of single-model metamers.
+// SingleDivergence returns Figure 7: JSD in bits of single-model metamers.
 func (r *Result) SingleDivergence() (*Figure, error) { return r.Figure("figure7") }
 
-// Tables are Tables 1 to 5: models, model sets, stages, settings, numbers.
+// Tables returns Tables 1 to 5: models, model sets, stages, settings, numbers.
 func (r *Result) Tables() []*Table {
 	var out []*Table
 	for i := range r.tables {
@@ -152,7 +154,7 @@ func (r *Result) Tables() []*Table {
 	return out
 }
 
-// Verdicts is the paper's claims as a table, each with its number, interval and
+// Verdicts returns the paper's claims as a table, each with its number, interval and
 // verdict from this study.
 func (r *Result) Verdicts() (*Table, error) {
 	reply, err := r.recall(api.Recall{Table: "claims"})
@@ -165,9 +167,9 @@ func (r *Result) Verdicts() (*Table, error) {
 	return &reply.Tables[0], nil
 }
 
-// Write leaves the whole result in a folder: figures as PNG, SVG and PDF, tables as
-// Markdown, LaTeX and CSV, rows.csv, and index.html, which shows all of it. What could
-// not be drawn is returned as warnings.
+// Write writes the whole result into a folder: figures as PNG, SVG and PDF, tables as
+// Markdown, LaTeX and CSV, rows.csv, and index.html, which shows all of it. It returns a
+// warning for each part that could not be drawn.
 func (r *Result) Write(folder string) (warnings []string, err error) {
 	reply, err := r.recall(api.Recall{Write: folder})
 	if err != nil {

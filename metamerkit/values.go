@@ -39,7 +39,7 @@ func OpenImages(spec string, size ...int) (Images, error) {
 	return Images{r.Images, r.SHA256, &q}, api.CheckLight(r.Images)
 }
 
-// SHA256 is over size, labels and pixels, in hexadecimal.
+// SHA256 returns the SHA-256 of size, labels and pixels, in hexadecimal.
 func (s Images) SHA256() string {
 	if s.sum != "" {
 		return s.sum
@@ -55,8 +55,8 @@ func (s Images) ref() metamer.ImageRef {
 	return metamer.ImageRef{Name: s.Name, Count: s.Len(), Size: s.Size, SHA256: s.SHA256()}
 }
 
-// Load returns the set with its pixels, [N,Size,Size,3] in [0,1], which it reads from the
-// engine where the program does not have them.
+// Load returns the set with its pixels, float32 [N,Size,Size,3] in [0,1]. It reads them
+// from the engine unless the program has them.
 func (s Images) Load() (*metamer.ImageSet, error) {
 	if s.sum == "" {
 		return s.ImageSet, nil
@@ -70,7 +70,7 @@ func (s Images) Load() (*metamer.ImageSet, error) {
 	return &set, api.CheckImages(&set)
 }
 
-// Pixels are those of all images, [N,Size,Size,3] in [0,1] (see Load).
+// Pixels returns the pixels of all images, float32 [N,Size,Size,3] in [0,1] (see Load).
 func (s Images) Pixels() ([]float32, error) {
 	set, err := s.Load()
 	if err != nil {
@@ -79,7 +79,7 @@ func (s Images) Pixels() ([]float32, error) {
 	return set.Pixels, nil
 }
 
-// Image is the pixels of image i, [Size,Size,3] in [0,1] (see Load).
+// Image returns the pixels of image i, float32 [Size,Size,3] in [0,1] (see Load).
 func (s Images) Image(i int) ([]float32, error) {
 	set, err := s.Load()
 	if err != nil {
@@ -88,7 +88,8 @@ func (s Images) Image(i int) ([]float32, error) {
 	return set.Image(i), nil
 }
 
-// Part is images from up to to as a part of the set, which recipes then name.
+// Part returns images from up to but without to as a part of this set; recipes then name
+// the whole set.
 func (s Images) Part(from, to int) (Images, error) {
 	set, err := s.Load()
 	if err != nil {
@@ -98,7 +99,7 @@ func (s Images) Part(from, to int) (Images, error) {
 	return Images{ImageSet: part}, err
 }
 
-// Slice is images from up to to as a set of their own.
+// Slice returns images from up to but without to as a set of their own.
 func (s Images) Slice(from, to int) (Images, error) {
 	set, err := s.Load()
 	if err != nil {
@@ -107,7 +108,7 @@ func (s Images) Slice(from, to int) (Images, error) {
 	return Images{ImageSet: set.Slice(from, to)}, nil
 }
 
-// Unlabelled is the set without its labels.
+// Unlabelled returns the set without its labels.
 func (s Images) Unlabelled() (Images, error) {
 	set, err := s.Load()
 	if err != nil {
@@ -183,7 +184,7 @@ type Run struct {
 	References Images
 }
 
-// Metamers are the pixels of the metamers, [N,Size,Size,3] in [0,1].
+// Metamers returns the pixels of the metamers, float32 [N,Size,Size,3] in [0,1].
 func (r *Run) Metamers() ([]float32, error) {
 	reply, err := do(Context(), api.Request{Pixels: &api.Pixels{Run: r.ID}})
 	if err != nil {
@@ -192,7 +193,7 @@ func (r *Run) Metamers() ([]float32, error) {
 	return reply.Pixels, nil
 }
 
-// Start is the pixels of the initial images, [N,Size,Size,3] in [0,1].
+// Start returns the pixels of the initial images, float32 [N,Size,Size,3] in [0,1].
 func (r *Run) Start() ([]float32, error) {
 	reply, err := do(Context(), api.Request{Pixels: &api.Pixels{Run: r.ID}})
 	if err != nil {
@@ -214,8 +215,9 @@ func (r *Run) String() string {
 	return s
 }
 
-// Verdicts is the table of match statistics: for each member the means over the images,
-// beside the largest values of the null distribution, and the largest p of an image.
+// Verdicts returns the match statistics as a table: for each member the means over the
+// images, the largest values of the null distribution, the largest p of an image, and how
+// many images pass.
 func (r *Run) Verdicts() *Table {
 	t := &Table{Name: "verdicts", Title: "Match statistics", Caption: r.String() + ".",
 		Columns: []table.Column{{Head: "member"}, {Head: "relative L2", Right: true}, {Head: "Pearson", Right: true}, {Head: "Spearman", Right: true}, {Head: "SNR (dB)", Right: true}, {Head: "largest p", Right: true}, {Head: "same class", Right: true}, {Head: "pass", Right: true}, {Head: "pass as PNG", Right: true}}}
@@ -246,7 +248,7 @@ func (r *Run) Verdicts() *Table {
 	return t
 }
 
-// Loss is the plot of the inversion loss over the steps.
+// Loss returns the plot of each member's inversion loss over the steps.
 func (r *Run) Loss() (*Figure, error) {
 	return figure("loss", func(f api.Format) (*api.Figure, error) {
 		reply, err := do(Context(), api.Request{Draw: &api.Drawing{Loss: &f, Run: r.ID}})
@@ -273,7 +275,8 @@ func (l ModelList) MIMEBundle() (map[string][]byte, error) {
 	return map[string][]byte{"text/html": []byte(t.HTML()), "text/plain": []byte(t.Markdown())}, nil
 }
 
-// Models lists the models that the engine knows.
+// Models lists the models that the engine knows, and how to get the weights of those that
+// lack them.
 func Models() (ModelList, error) {
 	r, err := do(Context(), api.Request{Models: &api.Models{All: true}})
 	if err != nil {

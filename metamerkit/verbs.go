@@ -7,10 +7,11 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// Synthesize makes metamers of the images by a recipe, of which the models and the
-// stage must be set. While it works the cell shows steps, losses and the metamers as
-// they emerge. A stored run is returned at once; one that was
-// interrupted goes on.
+// Synthesize makes metamers of the images by a recipe whose models and stage are set; the
+// rest has defaults (see Recipe). While it works the cell shows steps, losses and emerging
+// metamers. It returns a stored run at once and resumes an interrupted one. The error
+// names a model, setting or image that cannot be used, or the image and step at which a
+// loss or its gradient was not finite; then no run is stored.
 func Synthesize(r Recipe, refs Images) (*Run, error) {
 	r.Images = refs.ref()
 	reply, err := withImages([]Images{refs}, api.Request{Synthesize: &api.Synthesis{Recipe: r}})
@@ -26,9 +27,10 @@ func Synthesize(r Recipe, refs Images) (*Run, error) {
 	return &Run{reply.Runs[0], refs}, nil
 }
 
-// Evaluate measures a run, or several, as observers see them: recognizability,
-// similarity and its divergence, match statistics, image metrics. Without observers
-// these are the members and every model that is here and knows the same classes.
+// Evaluate measures one or more runs by observers: recognizability, JSD and other measures
+// of similarity, success and image metrics (docs/evaluation.md). Without observers it uses
+// the members and all available models with the same classes. A value that a measure
+// cannot give is a row with NaN and the reason.
 func Evaluate[R *Run | []*Run](runs R, observers ...string) (Rows, error) {
 	var list []*Run
 	switch r := any(runs).(type) {

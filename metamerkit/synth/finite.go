@@ -13,7 +13,7 @@ import (
 // still moves, so that no step can be taken.
 type NonFiniteError struct {
 	Model, Stage string
-	Image        int     // its index in what the caller gave: in the batch, of the engine's in the set
+	Image        int     // its index: in the batch from Loop.Run, in the set from the engine
 	Name         string  // of the image, if it is known
 	Step         int     // steps taken before
 	Loss         float64 // −Inf if the loss is finite and its gradient is not

@@ -65,8 +65,8 @@ func (r *reader) note(c *card.Card, layers []string) (*Graph, *block.Noted) {
 	return g, noted
 }
 
-// Derives is how many bytes a unit of a tapped model will derive of its weights, beyond what
-// the net has derived.
+// Derives returns how many bytes a unit of a tapped model will derive from its weights,
+// besides what its net has derived.
 func Derives(b compute.Backend, s TappedModel, cfg Config) (bytes int, err error) {
 	d := s.Net.Derived
 	if d == nil || cfg.Loops {

@@ -16,10 +16,11 @@ type Gradients struct {
 	g *Graph
 }
 
-// NewGradients compiles loss and gradient of a tapped model as the configuration's optimiser
-// follows them where all members are evaluated: the gradients of different members are
-// scaled to an L2 norm of one for each image; a Searcher is given the objective's values
-// and its gradients as they are. Without an optimiser the gradient is that of the loss.
+// NewGradients compiles the inversion loss of a tapped model and the gradient that
+// cfg.Optimizer follows with the schedule average: that of each image scaled to an L2 norm
+// of one, or for a Searcher the objective's values and unscaled gradients. A loss is −Inf
+// where it is finite and its gradient is not. Without an optimiser the gradient is that of
+// the loss with its penalties. The error names the model and the layer.
 func NewGradients(b compute.Backend, s TappedModel, cfg Config) (*Gradients, error) {
 	r, acts, err := newReader(b, s.Card, s.Net, cfg, s.Layer)
 	if err != nil {
@@ -51,7 +52,8 @@ func NewGradients(b compute.Backend, s TappedModel, cfg Config) (*Gradients, err
 	return gr, nil
 }
 
-// At returns the losses [B] and the gradient [B,S,S,3], which stays on the device.
+// At returns the losses [B] of images [B,S,S,3] against a target, the reference's
+// activation with its batch axis, and the gradient [B,S,S,3], which stays on the device.
 func (gr *Gradients) At(images, target *tensors.Tensor) (loss []float32, grad *tensors.Tensor, err error) {
 	out, err := gr.at(images, target)
 	if err != nil {

@@ -49,7 +49,8 @@ func (c *Cursor) Fetch() error {
 	return c.sync()
 }
 
-// NewCursor returns the beginning, for start images [B,S,S,3].
+// NewCursor returns the cursor of a run's beginning. The initial images are float32
+// [B,S,S,3] in [0,1].
 func (l *Loop) NewCursor(start []float32, batch int) *Cursor {
 	c := &Cursor{Images: start, Best: make([]float64, batch), BestAt: make([]int, batch), Stopped: make([]int, batch)}
 	for b := range batch {

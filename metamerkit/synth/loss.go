@@ -1,6 +1,8 @@
-// Package synth synthesises metamers: it draws the inversion loss of one model at
-// one layer, its gradient and the optimiser's step as one graph function, compiles
-// it (Unit), and drives units by a schedule (Loop).
+// Package synth synthesises metamers. It compiles the inversion loss of one model at one
+// layer, its gradient and the optimiser's step into a unit, which a schedule calls in a
+// loop (Loop). Pixels are float32 in [0,1], images [B,S,S,3]: B images, S pixels a side.
+// The method is that of Feather et al. 2023 and Boehm et al. 2025; docs/fast.md describes
+// the optimisers.
 package synth
 
 import (

@@ -20,8 +20,9 @@ type Probe struct {
 	Shapes [][]int // of each layer's activation for one image
 }
 
-// NewProbe compiles the forward pass up to the last of the layers, for batches of
-// a fixed number of images of a fixed size. "logits" is a layer like any other.
+// NewProbe compiles the forward pass up to the last of the layers, for batches of a fixed
+// number of images of size² pixels. Layers are names that the model marks; "logits" is one
+// of them.
 func NewProbe(b compute.Backend, c *card.Card, net *zoo.Net, batch, size int, layers ...string) (*Probe, error) {
 	r, acts, err := newReader(b, c, net, Config{Batch: batch, Size: size}, layers...)
 	if err != nil {
@@ -49,8 +50,9 @@ func NewProbe(b compute.Backend, c *card.Card, net *zoo.Net, batch, size int, la
 	return p, nil
 }
 
-// Read returns the activations of n images [n,S,S,3], for each layer one flat
-// slice an image. Any n is taken, batch by batch; a last short batch is filled up.
+// Read returns the activations of any number n of images, float32 [n,S,S,3] in [0,1]: for
+// each layer one flat slice per image, of the shape in Shapes. It runs batch by batch and
+// fills up the last one.
 func (p *Probe) Read(images []float32) ([][][]float32, error) {
 	per := p.cfg.Size * p.cfg.Size * 3
 	batch := p.cfg.Batch

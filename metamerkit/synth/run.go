@@ -8,7 +8,7 @@ import (
 	"github.com/gomlx/gomlx/support/exceptions"
 )
 
-// Target returns the activations of the reference images, on the device.
+// Target returns the activations of the reference images [B,S,S,3], on the device.
 func (u *Unit) Target(images *tensors.Tensor) (t *tensors.Tensor, err error) {
 	err = exceptions.TryCatch[error](func() { t = u.target.Run(u.inputs(images)...)[0] })
 	if err != nil {

@@ -69,8 +69,9 @@ func key(kind string, s TappedModel, cfg Config) Key {
 }
 
 // NewStepper compiles the steps of a recipe for its members at their layers, and for the
-// same at the layers of Recipe.WarmUp, if that is set. Like the compilations it ends with
-// ctx.
+// members of early, at the layers of Recipe.WarmUp, if that is set. It stops between two
+// compilations when ctx ends. The error names a solver that cannot follow the recipe's
+// schedule, or a model that does not compile.
 func NewStepper(ctx context.Context, c Compiler, r metamer.Recipe, cfg Config, members, early []TappedModel) (Stepper, error) {
 	if r.Schedule.Kind == metamer.Average {
 		return newAveraging(ctx, c, r, cfg, members, early)
