@@ -110,7 +110,8 @@ class Case:
         subprocess.run([self.python, HERE / "peers/prepare.py", *map(str, args)], check=True)
 
     def env(self):
-        env = dict(os.environ, METAMERS_DATA=self.a.data, JAX_PLATFORMS="cpu", CUDA_VISIBLE_DEVICES="", PYTHONDONTWRITEBYTECODE="1")
+        # "first" is with everything compiled, as in the peers, unless the caller says otherwise.
+        env = dict({"METAMERS_COMPILED": "off"} | dict(os.environ), METAMERS_DATA=self.a.data, JAX_PLATFORMS="cpu", CUDA_VISIBLE_DEVICES="", PYTHONDONTWRITEBYTECODE="1")
         if not self.small:  # cards of models added here stay here; the plugins are those of the user
             env["METAMERS_CACHE"] = own_cache(self.cache)
         return env

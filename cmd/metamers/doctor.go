@@ -86,7 +86,7 @@ func (d diagnosis) print() {
 		}
 	}
 	if c := d.Compiled; c.Path != "" {
-		line("compiled", "%d programs, %s of at most %s, in %s (%s)", c.Files, humanize.IBytes(uint64(c.Bytes)), humanize.IBytes(uint64(c.Most)), c.Path, backend.CompiledVar)
+		line("compiled", "%d files, %s of at most %s, in %s (%s)", c.Files, humanize.IBytes(uint64(c.Bytes)), humanize.IBytes(uint64(c.Most)), c.Path, backend.CompiledVar)
 	} else if d.XLA {
 		line("compiled", "programs are not kept for later processes (%s)", backend.CompiledVar)
 	}
