@@ -78,8 +78,14 @@ func TestBundle(t *testing.T) {
 	}
 }
 
-// TestKernel plays the kernel.
+// TestKernel plays the kernel, and then another one.
 func TestKernel(t *testing.T) {
+	for range 2 {
+		t.Run("", playKernel)
+	}
+}
+
+func playKernel(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	l, err := net.Listen("unix", path)
 	if err != nil {

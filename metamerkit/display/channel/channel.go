@@ -101,6 +101,7 @@ func Available() bool { return os.Getenv(SocketEnv) != "" }
 var (
 	mu   sync.Mutex
 	conn net.Conn
+	at   string // the socket of conn
 )
 
 // Call sends m to the kernel that started this program and waits for its answer.
@@ -111,12 +112,15 @@ func Call(m Message) (Answer, error) {
 	if !Available() {
 		return Answer{}, ErrNoKernel
 	}
-	if conn == nil {
-		c, err := net.Dial("unix", os.Getenv(SocketEnv))
+	if socket := os.Getenv(SocketEnv); conn == nil || at != socket {
+		c, err := net.Dial("unix", socket)
 		if err != nil {
 			return Answer{}, fmt.Errorf("reaching the kernel: %w", err)
 		}
-		conn = c
+		if conn != nil {
+			conn.Close()
+		}
+		conn, at = c, socket
 	}
 	m.Cell = os.Getenv(CellEnv)
 	var a Answer
