@@ -65,6 +65,7 @@ type recipeFlags struct {
 	Penalty     []string `help:"Add an image regulariser, tv=WEIGHT or grey=WEIGHT. Results name it." placeholder:"NAME=WEIGHT"`
 	Start       string   `help:"noise (default), grey, uniform, reference, or an image file." predictor:"start"`
 	WarmUp      string   `help:"Spend the first evaluations at another stage, such as middle:40, or in another precision, such as late:200:mixed. Not every optimizer can. Results name it." placeholder:"STAGE:EVALUATIONS[:PRECISION]"`
+	Round       int      `positive:"" help:"Number of further steps on the images rounded to 8 bits, so that PNG files of the metamers match too. Each evaluates every model. The default is no such step. Results name it." placeholder:"STEPS"`
 	StopLoss    float64  `help:"Stop an image when every member's loss is at most this."`
 	Patience    int      `help:"Stop an image after this many steps without progress."`
 	PlainRelu   bool     `help:"Use the plain gradient of a tapped ReLU, which is zero for inactive units."`
@@ -79,7 +80,7 @@ func (f recipeFlags) recipe(models []string, stage string) (r metamer.Recipe, er
 		return r, err
 	}
 	r = metamer.Recipe{
-		Stage: stage, Steps: f.Steps, Loss: f.Loss, Precision: f.Precision, Batch: batch, Seed: f.Seed, PlainReLU: f.PlainRelu,
+		Stage: stage, Steps: f.Steps, Loss: f.Loss, Precision: f.Precision, Batch: batch, Seed: f.Seed, PlainReLU: f.PlainRelu, Round: f.Round,
 		Optimizer: metamer.Optimizer{Name: f.Optimizer, StepSize: f.StepSize, Halvings: f.Halvings, Momentum: f.Momentum, Beta2: f.Beta2, Metric: f.Metric, Memory: f.Memory},
 		Stop:      metamer.Stop{Loss: f.StopLoss, Patience: f.Patience}, Start: metamer.Start{Kind: f.Start},
 	}
@@ -250,7 +251,7 @@ func synthesize(ctx context.Context, g *globals, e *engine.Engine, q engine.Requ
 func startLine(q engine.Request) string {
 	r := q.Recipe.WithDefaults()
 	return fmt.Sprintf("%s; %s at %s; %s, %s an image; null distribution: %s", imagesLine(q.Images),
-		strings.Join(r.ModelNames(), " + "), r.Stage, r.Optimizer.Name, english.Plural(r.Evaluations(r.Steps), "gradient evaluation", ""), r.NullOf())
+		strings.Join(r.ModelNames(), " + "), r.Stage, r.Optimizer.Name, english.Plural(r.Evaluations(r.AllSteps()), "gradient evaluation", ""), r.NullOf())
 }
 
 // imagesLine says how many images are used, where they come from and how large they are.

@@ -45,6 +45,7 @@ type Settings struct {
 	Loss      string            `yaml:"loss,omitempty"`
 	Start     string            `yaml:"start,omitempty"`
 	WarmUp    *metamer.WarmUp   `yaml:"warmUp,omitempty"` // stage, evaluations
+	Round     int               `yaml:"round,omitempty"`  // steps behind the others on images of 8 bits (Recipe.Round)
 	Batch     BatchSize         `yaml:"batch,omitempty"`  // a number or auto
 	Seed      uint64            `yaml:"seed,omitempty"`
 	PlainReLU bool              `yaml:"plainReLU,omitempty"`

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/runs"
 	"github.com/ensemble-metamers/metamers/metamerkit/synth"
@@ -49,13 +50,13 @@ type jobState struct {
 func (j *job) run(ctx context.Context) (*metamer.Run, error) {
 	n, per := j.r.Images.Count, j.r.Images.Size*j.r.Images.Size*3
 	j.start = startImages(j.r, j.q)
-	j.q.Progress(metamer.Progress{Phase: metamer.Compiling, Steps: j.r.Steps, Images: n})
+	j.q.Progress(metamer.Progress{Phase: metamer.Compiling, Steps: j.r.AllSteps(), Images: n})
 	loop, err := j.e.loop(ctx, j.tapped, j.r)
 	if err != nil {
 		return nil, err
 	}
 	go j.e.ahead(ctx, j.q, j.r, j.tapped)
-	j.q.Progress(metamer.Progress{Phase: metamer.Starting, Steps: j.r.Steps, Images: n})
+	j.q.Progress(metamer.Progress{Phase: metamer.Starting, Steps: j.r.AllSteps(), Images: n})
 	resumed := j.restore(loop)
 	j.saved = time.Now()
 	c := resumed // where only the match statistics are missing
@@ -72,7 +73,7 @@ func (j *job) run(ctx context.Context) (*metamer.Run, error) {
 		ID: j.r.ID(), Recipe: j.r, Names: j.q.Images.Names, Metamers: j.done, Start: j.start, Trace: j.past,
 		StepsRun: j.state.Most, Stopped: j.state.Why, Seconds: j.state.Seconds + time.Since(j.began).Seconds(),
 	}
-	j.q.Progress(metamer.Progress{Phase: metamer.Matching, Step: j.r.Steps, Steps: j.r.Steps, Image: n, Images: n})
+	j.q.Progress(metamer.Progress{Phase: metamer.Matching, Step: j.r.AllSteps(), Steps: j.r.AllSteps(), Image: n, Images: n})
 	j.q.Stepped()
 	if err := j.e.testMatch(ctx, run, j.tapped, j.q); err != nil {
 		if ctx.Err() != nil && j.work != nil {
@@ -87,7 +88,7 @@ func (j *job) run(ctx context.Context) (*metamer.Run, error) {
 func (j *job) batch(ctx context.Context, loop *synth.Loop, c *synth.Cursor, per int) error {
 	n := j.r.Images.Count
 	loop.Each = func(c *synth.Cursor, last []float64) error {
-		p := metamer.Progress{Phase: metamer.Stepping, Step: c.Step, Steps: j.r.Steps, Evaluations: j.r.Evaluations(c.Step), Image: j.state.First, Batch: min(j.r.Batch, n-j.state.First), Full: j.r.Batch, Images: n, Loss: last}
+		p := metamer.Progress{Phase: metamer.Stepping, Step: c.Step, Steps: j.r.AllSteps(), Evaluations: j.r.Evaluations(c.Step), Image: j.state.First, Batch: min(j.r.Batch, n-j.state.First), Full: j.r.Batch, Images: n, Loss: last}
 		if j.q.PreviewEvery > 0 && time.Since(j.shown) >= j.q.PreviewEvery {
 			if err := c.Fetch(); err != nil {
 				return err
@@ -115,6 +116,9 @@ func (j *job) batch(ctx context.Context, loop *synth.Loop, c *synth.Cursor, per 
 			err = fmt.Errorf("engine: the run cannot go on and was not stored: %w", err)
 		}
 		return err
+	}
+	if j.r.Round > 0 { // to the bits of a PNG file, whatever the device divides by
+		c.Images = images.Rounded(c.Images)
 	}
 	real := min(j.r.Batch, n-j.state.First)
 	j.done = append(j.done, c.Images[:real*per]...)

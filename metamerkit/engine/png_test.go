@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
@@ -58,6 +59,27 @@ func TestPNGVerdict(t *testing.T) {
 	for _, s := range run.Statistics {
 		if s.PNGLoss != s.Loss || s.PNGVerdict != s.Verdict {
 			t.Errorf("of whole levels: %+v", s)
+		}
+	}
+}
+
+// A recipe's last phase gives metamers that are what a PNG file holds, to the bit.
+func TestRoundedRun(t *testing.T) {
+	set, err := images.Open([]string{"photos:2"}, images.Options{Size: 32})
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := Request{Images: set, Recipe: metamer.Recipe{Models: members("vit_4_96.mm_c10"), Stage: "late", Steps: 4, Round: 3, Null: metamer.NullRef{Name: metamer.NoNull}}}
+	run, err := New(backendtest.Open(t, backend.Go)).Synthesize(context.Background(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if run.StepsRun != 7 || run.Recipe.Evaluations(run.StepsRun) != 7 || !slices.Equal(run.Metamers, images.Rounded(run.Metamers)) {
+		t.Errorf("%d steps, %d evaluations; pixels are whole levels: %v", run.StepsRun, run.Recipe.Evaluations(7), slices.Equal(run.Metamers, images.Rounded(run.Metamers)))
+	}
+	for _, s := range run.Statistics {
+		if s.PNGLoss != s.Loss {
+			t.Errorf("%+v", s)
 		}
 	}
 }

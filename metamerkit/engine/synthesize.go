@@ -210,7 +210,7 @@ func (e *Engine) Synthesize(ctx context.Context, q Request) (run *metamer.Run, e
 	if work == nil {
 		return run, nil
 	}
-	q.Progress(metamer.Progress{Phase: metamer.Writing, Step: r.Steps, Steps: r.Steps, Image: r.Images.Count, Images: r.Images.Count})
+	q.Progress(metamer.Progress{Phase: metamer.Writing, Step: r.AllSteps(), Steps: r.AllSteps(), Image: r.Images.Count, Images: r.Images.Count})
 	var extra map[string]func(string) error
 	if q.Extra != nil {
 		extra = q.Extra(run)

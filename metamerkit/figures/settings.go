@@ -114,7 +114,7 @@ func settings(run *metamer.Run) (out []metamer.Setting) {
 		add("evaluations", "%d", r.Steps)
 	} else {
 		add("steps", "%d", r.Steps)
-		add("gradient evaluations an image", "%d", r.Evaluations(r.Steps))
+		add("gradient evaluations an image", "%d", r.Evaluations(r.AllSteps()))
 	}
 	switch {
 	case len(r.Models) == 1:
@@ -140,6 +140,9 @@ func settings(run *metamer.Run) (out []metamer.Setting) {
 	}
 	if r.WarmUp != nil {
 		add("begun with", "%s", r.WarmUp)
+	}
+	if r.Round > 0 {
+		add("steps on images of 8 bits", "%d", r.Round)
 	}
 	if r.Precision != "" {
 		add("precision", "%s", r.Precision)

@@ -31,5 +31,5 @@ func CheckPaper(o Optimizer) error {
 func (r Recipe) IsPaper() bool {
 	r = r.WithDefaults()
 	paper := Recipe{Models: r.Models, Steps: r.Steps}.Paper().WithDefaults()
-	return r.Optimizer == paper.Optimizer && r.Schedule == paper.Schedule && r.Loss == paper.Loss && r.Penalties == nil && r.WarmUp == nil
+	return r.Optimizer == paper.Optimizer && r.Schedule == paper.Schedule && r.Loss == paper.Loss && r.Penalties == nil && r.WarmUp == nil && r.Round == 0
 }

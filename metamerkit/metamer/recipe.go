@@ -134,12 +134,15 @@ type Recipe struct {
 	Penalties []Penalty `json:"penalties,omitempty"`
 	Start     Start     `json:"start"`
 	WarmUp    *WarmUp   `json:"warm,omitempty"` // for optimisers that can begin at another stage
-	Stop      Stop      `json:"stop"`
-	PlainReLU bool      `json:"plainReLU"`           // no gradient through dead units of the tapped ReLU
-	Precision string    `json:"precision,omitempty"` // of the members: "" (float32) | bfloat16 (their matrices and kernels) | mixed (their activations in synthesis too)
-	Batch     int       `json:"batch"`               // images in one executable; default 16; AutoBatch
-	Seed      uint64    `json:"seed"`
-	Null      NullRef   `json:"null,omitzero"` // of the match statistics; its default is DefaultNull
+	// Round is the number of steps behind Steps in which the images have 8 bits a channel,
+	// as in a PNG file, and their pixels move by whole levels; each evaluates every member.
+	Round     int     `json:"round,omitempty"`
+	Stop      Stop    `json:"stop"`
+	PlainReLU bool    `json:"plainReLU"`           // no gradient through dead units of the tapped ReLU
+	Precision string  `json:"precision,omitempty"` // of the members: "" (float32) | bfloat16 (their matrices and kernels) | mixed (their activations in synthesis too)
+	Batch     int     `json:"batch"`               // images in one executable; default 16; AutoBatch
+	Seed      uint64  `json:"seed"`
+	Null      NullRef `json:"null,omitzero"` // of the match statistics; its default is DefaultNull
 	// NullPairs is set in recipes made before there were null sets: their null is of so
 	// many random pairs of the run's own references.
 	NullPairs int               `json:"nullPairs,omitempty"`
@@ -278,6 +281,9 @@ func (r Recipe) Validate() error {
 			return fmt.Errorf("recipe: penalty %s has weight %v, expected a finite number above 0", p.Name, p.Weight)
 		}
 	}
+	if r.Round > 0 && r.Stop != (Stop{}) {
+		return fmt.Errorf("recipe: %d steps on rounded images and a stop criterion: expected one of them", r.Round)
+	}
 	if w := r.WarmUp; w != nil {
 		switch {
 		case w.Stage == "" || w.Stage == r.Stage && (w.Precision == "" || w.Precision == cmp.Or(r.Precision, "float32")):
@@ -292,7 +298,7 @@ func (r Recipe) Validate() error {
 	}{
 		{"steps", float64(r.Steps), 1}, {"batch", float64(max(r.Batch, b2i(r.Batch == AutoBatch))), 1}, {"images", float64(r.Images.Count), 1},
 		{"switch interval", float64(max(r.Schedule.Every, b2i(r.Schedule.Kind != Switch))), 1},
-		{"stop loss", r.Stop.Loss, 0}, {"stop patience", float64(r.Stop.Patience), 0},
+		{"round", float64(r.Round), 0}, {"stop loss", r.Stop.Loss, 0}, {"stop patience", float64(r.Stop.Patience), 0},
 		{"halvings", float64(r.Optimizer.Halvings), 0}, {"start standard deviation", r.Start.Std, 0},
 	} {
 		if !(n.got >= n.from) {
@@ -314,9 +320,15 @@ func b2i(b bool) int {
 	return 0
 }
 
+// AllSteps is the number of steps with those of Round.
+func (r Recipe) AllSteps() int { return r.Steps + r.Round }
+
 // Evaluations is how often a number of steps evaluates the gradient of one model:
 // the unit in which optimisers and schedules are compared.
 func (r Recipe) Evaluations(steps int) int {
+	if r.Round > 0 && steps > r.Steps {
+		return r.Evaluations(r.Steps) + (steps-r.Steps)*len(r.Models)
+	}
 	if r.Schedule.Kind == Average {
 		return steps * len(r.Models)
 	}

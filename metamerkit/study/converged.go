@@ -79,7 +79,7 @@ func (a *at) see(step int, loss float64) {
 // started is the relative L2 distance that a member's activations began at, median over
 // images; NaN where the trace does not tell: it begins later, or holds another loss.
 func started(run *metamer.Run, member int) float64 {
-	if run.Recipe.Loss != "relative-l2" || run.Recipe.WarmUp != nil || len(run.Recipe.Penalties) > 0 {
+	if run.Recipe.Loss != "relative-l2" || run.Recipe.WarmUp != nil || run.Recipe.Round > 0 || len(run.Recipe.Penalties) > 0 {
 		return math.NaN()
 	}
 	var first []float64

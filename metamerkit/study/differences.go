@@ -174,6 +174,9 @@ func (r *Result) hereStep() string {
 		if rec.WarmUp != nil {
 			text += fmt.Sprintf("; begun with %s", rec.WarmUp)
 		}
+		if rec.Round > 0 {
+			text += fmt.Sprintf("; then %s on images of 8 bits", english.Plural(rec.Round, "step", ""))
+		}
 		return text + "; pixels are clamped to [0,1]"
 	})
 }

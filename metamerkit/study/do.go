@@ -211,7 +211,7 @@ func (r *Result) work() []float64 {
 	for _, set := range r.Plan.Sets {
 		for range r.Plan.Stages {
 			rec := r.Plan.Recipe(set, "")
-			out = append(out, n*float64(rec.Evaluations(rec.Steps)))
+			out = append(out, n*float64(rec.Evaluations(rec.AllSteps())))
 		}
 	}
 	// A forward pass is about a third of a gradient evaluation.

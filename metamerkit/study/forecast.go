@@ -36,7 +36,7 @@ type Forecast struct {
 
 // turns is how many of a recipe's evaluations are those of member i.
 func turns(r metamer.Recipe, i int) float64 {
-	members, all := len(r.Models), r.Evaluations(r.Steps)
+	members, all := len(r.Models), r.Evaluations(r.AllSteps())
 	if r.Schedule.Kind != metamer.Switch || r.Schedule.Order == "random" {
 		return float64(all) / float64(members)
 	}
@@ -125,7 +125,7 @@ func (p Plan) Forecast(s *Speeds, warm map[string]bool, set *images.Set, stored 
 			part := Part{Set: members, Stage: stage, Bytes: int64(n) * int64(size*size*3) * 10} // two arrays of float32, previews
 			batch := min(r.Batch, n)
 			batches := float64((n + batch - 1) / batch)
-			evaluations := float64(r.Evaluations(r.Steps))
+			evaluations := float64(r.Evaluations(r.AllSteps()))
 			part.Stored, part.Evaluated = stored(r, len(p.Observers))
 			if !part.Evaluated {
 				open[stage]++

@@ -22,7 +22,7 @@ type One struct {
 func NewOne(r metamer.Recipe, set *images.Set, s *Speeds) *One {
 	p := Plan{Sets: [][]string{r.ModelNames()}, Stages: []string{r.Stage}, Measures: []string{}}
 	p.Settings = Settings{
-		Steps: r.Steps, Schedule: r.Schedule, Loss: r.Loss, Start: r.Start.Kind, WarmUp: r.WarmUp, Batch: api.BatchSize(r.Batch), Seed: r.Seed, PlainReLU: r.PlainReLU, Precision: r.Precision, Null: r.Null.Name,
+		Steps: r.Steps, Schedule: r.Schedule, Loss: r.Loss, Start: r.Start.Kind, WarmUp: r.WarmUp, Round: r.Round, Batch: api.BatchSize(r.Batch), Seed: r.Seed, PlainReLU: r.PlainReLU, Precision: r.Precision, Null: r.Null.Name,
 		Optimizer: r.Optimizer,
 	}
 	return &One{plan: p, set: set, speeds: s}

@@ -87,7 +87,7 @@ func (s *Sweep) stated(set []string) (mean float64) {
 // (30 bytes).
 func (s *Sweep) imageBytes(rec metamer.Recipe) float64 {
 	size := float64(s.side())
-	return size*size*(3*4*2+1.5) + 30*float64(rec.Evaluations(rec.Steps))
+	return size*size*(3*4*2+1.5) + 30*float64(rec.Evaluations(rec.AllSteps()))
 }
 
 // side is the pixels a side of the plan's images.

@@ -60,7 +60,7 @@ func Split(p study.Plan, n, block int) ([]Shard, int, error) {
 			for from := 0; from < n; from += block {
 				to := min(from+block, n)
 				rec := p.Recipe(set, stage)
-				work := float64((to - from) * rec.Evaluations(rec.Steps))
+				work := float64((to - from) * rec.Evaluations(rec.AllSteps()))
 				runs = append(runs, Shard{Index: len(runs), Phase: Runs, Set: set, Stage: stage, From: from, To: to, Work: work})
 			}
 			evaluations = append(evaluations, Shard{

@@ -53,7 +53,7 @@ func newAveraging(ctx context.Context, c Compiler, r metamer.Recipe, cfg Config,
 	return a, err
 }
 
-func (a *averaging) Begin(refs, images []float32, slots [][]float32) (*State, error) {
+func (a *averaging) Begin(_ int, refs, images []float32, slots [][]float32) (*State, error) {
 	return begin(a.cfg, len(a.now.units), append(a.now.units[:len(a.now.units):len(a.now.units)], a.early.units...), refs, images, slots)
 }
 

@@ -76,7 +76,7 @@ func (l *Loop) Run(ctx context.Context, refs []float32, c *Cursor) (err error) {
 	}
 	var st *State
 	if err := device(ctx, func() (err error) {
-		st, err = l.Stepper.Begin(refs, c.Images, c.Slots)
+		st, err = l.Stepper.Begin(c.Step, refs, c.Images, c.Slots)
 		return err
 	}); err != nil {
 		return err
@@ -89,7 +89,7 @@ func (l *Loop) Run(ctx context.Context, refs []float32, c *Cursor) (err error) {
 			err = e
 		}
 	}()
-	for c.Step < l.Recipe.Steps && c.Why == "" {
+	for c.Step < l.Recipe.AllSteps() && c.Why == "" {
 		if err := device(ctx, func() error { return l.chunk(ctx, st, c) }); err != nil {
 			return err
 		}

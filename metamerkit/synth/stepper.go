@@ -16,8 +16,8 @@ import (
 // shape.
 type Stepper interface {
 	// Begin reads the references [B,S,S,3] and returns the state of images and of slots
-	// that another state had; nil slots are those of the beginning.
-	Begin(refs, images []float32, slots [][]float32) (*State, error)
+	// that another state had before a step; nil slots are those of the beginning.
+	Begin(step int, refs, images []float32, slots [][]float32) (*State, error)
 	// Take takes steps of the active images from the one numbered step, as many as one
 	// call does, at most up to the recipe's last. It returns how many it took and the
 	// losses before each, nil where they are not the recipe's. With an error it returns
@@ -73,6 +73,9 @@ func key(kind string, s TappedModel, cfg Config) Key {
 // compilations when ctx ends. The error names a solver that cannot follow the recipe's
 // schedule, or a model that does not compile.
 func NewStepper(ctx context.Context, c Compiler, r metamer.Recipe, cfg Config, members, early []TappedModel) (Stepper, error) {
+	if r.Round > 0 {
+		return newRounded(ctx, c, r, cfg, members, early)
+	}
 	if r.Schedule.Kind == metamer.Average {
 		return newAveraging(ctx, c, r, cfg, members, early)
 	}

@@ -25,7 +25,7 @@ func newSwitching(ctx context.Context, c Compiler, r metamer.Recipe, cfg Config,
 	return w, nil
 }
 
-func (w *switching) Begin(refs, images []float32, slots [][]float32) (*State, error) {
+func (w *switching) Begin(_ int, refs, images []float32, slots [][]float32) (*State, error) {
 	return begin(w.cfg, 1, w.units, refs, images, slots)
 }
 
