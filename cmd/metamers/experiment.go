@@ -22,6 +22,7 @@ type experimentCmd struct {
 	Make     experimentMakeCmd     `cmd:"" help:"Write the web page of a recognition experiment with the metamers of runs."`
 	Serve    experimentServeCmd    `cmd:"" help:"Serve an experiment in a lab: one link a participant, nothing lost."`
 	Read     experimentReadCmd     `cmd:"" help:"Read the answers of people into rows with the observer people."`
+	Power    experimentPowerCmd    `cmd:"" help:"Say how many participants a difference needs, by simulation."`
 	Simulate experimentSimulateCmd `cmd:"" computes:"" help:"Answer an experiment as simulated participants, who see as a network does, through the real page in Chromium."`
 }
 

@@ -123,6 +123,10 @@ func TestBadInput(t *testing.T) {
 		"steps 0":          {synth("--models", "resnet2b", "--stage", "late", "--steps", "0"), []string{"--steps is 0", "above 0"}, false},
 		"label":            {[]string{"--backend", "go", "classify", "cifar10:2", "--labels", labels, "--models", "plain7_48.mm_c10"}, []string{labels, "class 10", "10 classes"}, true},
 		"size 0":           {synth("--models", "resnet2b", "--stage", "late", "--size=0"), []string{"--size is 0"}, false},
+		"no experiment":    {[]string{"experiment", "read", empty}, []string{"--design", "design.json"}, false},
+		"not a design":     {[]string{"experiment", "serve", empty}, []string{"design.json", "no such file"}, false},
+		"no power":         {[]string{"experiment", "power", "--difference", "0.5", "--rate", "0.9"}, []string{"0.5", "0.9", "between 0 and 1"}, false},
+		"smooth":           {[]string{"experiment", "make", "3f2a", "--out", filepath.Join(empty, "exp"), "--smooth"}, []string{"--degrees"}, false},
 		"stage twice":      {[]string{"activations", "--model", "resnet2b", "--stage", "late,late", "--images", "cifar10:1", "--out", "x.npz"}, []string{"late", "twice"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -61,7 +61,7 @@ func Recognizability(s *Study) (*Figure, error) {
 	}
 	who := ""
 	if slices.ContainsFunc(s.Rows, func(r metamer.Row) bool { return r.Observer == metamer.People && r.Set != "" }) {
-		key = append(key, entry{"people", dotted(ink), draw.PlusGlyph{}})
+		key = append(key, entry{"people", dotted(ink), draw.CrossGlyph{}})
 		who = " People are dotted, with intervals over participants and images."
 	}
 	return &Figure{
@@ -98,7 +98,7 @@ func (p *panel) add(s *Study, set []string, stages []string) {
 		}
 	}
 	for k, who := range []string{metamer.Members, metamer.NonMembers, metamer.People} {
-		glyphs := [][]draw.GlyphDrawer{filled, hollow, {draw.PlusGlyph{}}}[k]
+		glyphs := [][]draw.GlyphDrawer{filled, hollow, {draw.CrossGlyph{}}}[k]
 		l := &line{color: palette[n%len(palette)], glyph: glyphs[n/len(palette)%len(glyphs)], dashed: k == 1, dots: k == 2}
 		for i, st := range stages {
 			r, ok := s.find(metamer.Recognizability, set, st, who)

@@ -213,6 +213,9 @@ func TestAgainstNumPy(t *testing.T) {
 		}
 	}
 	d := &Data{Design: &people.Design{Conditions: make([]people.Condition, len(g.Conditions))}}
+	for k := range d.Design.Conditions {
+		d.Design.Conditions[k].Run = "a run"
+	}
 	people := map[int]*Participant{}
 	for _, a := range all {
 		p := people[a.Participant]

@@ -132,11 +132,10 @@ func (r *reader) file(path string) error {
 
 // sequence is what is known of the rows of a participant so far.
 type sequence struct {
-	rows    int
-	check   string
-	time    int64
-	trials  []int // of the schedule
-	version string
+	rows   int
+	check  string
+	time   int64
+	trials []int // of the schedule
 }
 
 func (r *reader) line(p *Participant, s *sequence, text, where string) error {
