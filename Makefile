@@ -10,7 +10,7 @@ SCALE ?= quick
 # do not know it build without.
 SIMD := $(shell [ "$$(go env GOARCH)" != amd64 ] || ! GOEXPERIMENT=simd go version >/dev/null 2>&1 || echo simd)
 # Packages with goroutines or locks.
-RACE_PKGS ?= ./metamerkit/cache ./metamerkit/people/serve ./metamerkit/client ./metamerkit/server ./metamerkit/sweep ./metamerkit/stage ./metamerkit/runs ./metamerkit/weights ./metamerkit/evaluate ./metamerkit/fetch ./metamerkit/display/... ./metamerkit/people/serve ./kernel/...
+RACE_PKGS ?= ./metamerkit/cache ./metamerkit/people/serve ./metamerkit/client ./metamerkit/server ./metamerkit/sweep ./metamerkit/stage ./metamerkit/runs ./metamerkit/weights ./metamerkit/evaluate ./metamerkit/fetch ./metamerkit/display/... ./kernel/...
 COMMIT := $(shell git describe --always --dirty --abbrev=12 2>/dev/null)
 GO_SOURCES := $(shell find cmd metamerkit models testdata/photos -name '*.go' -o -name '*.json' -o -name 'labels.tsv') go.mod go.sum
 

@@ -362,7 +362,7 @@ class Load(unittest.TestCase):
                 raise AssertionError(f"{e}; offered: {found}") from None
 
     def test_input(self):
-        self.kc.execute('var a int\nfmt.Print("number: ")\nfmt.Scanln(&a)\na * 2', allow_stdin=True)
+        request = self.kc.execute('var a int\nfmt.Print("number: ")\nfmt.Scanln(&a)\na * 2', allow_stdin=True)
         m = self.kc.get_stdin_msg(timeout=60)
         self.assertEqual(m["content"], {"prompt": "", "password": False})
         self.kc.input("21")
@@ -370,6 +370,8 @@ class Load(unittest.TestCase):
         found = []
         while True:
             m = self.kc.get_iopub_msg(timeout=60)
+            if m["parent_header"].get("msg_id") != request:
+                continue  # the end of an earlier one
             if m["msg_type"] == "execute_result":
                 found.append(m["content"]["data"]["text/plain"])
             if m["msg_type"] == "status" and m["content"]["execution_state"] == "idle":
