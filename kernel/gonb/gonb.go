@@ -313,6 +313,7 @@ func (in *Interpreter) Close() {
 	in.mu.Unlock()
 	in.socket.Close()
 	in.live.Close()
+	os.RemoveAll(in.pluginDir())
 	if b != nil {
 		syscall.Kill(-b.pid, syscall.SIGKILL)
 	}

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/ensemble-metamers/metamers/kernel/cell"
 	"github.com/ensemble-metamers/metamers/kernel/live"
@@ -16,7 +19,8 @@ import (
 
 // newLive prepares the session that remembers. It costs nothing until a cell needs it.
 func (in *Interpreter) newLive() error {
-	b := &plugins.Builder{Go: in.o.Go, Checkout: in.o.Checkout, Dir: filepath.Join(in.o.Life.Dir, "module"), Work: filepath.Join(in.o.Life.Dir, "cells"), Cache: in.o.Programs, Start: in.o.Life.Start}
+	b := &plugins.Builder{Go: in.o.Go, Checkout: in.o.Checkout, Dir: filepath.Join(in.o.Life.Dir, "module"), Work: filepath.Join(in.o.Life.Dir, "cells"), Plugins: in.pluginDir(), Cache: in.o.Programs, Start: in.o.Life.Start}
+	removeOldPlugins(in.o.Programs)
 	env := []string{"TMPDIR=" + in.tmp()}
 	for _, v := range in.environment() {
 		if strings.HasPrefix(v, "METAMERS_PROGRAM=") {
@@ -33,6 +37,26 @@ func (in *Interpreter) newLive() error {
 	}
 	in.live, err = live.New(live.Options{Builder: b, Socket: filepath.Join(in.o.Life.Dir, "l"), Env: env, Start: in.o.Life.Start, Finish: in.pipes.finish, Router: out})
 	return err
+}
+
+const pluginsPrefix = "plugins-"
+
+// pluginDir is where plugins lie until they are loaded. It is not in the kernel's private
+// folder, which may be in memory: what a plugin has in its file stays there as long as the
+// session lasts.
+func (in *Interpreter) pluginDir() string {
+	return filepath.Join(in.o.Programs, pluginsPrefix+strconv.Itoa(os.Getpid()))
+}
+
+// removeOldPlugins removes what killed kernels left.
+func removeOldPlugins(programs string) {
+	dirs, _ := filepath.Glob(filepath.Join(programs, pluginsPrefix+"*"))
+	for _, d := range dirs {
+		pid, err := strconv.Atoi(strings.TrimPrefix(filepath.Base(d), pluginsPrefix))
+		if err == nil && syscall.Kill(pid, 0) == syscall.ESRCH {
+			os.RemoveAll(d)
+		}
+	}
 }
 
 // remembers reports whether cells are run by the session that remembers.

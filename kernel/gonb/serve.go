@@ -128,7 +128,7 @@ func (e *execution) startProgram(c *net.UnixConn, m channel.Message) error {
 		return err
 	}
 	if stdin != nil {
-		p.ask = streams.NewAsker(p.pid, p.drain, e.out, stdin)
+		p.ask = streams.NewAsker(p.pid, p.drain, e.out, stdin, nil)
 	}
 	for _, x := range p.pumps {
 		p.ended.Go(x.Run)

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -226,6 +227,7 @@ func (s *Session) run(ctx context.Context, p *process, pkg *state.Package, file 
 	s.failed = nil
 	q := protocol.Request{Kind: protocol.KindRun, Package: pkg.Path, File: file, Cell: fmt.Sprint(s.seq), Stdin: os.DevNull}
 	s.mu.Unlock()
+	var asked atomic.Bool // and interrupted: then the cell is, also if it ends well
 	if c.Stdin {
 		r, w, err := os.Pipe()
 		if err != nil {
@@ -233,7 +235,7 @@ func (s *Session) run(ctx context.Context, p *process, pkg *state.Package, file 
 		}
 		defer r.Close()
 		q.Stdin = fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), r.Fd())
-		ask := streams.NewAsker(p.cmd.Process.Pid, p.drain, out, w)
+		ask := streams.NewAsker(p.cmd.Process.Pid, p.drain, out, w, func() { asked.Store(true) })
 		defer ask.Stop()
 	}
 	if err := p.send(q); err != nil {
@@ -246,6 +248,7 @@ func (s *Session) run(ctx context.Context, p *process, pkg *state.Package, file 
 		s.o.Finish()
 		p.drain()
 		p.panics.Release() // what looked like a panic was none
+		r.Stopped = r.Stopped || asked.Load()
 		return s.outcome(ctx, pkg, r)
 	}
 	end := func() error {

@@ -26,7 +26,7 @@ func (b *Builder) Build(p *state.Package) (file string, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	dir := filepath.Join(b.Work, filepath.Base(p.Path))
-	file = filepath.Join(dir, "cell.so")
+	file = b.plugin(p)
 	if _, err := os.Stat(file); err == nil && b.cells[p.Path] != "" {
 		return file, nil
 	}
@@ -50,18 +50,23 @@ func (b *Builder) Build(p *state.Package) (file string, err error) {
 	return file, nil
 }
 
+func (b *Builder) plugin(p *state.Package) string {
+	return filepath.Join(b.Plugins, filepath.Base(p.Path)+".so")
+}
+
 // Loaded says that the session has the plugin of a cell: what is no longer needed is
 // removed. All that stays is what later cells import.
 func (b *Builder) Loaded(p *state.Package) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	dir := filepath.Join(b.Work, filepath.Base(p.Path))
+	os.Remove(b.plugin(p))
 	if !p.Defines() {
 		delete(b.cells, p.Path)
 		os.RemoveAll(dir)
 		return
 	}
-	for _, name := range []string{"cell.so", "main.a", "cell.go", "main.go", "importcfg"} {
+	for _, name := range []string{"main.a", "cell.go", "main.go", "importcfg"} {
 		os.Remove(filepath.Join(dir, name))
 	}
 }

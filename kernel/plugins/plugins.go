@@ -44,6 +44,7 @@ type Builder struct {
 	Dir      string                // folder with the go.mod and go.sum of cells
 	Cache    string                // where answers of the go command and the host are kept
 	Work     string                // where packages of cells go
+	Plugins  string                // where their plugins go until they are loaded; Work if empty
 	Start    func(*exec.Cmd) error // starts a process
 
 	mu      sync.Mutex
@@ -74,7 +75,10 @@ func (b *Builder) Ready() error {
 	if os.Getenv("CGO_ENABLED") == "0" {
 		return errors.New("a session needs cgo, and CGO_ENABLED is 0: start Jupyter without it")
 	}
-	for _, d := range []string{b.Dir, b.Work, b.Cache} {
+	if b.Plugins == "" {
+		b.Plugins = b.Work
+	}
+	for _, d := range []string{b.Dir, b.Work, b.Cache, b.Plugins} {
 		if err := os.MkdirAll(d, 0o700); err != nil {
 			return err
 		}

@@ -21,13 +21,15 @@ type Asker struct {
 	drain func()
 	out   session.Output
 	w     *os.File
+	ended func()
 	quit  chan struct{}
 }
 
 // NewAsker starts to look at a process whose standard input comes from w. What the
-// process wrote before is shown by drain.
-func NewAsker(pid int, drain func(), out session.Output, w *os.File) *Asker {
-	a := &Asker{pid: pid, drain: drain, out: out, w: w, quit: make(chan struct{})}
+// process wrote before is shown by drain. When a question is interrupted ended is called,
+// and the program's input is at its end; with nil it goes on until Stop.
+func NewAsker(pid int, drain func(), out session.Output, w *os.File, ended func()) *Asker {
+	a := &Asker{pid: pid, drain: drain, out: out, w: w, ended: ended, quit: make(chan struct{})}
 	go a.run()
 	return a
 }
@@ -51,7 +53,11 @@ func (a *Asker) run() {
 		a.drain()
 		text, err := a.out.Input("", false) // what the program asks is on standard output
 		if errors.Is(err, session.ErrInterrupted) {
-			return // the program gets a signal; stop closes its input
+			if a.ended != nil {
+				a.ended()
+				a.w.Close()
+			}
+			return // the program gets a signal; Stop closes its input
 		}
 		if err != nil {
 			a.w.Close() // the program sees the end of its input

@@ -132,6 +132,7 @@ class Life(unittest.TestCase):
     def test_kill_gonb(self):
         km, kc = start()
         self.addCleanup(lambda: (kc.stop_channels(), km.shutdown_kernel(now=True)))
+        run(kc, "%state off")
         run(kc, "1")
         child(km, "gonb").kill()
         reply, _ = run(kc, "2")  # noticed before or in the middle: the kernel says which
@@ -237,7 +238,6 @@ class Load(unittest.TestCase):
             ("1 +\nz", "CompileError", "line 2: undefined: z"),
             ("x := )", "SyntaxError", "line 1, column 6: expected operand, found ')'"),
             ('errors.New("no")', "Error", "no"),
-            ("os.Exit(3)", "ExitError", "the program of the cell ended with exit status 3"),
         ):
             reply, out = run(self.kc, code)
             self.assertEqual([m["msg_type"] for m in out], ["error"], code)
@@ -426,6 +426,29 @@ class Load(unittest.TestCase):
         self.assertLessEqual(len(os.listdir(kept)) if os.path.exists(kept) else 0, 64)
         self.assertLess(more, memory + (40 << 20))
         self.assertLess(psutil.Process(kernel_pid(self.km)).num_fds(), 100)
+
+
+class Programs(unittest.TestCase):
+    """Without a session each cell is a program of its own."""
+
+    def test_programs(self):
+        km, kc = start_new_kernel(kernel_name="metamers-go", env=os.environ | {"METAMERS_KERNEL_STATE": "off"})
+        self.addCleanup(lambda: (kc.stop_channels(), km.shutdown_kernel()))
+        for code, name, value in (
+            ("os.Exit(3)", "ExitError", "the program of the cell ended with exit status 3"),
+            ('func half(a int) int {\n\treturn 1 / a\n}\nx := half(0)\nfmt.Println(x)', "panic", "runtime error: integer divide by zero"),
+            ("x", "CompileError", "line 1: undefined: x"),
+        ):
+            reply, out = run(kc, code)
+            self.assertEqual([reply["status"], reply.get("ename"), reply.get("evalue"), [m["msg_type"] for m in out]], ["error", name, value, ["error"]], code)
+        reply, out = run(kc, "half(1)")  # declarations are kept
+        self.assertEqual([reply["status"], out[0]["content"]["data"]["text/plain"]], ["ok", "1"])
+        kc.execute("fmt.Println()\nfor { }")
+        while kc.get_iopub_msg(timeout=60)["msg_type"] != "stream":
+            pass
+        km.interrupt_kernel()
+        self.assertEqual(kc.get_shell_msg(timeout=60)["content"].get("ename"), "Interrupted")
+        self.assertEqual(run(kc, "%state")[1][0]["content"]["text"], "off\n")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import signal
 import unittest
 
 import psutil
+from jupyter_client.manager import start_new_kernel
 from test_life import kernel_pid, nothing_left, run, start, within
 
 
@@ -77,6 +78,11 @@ class Session(unittest.TestCase):
         self.assertEqual(self.kc.get_shell_msg(timeout=60)["content"]["status"], "ok")
         self.show("number * 2", "42")
         self.show("_, err := fmt.Scanln(&number)\nfmt.Println(err)", "EOF\n")
+        self.kc.execute("number = 5\nfmt.Scanln(&number)", allow_stdin=True)
+        self.kc.get_stdin_msg(timeout=60)
+        self.km.interrupt_kernel()
+        self.assertEqual(self.kc.get_shell_msg(timeout=60)["content"].get("ename"), "Interrupted")
+        self.show("number", "5")
 
     def test_interrupt(self):
         self.show("turns := 0")
@@ -134,6 +140,18 @@ class Session(unittest.TestCase):
         self.show("a := 1\na", "1")
         self.refuse("a", "CompileError", "undefined: a")
         self.show("%state on")
+
+
+class Without(unittest.TestCase):
+    def test_no_cgo(self):
+        """The first cell says that there is no session, and why; all cells are programs."""
+        km, kc = start_new_kernel(kernel_name="metamers-go", env=os.environ | {"METAMERS_KERNEL_STATE": "on", "CGO_ENABLED": "0"})
+        self.addCleanup(lambda: (kc.stop_channels(), km.shutdown_kernel()))
+        content, out = run(kc, "x := 1\nx + 1")
+        self.assertEqual([content["status"], texts(out)], ["ok", ["no session that keeps variables, each cell is a program of its own: a session needs cgo, and CGO_ENABLED is 0: start Jupyter without it\n", "2"]])
+        content, out = run(kc, "3")
+        self.assertEqual([content["status"], texts(out)], ["ok", ["3"]])
+        self.assertEqual(run(kc, "x")[0].get("ename"), "CompileError")
 
 
 class Ends(unittest.TestCase):

@@ -29,7 +29,8 @@ type loaded struct {
 
 var (
 	packages = map[string]*loaded{}
-	bytes    int64 // of their plugins
+	bytes    int64  // of memory that their plugins take
+	fresh    func() // releases what the last cell's plugin needs no longer
 )
 
 func main() {
@@ -76,6 +77,10 @@ func main() {
 			carryOut(q, &r)
 		}()
 		reply(<-answer)
+		if fresh != nil {
+			fresh()
+			fresh = nil
+		}
 	}
 }
 
@@ -126,8 +131,9 @@ func load(path, file string) (*loaded, error) {
 	l := &loaded{}
 	l.define, l.run, l.defined, l.pointers = s.(func() (define, run func(), defined func() []bool, pointers func() []any))()
 	packages[path] = l
-	if info, err := os.Stat(file); err == nil {
-		bytes += info.Size()
+	if written, n, err := segments(file); err == nil {
+		bytes += n
+		fresh = func() { release(file, written) }
 	}
 	return l, nil
 }
