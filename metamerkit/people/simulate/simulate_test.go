@@ -11,7 +11,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
+
+	"github.com/chromedp/cdproto/accessibility"
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/chromedp"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
@@ -206,7 +212,15 @@ func TestPixels(t *testing.T) {
 		}
 		if state == "choice" && looked < 3 {
 			looked++
+			accessible(t, p, d)
 			look(t, p, folder)
+			if looked == 3 { // a reload goes on where it was: this trial begins anew
+				if _, err := run(ctx, p, chromedp.Reload()); err != nil {
+					t.Fatal(err)
+				}
+				step = 0
+				continue
+			}
 		}
 		if err := p.Do(ctx, state, func(i int) int { return d.Stimuli[i].Answer }); err != nil {
 			t.Fatal(err)
@@ -276,5 +290,32 @@ func look(t *testing.T, p *Page, folder string) {
 	}
 	if _, err := Evaluate[string](ctx, p, `document.querySelector(".choices").style.visibility = document.querySelector(".stage").dataset.shown = ""`); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// accessible looks at what a screen reader has of a choice: the main part, a group with a
+// question, and a button for each choice with its key.
+func accessible(t *testing.T, p *Page, d *people.Design) {
+	t.Helper()
+	tree, err := run(context.Background(), p, func(ctx context.Context, target *chromedp.Target) (accessibility.GetFullAXTreeResult, error) {
+		return cdp.Call(ctx, target, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var seen []string
+	for _, n := range tree.Nodes {
+		if !n.Ignored && n.Role != nil && n.Name != nil {
+			seen = append(seen, fmt.Sprintf("%s %s", n.Role.Value, n.Name.Value))
+		}
+	}
+	want := []string{`"main" ""`, `"group" "What did you see?"`}
+	for _, c := range d.Choices {
+		want = append(want, fmt.Sprintf(`"button" "%s %s"`, strings.ToUpper(c.Key), c.Name))
+	}
+	for _, w := range want {
+		if !slices.Contains(seen, w) {
+			t.Errorf("the tree has no %s: %q", w, seen)
+		}
 	}
 }
