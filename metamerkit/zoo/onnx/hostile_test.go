@@ -224,21 +224,6 @@ func TestCard(t *testing.T) {
 	}
 }
 
-func TestLayers(t *testing.T) {
-	got, err := onnx.Layers("testdata/old.onnx")
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []onnx.Layer{{"slice", "Slice", "s"}, {"conv", "Conv", "c"}, {"clip", "Clip", "l"}, {"pad", "Pad", "p"}, {"pool", "MaxPool", "m"}, {"flat", "Reshape", "f"}, {"fc", "Gemm", "g"}, {"softmax", "Softmax", "y"}}
-	if !slices.Equal(got, want) {
-		t.Errorf("layers %v, expected %v", got, want)
-	}
-	var e *onnx.FileError
-	if _, err := onnx.Layers("small_test.go"); !errors.As(err, &e) {
-		t.Errorf("a file that is no model: got %v, expected a FileError", err)
-	}
-}
-
 // TestOtherFiles opens files that are no models.
 func TestOtherFiles(t *testing.T) {
 	good, err := os.ReadFile("testdata/small.onnx")

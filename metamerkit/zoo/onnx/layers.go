@@ -10,27 +10,6 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
-// Layer is a node of an ONNX graph.
-type Layer struct {
-	Node   string // its name, which a card's stage refers to; may be empty
-	Op     string // such as Conv
-	Output string // its first output, by which the layer can also be called
-}
-
-// Layers lists all nodes of the file at path, in the order of the graph. Not every
-// one is an activation that a stage can stand for: shape arithmetic is listed too.
-func Layers(path string) ([]Layer, error) {
-	m, err := decodeFile(path)
-	if err != nil {
-		return nil, err
-	}
-	var out []Layer
-	for _, n := range m.Graph.Node {
-		out = append(out, Layer{n.Name, n.OpType, n.Output[0]})
-	}
-	return out, nil
-}
-
 // tap is a layer and how to get it.
 type tap struct {
 	name, tensor string
