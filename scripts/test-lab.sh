@@ -34,8 +34,8 @@ PATH=$bin:$PATH "$bin/jupyter-lab" --allow-root --no-browser --ip=127.0.0.1 --po
   --LabApp.expose_app_in_browser=True --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate "$home/notebooks" >"$home/log" 2>&1 &
 lab=$!
 trap 'kill $lab 2>/dev/null; wait $lab 2>/dev/null || true; rm -rf "$home"' EXIT
-for _ in $(seq 300); do
-  (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break
+until (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do
+  kill -0 $lab 2>/dev/null || { cat "$home/log" >&2; exit 1; }
   sleep 0.2
 done
 CHROMIUM=$chromium "$work/wheel/playwright/driver/node" "$work/lab.mjs" "http://127.0.0.1:$port" test.ipynb "$shots" plain7_48.mm_c10 plain7_48.mm_c10_linf8 2>"$home/said" || {

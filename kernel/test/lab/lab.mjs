@@ -50,9 +50,9 @@ const open = async notebook => {
   await page.waitForSelector('.jp-Notebook .jp-Cell');
 };
 const restart = async () => {
-  await command('notebook:restart-kernel');
+  const restarted = page.evaluate(() => window.jupyterapp.commands.execute('notebook:restart-kernel').then(() => {}));
   await page.locator('.jp-Dialog .jp-mod-accept').click();
-  await page.waitForTimeout(500);
+  await restarted;
   await status('idle');
 };
 const idle = () => page.waitForFunction(() => document.body.textContent.includes('Go (metamers) | Idle'));
