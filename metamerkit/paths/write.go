@@ -74,7 +74,9 @@ func target(path string) (to string, direct *os.File, err error) {
 				return "", f, nil
 			}
 		}
-		to, err = filepath.EvalSymlinks(path)
+		if to, err = filepath.EvalSymlinks(path); errors.Is(err, fs.ErrNotExist) { // it was removed just now
+			to, err = follow(path)
+		}
 		return to, nil, err
 	case mode.IsDir(), mode&fs.ModeSocket != 0:
 		return "", nil, fmt.Errorf("it is a %s, expected a file", Kind(mode))

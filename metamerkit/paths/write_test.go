@@ -141,3 +141,30 @@ func TestWriteToDevices(t *testing.T) {
 		}
 	}
 }
+
+// A file that comes and goes meanwhile, as in a folder that several processes tidy, is no
+// hindrance to writing it.
+func TestWriteWhileItGoes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x")
+	end, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-end:
+				return
+			default:
+				_ = os.WriteFile(path, nil, 0o666)
+				_ = os.Remove(path) // the other may have replaced it
+			}
+		}
+	}()
+	for range 300 {
+		if err := WriteBytes(path, []byte("x")); err != nil {
+			t.Error(err)
+			break
+		}
+	}
+	close(end)
+	<-ended
+}
