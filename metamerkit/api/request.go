@@ -37,6 +37,7 @@ type Request struct {
 	Recall     *Recall
 	Draw       *Drawing
 	Copy       *Copy
+	Experiment *Experiment
 
 	Status *Nothing // Reply: Status
 	Hold   *Nothing // keeps the server alive until the connection ends
@@ -103,6 +104,14 @@ type Drawing struct {
 // Copy asks for the files of a run, for the store of a program on another machine. Reply:
 // Files.
 type Copy struct{ Run string }
+
+// Experiment asks for the page of a recognition experiment (docs/people.md). Reply: Texts,
+// what was made.
+type Experiment struct {
+	Runs   []string          // IDs
+	Others *metamer.ImageRef // images for practice and catch trials; nil: references are held out
+	Out    string            // the folder to write
+}
 
 // Figure is a picture with its words.
 type Figure struct {

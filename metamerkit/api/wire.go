@@ -13,7 +13,7 @@ import (
 // Failed. Both are gob values. When the client closes its side the work ends.
 
 // Protocol is raised whenever what goes over the wire changes.
-const Protocol = 6
+const Protocol = 7
 
 // MaxPreamble bounds the first line of a connection, in bytes.
 const MaxPreamble = 512

@@ -90,6 +90,8 @@ func (h *Handler) Do(ctx context.Context, q api.Request, show func(api.Event)) (
 		return j.draw(q.Draw)
 	case q.Copy != nil:
 		return j.files(q.Copy)
+	case q.Experiment != nil:
+		return j.experiment(q.Experiment)
 	}
 	return nil, errors.New("server: the request asks for nothing")
 }
