@@ -12,7 +12,7 @@ SIMD := $(shell [ "$$(go env GOARCH)" != amd64 ] || ! GOEXPERIMENT=simd go versi
 # Packages with goroutines or locks.
 RACE_PKGS ?= ./metamerkit/cache ./metamerkit/people/serve ./metamerkit/client ./metamerkit/server ./metamerkit/sweep ./metamerkit/stage ./metamerkit/runs ./metamerkit/weights ./metamerkit/evaluate ./metamerkit/fetch ./metamerkit/display/... ./kernel/...
 COMMIT := $(shell git describe --always --dirty --abbrev=12 2>/dev/null)
-GO_SOURCES := $(shell find cmd metamerkit models testdata/photos -name '*.go' -o -name '*.json' -o -name 'labels.tsv') go.mod go.sum
+GO_SOURCES := $(shell find cmd metamerkit models testdata/photos testdata/scenes -name '*.go' -o -name '*.json' -o -name '*.yaml' -o -name 'labels.tsv') go.mod go.sum
 
 # Targets run one after the other whatever -j says: each uses all cores itself.
 .NOTPARALLEL:
