@@ -106,7 +106,7 @@ const (
 func (in *Interpreter) hover(s *gopls.Server, q hovered, text string, offset int, within time.Duration) string {
 	answer := make(chan string, 1)
 	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), hoverTime)
+		ctx, cancel := context.WithTimeout(context.Background(), max(within, hoverTime))
 		defer cancel()
 		markdown, err := s.Hover(ctx, text, offset)
 		if err == nil {

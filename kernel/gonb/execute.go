@@ -58,7 +58,7 @@ func (e *execution) id() string {
 // Execute runs a cell, until ctx ends: programs get SIGINT then, and SIGKILL soon after.
 func (in *Interpreter) Execute(ctx context.Context, req session.Request, out session.Output) *session.Failure {
 	if m := asked.FindStringSubmatch(req.Code); m != nil {
-		return in.document(m[1]+m[2], out)
+		return in.document(ctx, m[1]+m[2], out)
 	}
 	c := cell.Parse(req.Code)
 	if err := c.Check(); err != nil {
