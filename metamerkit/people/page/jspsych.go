@@ -16,7 +16,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/fetch"
 	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
@@ -34,12 +33,8 @@ var jsPsych = []part{
 	{"plugin-virtual-chinrest.js", "@jspsych/plugin-virtual-chinrest", "3.1.0", "dist/index.browser.min.js", "e3e19f85f2851ed5d8c7c36955ffe9a2d14115d1e1a2df99850dad453a174356"},
 }
 
-// cdn serves the files of npm packages by name and version. It is a variable for tests.
-var cdn = "https://unpkg.com"
-
 // JSPsych returns the files of jsPsych by name, checked against their SHA-256: from a
-// folder that has them, or if it is "" from the cache folder, where they are brought
-// once, with npm where that is installed, else from unpkg.com.
+// folder that has them, or if it is "" from the cache folder, where npm brings them once.
 func JSPsych(ctx context.Context, folder string) (map[string][]byte, error) {
 	if folder != "" {
 		files, missing := stored(folder)
@@ -86,19 +81,11 @@ func bring(ctx context.Context, folder string) error {
 	if err := os.MkdirAll(folder, 0o777); err != nil {
 		return err
 	}
-	viaNPM := errors.New("npm is not installed")
-	if npm, err := exec.LookPath("npm"); err == nil {
-		if viaNPM = pack(ctx, npm, folder); viaNPM == nil {
-			return nil
-		}
+	npm, err := exec.LookPath("npm")
+	if err != nil {
+		return errors.New("npm is not installed")
 	}
-	for _, p := range jsPsych {
-		url := fmt.Sprintf("%s/%s@%s/%s", cdn, p.pkg, p.version, p.file)
-		if _, err := fetch.File(ctx, filepath.Join(folder, p.name), fetch.Request{URL: url, SHA256: p.sha256, Tries: 2}); err != nil {
-			return errors.Join(viaNPM, err)
-		}
-	}
-	return nil
+	return pack(ctx, npm, folder)
 }
 
 // pack brings the packages with npm, which checks and unpacks nothing by itself.
