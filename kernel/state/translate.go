@@ -73,12 +73,19 @@ func (k *composer) translate(imports []imported, unused map[int]bool) *Package {
 	for _, name := range k.found {
 		fmt.Fprintf(&starts, "%sv%s := %s%sV_%s; ", inner, name, k.ref(k.n.names[name].Package), mark, name)
 	}
+	pointers := k.pointers(p)
+	all := vars.String() + set.String() + starts.String() + pointers + decls + body
 	for i, path := range k.needs {
-		fmt.Fprintf(&head, "import %sc%d %q\n", inner, i, path)
+		if name := fmt.Sprintf("%sc%d", inner, i); strings.Contains(all, name+".") { // as below
+			fmt.Fprintf(&head, "import %s %q\n", name, path)
+			p.Needs = append(p.Needs, path)
+		}
 	}
 	for i, path := range k.extra {
-		fmt.Fprintf(&head, "import %sp%d %q\n", inner, i, path)
-		p.Imports = append(p.Imports, path)
+		if name := fmt.Sprintf("%sp%d", inner, i); strings.Contains(vars.String(), name+".") { // a place that is there already needs no type
+			fmt.Fprintf(&head, "import %s %q\n", name, path)
+			p.Imports = append(p.Imports, path)
+		}
 	}
 	main := ""
 	for _, s := range k.starts {
@@ -95,12 +102,11 @@ func (k *composer) translate(imports []imported, unused map[int]bool) *Package {
 		fmt.Sprintf("var %sD [%d]bool\n", mark, len(p.variables)) +
 		fmt.Sprintf("func %sDefine() {\n\tclear(%sD[:])\n%s}\n", mark, mark, set.String()) +
 		fmt.Sprintf("func %sDefined() []bool { return %sD[:] }\n", mark, mark) +
-		k.pointers(p) +
+		pointers +
 		decls +
 		fmt.Sprintf("func %s() { %sr.Check(); %s\n%s%s}\n", runName, inner, starts.String(), body, main)
 	k.declared(p)
 	p.Notes = k.notes
-	p.Needs = k.needs
 	p.Path = "cells/c" + hash(p.Source)
 	for name := range k.own {
 		if o := k.pkg.Scope().Lookup(name); o != nil {
