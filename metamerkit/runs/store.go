@@ -161,7 +161,7 @@ func (s *Store) Has(ctx context.Context, id string) (bool, error) {
 // matches are errors.
 func (s *Store) Resolve(prefix string) (string, error) {
 	ids, err := s.IDs()
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // a store that nothing was written to has no folder
 		return "", err
 	}
 	var hits []string
