@@ -86,7 +86,7 @@ func Start(cmd *exec.Cmd, dir string, start func(*exec.Cmd) error) (*Server, err
 func uri(path string) string { return "file://" + path }
 
 func (s *Server) initialize() {
-	err := s.call(context.Background(), "initialize", map[string]any{
+	params := map[string]any{
 		"processId": os.Getpid(), "rootUri": uri(s.dir), "initializationOptions": options,
 		"workspaceFolders": []any{map[string]string{"uri": uri(s.dir), "name": "cells"}},
 		"capabilities": map[string]any{
@@ -96,8 +96,8 @@ func (s *Server) initialize() {
 			},
 			"workspace": map[string]any{"configuration": true, "didChangeWatchedFiles": map[string]any{"dynamicRegistration": true}},
 		},
-	}, nil)
-	if err != nil {
+	}
+	if s.call(context.Background(), "initialize", func() (any, error) { return params, nil }, nil) != nil {
 		return
 	}
 	s.notify("initialized", map[string]any{})
@@ -128,18 +128,10 @@ func (s *Server) notify(method string, params any) error {
 	return s.send(map[string]any{"method": method, "params": params})
 }
 
-// call asks and waits for the answer, which goes into result.
-func (s *Server) call(ctx context.Context, method string, params, result any) error {
-	s.mu.Lock()
-	if s.err != nil {
-		defer s.mu.Unlock()
-		return s.err
-	}
-	s.next++
-	id, c := s.next, make(chan reply, 1)
-	s.waiting[id] = c
-	err := s.send(map[string]any{"id": id, "method": method, "params": params})
-	s.mu.Unlock()
+// call asks and waits for the answer, which goes into result. The lock is held while params
+// are made and sent, so that what params sends comes directly before the question.
+func (s *Server) call(ctx context.Context, method string, params func() (any, error), result any) error {
+	id, c, err := s.ask(method, params)
 	if err != nil {
 		return err
 	}
@@ -161,6 +153,23 @@ func (s *Server) call(ctx context.Context, method string, params, result any) er
 		s.mu.Unlock()
 		return ctx.Err()
 	}
+}
+
+// ask sends a question; its answer comes through the channel.
+func (s *Server) ask(method string, params func() (any, error)) (id int, answer chan reply, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return 0, nil, s.err
+	}
+	p, err := params()
+	if err != nil {
+		return 0, nil, err
+	}
+	s.next++
+	answer = make(chan reply, 1)
+	s.waiting[s.next] = answer
+	return s.next, answer, s.send(map[string]any{"id": s.next, "method": method, "params": p})
 }
 
 const maxMessage = 64 << 20
@@ -212,29 +221,27 @@ func (s *Server) read(r *bufio.Reader) error {
 	}
 }
 
-// show makes text the content of the file and returns the position of an offset in
-// it, as questions need it.
-func (s *Server) show(ctx context.Context, text string, offset int) (map[string]any, error) {
+// about asks about the offset of text: it makes text the content of the file and asks at once,
+// before another question brings another text.
+func (s *Server) about(ctx context.Context, method, text string, offset int, result any) error {
 	select {
 	case <-s.ready:
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return ctx.Err()
 	}
 	file := uri(filepath.Join(s.dir, FileName))
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.version++
-	var err error
-	if s.version == 1 {
-		err = s.send(map[string]any{"method": "textDocument/didOpen", "params": map[string]any{
-			"textDocument": map[string]any{"uri": file, "languageId": "go", "version": 1, "text": text}}})
-	} else {
-		err = s.send(map[string]any{"method": "textDocument/didChange", "params": map[string]any{
+	line, column := position(text, offset)
+	return s.call(ctx, method, func() (any, error) {
+		at := map[string]any{"textDocument": map[string]string{"uri": file}, "position": map[string]int{"line": line, "character": column}}
+		s.version++
+		if s.version == 1 {
+			return at, s.send(map[string]any{"method": "textDocument/didOpen", "params": map[string]any{
+				"textDocument": map[string]any{"uri": file, "languageId": "go", "version": 1, "text": text}}})
+		}
+		return at, s.send(map[string]any{"method": "textDocument/didChange", "params": map[string]any{
 			"textDocument":   map[string]any{"uri": file, "version": s.version},
 			"contentChanges": []any{map[string]string{"text": text}}}})
-	}
-	line, column := position(text, offset)
-	return map[string]any{"textDocument": map[string]string{"uri": file}, "position": map[string]int{"line": line, "character": column}}, err
+	}, result)
 }
 
 // position returns line and column, from 0, the column in UTF-16 units.
@@ -254,10 +261,6 @@ var kinds = map[int]string{2: "method", 3: "function", 5: "field", 6: "variable"
 
 // Complete returns what can stand at the offset, in bytes, of text.
 func (s *Server) Complete(ctx context.Context, text string, offset int) ([]Item, error) {
-	at, err := s.show(ctx, text, offset)
-	if err != nil {
-		return nil, err
-	}
 	type place struct {
 		Line      int `json:"line"`
 		Character int `json:"character"`
@@ -276,7 +279,7 @@ func (s *Server) Complete(ctx context.Context, text string, offset int) ([]Item,
 			} `json:"textEdit"`
 		} `json:"items"`
 	}
-	if err := s.call(ctx, "textDocument/completion", at, &list); err != nil {
+	if err := s.about(ctx, "textDocument/completion", text, offset, &list); err != nil {
 		return nil, err
 	}
 	line, column := position(text, offset)
@@ -295,16 +298,12 @@ func (s *Server) Complete(ctx context.Context, text string, offset int) ([]Item,
 // Hover returns the documentation, in Markdown, of what is at the offset, "" where
 // there is none.
 func (s *Server) Hover(ctx context.Context, text string, offset int) (string, error) {
-	at, err := s.show(ctx, text, offset)
-	if err != nil {
-		return "", err
-	}
 	var h *struct {
 		Contents struct {
 			Value string `json:"value"`
 		} `json:"contents"`
 	}
-	if err := s.call(ctx, "textDocument/hover", at, &h); err != nil || h == nil {
+	if err := s.about(ctx, "textDocument/hover", text, offset, &h); err != nil || h == nil {
 		return "", err
 	}
 	return h.Contents.Value, nil
