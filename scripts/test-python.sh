@@ -22,4 +22,4 @@ trap 'rm -rf "$home"' EXIT
 plugins=${METAMERS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/metamers}/plugins
 [[ ! -d $plugins ]] || ln -s "$plugins" "$home/plugins"
 export METAMERS_PROGRAM=$PWD/bin/metamers METAMERS_CACHE=$home
-PYTHONPATH=$PWD/python "$python" -m pytest -q -p no:cacheprovider python/tests "$@"
+PYTHONPATH=$PWD/python "$python" -m pytest -q -rs -p no:cacheprovider python/tests "$@"

@@ -90,8 +90,12 @@ def test_interrupt(images, tmp_path, monkeypatch):
             timer.join()
 
     monkeypatch.setattr(metamers._work, "call", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        metamers.synthesize(MODELS, images, "late", evaluations=10**7, store=tmp_path, progress=False)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            metamers.synthesize(MODELS, images, "late", evaluations=10**7, store=tmp_path, progress=False)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_torch_model(images, tmp_path):
