@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -64,12 +65,17 @@ func Start(cmd *exec.Cmd, dir string, start func(*exec.Cmd) error) (*Server, err
 		return nil, err
 	}
 	cmd.Dir = dir
-	if err := start(cmd); err != nil {
-		return nil, fmt.Errorf("starting gopls: %w", err)
-	}
 	s := &Server{dir: dir, w: w, waiting: map[int]chan reply{}, ready: make(chan struct{})}
+	started := make(chan error)
 	go func() {
-		err := s.read(bufio.NewReader(r))
+		// A program that asked to end with its parent ends with the thread that started it.
+		runtime.LockOSThread()
+		err := start(cmd)
+		started <- err
+		if err != nil {
+			return
+		}
+		err = s.read(bufio.NewReader(r))
 		cmd.Wait()
 		s.mu.Lock()
 		s.err = fmt.Errorf("gopls has ended: %w", err)
@@ -79,6 +85,9 @@ func Start(cmd *exec.Cmd, dir string, start func(*exec.Cmd) error) (*Server, err
 		}
 		s.mu.Unlock()
 	}()
+	if err := <-started; err != nil {
+		return nil, fmt.Errorf("starting gopls: %w", err)
+	}
 	go s.initialize()
 	return s, nil
 }

@@ -9,8 +9,10 @@ import (
 	"net/textproto"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -89,4 +91,31 @@ func TestOwnText(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// A server that ends with the thread that started it outlives other goroutines' threads.
+func TestThreads(t *testing.T) {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), served+"=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	var s *Server
+	begun := make(chan error)
+	go func() {
+		var err error
+		s, err = Start(cmd, t.TempDir(), (*exec.Cmd).Start)
+		runtime.LockOSThread() // this goroutine's thread ends with it
+		begun <- err
+	}()
+	if err := <-begun; err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.w.Close() })
+	for i := range 100 {
+		done := make(chan bool)
+		go func() { runtime.LockOSThread(); close(done) }()
+		<-done
+		if got, err := s.Hover(context.Background(), "text", 1); got != "text" || err != nil {
+			t.Fatalf("after %d threads: %q, %v", i, got, err)
+		}
+	}
 }

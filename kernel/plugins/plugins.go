@@ -90,7 +90,7 @@ func (b *Builder) Ready() error {
 	}
 	root := strings.TrimSuffix(filepath.Dir(b.Go), "/bin")
 	if _, err := os.Stat(filepath.Join(root, "pkg", "tool")); err != nil {
-		out, err := b.command(b.Go, "env", "GOROOT").Output()
+		out, err := b.output(b.command(b.Go, "env", "GOROOT"))
 		if err != nil {
 			return fmt.Errorf("go env GOROOT: %w", err)
 		}
@@ -163,6 +163,8 @@ func (b *Builder) output(cmd *exec.Cmd) ([]byte, error) {
 	if start == nil {
 		start = (*exec.Cmd).Start
 	}
+	runtime.LockOSThread() // Pdeathsig looks at the thread, which another goroutine could end
+	defer runtime.UnlockOSThread()
 	err := start(cmd)
 	if err == nil {
 		err = cmd.Wait()
