@@ -60,6 +60,9 @@ type demoRun struct {
 func (d demoRun) Passes() bool { return d.Run.PassCount() == 1 }
 
 func (c demoCmd) Run(ctx context.Context, g *globals) error {
+	if err := paths.CheckFile(c.Out); err != nil {
+		return err
+	}
 	set, err := withNotes(images.Open([]string{c.Image}, images.Options{Size: 32}))
 	if err != nil {
 		return err
@@ -108,7 +111,9 @@ func (c demoCmd) Run(ctx context.Context, g *globals) error {
 	}
 	fmt.Println(c.Out)
 	if c.Browser && !g.JSON && term.IsTerminal(int(os.Stdout.Fd())) {
-		return browser.OpenFile(c.Out)
+		if err := browser.OpenFile(c.Out); err != nil {
+			fmt.Fprintf(os.Stderr, "warning: %s was written, but no browser could be opened: %v\n", c.Out, err)
+		}
 	}
 	return nil
 }

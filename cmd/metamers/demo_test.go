@@ -29,6 +29,9 @@ func TestDemo(t *testing.T) {
 			}
 		}
 	}
+	if _, errs, status := try(t, "demo", "--out", filepath.Join(dir, "none", "demo.html"), "--store", store); status != 1 || !strings.Contains(errs, "no such file or directory") || strings.Contains(errs, "gradient evaluations") {
+		t.Errorf("a page in a folder that does not exist: status %d, %q, expected an error before the work", status, errs)
+	}
 	if _, errs, status := try(t, "demo", "photos:2", "--out", page, "--store", store); status != 1 || !strings.Contains(errs, "photos:2 has 2 images: expected 1") {
 		t.Errorf("status %d, %q", status, errs)
 	}

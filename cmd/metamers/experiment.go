@@ -82,16 +82,7 @@ func (c *experimentMakeCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	size := source.References.Size
-	d := people.Design{
-		Title: c.Title, Software: "metamers " + version(), Seed: c.Seed, Break: c.Break,
-		Times:     people.Times{Refresh: c.Refresh, Fixation: c.FixationFrames, Image: c.ImageFrames, Mask: c.MaskFrames, Limit: c.Limit},
-		Display:   people.Display{Magnification: c.Magnification, Degrees: c.Degrees, Smooth: c.Smooth, Calibrate: c.Calibrate},
-		Exclusion: people.Exclusion{CatchAtLeast: c.CatchAtLeast, FastMS: c.Fast, FastAtMost: c.FastAtMost, ShownWithin: c.ShownWithin},
-	}
-	if c.Magnification == 0 && c.Degrees == 0 {
-		d.Display.Magnification = max(1, 256/size)
-	}
+	d := c.design(source.References.Size)
 	if c.Texts != "" {
 		if d.Texts, err = people.ReadTexts(c.Texts); err != nil {
 			return err
@@ -124,6 +115,21 @@ func (c *experimentMakeCmd) Run(ctx context.Context, g *globals) error {
 		}
 	}
 	return nil
+}
+
+// design is what the flags say of a design for images of size pixels a side. Without flags
+// it is people.Default.
+func (c *experimentMakeCmd) design(size int) people.Design {
+	d := people.Design{
+		Title: c.Title, Software: "metamers " + version(), Seed: c.Seed, Break: c.Break,
+		Times:     people.Times{Refresh: c.Refresh, Fixation: c.FixationFrames, Image: c.ImageFrames, Mask: c.MaskFrames, Limit: c.Limit},
+		Display:   people.Display{Magnification: c.Magnification, Degrees: c.Degrees, Smooth: c.Smooth, Calibrate: c.Calibrate},
+		Exclusion: people.Exclusion{CatchAtLeast: c.CatchAtLeast, FastMS: c.Fast, FastAtMost: c.FastAtMost, ShownWithin: c.ShownWithin},
+	}
+	if c.Magnification == 0 && c.Degrees == 0 {
+		d.Display.Magnification = people.Default(size).Display.Magnification
+	}
+	return d
 }
 
 // source opens the runs, the references and the other images, with their classes.

@@ -82,7 +82,7 @@ func (k *composer) translate(imports []imported, unused map[int]bool) *Package {
 		}
 	}
 	for i, path := range k.extra {
-		if name := fmt.Sprintf("%sp%d", inner, i); strings.Contains(vars.String(), name+".") { // a place that is there already needs no type
+		if name := fmt.Sprintf("%sp%d", inner, i); strings.Contains(vars.String(), name+".") { // a variable that keeps its place needs no type
 			fmt.Fprintf(&head, "import %s %q\n", name, path)
 			p.Imports = append(p.Imports, path)
 		}

@@ -29,8 +29,8 @@ func written(t *testing.T) (folder string, d *people.Design) {
 	return folder, d
 }
 
-// The folder holds every image under the checksum of its design, and a folder that is there
-// is left alone.
+// The folder holds every image under the checksum of its design. A folder that exists
+// already is left alone.
 func TestWrite(t *testing.T) {
 	folder, d := written(t)
 	got, err := people.Load(folder)
