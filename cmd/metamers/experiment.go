@@ -58,7 +58,7 @@ type experimentMakeCmd struct {
 	FastAtMost   float64 `group:"Exclusion" default:"0.1" help:"A participant counts with at most this share of fast answers."`
 	ShownWithin  float64 `group:"Exclusion" default:"50" help:"A trial counts if its image was shown for a time at most so many ms off."`
 
-	JSPsych string `name:"jspsych" help:"Folder with the files of jsPsych, for machines without a network (default: brought once with npm into the cache folder)." type:"existingdir" placeholder:"FOLDER" predictor:"dir"`
+	JSPsych string `name:"jspsych" help:"Folder with the files of jsPsych, for machines without a network (default: npm downloads them once into the cache folder)." type:"existingdir" placeholder:"FOLDER" predictor:"dir"`
 }
 
 func (c *experimentMakeCmd) Help() string {

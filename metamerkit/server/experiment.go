@@ -14,7 +14,7 @@ import (
 // experiment writes the page of an experiment with the default settings.
 func (j *job) experiment(q *api.Experiment) (*api.Reply, error) {
 	if j.Store != nil {
-		return nil, errors.New("experiment: the engine is on another machine, which has not this folder: use metamers experiment make there")
+		return nil, errors.New("experiment: the engine is on another machine, which does not have this folder: use metamers experiment make there")
 	}
 	if q.Out == "" || len(q.Runs) == 0 {
 		return nil, errors.New("experiment: expected a folder to write and at least one run")

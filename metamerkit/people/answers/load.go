@@ -1,5 +1,5 @@
-// Package answers reads the data of an experiment: it checks every line, leaves out whom
-// the design's rule leaves out, and makes rows with the observer "people".
+// Package answers reads the data of an experiment. It checks every line, excludes
+// participants and trials by the rule of the design, and makes rows with the observer "people".
 package answers
 
 import (

@@ -34,7 +34,7 @@ var jsPsych = []part{
 }
 
 // JSPsych returns the files of jsPsych by name, checked against their SHA-256: from a
-// folder that has them, or if it is "" from the cache folder, where npm brings them once.
+// folder that has them, or if it is "" from the cache folder, where npm downloads them once.
 func JSPsych(ctx context.Context, folder string) (map[string][]byte, error) {
 	if folder != "" {
 		files, missing := stored(folder)
@@ -48,7 +48,7 @@ func JSPsych(ctx context.Context, folder string) (map[string][]byte, error) {
 		return files, nil
 	}
 	if err := bring(ctx, folder); err != nil {
-		return nil, fmt.Errorf("experiment: jsPsych %s could not be brought to %s; npm brings it (apt-get install npm), or --jspsych names a folder that has it: %w", jsPsych[0].version, folder, err)
+		return nil, fmt.Errorf("experiment: jsPsych %s could not be downloaded to %s; it needs npm (apt-get install npm), or --jspsych names a folder that has it: %w", jsPsych[0].version, folder, err)
 	}
 	files, missing := stored(folder)
 	return files, missing
