@@ -36,7 +36,7 @@ func Experiment(folder string, runs []*Run, others ...Images) (*Page, error) {
 		ref := others[0].ref()
 		q.Others = &ref
 	}
-	reply, err := withImages(refs, api.Request{Experiment: q})
+	reply, err := do(api.Request{Experiment: q}, refs...)
 	if err != nil {
 		return nil, err
 	}

@@ -15,21 +15,13 @@ package metamerkit
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
-	"strings"
-	"sync"
 	"syscall"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/api"
-	"github.com/ensemble-metamers/metamers/metamerkit/client"
 	"github.com/ensemble-metamers/metamers/metamerkit/display"
-	"github.com/ensemble-metamers/metamers/metamerkit/display/channel"
 	"github.com/ensemble-metamers/metamers/metamerkit/display/running"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
-	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 	"github.com/ensemble-metamers/metamers/metamerkit/table"
 )
 
@@ -56,82 +48,6 @@ func Set(names ...string) (refs []metamer.ModelRef) {
 		refs = append(refs, metamer.ModelRef{Name: n})
 	}
 	return refs
-}
-
-var state struct {
-	sync.Mutex
-	service api.Service
-	ctx     context.Context
-}
-
-// Use sends all later requests to a service, such as one in this process (server.New;
-// package local does so for models that a program defines), instead of the engine's
-// process.
-func Use(s api.Service) {
-	state.Lock()
-	defer state.Unlock()
-	state.service = s
-}
-
-// do asks the service in use: without Use the engine in a process of its own
-// (METAMERS_BACKEND chooses among several, METAMERS_ENGINE names one on another machine).
-// Progress is shown meanwhile.
-func do(ctx context.Context, q api.Request) (*api.Reply, error) {
-	state.Lock()
-	if state.service == nil {
-		to := os.Stderr
-		if channel.Available() {
-			to = os.Stdout // which a notebook does not show as an error
-		}
-		state.service = &client.Client{Say: func(text string) { fmt.Fprintln(to, text) }}
-	}
-	service := state.service
-	state.Unlock()
-	q.Store, q.Data, q.Notebook = os.Getenv("METAMERS_RUNS"), os.Getenv("METAMERS_DATA"), channel.Available()
-	if q.Store == "" {
-		q.Store = paths.Runs()
-	}
-	var err error
-	if q.Folder, err = os.Getwd(); err != nil {
-		return nil, fmt.Errorf("metamerkit: %w", err)
-	}
-	if !strings.Contains(q.Store, "://") && !filepath.IsAbs(q.Store) {
-		q.Store = filepath.Join(q.Folder, q.Store)
-	}
-	var s shower
-	return client.Until(ctx, service, q, s.show)
-}
-
-// shower shows the progress of a request: in a cell as one output, elsewhere as lines.
-type shower struct{ out *display.Live }
-
-func (s *shower) show(e api.Event) {
-	switch {
-	case e.Warning != "":
-		fmt.Fprintln(os.Stderr, e.Warning)
-	case e.Shown == nil:
-	case !channel.Available():
-		fmt.Fprintln(os.Stderr, e.Shown.Text)
-	default:
-		v := shown{e.Shown}
-		var err error
-		if s.out == nil {
-			s.out, err = display.NewLive(v)
-		} else {
-			err = s.out.Update(v)
-		}
-		if err != nil { // the work itself goes on
-			fmt.Fprintln(os.Stderr, "progress:", err)
-		}
-	}
-}
-
-// shown is progress as a cell shows it.
-type shown struct{ *api.Shown }
-
-// MIMEBundle implements display.Bundler.
-func (s shown) MIMEBundle() (map[string][]byte, error) {
-	return map[string][]byte{"text/html": []byte(s.HTML), "text/plain": []byte(s.Text)}, nil
 }
 
 // Context returns the context that the functions of this package use. It ends when the

@@ -10,13 +10,13 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/api"
 )
 
-// Result is a plan carried out. Its figures and tables are methods; rows and runs come
-// when they are asked for.
+// Result is the result of a plan. Its methods return figures, tables, rows and runs, which
+// they request from the engine.
 type Result struct {
 	Plan Plan // with defaults and the full names of models
 	Took time.Duration
 
-	asked  Plan
+	plan   Plan // as given
 	id     string
 	tables []Table
 }
@@ -27,39 +27,39 @@ func Study(p Plan) (*Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("metamerkit: %w", err)
 	}
-	reply, err := do(Context(), api.Request{Study: &api.Study{Plan: text}})
+	reply, err := do(api.Request{Study: &api.Study{Plan: text}})
 	if err != nil {
 		return nil, err
 	}
 	if reply.Study == nil {
 		return nil, errors.New("metamerkit: the server returned no study")
 	}
-	r := &Result{Took: reply.Study.Took, asked: p, id: reply.Study.ID, tables: reply.Study.Tables}
+	r := &Result{Took: reply.Study.Took, plan: p, id: reply.Study.ID, tables: reply.Study.Tables}
 	if err := json.Unmarshal(reply.Study.Plan, &r.Plan); err != nil {
 		return nil, fmt.Errorf("metamerkit: the engine's plan: %w", err)
 	}
 	return r, nil
 }
 
-// recall asks for parts of the study; one that the engine has forgotten, because it was
-// started anew, is found again from what is kept on disk.
-func (r *Result) recall(q api.Recall) (*api.Reply, error) {
+// parts requests parts of the study. If the engine was restarted and no longer has the
+// study, the plan is carried out again, which reads runs and rows from the store.
+func (r *Result) parts(q api.StudyParts) (*api.Reply, error) {
 	q.ID = r.id
-	reply, err := do(Context(), api.Request{Recall: &q})
+	reply, err := do(api.Request{Parts: &q})
 	if !errors.Is(err, api.ErrForgotten) {
 		return reply, err
 	}
-	again, err := Study(r.asked)
+	again, err := Study(r.plan)
 	if err != nil {
 		return nil, err
 	}
 	r.id, q.ID = again.id, again.id
-	return do(Context(), api.Request{Recall: &q})
+	return do(api.Request{Parts: &q})
 }
 
 // Rows returns all measured values.
 func (r *Result) Rows() (Rows, error) {
-	reply, err := r.recall(api.Recall{Rows: true})
+	reply, err := r.parts(api.StudyParts{Rows: true})
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func (r *Result) Rows() (Rows, error) {
 
 // Runs returns the runs, ordered by set and then by stage.
 func (r *Result) Runs() ([]*Run, error) {
-	reply, err := r.recall(api.Recall{Runs: true})
+	reply, err := r.parts(api.StudyParts{Runs: true})
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +114,7 @@ func (r *Result) Run(stage string, set ...string) (*Run, error) {
 func (r *Result) Figure(name string) (*Figure, error) {
 	return figure(name, func(f api.Format) (*api.Figure, error) {
 		f.Name = name
-		reply, err := r.recall(api.Recall{Figure: &f})
+		reply, err := r.parts(api.StudyParts{Figure: &f})
 		if err != nil {
 			return nil, err
 		}
@@ -157,7 +157,7 @@ func (r *Result) Tables() []*Table {
 // Verdicts returns the paper's claims as a table, each with its number, interval and
 // verdict from this study.
 func (r *Result) Verdicts() (*Table, error) {
-	reply, err := r.recall(api.Recall{Table: "claims"})
+	reply, err := r.parts(api.StudyParts{Table: "claims"})
 	if err != nil {
 		return nil, err
 	}
@@ -171,7 +171,7 @@ func (r *Result) Verdicts() (*Table, error) {
 // Markdown, LaTeX and CSV, rows.csv, and index.html, which shows all of it. It returns a
 // warning for each part that could not be drawn.
 func (r *Result) Write(folder string) (warnings []string, err error) {
-	reply, err := r.recall(api.Recall{Write: folder})
+	reply, err := r.parts(api.StudyParts{Write: folder})
 	if err != nil {
 		return nil, err
 	}

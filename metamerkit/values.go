@@ -1,10 +1,8 @@
 package metamerkit
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/api"
@@ -29,7 +27,7 @@ func OpenImages(spec string, size ...int) (Images, error) {
 	if name, _, _ := strings.Cut(spec, ":"); len(size) > 0 && name != "cifar10" {
 		q.Size = size[0]
 	}
-	r, err := do(Context(), api.Request{Open: &q})
+	r, err := do(api.Request{Open: &q})
 	if err != nil {
 		return Images{}, err
 	}
@@ -61,7 +59,7 @@ func (s Images) Load() (*metamer.ImageSet, error) {
 	if s.sum == "" {
 		return s.ImageSet, nil
 	}
-	r, err := withImages([]Images{s}, api.Request{Pixels: &api.Pixels{Images: s.ref()}})
+	r, err := do(api.Request{Pixels: &api.Pixels{Images: s.ref()}}, s)
 	if err != nil {
 		return nil, err
 	}
@@ -117,37 +115,16 @@ func (s Images) Unlabelled() (Images, error) {
 	return Images{ImageSet: set.Unlabelled()}, nil
 }
 
-// withImages asks for something that speaks of image sets, and gives those that the engine
-// does not have.
-func withImages(sets []Images, q api.Request) (*api.Reply, error) {
-	ctx := Context()
-	for range len(sets) + 1 {
-		reply, err := do(ctx, q)
-		var missing *api.MissingImagesError
-		if !errors.As(err, &missing) {
-			return reply, err
-		}
-		i := slices.IndexFunc(sets, func(s Images) bool { return s.ImageSet != nil && s.SHA256() == missing.Images.SHA256 })
-		if i < 0 {
-			return nil, err
-		}
-		if err := sets[i].give(ctx); err != nil {
-			return nil, err
-		}
-	}
-	return nil, errors.New("metamerkit: the engine keeps fewer images than the request needs")
-}
-
-// give sends a set to the engine, or has the engine open it again.
-func (s Images) give(ctx context.Context) error {
+// send sends a set to the engine, or has the engine open it again.
+func (s Images) send() error {
 	if s.sum == "" {
 		if err := api.CheckImages(s.ImageSet); err != nil {
 			return err
 		}
-		_, err := do(ctx, api.Request{Put: &api.Put{Images: *api.LightImages(s.ImageSet), Pixels: s.ImageSet.Pixels}})
+		_, err := do(api.Request{Put: &api.Put{Images: *api.LightImages(s.ImageSet), Pixels: s.ImageSet.Pixels}})
 		return err
 	}
-	r, err := do(ctx, api.Request{Open: s.opened})
+	r, err := do(api.Request{Open: s.opened})
 	if err == nil && r.SHA256 != s.sum {
 		err = fmt.Errorf("metamerkit: the images %s have changed since they were opened: open them again", s.Name)
 	}
@@ -160,17 +137,17 @@ func (s Images) MIMEBundle() (map[string][]byte, error) {
 	if s.Size > 64 {
 		per = 6
 	}
-	return drawn(s, api.Drawing{Sheet: fmt.Sprintf("%s: %d images of %d²", s.Name, s.Len(), s.Size), PerLine: per}, s.String())
+	title := fmt.Sprintf("%s: %d images of %d²", s.Name, s.Len(), s.Size)
+	r, err := do(api.Request{Draw: &api.Drawing{Images: s.ref(), Sheet: title, PerLine: per}}, s)
+	return picture(r, err, s.String())
 }
 
 func (s Images) String() string {
 	return fmt.Sprintf("%s: %d images of %d² pixels", s.Name, s.Len(), s.Size)
 }
 
-// drawn has a picture drawn for a cell.
-func drawn(refs Images, q api.Drawing, text string) (map[string][]byte, error) {
-	q.Images = refs.ref()
-	r, err := withImages([]Images{refs}, api.Request{Draw: &q})
+// picture is the MIME bundle of a reply that has a picture, for err == nil.
+func picture(r *api.Reply, err error, text string) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +163,7 @@ type Run struct {
 
 // Metamers returns the pixels of the metamers, float32 [N,Size,Size,3] in [0,1].
 func (r *Run) Metamers() ([]float32, error) {
-	reply, err := do(Context(), api.Request{Pixels: &api.Pixels{Run: r.ID}})
+	reply, err := do(api.Request{Pixels: &api.Pixels{Run: r.ID}})
 	if err != nil {
 		return nil, err
 	}
@@ -195,7 +172,7 @@ func (r *Run) Metamers() ([]float32, error) {
 
 // Start returns the pixels of the initial images, float32 [N,Size,Size,3] in [0,1].
 func (r *Run) Start() ([]float32, error) {
-	reply, err := do(Context(), api.Request{Pixels: &api.Pixels{Run: r.ID}})
+	reply, err := do(api.Request{Pixels: &api.Pixels{Run: r.ID}})
 	if err != nil {
 		return nil, err
 	}
@@ -204,7 +181,9 @@ func (r *Run) Start() ([]float32, error) {
 
 // MIMEBundle shows references, metamers and verdicts.
 func (r *Run) MIMEBundle() (map[string][]byte, error) {
-	return drawn(r.References, api.Drawing{Sheet: "Metamers of " + r.References.Name, Run: r.ID}, r.String())
+	refs := r.References
+	reply, err := do(api.Request{Draw: &api.Drawing{Run: r.ID, Images: refs.ref(), Sheet: "Metamers of " + refs.Name}}, refs)
+	return picture(reply, err, r.String())
 }
 
 func (r *Run) String() string {
@@ -251,7 +230,7 @@ func (r *Run) Verdicts() *Table {
 // Loss returns the plot of each member's inversion loss over the steps.
 func (r *Run) Loss() (*Figure, error) {
 	return figure("loss", func(f api.Format) (*api.Figure, error) {
-		reply, err := do(Context(), api.Request{Draw: &api.Drawing{Loss: &f, Run: r.ID}})
+		reply, err := do(api.Request{Draw: &api.Drawing{Loss: &f, Run: r.ID}})
 		if err != nil {
 			return nil, err
 		}
@@ -278,7 +257,7 @@ func (l ModelList) MIMEBundle() (map[string][]byte, error) {
 // Models lists the models that the engine knows, and how to get the weights of those that
 // lack them.
 func Models() (ModelList, error) {
-	r, err := do(Context(), api.Request{Models: &api.Models{All: true}})
+	r, err := do(api.Request{Models: &api.Models{All: true}})
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ import (
 // loss or its gradient was not finite; then no run is stored.
 func Synthesize(r Recipe, refs Images) (*Run, error) {
 	r.Images = refs.ref()
-	reply, err := withImages([]Images{refs}, api.Request{Synthesize: &api.Synthesis{Recipe: r}})
+	reply, err := do(api.Request{Synthesize: &api.Synthesis{Recipe: r}}, refs)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func Evaluate[R *Run | []*Run](runs R, observers ...string) (Rows, error) {
 		q.Runs = append(q.Runs, &metamer.Run{ID: r.ID})
 		refs = append(refs, r.References)
 	}
-	reply, err := withImages(refs, api.Request{Evaluate: &q})
+	reply, err := do(api.Request{Evaluate: &q}, refs...)
 	if err != nil {
 		return nil, err
 	}

@@ -12,10 +12,11 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
-// Dir returns the folder of the engine for a backend (see backend.Kind): its socket,
-// lock and log. Only its user can open it. It lies in METAMERS_ENGINE_DIR, by default
-// in the cache folder or, where the path would be too long for a socket, in the user's
-// folder for such things.
+// Dir returns the folder of the engine for a backend (see backend.Kind), which it creates. It
+// contains the engine's socket, lock and log, and only its user can open it. It is in
+// METAMERS_ENGINE_DIR, by default in the cache folder, or, if the path would be too long for a
+// socket, in XDG_RUNTIME_DIR or /tmp. The error says which folder cannot be created or belongs
+// to another user.
 func Dir(backend string) (string, error) {
 	root := os.Getenv("METAMERS_ENGINE_DIR")
 	if root == "" {
@@ -36,14 +37,16 @@ func Dir(backend string) (string, error) {
 	return dir, Private(dir)
 }
 
-// maxSocketPath is a little less than Linux and macOS take.
+// maxSocketPath is the longest path of a socket in bytes, a little less than the limits of
+// Linux and macOS.
 const maxSocketPath = 100
 
-// RunsAlready is what an engine says that finds another one in its folder.
+// RunsAlready returns the message of an engine whose folder is used by another engine.
 func RunsAlready(dir string) string { return "an engine runs in " + dir + " already" }
 
-// Private makes sure that nobody but the user can open dir: it may have been made
-// by somebody else, in a folder for all.
+// Private ensures that only the user can open the folder dir: it removes the permissions of
+// others, and returns an error if dir is no folder or belongs to another user, who may have
+// created it in a shared folder.
 func Private(dir string) error {
 	st, err := os.Lstat(dir)
 	if err != nil {
@@ -61,8 +64,8 @@ func Private(dir string) error {
 	return nil
 }
 
-// Socket is where the server in a folder of Dir listens.
+// Socket returns the path of the socket in a folder of Dir.
 func Socket(dir string) string { return filepath.Join(dir, "socket") }
 
-// Address is that of the server in a folder of Dir.
+// Address returns the address "unix:PATH" of the socket in a folder of Dir.
 func Address(dir string) string { return "unix:" + Socket(dir) }

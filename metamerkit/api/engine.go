@@ -1,5 +1,6 @@
-// Package api holds what is asked of an engine and how it answers. It links no
-// GoMLX, so that programs which reach the engine over a socket stay small.
+// Package api defines the requests and replies of an engine, its protocol, plans, and the
+// interface of an engine. It does not link GoMLX, so that programs that reach the engine over
+// a socket stay small.
 package api
 
 import (
@@ -10,19 +11,25 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// Engine carries out what it is asked: for a program that links it (package engine). Cancelling ctx ends the work within one chunk of
-// steps; what was done is kept.
+// Engine makes runs and measures them (package engine implements it). If ctx ends, a method
+// returns its error within one chunk of steps or one batch, and finished work stays in the
+// store. An unknown model, layer or measure is a *metamer.UnknownError.
 type Engine interface {
+	// Synthesize returns the run of a recipe: the stored one if there is one, else a new one,
+	// which resumes from a checkpoint if there is one.
 	Synthesize(ctx context.Context, q Synthesis) (*metamer.Run, error)
+	// Evaluate measures runs. It reads stored rows and measures the others. A value that a
+	// measure cannot give is a row with NaN and the reason.
 	Evaluate(ctx context.Context, q Evaluation) (metamer.Rows, error)
-	// Batch answers for recipes that leave it open (metamer.AutoBatch): the batch with
-	// which all of them fill the device and fit its memory, for so many images of a size.
+	// Batch returns the number of images in a batch, 1 to q.Count, for recipes that leave it
+	// open (metamer.AutoBatch): so many that the device is busy and each recipe fits half of
+	// its free memory.
 	Batch(ctx context.Context, q Batch) (int, error)
 	// Models lists every model that the engine knows, by name.
 	Models(ctx context.Context) ([]Model, error)
 }
 
-// Batch is what a batch is asked for.
+// Batch is a request for the size of batches.
 type Batch struct {
 	Recipes []metamer.Recipe
 	Count   int // images
@@ -32,40 +39,40 @@ type Batch struct {
 // Model is a model that an engine knows.
 type Model struct {
 	Card *card.Card
-	// Missing says what to do to have its weights, "" if they are there.
+	// Missing says how to get its weights, "" if they are stored on this machine.
 	Missing string
-	// Held is how many bytes its weights, and what is derived of them, take in memory now,
-	// in all precisions together; 0: it is not in memory.
+	// Held is the memory that its weights, and values derived from them, take now in all
+	// precisions together, in bytes; 0: it is not in memory.
 	Held int
 }
 
-// Synthesis is a recipe with the images it speaks of, and where its run goes.
+// Synthesis is a recipe with its images, and the store of its run.
 type Synthesis struct {
 	Recipe metamer.Recipe // of Models only the names need be set; Images and Versions are filled in
 	Images *metamer.ImageSet
-	Given  *metamer.ImageSet // the initial images of Start.Kind "image": one, or one an image
-	Null   *metamer.ImageSet // the null set, called Recipe.Null.Name if that is set; nil: it is opened by that name
-	Store  string            // where runs are kept, as runs.Open takes it; "": the run is not saved
+	Given  *metamer.ImageSet // the initial images of Start.Kind "image": one for all images, or one for each
+	Null   *metamer.ImageSet // the null set, whose name is Recipe.Null.Name if that is set; nil: it is opened by that name
+	Store  string            // the store of the run, as runs.Open takes it; "": the run is not saved
 
-	// Blocks, if above 0, has the run put together from runs of parts of this many
-	// images, a multiple of the recipe's batch: those that the store holds are taken,
-	// the others are made and stay there. The metamers have the same bits either way.
+	// Blocks, if above 0, joins the run from runs of blocks of this many images, a multiple
+	// of the recipe's batch. Stored blocks are used, the others are made and stored. The
+	// metamers have the same bits either way.
 	Blocks int
 
-	// Next, if set, is the recipe that will be asked for next, of the same images: what it
-	// needs is compiled while this one runs. It changes no result.
+	// Next, if set, is the next recipe, for the same images: its steps are compiled while this
+	// one runs. It changes no result.
 	Next *metamer.Recipe
 
 	CheckpointEvery time.Duration // default 30 s
-	// PreviewEvery asks for the images so far in Progress, no more often than this; 0:
-	// never.
+	// PreviewEvery is the least time between two events of Progress that have the images so
+	// far; 0: none has.
 	PreviewEvery time.Duration
 	Progress     func(metamer.Progress)
-	// Stepped, if set, is called once when all steps of all images are taken: match statistics
-	// and files are left to do. It is not called for a run that the store holds.
+	// Stepped, if set, is called once after the last step of the last image, before match
+	// statistics are computed and files are written. It is not called for a stored run.
 	Stepped func()
 	Warn    func(string)
-	// Extra returns further files to save with the run. An engine in another process
-	// adds its own.
+	// Extra, if set, returns functions that write further files of the run, by name. An
+	// engine in another process uses its own.
 	Extra func(*metamer.Run) map[string]func(path string) error
 }

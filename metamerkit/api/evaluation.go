@@ -15,19 +15,19 @@ import (
 //	metrics          image metrics of metamers and of references, without an observer
 var Measures = []string{"recognizability", "success", "jsd", "cka", "rsa", "metrics"}
 
-// Evaluation says what is to be measured. Its zero value, with runs, is everything
-// about each run by every model at hand that knows the same classes.
+// Evaluation says what to measure. With runs alone it means every measure of each run, by
+// every available model with the same classes.
 type Evaluation struct {
 	Runs []*metamer.Run
-	// Images are the references of all runs; nil: each run's are opened again by the
-	// name in its recipe, and must have its SHA-256.
+	// Images are the references of all runs; nil: each run's are opened again by the name in
+	// its recipe, and must have the recipe's SHA-256.
 	Images *metamer.ImageSet
 	// NullName is the null set of the match statistics, NoNull for none; "": that of each
 	// run, and DefaultNull for runs that name none. Null, if given, is the set itself.
 	NullName string
 	Null     *metamer.ImageSet
-	// Observers are models by name or alias. nil: the runs' members, and all models
-	// that are here and have the same labels as the first member.
+	// Observers are models by name or alias; nil: the runs' members, and all available
+	// models with the labels of the first member.
 	Observers    []string
 	Measures     []string // of Measures; nil: all
 	Similarities []string // of metamer.Similarities; nil: pearson
@@ -35,9 +35,9 @@ type Evaluation struct {
 	Bins         int      // of JSD, default metamer.DefaultBins
 	MinImages    int      // JSD, CKA and RSA of fewer images are NaN with the reason, default metamer.MinImages
 	Bootstrap    metamer.Bootstrap
-	Batch        int   // images at a time, default 16
-	Memory       int64 // bytes that activations may take, default 2 GiB
-	Anew         bool  // measure again what is kept beside the runs
+	Batch        int   // images in a batch, default 16
+	Memory       int64 // largest memory of activations in bytes, default 2 GiB
+	Anew         bool  // measure again instead of reading stored rows
 	Progress     func(metamer.Progress)
 	Warn         func(string)
 }
@@ -71,8 +71,9 @@ func (q Evaluation) WithDefaults() Evaluation {
 	return q
 }
 
-// Validate reports the first setting that cannot be carried out; those of Bootstrap are
-// for evaluate to check.
+// Validate returns an error for the first of these that it finds: no runs, an unknown measure
+// or similarity (a *metamer.UnknownError), less than 2 bins, or a batch or memory below 1. It
+// does not check Bootstrap.
 func (q Evaluation) Validate() error {
 	if len(q.Runs) == 0 {
 		return fmt.Errorf("evaluation: no runs to evaluate")

@@ -8,21 +8,22 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// ErrForgotten says that the server knows nothing of a study any more.
+// ErrForgotten is the error if the server no longer has a study in memory.
 var ErrForgotten = errors.New("api: the engine has forgotten the study: carry the plan out again")
 
-// MissingImagesError says that the server does not have an image set.
+// MissingImagesError is the error if the server does not have an image set in memory.
 type MissingImagesError struct{ Images metamer.ImageRef }
 
 func (e *MissingImagesError) Error() string {
 	return fmt.Sprintf("api: the engine does not have the image set %s with the SHA-256 %s: run the cell again", e.Images.Name, e.Images.SHA256)
 }
 
-// ErrElsewhere says that a server on another machine cannot open an image set, because its
-// files are on the client's machine or missing on its own: the client is to send it.
+// ErrElsewhere is the error if a server on another machine cannot open an image set, because
+// its files are on the client's machine or missing on the server's. The client then sends it.
 var ErrElsewhere = errors.New("api: the image set is not on the engine's machine")
 
-// Failure is an error on the wire: what it says, and the kinds that callers branch on.
+// Failure is an error in an event: its message, and the kinds of error that callers
+// distinguish.
 type Failure struct {
 	Text          string
 	Canceled      bool
@@ -32,7 +33,7 @@ type Failure struct {
 	Unknown       *metamer.UnknownError
 }
 
-// PackError keeps what an error says and which of the known kinds it is.
+// PackError returns the failure of an error that is not nil, with its message and kind.
 func PackError(err error) *Failure {
 	f := &Failure{Text: err.Error(), Canceled: errors.Is(err, context.Canceled), Forgotten: errors.Is(err, ErrForgotten), Elsewhere: errors.Is(err, ErrElsewhere)}
 	errors.As(err, &f.Unknown)
@@ -43,7 +44,7 @@ func PackError(err error) *Failure {
 // Error implements error.
 func (f *Failure) Error() string { return f.Text }
 
-// Unwrap lets errors.As and errors.Is see what the error was.
+// Unwrap returns the error of the failure's kind, for errors.As and errors.Is, or nil.
 func (f *Failure) Unwrap() error {
 	switch {
 	case f.Unknown != nil:

@@ -8,11 +8,11 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// Floats are packed as little-endian bytes: gob would take five to nine bytes a value
-// and its time.
+// Floats are sent as little-endian float32, four bytes a value, where gob would take five to
+// nine and more time.
 type Floats []float32
 
-// GobEncode implements gob.GobEncoder.
+// GobEncode implements gob.GobEncoder. It never fails.
 func (f Floats) GobEncode() ([]byte, error) {
 	b := make([]byte, 0, 4*len(f))
 	for _, v := range f {
@@ -21,7 +21,7 @@ func (f Floats) GobEncode() ([]byte, error) {
 	return b, nil
 }
 
-// GobDecode implements gob.GobDecoder.
+// GobDecode implements gob.GobDecoder. A length that is no multiple of four is an error.
 func (f *Floats) GobDecode(b []byte) error {
 	if len(b)%4 != 0 {
 		return fmt.Errorf("api: %d bytes of float32", len(b))
@@ -33,7 +33,8 @@ func (f *Floats) GobDecode(b []byte) error {
 	return nil
 }
 
-// CheckImages makes sure that the parts of a set from elsewhere fit each other.
+// CheckImages checks an image set from another process: it returns an error unless CheckLight
+// accepts it and Pixels has N·Size·Size·3 values.
 func CheckImages(s *metamer.ImageSet) error {
 	if err := CheckLight(s); err != nil {
 		return err
@@ -44,7 +45,9 @@ func CheckImages(s *metamer.ImageSet) error {
 	return nil
 }
 
-// CheckLight is CheckImages of a set without pixels.
+// CheckLight checks an image set without pixels from another process. It returns an error
+// unless Size is 1 to 4096, there are as many names as labels, and, for a part of a set, First
+// and the number of images lie within Of.
 func CheckLight(s *metamer.ImageSet) error {
 	n := len(s.Names)
 	if s.Size < 1 || s.Size > 4096 || len(s.Labels) != n {
@@ -56,25 +59,26 @@ func CheckLight(s *metamer.ImageSet) error {
 	return nil
 }
 
-// LightImages is a set without its pixels.
+// LightImages returns a copy of a set without its pixels.
 func LightImages(s *metamer.ImageSet) *metamer.ImageSet {
 	l := *s
 	l.Pixels = nil
 	return &l
 }
 
-// LightRun is a run without its pixels.
+// LightRun returns a copy of a run without the pixels of metamers and initial images.
 func LightRun(r *metamer.Run) *metamer.Run {
 	l := *r
 	l.Metamers, l.Start = nil, nil
 	return &l
 }
 
-// mostImages is more than a run ever has.
+// mostImages is more images than a run ever has.
 const mostImages = 1 << 24
 
-// CheckRun makes sure that what is read by number is there in a run from elsewhere; parts
-// may be missing.
+// CheckRun checks a run from another process. It returns an error unless the number of
+// images is 0 to 2²⁴, match statistics are of those images, and the columns of the trace are
+// of one length. It does not check pixels.
 func CheckRun(r *metamer.Run) error {
 	n, t := r.Recipe.Images.Count, r.Trace
 	if n < 0 || n > mostImages {
@@ -91,15 +95,14 @@ func CheckRun(r *metamer.Run) error {
 	return nil
 }
 
-// Rows are metamer.Rows on the wire: how metamers were made stands there once, not in
-// every row.
+// Rows are metamer.Rows as they are sent: each distinct Made once, and not in every row.
 type Rows struct {
 	Rows metamer.Rows   // without Made
-	Made []metamer.Made // of all rows, each once
-	Of   []int32        // the index in Made of each row's, -1: none
+	Made []metamer.Made // the distinct values of Made
+	Of   []int32        // of each row: an index in Made, -1 for none
 }
 
-// PackRows copies the rows.
+// PackRows returns a copy of rows in the form that is sent. It never fails.
 func PackRows(r metamer.Rows) *Rows {
 	w := &Rows{Rows: make(metamer.Rows, len(r)), Of: make([]int32, len(r))}
 	known := map[*metamer.Made]int32{}
@@ -119,7 +122,8 @@ func PackRows(r metamer.Rows) *Rows {
 	return w
 }
 
-// Unpack is the inverse of PackRows.
+// Unpack is the inverse of PackRows. It returns an error if Of has another length than Rows
+// or an index outside Made. The rows are those of w, not copies.
 func (w *Rows) Unpack() (metamer.Rows, error) {
 	if len(w.Of) != len(w.Rows) {
 		return nil, fmt.Errorf("api: %d rows, and how %d of them were made", len(w.Rows), len(w.Of))

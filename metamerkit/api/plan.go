@@ -7,11 +7,12 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// Plan says what an experiment is made of. Its zero value with Sets is a plan.
-// Plan files (docs/studies.md) and cells have the same entries.
+// Plan describes a study: images, model sets, stages, settings and observers. A plan needs
+// Sets; its other fields have defaults. Plan files (docs/studies.md) and cells have the same
+// entries.
 type Plan struct {
 	Name   string              `yaml:"name"`
-	About  string              `yaml:"about,omitempty"`  // what it is, in a sentence
+	About  string              `yaml:"about,omitempty"`  // a description in one sentence
 	Images string              `yaml:"images"`           // an image set, such as scenes:16 (default; photos:16 at size 32), cifar10:64 or a folder
 	Size   int                 `yaml:"size"`             // pixels a side of files; 0: the set's own default
 	Groups map[string][]string `yaml:"groups,omitempty"` // model sets that have a name, which Sets may use and figures show
@@ -20,24 +21,24 @@ type Plan struct {
 
 	Settings Settings `yaml:"settings"`
 
-	Observers []string `yaml:"observers,omitempty"` // default: every model that is here and knows the same classes
+	Observers []string `yaml:"observers,omitempty"` // default: every available model with the same classes
 	Measures  []string `yaml:"measures,omitempty"`  // default: all
-	Pull      bool     `yaml:"pull,omitempty"`      // download missing weights first; sets whose weights cannot be had are left out
+	Pull      bool     `yaml:"pull,omitempty"`      // download missing weights first, and leave out sets whose weights cannot be downloaded
 	Bootstrap int      `yaml:"bootstrap,omitempty"` // resamples for intervals; 0: the evaluation's default
 	Examples  []int    `yaml:"examples,omitempty"`  // images shown in the gallery; default the first four
 
-	// GroupNames are the groups that Sets had without "group:", which reading a plan notes.
+	// GroupNames are the groups that Sets names without "group:". Reading a plan sets it.
 	GroupNames []string `yaml:"-" json:"-"`
 
-	Sweep Sweep `yaml:"sweep,omitempty"` // how the work is split and where it is done
+	Sweep Sweep `yaml:"sweep,omitempty"` // how the work is divided, and on which machines it is done
 }
 
-// Settings are those of a recipe; zero values are the recipe's defaults. Schedule,
-// Optimizer and WarmUp are written in plan files as on the command line, such as fast,
-// switch:10 and middle:40, or by their fields.
+// Settings are the settings of a plan's recipes. Zero values are the recipe's defaults. Plan
+// files write Schedule, Optimizer and WarmUp as the command line does, such as fast, switch:10
+// and middle:40, or by their fields.
 type Settings struct {
-	// Paper is the paper's procedure, projected gradient descent with 5000 steps, for what
-	// the other settings leave open. A plan may say settings: paper.
+	// Paper selects the paper's procedure, projected gradient descent with 5000 steps, for all
+	// settings that are not given. A plan file may say settings: paper.
 	Paper     bool              `yaml:"paper,omitempty"`
 	Steps     int               `yaml:"steps,omitempty"`
 	Schedule  metamer.Schedule  `yaml:"schedule,omitempty"`
@@ -53,7 +54,7 @@ type Settings struct {
 	Null      string            `yaml:"nullSet,omitempty"`   // of the match statistics: photos:64 (default), cifar10:1000, a folder, none
 }
 
-// UnmarshalYAML reads the word paper or fields.
+// UnmarshalYAML reads the word paper, or the fields by name. Any other word is an error.
 func (s *Settings) UnmarshalYAML(unmarshal func(any) error) error {
 	var text string
 	if unmarshal(&text) == nil {
@@ -67,7 +68,7 @@ func (s *Settings) UnmarshalYAML(unmarshal func(any) error) error {
 	return unmarshal((*fields)(s))
 }
 
-// Check reports settings that contradict each other.
+// Check returns an error if Paper is set with an optimiser other than the paper's.
 func (s Settings) Check() error {
 	if s.Paper {
 		if err := metamer.CheckPaper(metamer.Optimizer{Name: s.Optimizer.Name}); err != nil {
@@ -80,7 +81,7 @@ func (s Settings) Check() error {
 // BatchSize is a number of images, or metamer.AutoBatch, "auto" in a plan.
 type BatchSize int
 
-// UnmarshalYAML reads a number or auto.
+// UnmarshalYAML reads a number from 0 or the word auto. Anything else is an error.
 func (b *BatchSize) UnmarshalYAML(data []byte) error {
 	text := strings.TrimSpace(string(data))
 	if *b = 0; text == "0" { // the recipe's default
@@ -91,7 +92,7 @@ func (b *BatchSize) UnmarshalYAML(data []byte) error {
 	return err
 }
 
-// MarshalYAML writes what UnmarshalYAML reads.
+// MarshalYAML writes the number or auto. It never fails.
 func (b BatchSize) MarshalYAML() ([]byte, error) {
 	if b == metamer.AutoBatch {
 		return []byte("auto"), nil
@@ -99,19 +100,20 @@ func (b BatchSize) MarshalYAML() ([]byte, error) {
 	return fmt.Append(nil, int(b)), nil
 }
 
-// ModelSets are lists of model names. In a plan an entry may also be one name: of a
-// group, of a model, or a pattern, which then stands for each model alone that it
-// fits. In lists a pattern stands for all of them together. A name that is both a model and
-// a group is written model:NAME or group:NAME.
+// ModelSets are lists of model names. In a plan an entry may also be one name: a group, a
+// model or a pattern. A pattern that is an entry stands for several sets, one for each model
+// that it matches; a pattern in a list stands for all models that it matches. A name that is
+// both a model and a group is written model:NAME or group:NAME.
 //
-// A pattern has a * (as path.Match), and may begin with a kind of model: *.mm_c10,
+// A pattern contains a * (as in path.Match), and may begin with a kind of model: *.mm_c10,
 // cnn:*.mm_c10_linf8, transformer:*.
 type ModelSets [][]string
 
-// Alone marks an entry of ModelSets that was one name.
+// Alone is the prefix of a set of ModelSets that was one name in the plan.
 const Alone = "alone "
 
-// UnmarshalYAML takes lists and names.
+// UnmarshalYAML reads a list whose entries are names or lists of names. Anything else is an
+// error that gives the index of the entry.
 func (s *ModelSets) UnmarshalYAML(unmarshal func(any) error) error {
 	var entries []any
 	if err := unmarshal(&entries); err != nil {

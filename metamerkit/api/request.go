@@ -8,33 +8,40 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/table"
 )
 
-// Service answers requests: in this process (server.Handler) or in another
-// (client.Client). Progress and warnings go to show, one call after the other.
+// Service answers requests, in this process (server.Handler) or in another
+// (client.Client).
+//
+// Do returns the reply to a request, or an error whose kind errors.As and errors.Is find:
+// *metamer.UnknownError for a name, *MissingImagesError for an image set that has to be sent
+// first, ErrForgotten for a study that has to be carried out again, context.Canceled. It
+// calls show with progress and warnings, one call after the other, and no longer after it
+// returned. If ctx ends, the work ends within one chunk of steps, and finished work stays in
+// the store.
 type Service interface {
 	Do(ctx context.Context, q Request, show func(Event)) (*Reply, error)
 }
 
-// Request asks for one thing: of the pointers exactly one is set, or Hold or Stop.
+// Request is one request: exactly one of its pointers is set.
 //
-// Pixels do not travel in requests. Image sets are named by their SHA-256 (and by name,
-// since other images may have the same pixels): the reply to Open names one, Put sends one
-// that the program made itself. Runs are named by their
-// ID. Who asks for an image set that the server does not have gets a
-// *MissingImagesError, sends it and asks again.
+// Requests name image sets by their SHA-256 (and by name, since other images may have the
+// same pixels) and runs by their ID, so that pixels are sent once at most: the reply to Open
+// names an image set, and Put sends one that the program made. A request for an image set
+// that the server does not have fails with a *MissingImagesError; the client then sends the
+// set and repeats the request.
 type Request struct {
-	Store    string // where runs are kept, as runs.Open takes it
-	Folder   string // file names are relative to it
+	Store    string // the store of runs, as runs.Open takes it
+	Folder   string // the folder to which file names are relative
 	Data     string // METAMERS_DATA of the program
-	Notebook bool   // progress is shown in a cell
+	Notebook bool   // whether progress is shown in a cell
 
 	Open       *Open
 	Put        *Put
 	Pixels     *Pixels
 	Models     *Models
-	Synthesize *Synthesis  // of Recipe.Images. Reply: Runs, one
-	Evaluate   *Evaluation // of Runs that have an ID each. Reply: Rows
+	Synthesize *Synthesis  // for Recipe.Images. Reply: Runs, one
+	Evaluate   *Evaluation // of Runs, each of which needs its ID only. Reply: Rows
 	Study      *Study
-	Recall     *Recall
+	Parts      *StudyParts
 	Draw       *Drawing
 	Copy       *Copy
 	Experiment *Experiment
@@ -44,13 +51,14 @@ type Request struct {
 	Stop   *Nothing // ends the server
 }
 
-// Nothing is a request without settings. (gob does not send empty structures.)
-type Nothing struct{ Ask bool }
+// Nothing is a request without settings. Set is true, because gob does not send a structure
+// without values.
+type Nothing struct{ Set bool }
 
-// Open opens an image set (see images.Open). Reply: Images and SHA256.
+// Open opens an image set. Reply: Images and SHA256.
 type Open struct {
-	Spec []string
-	Size int // pixels a side; 0: the set's own
+	Spec []string // as images.Open takes it
+	Size int      // pixels a side; 0: the set's own
 }
 
 // Put sends an image set. Reply: SHA256.
@@ -59,70 +67,71 @@ type Put struct {
 	Pixels Floats
 }
 
-// Pixels asks for the pixels of an image set or of a run. Reply: Pixels, and Start of a run.
+// Pixels requests the pixels of an image set, or the metamers and initial images of a run:
+// float32 [N,Size,Size,3] in [0,1]. Reply: Pixels, and Start of a run.
 type Pixels struct {
 	Images metamer.ImageRef
-	Run    string // ID; "": of Images
+	Run    string // ID; "": the pixels of Images
 }
 
-// Models asks for all models that the engine knows. Reply: Models.
+// Models requests the list of all models that the engine knows. All is true (see Nothing).
+// Reply: Models.
 type Models struct{ All bool }
 
-// Study carries a plan out. Reply: Study.
+// Study carries out a plan. Reply: Study.
 type Study struct {
-	Plan   []byte            // of study.Plan, in JSON
+	Plan   []byte            // a Plan as JSON
 	Images *metamer.ImageRef // the plan's images; nil: the server opens them by the plan
 }
 
-// Recall asks for parts of a study that was carried out. A server that has forgotten the
-// study says so (ErrForgotten).
-type Recall struct {
-	ID     string
+// StudyParts requests parts of a finished study. If the server no longer has the study in
+// memory, the request fails with ErrForgotten.
+type StudyParts struct {
+	ID     string  // Result.ID
 	Rows   bool    // Reply: Rows
 	Runs   bool    // Reply: Runs and Images
 	Figure *Format // Reply: Figure
 	Table  string  // one of study.TableNames. Reply: Tables, one
-	Write  string  // a folder for all of it. Reply: Texts, the warnings
+	Write  string  // a folder into which the whole study is written. Reply: Texts, warnings
 }
 
-// Format of a picture.
+// Format is the file format of a figure.
 type Format struct {
 	Name string // one of study.FigureNames
-	Kind string // png | svg | pdf
-	DPI  int    // of png; 0: that of notebooks
+	Kind string // png, svg or pdf
+	DPI  int    // dots an inch of a PNG, 10 to 2400; 0: 110
 }
 
-// Drawing asks for a picture of a run or an image set. Reply: Figure.
+// Drawing requests a picture of a run or of an image set. Reply: Figure.
 type Drawing struct {
-	Run     string           // ID; "": of Images alone
-	Images  metamer.ImageRef // of a run: its references
+	Run     string           // ID; "": a contact sheet of Images alone
+	Images  metamer.ImageRef // the image set, or the references of the run
 	Sheet   string           // title of the contact sheet
-	PerLine int              // images side by side; 0: as many as there are
-	Loss    *Format
+	PerLine int              // images in one line of the sheet; 0: all of them
+	Loss    *Format          // if set: the plot of the run's loss instead of a contact sheet
 }
 
-// Copy asks for the files of a run, for the store of a program on another machine. Reply:
-// Files.
+// Copy requests the files of a run by its ID, for a store on another machine. Reply: Files.
 type Copy struct{ Run string }
 
-// Experiment asks for the page of a recognition experiment (docs/people.md). Reply: Texts,
-// what was made.
+// Experiment writes the page of a recognition experiment (docs/people.md). Reply: Texts: the
+// path of the page, the SHA-256 of its design, and a description.
 type Experiment struct {
 	Runs   []string          // IDs
-	Others *metamer.ImageRef // images for practice and catch trials; nil: references are held out
-	Out    string            // the folder to write
+	Others *metamer.ImageRef // images for practice and catch trials; nil: some references are held out
+	Out    string            // the folder, which must be new or empty
 }
 
-// Figure is a picture with its words.
+// Figure is a rendered figure with its title and caption.
 type Figure struct {
 	Name, Title, Caption string
-	Data                 []byte
+	Data                 []byte // the file, in the requested format
 }
 
-// Result is what a study gave.
+// Result is a finished study.
 type Result struct {
-	ID     string
-	Plan   []byte // with all defaults and full names
+	ID     string // for StudyParts
+	Plan   []byte // a Plan as JSON, with all defaults and the full names of models
 	Took   time.Duration
 	Tables []table.Table // 1 to 5
 }
@@ -140,39 +149,40 @@ type Reply struct {
 	Tables        []table.Table
 	Texts         []string
 	Files         map[string][]byte // by name; the manifest says their SHA-256
-	Saved         []string          // IDs of the runs that the server's store has of the request
+	Saved         []string          // IDs of the request's runs that are in the server's store
 	Status        *Status
 }
 
-// Event is one message of the server; one field is set. The last event of a request has
+// Event is one message of the server. One field is set. The last event of a request has
 // Failed or Reply.
 type Event struct {
 	Hello   *Status // the first event of a connection
-	Alive   bool    // nothing has happened for a while
-	Shown   *Shown  // progress, in the place of what was shown before
+	Alive   bool    // the server is still working but has no news
+	Shown   *Shown  // progress, which replaces the progress shown before
 	Warning string
 	Failed  *Failure
 	Reply   *Reply
 }
 
-// Status is what a server says of itself.
+// Status describes a server.
 type Status struct {
 	Protocol int
 	PID      int
 	Backend  string
 	Program  string // path of the executable
-	Stale    bool   // the executable was replaced since it was started
+	Stale    bool   // whether the executable was replaced since the server started
 	Started  time.Time
-	Holders  int // clients that keep it alive
-	Working  int // requests under way
-	MemoryMB uint64
-	Models   []string // in memory
+	Holders  int      // connections that sent Hold, which keep the server alive
+	Working  int      // requests under way
+	MemoryMB uint64   // resident memory of the process, in MiB
+	Models   []string // names of the models in memory
 }
 
-// Shown is progress as HTML, with a text for where HTML cannot be shown.
+// Shown is progress as HTML, and as text for terminals.
 type Shown struct{ Text, HTML string }
 
-// Last is what replaces the progress of work that has ended, and when it took so long.
+// Last returns the final progress of work that ended with err after a time: "done in 1.5s",
+// or "stopped after 1.5s" if err is not nil.
 func Last(err error, took time.Duration) *Shown {
 	text := "done in "
 	if err != nil {

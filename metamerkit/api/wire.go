@@ -8,12 +8,13 @@ import (
 	"strings"
 )
 
-// A connection begins with a line of the client, of Preamble, and a Hello event of the
-// server. Then each Request is answered by events, the last of which has a Reply or
-// Failed. Both are gob values. When the client closes its side the work ends.
+// A connection begins with a line from the client, that of Preamble, and a Hello event from
+// the server. Then the server answers each Request with events, the last of which has a Reply
+// or Failed. Requests and events are gob values. If the client closes the connection, the
+// work ends.
 
-// Protocol is raised whenever what goes over the wire changes.
-const Protocol = 7
+// Protocol is the version of the protocol: it changes whenever requests or events change.
+const Protocol = 8
 
 // MaxPreamble bounds the first line of a connection, in bytes.
 const MaxPreamble = 512
@@ -21,13 +22,15 @@ const MaxPreamble = 512
 // Magic begins a connection. No browser sends it, so that web pages cannot reach a server.
 const Magic = "metamers-engine"
 
-// Preamble is the first line of a client's connection. The token is for servers on TCP.
+// Preamble returns the first line of a connection, with Protocol and the token, which servers
+// on TCP require ("" for others).
 func Preamble(token string) string {
 	return fmt.Sprintf("%s %d %s\n", Magic, Protocol, token)
 }
 
-// CheckPreamble says why a server with a token refuses a client by its first line, nil if
-// it does not. The protocol is the client's to compare: it is told the server's.
+// CheckPreamble returns nil if a server accepts a client's first line, and an error that
+// says why not otherwise: ErrToken if the server has a token, and the line another. It accepts
+// any protocol, because the client compares it with that of the Hello event.
 func CheckPreamble(line, token string) error {
 	rest, ours := strings.CutPrefix(line, Magic+" ")
 	version, given, cut := strings.Cut(strings.TrimSuffix(rest, "\n"), " ")
@@ -40,5 +43,5 @@ func CheckPreamble(line, token string) error {
 	return nil
 }
 
-// ErrToken refuses a client.
+// ErrToken is the error for a client without the server's token.
 var ErrToken = errors.New("the token is missing or wrong")

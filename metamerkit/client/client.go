@@ -1,7 +1,6 @@
-// Package client reaches an engine in another process (package server): on this machine,
-// where it starts one if none runs, or on another machine over TCP with a token. Programs
-// of notebook cells link it and are built anew whenever they are edited, so it, and all
-// that it imports, is small.
+// Package client connects to an engine in another process (package server): on this machine,
+// where it starts one if none runs, or on another machine over TCP with a token. Notebook
+// cells link it and are compiled whenever they are edited, so it and its imports are small.
 package client
 
 import (
@@ -18,25 +17,25 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/api"
 )
 
-// Client is an api.Service in another process. Its zero value is the engine that the
-// environment names. It is safe for use by several goroutines.
+// Client is an api.Service that forwards requests to an engine in another process. Its zero
+// value reaches the engine that the environment names. Several goroutines may use it.
 type Client struct {
 	// Address of an engine, "unix:PATH" or "tcp:HOST:PORT" (default: METAMERS_ENGINE, else
 	// this user's engine on this machine), and its token (default: METAMERS_ENGINE_TOKEN).
-	// Such an engine is never started from here.
+	// The client never starts such an engine.
 	Address, Token string
-	// Backend is that of the engine on this machine (see backend.Kind; default:
+	// Backend chooses the engine on this machine: auto, xla:cuda, xla:cpu or go (default:
 	// METAMERS_BACKEND, else auto).
 	Backend string
-	// Program starts an engine where none runs: the command metamers (default:
+	// Program is the command metamers, which starts an engine if none runs (default:
 	// METAMERS_PROGRAM, then the one on PATH).
 	Program  string
 	Patience time.Duration // how long an engine may take to start; default 60 s
-	// Direct has an engine started as a child of this process. Else the command "metamers
-	// engine start" starts it, so that it is no descendant of this process: a kernel ends
-	// those when a cell is interrupted.
+	// Direct starts an engine as a child of this process. Otherwise the command "metamers
+	// engine start" starts it, so that it is no descendant of this process: a kernel kills
+	// descendants when a cell is interrupted.
 	Direct bool
-	// Say, if set, is told that an engine is being started.
+	// Say, if set, is called with messages, such as that an engine is being started.
 	Say func(string)
 
 	mu   sync.Mutex
@@ -52,7 +51,8 @@ type link struct {
 	hello   api.Status
 }
 
-// target is where the engine is, and the folder of its socket if it may be started.
+// target returns the address and token of the engine, and the folder of its socket if the
+// client may start it.
 func (c *Client) target() (address, token, dir string, err error) {
 	address, token = c.Address, c.Token
 	if address == "" {
@@ -70,15 +70,17 @@ func (c *Client) target() (address, token, dir string, err error) {
 	return address, token, "", nil
 }
 
-// Do implements api.Service. The engine is started where none runs, and again where its
-// program was replaced since. When ctx ends Do returns without the engine's last word.
+// Do implements api.Service. It starts an engine if none runs on this machine, and restarts
+// one whose program was replaced since. When ctx ends, Do returns its error at once, and the
+// engine ends the work within a chunk of steps. The error is the engine's *api.Failure, or an
+// *UnreachableError, *VersionError or *LostError.
 func (c *Client) Do(ctx context.Context, q api.Request, show func(api.Event)) (*api.Reply, error) {
 	l, used, err := c.take(ctx)
 	if err != nil {
 		return nil, err
 	}
 	heard := false
-	reply, err := l.ask(ctx, q, func(e api.Event) { heard = true; show(e) })
+	reply, err := l.exchange(ctx, q, func(e api.Event) { heard = true; show(e) })
 	var failed *api.Failure
 	answered := err == nil || errors.As(err, &failed)
 	if ctx.Err() == nil && answered {
@@ -100,7 +102,7 @@ func (c *Client) Do(ctx context.Context, q api.Request, show func(api.Event)) (*
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	if used && !heard { // that engine has ended since it was asked last
+	if used && !heard { // the engine has ended since its last reply
 		c.mu.Lock()
 		c.free = nil
 		c.mu.Unlock()
@@ -109,9 +111,10 @@ func (c *Client) Do(ctx context.Context, q api.Request, show func(api.Event)) (*
 	return nil, err
 }
 
-// ask sends a request and reads events until the last. It closes the connection when ctx
-// ends: then the engine ends the work.
-func (l *link) ask(ctx context.Context, q api.Request, show func(api.Event)) (*api.Reply, error) {
+// exchange sends a request, shows the events that answer it, and returns the reply or the
+// engine's *api.Failure. It closes the connection when ctx ends, upon which the engine ends
+// the work. A connection that breaks is a *LostError.
+func (l *link) exchange(ctx context.Context, q api.Request, show func(api.Event)) (*api.Reply, error) {
 	defer context.AfterFunc(ctx, func() { l.conn.Close() })()
 	if err := l.enc.Encode(q); err != nil {
 		return nil, &LostError{l.address, err}
@@ -132,7 +135,7 @@ func (l *link) ask(ctx context.Context, q api.Request, show func(api.Event)) (*a
 	}
 }
 
-// take returns a connection that nobody uses, and whether it was used before.
+// take returns an unused connection, and whether it served a request before.
 func (c *Client) take(ctx context.Context) (l *link, used bool, err error) {
 	c.mu.Lock()
 	if n := len(c.free); n > 0 {
@@ -146,7 +149,8 @@ func (c *Client) take(ctx context.Context) (l *link, used bool, err error) {
 	return l, false, err
 }
 
-// connect opens a connection to an engine of this version, which it starts if it may.
+// connect opens a connection to an engine of this version, which it starts if that is
+// allowed and necessary.
 func (c *Client) connect(ctx context.Context) (*link, error) {
 	address, token, dir, err := c.target()
 	if err != nil {
@@ -184,16 +188,16 @@ func (c *Client) connect(ctx context.Context) (*link, error) {
 	return dial(ctx, address, token)
 }
 
-// dial opens a connection. No engine is an *UnreachableError, one of another version a
-// *VersionError.
+// dial opens a connection. If no engine answers the error is an *UnreachableError; if one of
+// another version does, a *VersionError.
 func dial(ctx context.Context, address, token string) (*link, error) {
-	network, place, ok := strings.Cut(address, ":")
-	if !ok || network != "unix" && network != "tcp" || place == "" {
+	network, at, ok := strings.Cut(address, ":")
+	if !ok || network != "unix" && network != "tcp" || at == "" {
 		return nil, fmt.Errorf("client: address %q, expected unix:PATH or tcp:HOST:PORT", address)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	conn, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, network, place)
+	conn, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, network, at)
 	if err != nil {
 		if context.Cause(ctx) == context.Canceled {
 			return nil, context.Canceled
@@ -226,7 +230,7 @@ func dial(ctx context.Context, address, token string) (*link, error) {
 	return l, nil
 }
 
-// reach opens a connection to the engine that runs; none is started.
+// reach opens a connection to the running engine. It starts none.
 func (c *Client) reach(ctx context.Context) (*link, error) {
 	address, token, _, err := c.target()
 	if err != nil {
@@ -235,14 +239,15 @@ func (c *Client) reach(ctx context.Context) (*link, error) {
 	return dial(ctx, address, token)
 }
 
-// Status asks the engine that runs of itself.
+// Status returns the status of the running engine. It starts none: if no engine answers the
+// error is an *UnreachableError.
 func (c *Client) Status(ctx context.Context) (api.Status, error) {
 	l, err := c.reach(ctx)
 	if err != nil {
 		return api.Status{}, err
 	}
 	defer l.conn.Close()
-	r, err := l.ask(ctx, api.Request{Status: &api.Nothing{Ask: true}}, func(api.Event) {})
+	r, err := l.exchange(ctx, api.Request{Status: &api.Nothing{Set: true}}, func(api.Event) {})
 	if err != nil {
 		return api.Status{}, err
 	}
@@ -252,14 +257,15 @@ func (c *Client) Status(ctx context.Context) (api.Status, error) {
 	return *r.Status, nil
 }
 
-// Hold keeps the engine that runs alive until ctx ends or the engine does, which closes
-// ended. It returns when the engine has taken note.
+// Hold keeps the running engine from ending as idle until ctx ends. It returns once the
+// engine has confirmed. The channel is closed when ctx or the engine ends. No running engine
+// is an *UnreachableError.
 func (c *Client) Hold(ctx context.Context) (ended <-chan struct{}, err error) {
 	l, err := c.reach(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := l.ask(ctx, api.Request{Hold: &api.Nothing{Ask: true}}, func(api.Event) {}); err != nil {
+	if _, err := l.exchange(ctx, api.Request{Hold: &api.Nothing{Set: true}}, func(api.Event) {}); err != nil {
 		l.conn.Close()
 		return nil, err
 	}
@@ -274,7 +280,9 @@ func (c *Client) Hold(ctx context.Context) (ended <-chan struct{}, err error) {
 	return end, nil
 }
 
-// Stop asks the engine that runs to end and waits until nothing answers.
+// Stop ends the running engine and returns once nothing answers at its address, or with the
+// error of ctx. No running engine is an *UnreachableError, one of another version a
+// *VersionError.
 func (c *Client) Stop(ctx context.Context) error {
 	address, token, _, err := c.target()
 	if err != nil {
@@ -292,7 +300,7 @@ func (c *Client) stop(ctx context.Context, address, token string) error {
 	if err != nil {
 		return err
 	}
-	_, err = l.ask(ctx, api.Request{Stop: &api.Nothing{Ask: true}}, func(api.Event) {})
+	_, err = l.exchange(ctx, api.Request{Stop: &api.Nothing{Set: true}}, func(api.Event) {})
 	l.conn.Close()
 	if err != nil {
 		return err

@@ -29,7 +29,7 @@ type VersionError struct {
 
 func (e *VersionError) Error() string {
 	if strings.HasPrefix(e.Address, "tcp:") { // not ours to start again
-		return fmt.Sprintf("client: the engine at %s (process %d, since %s) speaks protocol %d, this program %d: start it there from the version that is here",
+		return fmt.Sprintf("client: the engine at %s (process %d, since %s) speaks protocol %d, this program %d: start the same version there",
 			e.Address, e.Status.PID, e.Status.Started.Format(time.DateTime), e.Status.Protocol, api.Protocol)
 	}
 	return fmt.Sprintf("client: the engine that runs (process %d, since %s) speaks protocol %d, this program %d: stop it with \"metamers engine stop\"; the next request starts the right one",

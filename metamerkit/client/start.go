@@ -22,7 +22,7 @@ func (c *Client) say(text string) {
 	}
 }
 
-// backend is the one that the client or the environment asks for, else auto.
+// backend is that of the client or of the environment, else auto.
 func (c *Client) backend() string { return cmp.Or(c.Backend, os.Getenv("METAMERS_BACKEND"), "auto") }
 
 // program is the path of the command metamers.
@@ -34,8 +34,8 @@ func (c *Client) program() (string, error) {
 	return path, nil
 }
 
-// Start makes sure that an engine of this version answers: it starts one where none runs
-// on this machine.
+// Start ensures that an engine of this version runs on this machine: it starts one if none
+// does. The error says why the engine did not start or answer.
 func (c *Client) Start(ctx context.Context) error {
 	l, err := c.connect(ctx)
 	if err != nil {
@@ -44,8 +44,8 @@ func (c *Client) Start(ctx context.Context) error {
 	return l.conn.Close()
 }
 
-// command has the command metamers start the engine. What it says is passed on, but for
-// why it failed, which it says last: that is the error.
+// command runs "metamers engine start". Its messages go to Say, but the last one, after
+// "metamers: ", is the error if the command fails.
 func (c *Client) command(ctx context.Context) error {
 	program, err := c.program()
 	if err != nil {
@@ -81,7 +81,7 @@ func (c *Client) command(ctx context.Context) error {
 	return nil
 }
 
-// start runs the program apart from this process and waits until it answers.
+// start runs the program in a session of its own and waits until it answers.
 func (c *Client) start(ctx context.Context, dir string) (*link, error) {
 	program, err := c.program()
 	if err != nil {
@@ -108,7 +108,7 @@ func (c *Client) start(ctx context.Context, dir string) (*link, error) {
 		case <-deadline.C:
 			return nil, fmt.Errorf("client: the engine has not answered within %s: %s", patience, tail(logPath))
 		case why := <-ended:
-			// Another one has the folder, which does not listen yet, or not any more.
+			// Another engine has the folder but does not listen yet, or no longer.
 			if said := tail(logPath); !strings.Contains(said, api.RunsAlready(dir)) {
 				return nil, fmt.Errorf("client: the engine ended at once (%v): %s", why, said)
 			}
@@ -120,7 +120,8 @@ func (c *Client) start(ctx context.Context, dir string) (*link, error) {
 	}
 }
 
-// launch starts the program and returns a channel that tells its end.
+// launch starts the program and returns a channel that receives the program's error when it
+// ends.
 func (c *Client) launch(program, logPath string) (ended <-chan error, err error) {
 	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_WRONLY|os.O_TRUNC|os.O_APPEND, 0o600)
 	if err != nil {
@@ -139,8 +140,8 @@ func (c *Client) launch(program, logPath string) (ended <-chan error, err error)
 	return end, nil
 }
 
-// own leaves out what belongs to the kernel of the notebook that asks first: the
-// engine outlives it, and the kernel's end takes with it all that bears its mark.
+// own removes the variables of a notebook's kernel from an environment: the engine outlives
+// the kernel, which at its end kills all processes that have its variables.
 func own(env []string) (out []string) {
 	for _, v := range env {
 		if !strings.HasPrefix(v, "METAMERS_KERNEL_") && !strings.HasPrefix(v, "TMPDIR=") {

@@ -63,14 +63,14 @@ func FuzzRequest(f *testing.F) {
 		{Synthesize: &api.Synthesis{Recipe: r}},
 		{Evaluate: &api.Evaluation{Runs: []*metamer.Run{{ID: run.ID}}, Observers: []string{"a"}}},
 		{Study: &api.Study{Plan: plan, Images: &ref}},
-		{Recall: &api.Recall{ID: "x", Rows: true, Figure: &api.Format{Name: "figure3", Kind: "png"}}},
+		{Parts: &api.StudyParts{ID: "x", Rows: true, Figure: &api.Format{Name: "figure3", Kind: "png"}}},
 		{Draw: &api.Drawing{Sheet: "t", Images: ref, Run: run.ID}},
 		{Draw: &api.Drawing{Sheet: "t", Images: ref, PerLine: 1}},
 		{Draw: &api.Drawing{Loss: &api.Format{Kind: "svg"}, Run: run.ID}, Notebook: true},
 		{Pixels: &api.Pixels{Images: ref}},
 		{Pixels: &api.Pixels{Run: run.ID}},
 		{Copy: &api.Copy{Run: "../x"}},
-		{Hold: &api.Nothing{Ask: true}},
+		{Hold: &api.Nothing{Set: true}},
 	} {
 		f.Add(apitest.Encoded(f, put, q))
 	}

@@ -84,8 +84,8 @@ func (h *Handler) Do(ctx context.Context, q api.Request, show func(api.Event)) (
 		return j.evaluate(*q.Evaluate)
 	case q.Study != nil:
 		return j.study(q.Study)
-	case q.Recall != nil:
-		return j.recall(q.Recall)
+	case q.Parts != nil:
+		return j.parts(q.Parts)
 	case q.Draw != nil:
 		return j.draw(q.Draw)
 	case q.Copy != nil:

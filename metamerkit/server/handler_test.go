@@ -187,7 +187,7 @@ func TestFailures(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := c.Do(ctx, api.Request{Recall: &api.Recall{ID: "x"}}, nothing); !errors.Is(err, api.ErrForgotten) {
+	if _, err := c.Do(ctx, api.Request{Parts: &api.StudyParts{ID: "x"}}, nothing); !errors.Is(err, api.ErrForgotten) {
 		t.Error(err)
 	}
 	if _, err := c.Do(ctx, api.Request{Models: &api.Models{}}, nothing); err != nil {
@@ -280,13 +280,13 @@ func TestStudies(t *testing.T) {
 	if len(first.Study.Tables) != 5 {
 		t.Errorf("%d tables", len(first.Study.Tables))
 	}
-	figure := api.Request{Recall: &api.Recall{ID: first.Study.ID, Figure: &api.Format{Name: "figure3", Kind: "png"}, Rows: true, Runs: true, Table: "claims"}}
+	figure := api.Request{Parts: &api.StudyParts{ID: first.Study.ID, Figure: &api.Format{Name: "figure3", Kind: "png"}, Rows: true, Runs: true, Table: "claims"}}
 	r, err := c.Do(ctx, figure, nothing)
 	if err != nil || len(r.Figure.Data) < 1000 || len(r.Runs) != 3*2 || r.Images == nil || len(r.Tables) != 1 || len(r.Rows.Rows) == 0 {
 		t.Errorf("%v", err)
 	}
 	dir := t.TempDir()
-	if _, err := c.Do(ctx, api.Request{Folder: dir, Recall: &api.Recall{ID: first.Study.ID, Write: "out"}}, nothing); err != nil {
+	if _, err := c.Do(ctx, api.Request{Folder: dir, Parts: &api.StudyParts{ID: first.Study.ID, Write: "out"}}, nothing); err != nil {
 		t.Error(err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "out", "index.html")); err != nil {

@@ -388,7 +388,7 @@ func TestVersion(t *testing.T) {
 	}()
 	_, err = (&client.Client{Address: "tcp:" + l.Addr().String()}).Do(context.Background(), asked("late"), nothing)
 	var version *client.VersionError
-	if !errors.As(err, &version) || version.Status.PID != 7 || !strings.Contains(err.Error(), "start it there") || strings.Contains(err.Error(), "engine stop") {
+	if !errors.As(err, &version) || version.Status.PID != 7 || !strings.Contains(err.Error(), "start the same version there") || strings.Contains(err.Error(), "engine stop") {
 		t.Error(err)
 	}
 }

@@ -66,8 +66,8 @@ func (j *job) study(q *api.Study) (*api.Reply, error) {
 	return reply, nil
 }
 
-// recall returns parts of a study that was carried out.
-func (j *job) recall(q *api.Recall) (*api.Reply, error) {
+// parts returns parts of a finished study.
+func (j *job) parts(q *api.StudyParts) (*api.Reply, error) {
 	r, ok := j.studies.Get(q.ID)
 	if !ok {
 		return nil, api.ErrForgotten

@@ -20,12 +20,13 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
-// An engine on another machine keeps runs in a store of its own, and the client copies
-// them into its store; a store at a URL both use. It opens image sets that have a name.
-// Others are opened here and sent once, in float32: 64 images of 224² are 39 MB.
+// An engine on another machine has its own store, from which the client copies runs into
+// the store of the request; a store at a URL is used by both. The engine opens image sets
+// that have a name. The client opens others and sends them once, in float32: 64 images of
+// 224² pixels are 39 MB.
 
-// sendImages answers a request whose images the engine cannot open: it opens them here,
-// with the command metamers, and sends them.
+// sendImages repeats a request whose images the engine cannot open: the command metamers
+// opens them on this machine, and the client sends them first.
 func (c *Client) sendImages(ctx context.Context, q api.Request, show func(api.Event)) (*api.Reply, error) {
 	var open api.Open
 	switch {
@@ -41,9 +42,9 @@ func (c *Client) sendImages(ctx context.Context, q api.Request, show func(api.Ev
 		}
 		open = api.Open{Spec: []string{plan.Images}, Size: plan.Size}
 	default:
-		return nil, errors.New("client: the engine asks for images that the request does not name")
+		return nil, errors.New("client: the engine requests images that the request does not name")
 	}
-	put, err := c.openHere(ctx, q.Folder, open)
+	put, err := c.openImages(ctx, q.Folder, open)
 	if err != nil {
 		return nil, err
 	}
@@ -60,8 +61,9 @@ func (c *Client) sendImages(ctx context.Context, q api.Request, show func(api.Ev
 	return c.Do(ctx, q, show)
 }
 
-// openHere has the command metamers open an image set on this machine.
-func (c *Client) openHere(ctx context.Context, folder string, q api.Open) (*api.Put, error) {
+// openImages opens an image set on this machine with the command metamers. Messages of the
+// command go to Say, or become the error if it fails.
+func (c *Client) openImages(ctx context.Context, folder string, q api.Open) (*api.Put, error) {
 	program, err := c.program()
 	if err != nil {
 		return nil, err
@@ -90,7 +92,8 @@ func (c *Client) openHere(ctx context.Context, folder string, q api.Open) (*api.
 	return put, nil
 }
 
-// copyRuns copies the runs of a reply, whole, into the store of the request.
+// copyRuns copies the runs that a reply lists as saved into the store of the request, unless
+// that store is a URL.
 func (c *Client) copyRuns(ctx context.Context, q api.Request, reply *api.Reply) error {
 	if q.Store == "" || strings.Contains(q.Store, "://") {
 		return nil
@@ -120,8 +123,8 @@ func digest(data []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// writeRun writes the files of a run, which its manifest vouches for, into a folder that
-// is there whole or not at all.
+// writeRun writes the files of a run into a folder, which appears whole or not at all. Each
+// file must have the SHA-256 that the manifest states.
 func writeRun(dir string, files map[string][]byte) error {
 	var manifest struct{ Files map[string]string }
 	if err := json.Unmarshal(files["manifest.json"], &manifest); err != nil {
@@ -135,7 +138,7 @@ func writeRun(dir string, files map[string][]byte) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(tmp) // nothing where it was renamed
+	defer os.RemoveAll(tmp) // does nothing after the rename
 	if err := os.Chmod(tmp, 0o755); err != nil {
 		return err
 	}
@@ -157,7 +160,7 @@ func writeRun(dir string, files map[string][]byte) error {
 		}
 	}
 	err = os.Rename(tmp, dir)
-	if _, there := os.Stat(filepath.Join(dir, "manifest.json")); there == nil {
+	if _, missing := os.Stat(filepath.Join(dir, "manifest.json")); missing == nil {
 		return nil // ours, or another process's
 	}
 	return err
