@@ -95,15 +95,21 @@ func TestEvaluate(t *testing.T) {
 			t.Errorf("%+v, expected %v", got, right)
 		}
 		for _, kind := range q.Similarities {
-			ref, err := evaluate.NewMatrix(context.Background(), evaluate.Held(a[0]), kind, 0)
-			if err != nil {
-				t.Fatal(err)
+			var sides [2]*evaluate.Matrix
+			for i, acts := range [][][]float32{a[0], b[0]} {
+				src := evaluate.Source(evaluate.Held(acts))
+				if kind == "spearman" {
+					src = evaluate.Ranked(src)
+				}
+				g, err := evaluate.NewGram(context.Background(), src, 0)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if sides[i], err = g.Matrix(kind); err != nil {
+					t.Fatal(err)
+				}
 			}
-			m, err := evaluate.NewMatrix(context.Background(), evaluate.Held(b[0]), kind, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
-			j, err := evaluate.NewJSD(ref, m, 0, evaluate.Bootstrap(quickBoot))
+			j, err := evaluate.NewJSD(sides[0], sides[1], 0, evaluate.Bootstrap(quickBoot))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -95,7 +95,7 @@ func (e *Engine) there(ctx context.Context, st *runs.Store, id string) (*metamer
 	return run, err
 }
 
-// loadRows is runs.LoadRows; the rows are the caller's own.
+// loadRows is runs.ReadRows; the rows are the caller's own.
 func (e *Engine) loadRows(at rowPlace) (metamer.Rows, error) {
 	if rows, ok := recall(e.rows, at, fileStamp); ok {
 		return slices.Clone(rows), nil

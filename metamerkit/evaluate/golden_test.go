@@ -92,7 +92,7 @@ func TestSimilaritiesAgainstSciPy(t *testing.T) {
 					acts [][]float32
 					want [][]float64
 				}{{c.Ref, want.Ref}, {c.Met, want.Met}} {
-					got, err := NewMatrix(ctx, Held(side.acts), kind, memory)
+					got, err := newMatrix(ctx, Held(side.acts), kind, memory)
 					if err != nil {
 						t.Fatal(err)
 					}

@@ -27,9 +27,21 @@ func sampled(n, dim int, seed uint64) (ref, met Held) {
 	return ref, met
 }
 
+// newMatrix returns the similarities of a kind of activations.
+func newMatrix(ctx context.Context, src Source, kind string, memory int64) (*Matrix, error) {
+	if kind == "spearman" {
+		src = Ranked(src)
+	}
+	g, err := NewGram(ctx, src, memory)
+	if err != nil {
+		return nil, err
+	}
+	return g.Matrix(kind)
+}
+
 func pearson(t *testing.T, src Source) *Matrix {
 	t.Helper()
-	m, err := NewMatrix(context.Background(), src, "pearson", 0)
+	m, err := newMatrix(context.Background(), src, "pearson", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +141,7 @@ func TestDegenerateSimilarities(t *testing.T) {
 	var why Undefined
 	for name, src := range map[string]Held{"constant": replace(2, flat), "NaN": replace(2, bad), "Inf": replace(2, append(bad[:19:19], float32(math.Inf(1))))} {
 		for _, kind := range Similarities {
-			m, err := NewMatrix(context.Background(), src, kind, 0)
+			m, err := newMatrix(context.Background(), src, kind, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -160,7 +172,7 @@ func TestDegenerateSimilarities(t *testing.T) {
 		}
 	}
 	for n := range 3 {
-		one, err := NewMatrix(context.Background(), ref[:n], "pearson", 0)
+		one, err := newMatrix(context.Background(), ref[:n], "pearson", 0)
 		if n == 0 {
 			if err == nil {
 				t.Error("no image has similarities")
@@ -179,10 +191,10 @@ func TestDegenerateSimilarities(t *testing.T) {
 	if _, _, err = CKA(g, g, Bootstrap{}); !errors.As(err, &why) {
 		t.Errorf("CKA of equal images: %v", err)
 	}
-	if _, err = NewMatrix(context.Background(), Held{{1, 2}, {1, 2, 3}}, "pearson", 0); err == nil {
+	if _, err = newMatrix(context.Background(), Held{{1, 2}, {1, 2, 3}}, "pearson", 0); err == nil {
 		t.Error("activations of different length are accepted")
 	}
-	if _, err = NewMatrix(context.Background(), ref, "person", 0); err == nil {
+	if _, err = newMatrix(context.Background(), ref, "person", 0); err == nil {
 		t.Error("the similarity \"person\" is accepted")
 	}
 }

@@ -1,7 +1,6 @@
 package evaluate
 
 import (
-	"context"
 	"fmt"
 	"math"
 
@@ -43,19 +42,6 @@ func (g *Gram) Matrix(kind string) (*Matrix, error) {
 		}
 	}
 	return m, nil
-}
-
-// NewMatrix computes the similarities of a kind in Similarities from activations, with at
-// most memory bytes at a time (see NewGram).
-func NewMatrix(ctx context.Context, src Source, kind string, memory int64) (*Matrix, error) {
-	if kind == "spearman" {
-		src = Ranked(src)
-	}
-	g, err := NewGram(ctx, src, memory)
-	if err != nil {
-		return nil, err
-	}
-	return g.Matrix(kind)
 }
 
 // Pairs returns the N·(N−1)/2 similarities of images i < j, row by row. An image without

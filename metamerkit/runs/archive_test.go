@@ -57,7 +57,7 @@ func TestArchiveRoundTrip(t *testing.T) {
 		if c := to.Verify(t.Context(), id); c.State != Whole || c.Rows != 1 {
 			t.Errorf("imported: %+v", c)
 		}
-		if rows, err := LoadRows(filepath.Join(to.Dir, id), "0123456789abcdef"); err != nil || len(rows) != 1 {
+		if rows, _, err := ReadRows(filepath.Join(to.Dir, id), "0123456789abcdef"); err != nil || len(rows) != 1 {
 			t.Errorf("rows: %v, %v", rows, err)
 		}
 	}

@@ -64,12 +64,12 @@ func ExampleKeepRows() {
 	if err := runs.KeepRows(dir, "00000000000000aa", rows); err != nil {
 		log.Fatal(err)
 	}
-	again, err := runs.LoadRows(dir, "00000000000000aa")
+	again, _, err := runs.ReadRows(dir, "00000000000000aa")
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(again[0].Observer, again[0].Value)
-	_, err = runs.LoadRows(dir, "00000000000000bb")
+	_, _, err = runs.ReadRows(dir, "00000000000000bb")
 	fmt.Println(runs.Missing(err))
 	// Output:
 	// resnet56 0.75

@@ -209,14 +209,14 @@ func TestRowsVouchForThemselves(t *testing.T) {
 	s := open(t)
 	finish(t, s, sample(1))
 	dir, key := filepath.Join(s.Dir, sample(1).ID), "0123456789abcdef"
-	if _, err := LoadRows(dir, key); !errors.Is(err, fs.ErrNotExist) {
+	if _, _, err := ReadRows(dir, key); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no rows: %v", err)
 	}
 	for _, v := range []float64{1, 2} {
 		if err := KeepRows(dir, key, metamer.Rows{{Run: "r", Measure: "x", Image: -1, Value: v}}); err != nil {
 			t.Fatal(err)
 		}
-		if rows, err := LoadRows(dir, key); err != nil || len(rows) != 1 || rows[0].Value != v {
+		if rows, _, err := ReadRows(dir, key); err != nil || len(rows) != 1 || rows[0].Value != v {
 			t.Errorf("%v: rows %v, %v", v, rows, err)
 		}
 	}
@@ -234,7 +234,7 @@ func TestRowsVouchForThemselves(t *testing.T) {
 		t.Fatal(err, string(data))
 	}
 	var bad *CorruptError
-	if rows, err := LoadRows(dir, key); !errors.As(err, &bad) {
+	if rows, _, err := ReadRows(dir, key); !errors.As(err, &bad) {
 		t.Errorf("changed rows: %v, %v", rows, err)
 	}
 	if c := s.Verify(t.Context(), sample(1).ID); c.State != Damaged || len(c.Problems) != 1 || !strings.Contains(c.Problems[0], "rows/"+key) {

@@ -219,7 +219,7 @@ func TestFaultOneBit(t *testing.T) {
 			w.Close()
 		case filepath.Base(filepath.Dir(file)) == "rows":
 			hit["rows"]++
-			if got, err := LoadRows(dir, key); !errors.As(err, &bad) {
+			if got, _, err := ReadRows(dir, key); !errors.As(err, &bad) {
 				t.Fatalf("%s: %v, %v", what, got, err)
 			}
 		default:

@@ -14,23 +14,16 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
-// Rows that evaluations keep lie in the run's folder, rows/<key>.<sha256>.csv: the
-// key says what they depend on, the sum, of which the name has 16 digits, that they
-// are what was written.
+// Evaluations store rows in the run's folder, rows/<key>.<sha256>.csv. The key stands for all
+// that the rows depend on. The name has the first 16 digits of the file's SHA-256.
 
 var rowsForm = regexp.MustCompile(`^([0-9a-f]{16})\.([0-9a-f]{16})\.csv$`)
 
 const rowsPatience = time.Minute
 
-// LoadRows returns the rows stored in the run's folder dir under a key of 16 hexadecimal
-// digits. The error is fs.ErrNotExist if there are none and a *CorruptError if their
-// checksum is wrong.
-func LoadRows(dir, key string) (metamer.Rows, error) {
-	rows, _, err := ReadRows(dir, key)
-	return rows, err
-}
-
-// ReadRows is LoadRows and also returns the path of the file.
+// ReadRows returns the rows stored in the run's folder dir under a key of 16 hexadecimal
+// digits, and the path of their file. The error is fs.ErrNotExist if there are none and a
+// *CorruptError if their checksum is wrong.
 func ReadRows(dir, key string) (rows metamer.Rows, path string, err error) {
 	var damaged error
 	paths, err := filepath.Glob(filepath.Join(dir, "rows", key+".*.csv"))
@@ -56,11 +49,11 @@ func ReadRows(dir, key string) (rows metamer.Rows, path string, err error) {
 	return nil, "", fs.ErrNotExist
 }
 
-// readRows reads a file of rows that its own name vouches for.
+// readRows reads a file of rows and checks it against the SHA-256 in its name.
 func readRows(path string) (metamer.Rows, error) {
 	m := rowsForm.FindStringSubmatch(filepath.Base(path))
 	if m == nil {
-		return nil, &CorruptError{Dir: path, Problem: "its name is not that of kept rows"}
+		return nil, &CorruptError{Dir: path, Problem: "its name is not that of stored rows"}
 	}
 	got, err := paths.Sum(path)
 	if err != nil {

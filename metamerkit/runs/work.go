@@ -83,7 +83,7 @@ func (s *Store) Stored(ctx context.Context, id string) (*metamer.Run, error) {
 	return run, s.published(ctx, id)
 }
 
-// Missing reports whether an error of Load, Stored or LoadRows means that the run or rows
+// Missing reports whether an error of Load, Stored or ReadRows means that the run or rows
 // have to be made: they do not exist or are damaged.
 func Missing(err error) bool {
 	var bad *CorruptError

@@ -76,16 +76,6 @@ func (r *Result) DifferencesTable() *figures.Table {
 	return t
 }
 
-// OffersTable says what the program does, whatever the plan.
-func OffersTable() *figures.Table {
-	t := &figures.Table{Name: "differences", Title: differencesTitle,
-		Columns: []figures.Column{{Head: "topic"}, {Head: "paper"}, {Head: "this program"}}}
-	for _, d := range Differences {
-		t.Rows = append(t.Rows, []string{d.Topic, d.Paper, d.Offers})
-	}
-	return t
-}
-
 // vary says what is true of the recipes of all runs.
 func (r *Result) vary(of func(metamer.Recipe) string) string {
 	runs := r.made()

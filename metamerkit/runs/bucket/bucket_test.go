@@ -197,7 +197,7 @@ func twoMachines(t *testing.T, srv *server) {
 	if err != nil || got == nil || !got.Cached || !reflect.DeepEqual(got.Metamers, run.Metamers) || !strings.HasPrefix(got.Dir, here) {
 		t.Fatalf("the run here is %v, %v", got, err)
 	}
-	if rows, err := runs.LoadRows(got.Dir, "0123456789abcdef"); err != nil || len(rows) != 1 || rows[0].Value != 0.1 {
+	if rows, _, err := runs.ReadRows(got.Dir, "0123456789abcdef"); err != nil || len(rows) != 1 || rows[0].Value != 0.1 {
 		t.Errorf("rows here: %v, %v", rows, err)
 	}
 	if ids, err := s.IDs(); err != nil || len(ids) != 1 || ids[0] != run.ID {

@@ -84,3 +84,9 @@ func (m *Model) Call(g *Graph, in map[string]*Node) (outs []*Node) {
 	}
 	return outs
 }
+
+// Opsets returns the first and the last opset in which an operator is computed.
+func Opsets(name string) (since, until int, ok bool) {
+	op, ok := operators[name]
+	return op.since, op.until, ok
+}

@@ -1,9 +1,6 @@
 package onnx
 
-import (
-	"maps"
-	"slices"
-)
+import ()
 
 // oldest and newest are the opsets of files that are read. Before 7 broadcasting meant
 // something else.
@@ -40,20 +37,4 @@ func register(since int, run func(c *call) *value, fold func(c *call) *tensor, n
 		}
 		operators[name] = op
 	}
-}
-
-// Operator is an operator of ONNX that this package computes, in the opsets from Since
-// to Until.
-type Operator struct {
-	Name         string
-	Since, Until int
-}
-
-// Operators lists what this package computes, sorted by name.
-func Operators() (out []Operator) {
-	for _, name := range slices.Sorted(maps.Keys(operators)) {
-		op := operators[name]
-		out = append(out, Operator{name, op.since, op.until})
-	}
-	return out
 }

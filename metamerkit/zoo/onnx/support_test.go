@@ -106,14 +106,10 @@ func operatorTable(t *testing.T) string {
 		fmt.Fprintf(&w, "| %s | %d | %d | %d |\n", suite, right+refused, right, refused)
 	}
 	w.WriteString("\n| Operator | Opsets | Attributes | Only in refused cases | Node tests right, refused | Sweep right, refused |\n|---|---|---|---|---|---|\n")
-	known := map[string]Operator{}
-	for _, o := range Operators() {
-		known[o.Name] = o
-	}
 	for _, name := range slices.Sorted(maps.Keys(ops)) {
 		s, opsets := ops[name], "refused"
-		if o, ok := known[name]; ok {
-			opsets = fmt.Sprintf("%d to %d", o.Since, o.Until)
+		if since, until, ok := Opsets(name); ok {
+			opsets = fmt.Sprintf("%d to %d", since, until)
 		} else if s.right["nodes"]+s.right["sweep"] > 0 {
 			opsets = "only constant, or expanded as a function"
 		}
