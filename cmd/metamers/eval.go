@@ -48,7 +48,8 @@ type evalCmd struct {
 	Images  imageSpec `arguments:"" help:"Reference images. Needed only when the run does not say where they are." placeholder:"SET"`
 	Filter  string    `help:"Resampling filter for image files: bicubic or bilinear." enum:"bicubic,bilinear" default:"bicubic"`
 	Compare []string  `help:"Compare every pair of model sets by these per-image measures, such as recognizability or niqe-photos." placeholder:"MEASURE,…"`
-	Claims  bool      `help:"Test the paper's claims on the rows."`
+	Claims  bool      `help:"Test the paper's claims on the rows, and on those of people by themselves."`
+	peopleFlag
 	Out     string    `help:"CSV file to write all rows to, readable by pandas and R." type:"path" placeholder:"ROWS.csv"`
 
 	Metamers   string   `group:"Metamers made by other software" help:"Metamers made by other software: a folder of images, or a .npy, .npz, .safetensors or .pt file (a tensor, a dictionary, or plenoptic's Metamer.save)." type:"path" placeholder:"PATH"`
@@ -64,6 +65,7 @@ func (c *evalCmd) Help() string {
   metamers eval 3f2a 91bc --measures recognizability,jsd --out rows.csv
   metamers eval 3f2a --observers resnet56,vit --similarities pearson,spearman
   metamers eval 3f2a 91bc --compare recognizability # model sets, p corrected
+  metamers eval 3f2a 91bc --people exp --claims     # people and networks
   metamers eval --metamers plenoptic.pt --stage late --observers resnet50,vit_tiny
   metamers eval --metamers met/ --references ref/ --measures recognizability
 
@@ -186,6 +188,11 @@ func (c *evalCmd) external(ctx context.Context, g *globals) error {
 
 // report runs an evaluation, saves its rows and prints a table of them.
 func (c *evalCmd) report(ctx context.Context, g *globals, q engine.Evaluation) error {
+	boot := evaluate.Bootstrap(q.Bootstrap)
+	human, err := c.peopleFlag.rows(boot)
+	if err != nil {
+		return err
+	}
 	e, err := g.engine()
 	if err != nil {
 		return err
@@ -199,27 +206,32 @@ func (c *evalCmd) report(ctx context.Context, g *globals, q engine.Evaluation) e
 	if err != nil {
 		return err
 	}
+	if human != nil {
+		if rows, err = claims.WithPeople(rows, human); err != nil {
+			return err
+		}
+	}
 	if c.Out != "" {
 		if err := metamer.SaveRows(c.Out, rows); err != nil {
 			return err
 		}
 	}
-	var list []claims.Claim
+	var list, byPeople []claims.Claim
 	if c.Claims {
-		if list, err = testClaims(rows, evaluate.Bootstrap(q.Bootstrap)); err != nil {
+		if list, byPeople, err = testClaims(rows, boot); err != nil {
 			return err
 		}
 	}
 	var compared []claims.Comparison
 	for _, m := range c.Compare {
-		more, err := claims.Compare(rows, m, evaluate.Bootstrap(q.Bootstrap))
+		more, err := claims.Compare(rows, m, boot)
 		if err != nil {
 			return err
 		}
 		compared = append(compared, more...)
 	}
 	if g.JSON {
-		return rowsJSON(os.Stdout, rows, list, compared)
+		return rowsJSON(os.Stdout, rows, list, byPeople, compared)
 	}
 	if err := rowsTable(os.Stdout, rows); err != nil {
 		return err
@@ -229,6 +241,9 @@ func (c *evalCmd) report(ctx context.Context, g *globals, q engine.Evaluation) e
 	}
 	for _, l := range list {
 		fmt.Println(l)
+	}
+	if human != nil {
+		printPeople(rows, byPeople)
 	}
 	if compared != nil {
 		fmt.Println()
@@ -242,11 +257,17 @@ func (c *evalCmd) report(ctx context.Context, g *globals, q engine.Evaluation) e
 	return nil
 }
 
-// testClaims tests the paper's claims with the cards of the models in the rows.
-func testClaims(rows metamer.Rows, b evaluate.Bootstrap) ([]claims.Claim, error) {
+// testClaims tests the paper's claims with the cards of the models in the rows: by networks,
+// and by people where they are among the observers.
+func testClaims(rows metamer.Rows, b evaluate.Bootstrap) (list, byPeople []claims.Claim, err error) {
 	cards, err := allCards()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return claims.Of(rows, cards, claims.Options{Bootstrap: b})
+	o := claims.Options{Bootstrap: b}
+	if list, err = claims.Of(rows, cards, o); err != nil {
+		return nil, nil, err
+	}
+	byPeople, err = claims.OfPeople(rows, cards, o)
+	return list, byPeople, err
 }

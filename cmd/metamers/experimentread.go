@@ -67,13 +67,17 @@ func (c *experimentReadCmd) Run(g *globals) error {
 			return err
 		}
 	}
-	var like []answers.Correlation
+	var like []claims.Correlation
 	if c.Networks != "" {
 		networks, err := metamer.LoadRows(c.Networks)
 		if err != nil {
 			return err
 		}
-		like = answers.Correlate(rows, networks)
+		both, err := claims.WithPeople(networks, rows)
+		if err != nil {
+			return fmt.Errorf("--networks %s: %w", c.Networks, err)
+		}
+		like = claims.Correlate(both)
 	}
 	var list []claims.Claim
 	if c.Claims {
@@ -87,7 +91,7 @@ func (c *experimentReadCmd) Run(g *globals) error {
 	}
 	counts := data.Counts()
 	if g.JSON {
-		return rowsJSON(os.Stdout, rows, list, nil)
+		return rowsJSON(os.Stdout, rows, nil, list, nil)
 	}
 	fmt.Printf("%s\n%s\n", counts, d.Exclusion)
 	if err := c.print(rows, like); err != nil {
@@ -113,7 +117,7 @@ func (c *experimentReadCmd) design() (*people.Design, error) {
 }
 
 // print shows recognizability a condition, and how networks compare.
-func (c *experimentReadCmd) print(rows metamer.Rows, like []answers.Correlation) error {
+func (c *experimentReadCmd) print(rows metamer.Rows, like []claims.Correlation) error {
 	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "\nmodel set\tstage\trecognizability\t95 % interval\timages")
 	for _, r := range rows {
@@ -136,14 +140,14 @@ func (c *experimentReadCmd) print(rows metamer.Rows, like []answers.Correlation)
 		switch {
 		case r.Measure == "chance":
 			fmt.Printf("\nchance %.3f; ", r.Value)
-		case r.Measure == "noise-ceiling" && r.Reason != "":
+		case r.Measure == metamer.NoiseCeiling && r.Reason != "":
 			fmt.Printf("noise ceiling: – (%s)\n", r.Reason)
-		case r.Measure == "noise-ceiling":
+		case r.Measure == metamer.NoiseCeiling:
 			fmt.Printf("noise ceiling of rank correlations over conditions %.3f\n", r.Value)
 		}
 	}
 	for _, l := range like {
-		fmt.Printf("Spearman of people and %s over %d conditions: %.3f\n", l.Observer, l.Conditions, l.Spearman)
+		fmt.Println(l)
 	}
 	if c.Out != "" {
 		fmt.Println(c.Out)

@@ -179,7 +179,7 @@ func (c *experimentSimulateCmd) report(g *globals, sim *simulate.Participants) e
 		return err
 	}
 	if g.JSON {
-		return rowsJSON(os.Stdout, rows, nil, nil)
+		return rowsJSON(os.Stdout, rows, nil, nil, nil)
 	}
 	fmt.Println(data.Counts())
 	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)

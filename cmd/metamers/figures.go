@@ -12,6 +12,7 @@ import (
 
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
 	"github.com/ensemble-metamers/metamers/metamerkit/engine"
+	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/runs"
@@ -21,9 +22,9 @@ import (
 
 type figuresCmd struct {
 	From    []string `help:"Data to draw: row files (.csv, .csv.gz), results folders of reproduce, run IDs or run folders." required:"" placeholder:"ROWS|RESULTS|RUN"`
-	People  []string `help:"Rows of people, made by metamers experiment read: a curve in Figure 3, a column in Table 5." type:"existingfile" placeholder:"ROWS.csv" predictor:"file"`
+	peopleFlag
 	Out     string   `help:"Output folder for figures and tables." required:"" type:"path" placeholder:"DIR"`
-	Only    []string `help:"Draw only these, such as fig3,table2 (choices: losses, figure1 to figure7, match, claims, table1 to table5, differences)." placeholder:"NAMES"`
+	Only    []string `help:"Draw only these, such as fig3,table2 (choices: losses, figure1 to figure7, match, claims, claims-people, people, table1 to table5, differences)." placeholder:"NAMES"`
 	Formats []string `help:"File formats: png, svg, pdf for figures; md, tex, csv, html for tables." default:"png,svg,pdf,md,tex,csv"`
 	DPI     int      `help:"Resolution of PNG files in dots per inch." default:"144"`
 	storeOnly
@@ -49,6 +50,10 @@ func (c *figuresCmd) Run(ctx context.Context, g *globals) error {
 	}
 	if c.DPI < 10 || c.DPI > 2400 {
 		return fmt.Errorf("--dpi is %d, expected 10 to 2400", c.DPI)
+	}
+	human, err := c.peopleFlag.rows(evaluate.Bootstrap{})
+	if err != nil {
+		return err
 	}
 	st, err := c.storeOnly.locate()
 	if err != nil {
@@ -120,13 +125,7 @@ func (c *figuresCmd) Run(ctx context.Context, g *globals) error {
 		}
 		again.Rows = append(again.Rows, rows...)
 	}
-	for _, f := range c.People {
-		rows, err := metamer.LoadRows(f)
-		if err != nil {
-			return err
-		}
-		again.Rows = append(again.Rows, rows...)
-	}
+	again.Rows = append(again.Rows, human...)
 	r, notes, err := again.Result()
 	if err != nil {
 		return err

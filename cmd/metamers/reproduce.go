@@ -13,6 +13,7 @@ import (
 	"github.com/dustin/go-humanize/english"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/claims"
+	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	_ "github.com/ensemble-metamers/metamers/metamerkit/images/photos" // the image set photos
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
@@ -33,6 +34,7 @@ type reproduceCmd struct {
 	storeFlag
 	Checkpoint time.Duration `help:"Time between checkpoints." default:"30s"`
 	Results    string        `help:"Output folder for figures, tables, rows and index.html." default:"out" type:"path"`
+	peopleFlag
 
 	Set    []string `group:"One piece of the plan" help:"Run and evaluate only this model set of the plan, at --stage, without figures." placeholder:"MODEL,…" predictor:"models"`
 	Stage  string   `group:"One piece of the plan" help:"Run only this stage." predictor:"stage"`
@@ -116,7 +118,14 @@ func (c *reproduceCmd) Run(ctx context.Context, g *globals) error {
 		return err
 	}
 	bar.note(planLine(p, set))
+	human, err := c.peopleFlag.rows(evaluate.Bootstrap{Resamples: p.Bootstrap})
+	if err != nil {
+		return err
+	}
 	if c.Set != nil {
+		if human != nil {
+			return fmt.Errorf("--people goes with a whole plan: one piece of it has no page")
+		}
 		return c.piece(ctx, g, e, p, set, store, bar)
 	}
 	if held := study.Holds(c.Results); held != "" && held != p.Name {
@@ -138,6 +147,11 @@ func (c *reproduceCmd) Run(ctx context.Context, g *globals) error {
 	bar.clear()
 	if err != nil {
 		return err
+	}
+	if human != nil {
+		if err := r.AddPeople(human); err != nil {
+			return err
+		}
 	}
 	warnings, err := r.Write(c.Results)
 	if err != nil {
@@ -171,6 +185,13 @@ func (c *reproduceCmd) Run(ctx context.Context, g *globals) error {
 	}
 	if line := claims.Untested(outcomes); line != "" {
 		fmt.Println("\n" + line)
+	}
+	if human != nil {
+		byPeople, err := r.ClaimsByPeople()
+		if err != nil {
+			return err
+		}
+		printPeople(r.Rows, claims.Tested(byPeople))
 	}
 	fmt.Println("\n" + filepath.Join(c.Results, "index.html"))
 	return nil

@@ -13,9 +13,9 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// rowsJSON writes rows, and claims and comparisons where they were asked for; NaN is
-// null.
-func rowsJSON(w io.Writer, rows metamer.Rows, list []claims.Claim, compared []claims.Comparison) error {
+// rowsJSON writes rows, and claims, those by people and comparisons where they were asked
+// for; NaN is null.
+func rowsJSON(w io.Writer, rows metamer.Rows, list, byPeople []claims.Claim, compared []claims.Comparison) error {
 	type object struct {
 		Run      string   `json:"run"`
 		Set      string   `json:"set"`
@@ -56,9 +56,11 @@ func rowsJSON(w io.Writer, rows metamer.Rows, list []claims.Claim, compared []cl
 		Basis   string   `json:"basis"`
 		Verdict string   `json:"verdict"`
 	}
-	var outcomes []claim
-	for _, c := range list {
-		outcomes = append(outcomes, claim{c.Name, c.Text, finite(c.Number), finite(c.Low), finite(c.High), c.Unit, finite(c.P), c.Test, c.Basis, c.Verdict})
+	outcomes := func(list []claims.Claim) (out []claim) {
+		for _, c := range list {
+			out = append(out, claim{c.Name, c.Text, finite(c.Number), finite(c.Low), finite(c.High), c.Unit, finite(c.P), c.Test, c.Basis, c.Verdict})
+		}
+		return out
 	}
 	type comparison struct {
 		Measure    string   `json:"measure"`
@@ -82,8 +84,9 @@ func rowsJSON(w io.Writer, rows metamer.Rows, list []claims.Claim, compared []cl
 	return json.NewEncoder(w).Encode(struct {
 		Rows        []object     `json:"rows"`
 		Claims      []claim      `json:"claims,omitempty"`
+		ByPeople    []claim      `json:"claimsByPeople,omitempty"`
 		Comparisons []comparison `json:"comparisons,omitempty"`
-	}{out, outcomes, pairs})
+	}{out, outcomes(list), outcomes(byPeople), pairs})
 }
 
 // rowsTable prints a table a measure over all images: a line a run, a column an

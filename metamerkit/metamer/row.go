@@ -65,6 +65,8 @@ const (
 	// Recognizability16 is the same in ImageNet's 16 categories.
 	Recognizability16 = "recognizability-16"
 	JSD               = "jsd/pearson" // bits
+	// NoiseCeiling is how well one half of the participants predicts the other's ranks.
+	NoiseCeiling = "noise-ceiling"
 
 	Members    = "members"     // mean over the set's own members
 	NonMembers = "non-members" // mean over all other observers

@@ -249,7 +249,7 @@ func (r *Result) fill(cards map[string]*card.Card) {
 		if row.Stage != "" && byStages && !slices.Contains(p.Stages, row.Stage) {
 			p.Stages = append(p.Stages, row.Stage)
 		}
-		if byObservers && row.Observer != "" && row.Observer != metamer.Members && row.Observer != metamer.NonMembers && !slices.Contains(p.Observers, row.Observer) {
+		if byObservers && row.Observer != "" && row.Observer != metamer.Members && row.Observer != metamer.NonMembers && row.Observer != metamer.People && !slices.Contains(p.Observers, row.Observer) {
 			p.Observers = append(p.Observers, row.Observer)
 		}
 	}

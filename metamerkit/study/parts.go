@@ -15,7 +15,7 @@ import (
 // The parts of a study by the names of their files, in their order.
 var (
 	FigureNames = []string{"figure1", "figure2", "figure3", "figure4", "figure5", "figure6", "figure7"}
-	TableNames  = []string{matchName, "claims", "table1", "table2", "table3", "table4", "table5", "differences"}
+	TableNames  = []string{matchName, "claims", claimsByPeople, peopleAndNetworks, "table1", "table2", "table3", "table4", "table5", "differences"}
 )
 
 // drawn are the names of all figures: those of FigureNames and the loss curves.
@@ -53,6 +53,8 @@ func (r *Result) Table(name string) (*figures.Table, error) {
 			return nil, fmt.Errorf("study: claims: %s", claims.Untested(list))
 		}
 		return ClaimsTable(list), nil
+	case claimsByPeople, peopleAndNetworks:
+		return r.peopleTable(name)
 	case "differences":
 		return r.DifferencesTable(), nil
 	case matchName:
@@ -94,14 +96,15 @@ func Parts(names []string) ([]string, error) {
 
 // Asked leaves out the parts that the plan does not ask for or that its results cannot
 // show: figures of measures that it does not name or whose values are withheld, those of
-// single models where it has none, or nothing else, claims that none of is tested, and what shows runs
-// where there are only rows.
+// single models where it has none, or nothing else, claims that none of is tested, people where
+// nobody was asked, and what shows runs where there are only rows.
 func (r *Result) Asked(parts []string) (out []string) {
 	measure := map[string]string{"figure3": "recognizability", "figure4": "metrics", "figure5": "jsd", "figure6": "metrics", "figure7": "jsd"}
 	for _, name := range parts {
 		m := measure[name]
 		if m != "" && !slices.Contains(r.Plan.measures(), m) || (name == "figure6" || name == "figure7") && !(slices.ContainsFunc(r.Plan.Sets, single) && slices.ContainsFunc(r.Plan.Sets, ensemble)) ||
-			m == "jsd" && r.withheld() != "" || name == matchName && len(r.Runs) == 0 || name == lossesName && !slices.ContainsFunc(r.Runs, traced) || name == "claims" && !r.tested() {
+			m == "jsd" && r.withheld() != "" || name == matchName && len(r.Runs) == 0 || name == lossesName && !slices.ContainsFunc(r.Runs, traced) || name == "claims" && !r.tested() ||
+			name == claimsByPeople && !r.testedByPeople() || name == peopleAndNetworks && !claims.HasPeople(r.Rows) {
 			continue
 		}
 		out = append(out, name)

@@ -77,6 +77,8 @@ func (r *Result) Write(dir string) (warnings []string, err error) {
 			page.Match = s
 		case "claims":
 			page.Claims = s
+		case claimsByPeople, peopleAndNetworks:
+			page.People = append(page.People, s)
 		default:
 			page.Tables = append(page.Tables, s)
 		}
@@ -130,6 +132,7 @@ type page struct {
 	Losses        *shown
 	Figures       []shown
 	Match, Claims *shownTable
+	People        []*shownTable // claims by people, and how networks compare
 	Tables        []*shownTable
 	Thumbnails    []thumbnail
 	More          string // images without one

@@ -242,18 +242,6 @@ func (d *Data) as(a Answer) Trial {
 	return Trial{Stimulus: len(d.Design.Stimuli) - 1, Choice: choice}
 }
 
-func TestCorrelate(t *testing.T) {
-	row := func(set, stage, observer string, v float64) metamer.Row {
-		return metamer.Row{Set: set, Stage: stage, Observer: observer, Image: -1, Measure: metamer.Recognizability, Value: v}
-	}
-	people := metamer.Rows{row("a", "early", "people", .9), row("a", "late", "people", .2), row("b", "late", "people", .4), row("", "", "people", 1)}
-	networks := metamer.Rows{row("a", "early", "n", 1), row("a", "late", "n", .5), row("b", "late", "n", .6), row("c", "late", "n", 0), row("a", "early", "m", .1), row("a", "late", "m", .2)}
-	got := Correlate(people, networks)
-	if len(got) != 2 || got[1] != (Correlation{"n", 3, 1}) || got[0].Conditions != 2 || got[0].Spearman != -1 {
-		t.Errorf("%v", got)
-	}
-}
-
 func TestBIDS(t *testing.T) {
 	d := design(t, nil)
 	data, err := Load(d, []string{write(t, d, 1, right(d))})

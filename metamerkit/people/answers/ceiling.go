@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
-	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
 func sorted(m map[string]int) []string { return slices.Sorted(maps.Keys(m)) }
@@ -72,33 +71,4 @@ func shares(all []Answer, conditions int, keep func(Answer) bool) []float64 {
 		right[i] /= count[i]
 	}
 	return right
-}
-
-// Correlation is how alike an observer and people rank the conditions.
-type Correlation struct {
-	Observer   string
-	Conditions int // sets and stages that both have
-	Spearman   float64
-}
-
-// Correlate ranks the conditions by the recognizability of each observer and of people
-// (Feather et al. 2023 give .91 for the mean over networks).
-func Correlate(people, networks metamer.Rows) (out []Correlation) {
-	type condition struct{ set, stage string }
-	ours := map[condition]float64{}
-	for _, r := range people.Overall(metamer.Recognizability) {
-		if r.Set != "" && !math.IsNaN(r.Value) {
-			ours[condition{r.Set, r.Stage}] = r.Value
-		}
-	}
-	a, b := map[string][]float64{}, map[string][]float64{}
-	for _, r := range networks.Overall(metamer.Recognizability) {
-		if v, ok := ours[condition{r.Set, r.Stage}]; ok && r.Observer != metamer.People && !math.IsNaN(r.Value) {
-			a[r.Observer], b[r.Observer] = append(a[r.Observer], v), append(b[r.Observer], r.Value)
-		}
-	}
-	for _, o := range slices.Sorted(maps.Keys(a)) {
-		out = append(out, Correlation{o, len(a[o]), evaluate.RankCorrelation(a[o], b[o])})
-	}
-	return out
 }

@@ -112,7 +112,7 @@ func (d *Data) Rows(b evaluate.Bootstrap) (metamer.Rows, error) {
 	whole := metamer.Row{Observer: metamer.People, Image: -1, Low: math.NaN(), High: math.NaN(), Count: d.Design.Images.Count}
 	chance := whole
 	chance.Measure, chance.Value = "chance", 1/float64(len(d.Design.Choices))
-	whole.Measure, whole.Value, whole.Reason = "noise-ceiling", ceiling, reason
+	whole.Measure, whole.Value, whole.Reason = metamer.NoiseCeiling, ceiling, reason
 	if reason != "" {
 		whole.Count = 0
 	}
