@@ -50,7 +50,7 @@ type evalCmd struct {
 	Compare []string  `help:"Compare every pair of model sets by these per-image measures, such as recognizability or niqe-photos." placeholder:"MEASURE,…"`
 	Claims  bool      `help:"Test the paper's claims on the rows, and on those of people by themselves."`
 	peopleFlag
-	Out     string    `help:"CSV file to write all rows to, readable by pandas and R." type:"path" placeholder:"ROWS.csv"`
+	Out string `help:"CSV file to write all rows to, readable by pandas and R." type:"path" placeholder:"ROWS.csv"`
 
 	Metamers   string   `group:"Metamers made by other software" help:"Metamers made by other software: a folder of images, or a .npy, .npz, .safetensors or .pt file (a tensor, a dictionary, or plenoptic's Metamer.save)." type:"path" placeholder:"PATH"`
 	References string   `group:"Metamers made by other software" help:"Their references, in the same formats. Not needed if the file of --metamers has them or --images names them." type:"path" placeholder:"PATH"`

@@ -19,7 +19,7 @@ import (
 )
 
 type experimentCmd struct {
-	Make     experimentMakeCmd     `cmd:"" help:"Write the web page of a recognition experiment with the metamers of runs."`
+	Make     experimentMakeCmd     `cmd:"" help:"Write the web page of an experiment with the metamers of runs: recognition, same or different, or the more natural of two."`
 	Serve    experimentServeCmd    `cmd:"" help:"Serve an experiment in a lab: one link a participant, nothing lost."`
 	Read     experimentReadCmd     `cmd:"" help:"Read the answers of people into rows with the observer people."`
 	Power    experimentPowerCmd    `cmd:"" help:"Say how many participants a difference needs, by simulation."`
@@ -31,6 +31,7 @@ type experimentMakeCmd struct {
 	Out    string    `help:"Folder to write, which must be new or empty." required:"" type:"path" placeholder:"FOLDER"`
 	Store  string    `help:"Store of runs: a folder, or a URL such as s3://bucket/prefix (default: the folder runs in the cache folder)." env:"METAMERS_RUNS" placeholder:"STORE"`
 	Title  string    `default:"What do you see?" help:"Title of the page."`
+	Design string    `help:"YAML file with another task than recognition: same-different or more-natural (docs/people.md)." type:"existingfile" placeholder:"FILE.yaml" predictor:"file"`
 	Texts  string    `help:"YAML file with the texts: consent, instructions (a list of pages) and debrief, as HTML." type:"existingfile" placeholder:"FILE.yaml" predictor:"file"`
 	Images imageSpec `arguments:"" help:"Reference images. Needed only when the runs do not say where they are." placeholder:"SET"`
 
@@ -63,12 +64,13 @@ type experimentMakeCmd struct {
 
 func (c *experimentMakeCmd) Help() string {
 	return `Each participant sees each reference once: the metamer of one of the runs, or the
-reference itself. The conditions are balanced over participants. docs/people.md has the
-way from runs to a figure.
+reference itself. The conditions are balanced over participants. --design takes other tasks.
+docs/people.md has the way from runs to a figure.
 
 Examples:
   metamers experiment make 3f2a 91bc --out exp --others photos
-  metamers experiment make 3f2a 91bc --out exp --answers resnet8_48.mm_c10 --degrees 5`
+  metamers experiment make 3f2a 91bc --out exp --answers resnet8_48.mm_c10 --degrees 5
+  metamers experiment make 3f2a 91bc --out exp --design same-different.yaml`
 }
 
 func (c *experimentMakeCmd) Run(ctx context.Context, g *globals) error {
@@ -78,11 +80,22 @@ func (c *experimentMakeCmd) Run(ctx context.Context, g *globals) error {
 	if c.Magnification != 0 && c.Degrees != 0 {
 		return fmt.Errorf("--magnification %d and --degrees %v: expected one of them", c.Magnification, c.Degrees)
 	}
-	source, err := c.source(ctx, g)
+	plan := people.Plan{Task: people.Recognition}
+	var err error
+	if c.Design != "" {
+		if plan, err = people.ReadPlan(c.Design); err != nil {
+			return err
+		}
+		if plan.Task != people.Recognition && c.Answers != "" {
+			return fmt.Errorf("--answers %s goes with the task %s: the task %s has no classes as choices", c.Answers, people.Recognition, plan.Task)
+		}
+	}
+	source, err := c.source(ctx, g, plan.Task == people.Recognition)
 	if err != nil {
 		return err
 	}
 	d := c.design(source.References.Size)
+	plan.Apply(&d)
 	if c.Texts != "" {
 		if d.Texts, err = people.ReadTexts(c.Texts); err != nil {
 			return err
@@ -106,7 +119,7 @@ func (c *experimentMakeCmd) Run(ctx context.Context, g *globals) error {
 			Left                                                    []people.Left
 		}{c.Out, design.SHA256(), len(design.Conditions), len(design.Schedules[0]), len(design.Practice), len(design.Catch), len(design.Schedules), len(design.Choices), design.Left})
 	}
-	fmt.Printf("%s: %d conditions, %d choices, %d trials a participant (%d of them catch trials), %d schedules\n", filepath.Join(c.Out, "index.html"), len(design.Conditions), len(design.Choices), len(design.Schedules[0]), len(design.Catch), len(design.Schedules))
+	fmt.Printf("%s: task %s, %d conditions, %d choices, %d trials a participant (%d of them catch trials), %d schedules\n", filepath.Join(c.Out, "index.html"), design.Kind(), len(design.Conditions), len(design.Choices), len(design.Schedules[0]), len(design.Catch), len(design.Schedules))
 	fmt.Printf("design %s, which never changes\n%s\n", design.SHA256(), design.Exclusion)
 	if n := len(design.Left); n > 0 {
 		fmt.Printf("%d of %d references are not tested:\n", n, design.Images.Count)
@@ -132,8 +145,9 @@ func (c *experimentMakeCmd) design(size int) people.Design {
 	return d
 }
 
-// source opens the runs, the references and the other images, with their classes.
-func (c *experimentMakeCmd) source(ctx context.Context, g *globals) (s people.Source, err error) {
+// source opens the runs, the references and the other images, with their classes if the
+// task needs them.
+func (c *experimentMakeCmd) source(ctx context.Context, g *globals, classes bool) (s people.Source, err error) {
 	store, err := openFound(c.Store)
 	if err != nil {
 		return s, err
@@ -160,6 +174,9 @@ func (c *experimentMakeCmd) source(ctx context.Context, g *globals) (s people.So
 			return s, err
 		}
 	}
+	if !classes {
+		return s, nil
+	}
 	if c.Answers == "" {
 		if s.Classes, err = people.Labelled(s.References); err == nil && s.Others != nil {
 			s.OtherClasses, err = people.Labelled(s.Others)
@@ -170,21 +187,21 @@ func (c *experimentMakeCmd) source(ctx context.Context, g *globals) (s people.So
 	if err != nil {
 		return s, err
 	}
-	if s.Classes, err = classesBy(e, c.Answers, s.References); err == nil && s.Others != nil {
-		s.OtherClasses, err = classesBy(e, c.Answers, s.Others)
+	if s.Classes, _, err = classesBy(e, c.Answers, s.References); err == nil && s.Others != nil {
+		s.OtherClasses, _, err = classesBy(e, c.Answers, s.Others)
 	}
 	return s, err
 }
 
-// classesBy are the classes that a model gives to images.
-func classesBy(e *engine.Engine, model string, set *images.Set) (people.Classes, error) {
+// classesBy are the classes that a model gives to images, and its logits.
+func classesBy(e *engine.Engine, model string, set *images.Set) (people.Classes, [][]float32, error) {
 	card, err := zoo.Lookup(model)
 	if err != nil {
-		return people.Classes{}, err
+		return people.Classes{}, nil, err
 	}
 	logits, err := e.Logits(model, set, min(16, cmp.Or(set.Len(), 1)), nil)
 	if err != nil {
-		return people.Classes{}, err
+		return people.Classes{}, nil, err
 	}
 	names := labels.Names(card.Labels)
 	if names == nil {
@@ -192,5 +209,6 @@ func classesBy(e *engine.Engine, model string, set *images.Set) (people.Classes,
 			names = append(names, labels.Name(card.Labels, k))
 		}
 	}
-	return people.ByModel(card.Name, names, logits)
+	classes, err := people.ByModel(card.Name, names, logits)
+	return classes, logits, err
 }

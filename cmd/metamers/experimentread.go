@@ -52,6 +52,9 @@ func (c *experimentReadCmd) Run(g *globals) error {
 	if err != nil {
 		return err
 	}
+	if d.Task != "" && (c.Claims || c.Networks != "") {
+		return fmt.Errorf("experiment: --claims and --networks are about recognizability, and the task of the design is %s", d.Kind())
+	}
 	boot := evaluate.Bootstrap{Resamples: c.Resamples, Seed: c.Seed}
 	rows, err := data.Rows(boot)
 	if err != nil {
@@ -93,7 +96,7 @@ func (c *experimentReadCmd) Run(g *globals) error {
 	if g.JSON {
 		return rowsJSON(os.Stdout, rows, nil, list, nil)
 	}
-	fmt.Printf("%s\n%s\n", counts, d.Exclusion)
+	fmt.Printf("%s\n%s\n%s\n", counts, d.Exclusion, data.Timing())
 	if err := c.print(rows, like); err != nil {
 		return err
 	}
@@ -116,12 +119,12 @@ func (c *experimentReadCmd) design() (*people.Design, error) {
 	return nil, errors.New("experiment: none of the data is an experiment's folder: --design names the folder or its design.json")
 }
 
-// print shows recognizability a condition, and how networks compare.
+// print shows the measures of each condition, and how networks compare.
 func (c *experimentReadCmd) print(rows metamer.Rows, like []claims.Correlation) error {
 	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "\nmodel set\tstage\trecognizability\t95 % interval\timages")
+	fmt.Fprintln(t, "\nmodel set\tstage\tmeasure\tvalue\t95 % interval\timages")
 	for _, r := range rows {
-		if r.Image >= 0 || r.Measure != metamer.Recognizability {
+		if r.Image >= 0 || r.Measure == "chance" || r.Measure == metamer.NoiseCeiling {
 			continue
 		}
 		set, interval := r.Set, "– ("+r.Reason+")"
@@ -131,15 +134,16 @@ func (c *experimentReadCmd) print(rows metamer.Rows, like []claims.Correlation) 
 		if !math.IsNaN(r.Low) {
 			interval = fmt.Sprintf("%.3f to %.3f", r.Low, r.High)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%.3f\t%s\t%d\n", set, r.Stage, r.Value, interval, r.Count)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%.3f\t%s\t%d\n", set, r.Stage, r.Measure, r.Value, interval, r.Count)
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
+	fmt.Println()
 	for _, r := range rows {
 		switch {
 		case r.Measure == "chance":
-			fmt.Printf("\nchance %.3f; ", r.Value)
+			fmt.Printf("chance %.3f; ", r.Value)
 		case r.Measure == metamer.NoiseCeiling && r.Reason != "":
 			fmt.Printf("noise ceiling: – (%s)\n", r.Reason)
 		case r.Measure == metamer.NoiseCeiling:

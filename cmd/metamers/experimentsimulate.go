@@ -1,23 +1,22 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
+	"strings"
 	"sync"
 	"text/tabwriter"
 	"time"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
-	"github.com/ensemble-metamers/metamers/metamerkit/images"
-	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 	"github.com/ensemble-metamers/metamers/metamerkit/people"
 	"github.com/ensemble-metamers/metamers/metamerkit/people/answers"
 	"github.com/ensemble-metamers/metamers/metamerkit/people/serve"
@@ -26,8 +25,9 @@ import (
 
 type experimentSimulateCmd struct {
 	Folder       string        `arg:"" help:"Folder of an experiment." type:"existingdir"`
-	Observer     string        `required:"" help:"Model whose classes the participants see." placeholder:"MODEL" predictor:"models"`
-	Out          string        `required:"" help:"New folder for a copy of the experiment with the simulated answers, so that these never mix with people's." type:"path" placeholder:"FOLDER"`
+	Observer     string        `required:"" help:"Model that the participants see as." placeholder:"MODEL" predictor:"models"`
+	Out          string        `help:"New folder for a copy of the experiment with the simulated answers, so that these never mix with people's. Needed without --links." type:"path" placeholder:"FOLDER"`
+	Links        string        `help:"File with the links that metamers experiment serve printed for this folder: answer at that server. The folder must be one for simulated answers only." type:"existingfile" placeholder:"FILE" predictor:"file"`
 	Participants int           `default:"20" help:"Number of participants."`
 	Lapse        float64       `default:"0.05" help:"Share of trials in which a participant guesses."`
 	Reaction     time.Duration `default:"400ms" help:"Mean time of an answer."`
@@ -37,16 +37,21 @@ type experimentSimulateCmd struct {
 
 func (c *experimentSimulateCmd) Help() string {
 	return `Each participant opens a link of the lab's server in a window of a headless Chromium, reads
-the page and presses keys. The answers are then read as those of people are, and the
-recognizability is printed beside the network's own.
+the page and presses keys. The answers are then read as those of people are, and printed beside
+the network's own. A network recognizes by its class; it calls two images different when it
+gives them different classes, and the one more natural of whose class it is surer.
 
-Example:
-  metamers experiment simulate exp --observer resnet8_48.mm_c10 --out simulated`
+Examples:
+  metamers experiment simulate exp --observer resnet8_48.mm_c10 --out simulated
+  metamers experiment serve trial > links & metamers experiment simulate trial --observer resnet8_48.mm_c10 --links links`
 }
 
 func (c *experimentSimulateCmd) Run(ctx context.Context, g *globals) error {
 	if c.Participants < 1 || c.Parallel < 1 || !(c.Lapse >= 0 && c.Lapse <= 1) || c.Reaction < 0 {
 		return fmt.Errorf("--participants %d, --parallel %d, --lapse %v, --reaction %v: expected numbers from 1, a share of trials and a time", c.Participants, c.Parallel, c.Lapse, c.Reaction)
+	}
+	if (c.Out == "") == (c.Links == "") {
+		return fmt.Errorf("--out %q and --links %q: expected one of them", c.Out, c.Links)
 	}
 	d, err := people.Load(c.Folder)
 	if err != nil {
@@ -59,32 +64,22 @@ func (c *experimentSimulateCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	if err := copyExperiment(c.Folder, c.Out); err != nil {
-		return err
-	}
-	s, err := serve.New(c.Out, c.Participants)
+	links, stop, err := c.server()
 	if err != nil {
 		return err
 	}
-	defer s.Close()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return fmt.Errorf("experiment: %w", err)
-	}
-	server := &http.Server{Handler: s}
-	go server.Serve(l)
-	defer server.Close()
+	defer stop()
 	b, err := simulate.Open(ctx, 1280, 900)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
 	sim := &simulate.Participants{Design: d, Choices: choices, Lapse: c.Lapse, Reaction: c.Reaction, Seed: c.Seed}
-	bar := newCountBar(g, "simulation", "participants done", c.Participants)
+	bar := newCountBar(g, "simulation", "participants done", len(links))
 	defer bar.clear()
 	var mu sync.Mutex
 	n := 0
-	err = sim.Run(ctx, b, s.Links("http://"+l.Addr().String()), c.Parallel, func() {
+	err = sim.Run(ctx, b, links, c.Parallel, func() {
 		mu.Lock()
 		defer mu.Unlock()
 		n++
@@ -97,50 +92,35 @@ func (c *experimentSimulateCmd) Run(ctx context.Context, g *globals) error {
 	return c.report(g, sim)
 }
 
-// choices are what the model takes the stimuli for, as indices of the design's choices.
-func (c *experimentSimulateCmd) choices(g *globals, d *people.Design) ([]int, error) {
-	var files []string
-	for _, s := range d.Stimuli {
-		if f := filepath.Join(c.Folder, filepath.FromSlash(s.Path)); !slices.Contains(files, f) {
-			files = append(files, f)
+// server returns the links of the participants: those of a running server, or of one of its
+// own with a copy of the experiment, which stop ends.
+func (c *experimentSimulateCmd) server() (links []string, stop func(), err error) {
+	if c.Links != "" {
+		text, err := paths.ReadText(c.Links)
+		if err != nil {
+			return nil, nil, fmt.Errorf("experiment: %w", err)
 		}
-	}
-	set, err := images.Open(files, images.Options{Size: d.Images.Size})
-	if err != nil {
-		return nil, err
-	}
-	if set.Len() != len(files) {
-		return nil, fmt.Errorf("experiment: %d of the %d stimuli could be opened", set.Len(), len(files))
-	}
-	order := map[string]int{} // sets may order files by name
-	for i, name := range set.Names {
-		order[name] = i
-	}
-	e, err := g.engine()
-	if err != nil {
-		return nil, err
-	}
-	classes, err := classesBy(e, c.Observer, set)
-	if err != nil {
-		return nil, err
-	}
-	names := make([]string, len(d.Choices))
-	for i, ch := range d.Choices {
-		names[i] = ch.Name
-	}
-	if !slices.Equal(names, classes.Names) {
-		return nil, fmt.Errorf("experiment: %s has the classes %.100q…, expected the choices of the design, %.100q…", c.Observer, classes.Names, names)
-	}
-	out := make([]int, len(d.Stimuli))
-	for i, s := range d.Stimuli {
-		base := filepath.Base(s.Path)
-		k, ok := order[base[:len(base)-len(filepath.Ext(base))]]
-		if !ok {
-			return nil, fmt.Errorf("experiment: stimulus %s was not opened", s.Path)
+		links = strings.Fields(string(text))
+		if len(links) < c.Participants {
+			return nil, nil, fmt.Errorf("experiment: %s has %d links, expected one for each of %d participants", c.Links, len(links), c.Participants)
 		}
-		out[i] = classes.Answer[k]
+		return links[:c.Participants], func() {}, nil
 	}
-	return out, nil
+	if err := copyExperiment(c.Folder, c.Out); err != nil {
+		return nil, nil, err
+	}
+	s, err := serve.New(c.Out, c.Participants)
+	if err != nil {
+		return nil, nil, err
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		s.Close()
+		return nil, nil, fmt.Errorf("experiment: %w", err)
+	}
+	server := &http.Server{Handler: s}
+	go server.Serve(l)
+	return s.Links("http://" + l.Addr().String()), func() { server.Close(); s.Close() }, nil
 }
 
 // copyExperiment copies an experiment without data, links and sessions.
@@ -170,7 +150,7 @@ func copyExperiment(from, to string) error {
 
 // report reads the answers back and shows them beside the network's own.
 func (c *experimentSimulateCmd) report(g *globals, sim *simulate.Participants) error {
-	data, err := answers.Load(sim.Design, []string{c.Out})
+	data, err := answers.Load(sim.Design, []string{cmp.Or(c.Out, c.Folder)})
 	if err != nil {
 		return err
 	}
@@ -183,24 +163,15 @@ func (c *experimentSimulateCmd) report(g *globals, sim *simulate.Participants) e
 	}
 	fmt.Println(data.Counts())
 	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "condition\tnetwork\twith lapses\tread back\t95 % interval")
-	for k, r := range rows.Overall(metamer.Recognizability) {
+	fmt.Fprintln(t, "condition\tmeasure\tnetwork\twith lapses\tread back\t95 % interval")
+	for k, r := range data.Shares(rows) {
 		expected, own := sim.Expected(k)
-		fmt.Fprintf(t, "%s\t%.3f\t%.3f\t%.3f\t%.3f to %.3f\n", sim.Design.Conditions[k], own, expected, r.Value, r.Low, r.High)
+		fmt.Fprintf(t, "%s\t%s\t%.3f\t%.3f\t%.3f\t%.3f to %.3f\n", sim.Design.Conditions[k], r.Measure, own, expected, r.Value, r.Low, r.High)
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	var off, worst float64
-	n := 0
-	planned := 1000 * float64(sim.Design.Times.Image) / sim.Design.Times.Refresh
-	for _, p := range data.Participants {
-		for _, tr := range p.Trials {
-			e := math.Abs(tr.Shown - planned)
-			off, worst, n = off+e, max(worst, e), n+1
-		}
-	}
-	fmt.Printf("images were shown %.1f ms off the planned %.0f ms on average, %.1f ms at most, over %d trials\n", off/float64(max(n, 1)), planned, worst, n)
-	fmt.Println(filepath.Join(c.Out, "data"))
+	fmt.Println(data.Timing())
+	fmt.Println(filepath.Join(cmp.Or(c.Out, c.Folder), "data"))
 	return nil
 }

@@ -21,7 +21,7 @@ import (
 )
 
 type figuresCmd struct {
-	From    []string `help:"Data to draw: row files (.csv, .csv.gz), results folders of reproduce, run IDs or run folders." required:"" placeholder:"ROWS|RESULTS|RUN"`
+	From []string `help:"Data to draw: row files (.csv, .csv.gz), results folders of reproduce, run IDs or run folders." required:"" placeholder:"ROWS|RESULTS|RUN"`
 	peopleFlag
 	Out     string   `help:"Output folder for figures and tables." required:"" type:"path" placeholder:"DIR"`
 	Only    []string `help:"Draw only these, such as fig3,table2 (choices: losses, figure1 to figure7, match, claims, claims-people, people, table1 to table5, differences)." placeholder:"NAMES"`

@@ -11,9 +11,11 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// HasPeople reports whether people answered about a run of the rows.
+// HasPeople reports whether people recognized metamers of a run of the rows.
 func HasPeople(rows metamer.Rows) bool {
-	return slices.ContainsFunc(rows, func(r metamer.Row) bool { return r.Observer == metamer.People && r.Set != "" })
+	return slices.ContainsFunc(rows, func(r metamer.Row) bool {
+		return r.Observer == metamer.People && r.Set != "" && r.Measure == metamer.Recognizability
+	})
 }
 
 // OfPeople tests the claims with people as the only observer; nil where no row is of people.

@@ -60,7 +60,9 @@ func Recognizability(s *Study) (*Figure, error) {
 		{"other observers", lineStyle(ink, true), hollow[0]},
 	}
 	who := ""
-	if slices.ContainsFunc(s.Rows, func(r metamer.Row) bool { return r.Observer == metamer.People && r.Set != "" }) {
+	if slices.ContainsFunc(s.Rows, func(r metamer.Row) bool {
+		return r.Observer == metamer.People && r.Set != "" && r.Measure == metamer.Recognizability
+	}) {
 		key = append(key, entry{"people", dotted(ink), draw.CrossGlyph{}})
 		who = " People are dotted, with intervals over participants and images."
 	}

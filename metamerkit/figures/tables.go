@@ -76,7 +76,9 @@ func Numbers(s *Study, measures []Measure) *Table {
 		columns = append(columns, metamer.Recognizability16)
 		t.Columns = append(t.Columns, Column{Head: "members, 16 categories ↑", Right: true}, Column{Head: "other observers, 16 categories ↑", Right: true})
 	}
-	people := slices.ContainsFunc(s.Rows, func(r metamer.Row) bool { return r.Observer == metamer.People && r.Set != "" })
+	people := slices.ContainsFunc(s.Rows, func(r metamer.Row) bool {
+		return r.Observer == metamer.People && r.Set != "" && r.Measure == metamer.Recognizability
+	})
 	if people {
 		t.Columns = append(t.Columns, Column{Head: "people ↑", Right: true})
 	}

@@ -32,6 +32,9 @@ type Design struct {
 	Title      string      `json:"title"`
 	Software   string      `json:"software"`
 	Seed       uint64      `json:"seed"`
+	Task       string      `json:"task,omitempty"`     // see Kind; empty: recognition
+	Question   string      `json:"question,omitempty"` // above the choices
+	Pairs      string      `json:"pairs,omitempty"`    // of the task more-natural
 	Images     ImageSet    `json:"images"`
 	Choices    []Choice    `json:"choices"`
 	AnswersOf  string      `json:"answersOf"` // what says which answer is right: "labels" or the name of a model
@@ -101,6 +104,14 @@ type Stimulus struct {
 	Name      string `json:"name"`
 	Answer    int    `json:"answer"` // index of the right choice
 	Verdict   string `json:"verdict,omitempty"`
+	Other     *Other `json:"other,omitempty"` // in tasks with two images
+}
+
+// Other is the second image of a trial: the one that comes first (same-different) or stands
+// beside the stimulus (more-natural). With more-natural the answer is the stimulus's side.
+type Other struct {
+	File
+	Condition int `json:"condition"` // index, or Natural: the reference, or an image of practice and catch trials
 }
 
 // Times are numbers of frames at Refresh frames a second. A display of another rate
@@ -109,6 +120,7 @@ type Times struct {
 	Refresh  float64 `json:"refresh"`
 	Fixation int     `json:"fixation"`
 	Image    int     `json:"image"`
+	Gap      int     `json:"gap,omitempty"` // between the two images of same-different
 	Mask     int     `json:"mask"`
 	Limit    int     `json:"limit"` // milliseconds for an answer; 0: no limit
 }

@@ -55,6 +55,9 @@ func ParseLine(text, before string) (Line, error) {
 }
 
 // FileName is that of a participant's file.
-func FileName(participant int) string {
-	return fmt.Sprintf("subject-%03d_task-recognition_data.csv", participant)
+func (d *Design) FileName(participant int) string {
+	return fmt.Sprintf("subject-%03d_task-%s_data.csv", participant, d.TaskName())
 }
+
+// TaskName is the task in names of files, which have no hyphen in a part (Psych-DS, BIDS).
+func (d *Design) TaskName() string { return strings.ReplaceAll(d.Kind(), "-", "") }

@@ -33,10 +33,13 @@ type Source struct {
 // New fills in what d lacks from a source: choices, conditions, stimuli and schedules. It
 // returns the files of the images and masks.
 func New(d Design, s Source) (*Design, map[string][]byte, error) {
-	if err := s.check(); err != nil {
+	if err := s.check(&d); err != nil {
 		return nil, nil, err
 	}
 	d.Format, d.AnswersOf, d.Choices = 1, s.Classes.Of, choices(s.Classes.Names)
+	if d.Task != "" {
+		d.Question, d.Choices = d.Ask(), taskChoices(d.Task)
+	}
 	r := s.Runs[0].Recipe.Images
 	d.Images = ImageSet{r.Name, r.SHA256, r.Size, r.Count}
 	b := &builder{d: &d, files: map[string][]byte{}, rng: rand.New(rand.NewPCG(d.Seed, 1<<63))}
@@ -44,8 +47,11 @@ func New(d Design, s Source) (*Design, map[string][]byte, error) {
 		pass, tested := run.Tally()
 		d.Conditions = append(d.Conditions, Condition{run.ID, strings.Join(run.Recipe.ModelNames(), "+"), run.Recipe.Stage, pass, tested, run.Made()})
 	}
-	if s.Natural {
+	if s.Natural && d.Task != MoreNatural { // there the reference is the other image
 		d.Conditions = append(d.Conditions, Condition{})
+	}
+	for k := range 8 {
+		b.masks(k)
 	}
 	main, err := b.shown(s)
 	if err != nil {
@@ -53,21 +59,11 @@ func New(d Design, s Source) (*Design, map[string][]byte, error) {
 	}
 	var tested [][]int
 	for _, i := range main {
-		var list []int
-		for k, run := range s.Runs {
-			list = append(list, b.add(k, i, s.References.Names[i], s.Classes.Answer[i], pixels(run, i), run.Outcomes()[i]))
-		}
-		if s.Natural {
-			list = append(list, b.add(len(s.Runs), i, s.References.Names[i], s.Classes.Answer[i], s.References.Image(i), ""))
-		}
-		tested = append(tested, list)
-	}
-	for k := range 8 {
-		b.masks(k)
+		tested = append(tested, b.columns(s, i))
 	}
 	d.Texts = d.Texts.withDefaults(&d)
 	if s.Participants == 0 {
-		s.Participants = 10 * len(d.Conditions)
+		s.Participants = 10 * len(tested[0])
 	}
 	d.Schedules = schedules(tested, d.Catch, s.Participants, d.Seed)
 	if err := d.Validate(); err != nil {
@@ -76,8 +72,23 @@ func New(d Design, s Source) (*Design, map[string][]byte, error) {
 	return &d, b.files, b.err
 }
 
+// columns makes the stimuli of reference i, one for each column of the Latin square. A
+// stimulus that is there more often is shown more often.
+func (b *builder) columns(s Source, i int) (list []int) {
+	if b.d.Task != "" {
+		return b.pairs(s, i)
+	}
+	for k, run := range s.Runs {
+		list = append(list, b.add(k, i, s.References.Names[i], s.Classes.Answer[i], pixels(run, i), run.Outcomes()[i]))
+	}
+	if s.Natural {
+		list = append(list, b.add(len(s.Runs), i, s.References.Names[i], s.Classes.Answer[i], s.References.Image(i), ""))
+	}
+	return list
+}
+
 // check returns an error for runs that cannot be conditions of one experiment.
-func (s Source) check() error {
+func (s Source) check(d *Design) error {
 	if len(s.Runs) == 0 {
 		return fmt.Errorf("experiment: no run given")
 	}
@@ -95,6 +106,9 @@ func (s Source) check() error {
 			return fmt.Errorf("experiment: runs %s and %s are both of %s: expected one run for each model set and stage", other, run.ID, name)
 		}
 		seen[name] = run.ID
+	}
+	if d.Task != "" {
+		return s.checkPairs(d)
 	}
 	if s.Others != nil && !slices.Equal(s.Classes.Names, s.OtherClasses.Names) {
 		return fmt.Errorf("experiment: the images %s have %d classes and the references %d: expected images with the same classes", s.Others.Name, len(s.OtherClasses.Names), len(s.Classes.Names))
@@ -117,9 +131,9 @@ type builder struct {
 
 // shown decides which references are tested, and makes practice and catch trials.
 func (b *builder) shown(s Source) (main []int, err error) {
-	for i, a := range s.Classes.Answer {
-		if a < 0 {
-			b.d.Left = append(b.d.Left, Left{i, s.References.Names[i], "its class is none of the choices"})
+	for i, name := range s.References.Names {
+		if b.d.Task == "" && s.Classes.Answer[i] < 0 {
+			b.d.Left = append(b.d.Left, Left{i, name, "its class is none of the choices"})
 		} else {
 			main = append(main, i)
 		}
@@ -132,12 +146,12 @@ func (b *builder) shown(s Source) (main []int, err error) {
 	if from == nil {
 		from, classes, usable = s.References, s.Classes, slices.Clone(main)
 		if len(main) < want+2 {
-			return nil, fmt.Errorf("experiment: %d references have a class among the choices, and %d are needed: %d for practice, %d for catch trials, 2 for trials. --others names further images for practice and catch trials", len(main), want+2, s.PracticeCount, s.CatchCount)
+			return nil, fmt.Errorf("experiment: %d references can be shown, and %d are needed: %d for practice, %d for catch trials, 2 for trials. --others names further images for practice and catch trials", len(main), want+2, s.PracticeCount, s.CatchCount)
 		}
 	} else {
-		usable = others(s)
+		usable = others(s, b.d.Task == "")
 		if len(usable) < want || len(main) < 2 {
-			return nil, fmt.Errorf("experiment: %d of the images %s are no references and have a class among the choices, and %d references have one: expected at least %d and 2", len(usable), from.Name, len(main), want)
+			return nil, fmt.Errorf("experiment: %d of the images %s can be shown (they are no references and have a class among the choices), and %d references: expected at least %d and 2", len(usable), from.Name, len(main), want)
 		}
 	}
 	b.rng.Shuffle(len(usable), func(i, j int) { usable[i], usable[j] = usable[j], usable[i] })
@@ -153,7 +167,16 @@ func (b *builder) shown(s Source) (main []int, err error) {
 			b.d.Left = append(b.d.Left, Left{i, from.Names[i], "it is held out for " + why})
 			main = slices.DeleteFunc(main, func(m int) bool { return m == i })
 		}
-		n := b.add(Natural, image, from.Names[i], classes.Answer[i], from.Image(i), "")
+		var n int
+		if b.d.Task == "" {
+			n = b.add(Natural, image, from.Names[i], classes.Answer[i], from.Image(i), "")
+		} else {
+			turn := k // practice and catch trials each begin with the first answer
+			if k >= s.PracticeCount {
+				turn = k - s.PracticeCount
+			}
+			n = b.obvious(turn, image, from, i, usable[(k+1)%want])
+		}
 		if k < s.PracticeCount {
 			b.d.Practice = append(b.d.Practice, n)
 		} else {
@@ -163,14 +186,15 @@ func (b *builder) shown(s Source) (main []int, err error) {
 	return main, nil
 }
 
-// others are the images from elsewhere that are no references and have an answer.
-func others(s Source) (usable []int) {
-	for i, a := range s.OtherClasses.Answer {
-		same := false
+// others are the images from elsewhere that are no references and, if one is needed, have
+// an answer.
+func others(s Source, answered bool) (usable []int) {
+	for i := range s.Others.Len() {
+		same := answered && s.OtherClasses.Answer[i] < 0
 		for k := range s.References.Len() {
 			same = same || slices.Equal(s.References.Image(k), s.Others.Image(i))
 		}
-		if a >= 0 && !same {
+		if !same {
 			usable = append(usable, i)
 		}
 	}
@@ -180,7 +204,7 @@ func others(s Source) (usable []int) {
 // add makes a stimulus. File names say nothing of what they show.
 func (b *builder) add(condition, image int, name string, answer int, pix []float32, verdict string) int {
 	f := b.file("stimuli/", images.ToImage(pix, b.d.Images.Size))
-	b.d.Stimuli = append(b.d.Stimuli, Stimulus{f, condition, image, name, answer, verdict})
+	b.d.Stimuli = append(b.d.Stimuli, Stimulus{File: f, Condition: condition, Image: image, Name: name, Answer: answer, Verdict: verdict})
 	return len(b.d.Stimuli) - 1
 }
 

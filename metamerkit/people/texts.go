@@ -31,13 +31,8 @@ func (t Texts) withDefaults(d *Design) Texts {
 <p>Please agree only if you are at least 18 years old and want to take part.</p>`
 	}
 	if t.Instructions == nil {
-		names := make([]string, len(d.Choices))
-		for i, c := range d.Choices {
-			names[i] = c.Name
-		}
 		t.Instructions = []string{
-			`<h1>What to do</h1>
-<p>Look at the small cross. An image appears in its place for a moment, then a pattern. After that, choose what you saw: ` + strings.Join(names, ", ") + `.</p>
+			"<h1>What to do</h1>\n<p>Look at the small cross. " + whatToDo(d) + `</p>
 <p>Press the key that stands beside your choice, or click on it. If you are not sure, guess.</p>`,
 			`<p>You practise first, and are told what was right. Then the experiment begins.</p>
 <p>Sit as you usually do, keep your distance from the screen, and make the window as large as you can.</p>`,
@@ -45,7 +40,32 @@ func (t Texts) withDefaults(d *Design) Texts {
 	}
 	if t.Debrief == "" {
 		t.Debrief = `<h1>Thank you</h1>
-<p>Many of the images were made by a computer so that artificial neural networks take them for the same thing as a photograph. We want to know whether people recognise them too.</p>`
+<p>Many of the images were made by a computer so that artificial neural networks take them for the same thing as a photograph. ` + aim(d) + `</p>`
 	}
 	return t
+}
+
+// whatToDo says what a participant sees and is asked.
+func whatToDo(d *Design) string {
+	switch d.Task {
+	case SameDifferent:
+		return "Two images appear in its place for a moment, one after the other, then a pattern. After that, say whether the two images were the same or different. Look closely: the differences may be small."
+	case MoreNatural:
+		return "Two images appear beside each other for a moment, then a pattern. After that, choose the image that looked more natural: the left or the right one."
+	}
+	names := make([]string, len(d.Choices))
+	for i, c := range d.Choices {
+		names[i] = c.Name
+	}
+	return "An image appears in its place for a moment, then a pattern. After that, choose what you saw: " + strings.Join(names, ", ") + "."
+}
+
+func aim(d *Design) string {
+	switch d.Task {
+	case SameDifferent:
+		return "We want to know whether people tell them from the photograph."
+	case MoreNatural:
+		return "We want to know how natural they look to people."
+	}
+	return "We want to know whether people recognise them too."
 }

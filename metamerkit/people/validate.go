@@ -5,6 +5,9 @@ import (
 	"math"
 	"path/filepath"
 	"regexp"
+	"slices"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
 var shortLists = regexp.MustCompile(`\[[\s\d,]+\]`)
@@ -35,6 +38,9 @@ func (d *Design) Validate() error {
 		case !filepath.IsLocal(s.Path):
 			return fmt.Errorf("stimulus %d has the file %q, expected one inside the folder", i, s.Path)
 		}
+	}
+	if err := d.validateTask(); err != nil {
+		return err
 	}
 	for _, m := range d.Masks {
 		if !filepath.IsLocal(m.Path) {
@@ -74,6 +80,7 @@ func (d *Design) validateNumbers() error {
 		{"fixation", float64(d.Times.Fixation), 0, 6000},
 		{"image", float64(d.Times.Image), 1, 60000},
 		{"mask", float64(d.Times.Mask), 0, 6000},
+		{"gap", float64(d.Times.Gap), 0, 6000},
 		{"time for an answer", float64(d.Times.Limit), 0, 3600000},
 		{"magnification", float64(d.Display.Magnification), 0, 64},
 		{"visual angle", d.Display.Degrees, 0, 90},
@@ -92,6 +99,28 @@ func (d *Design) validateNumbers() error {
 	}
 	if d.Display.Degrees > 0 && !d.Display.Calibrate {
 		return fmt.Errorf("a visual angle of %v° needs the calibration of the display", d.Display.Degrees)
+	}
+	return nil
+}
+
+// validateTask checks what belongs to the task.
+func (d *Design) validateTask() error {
+	if !slices.Contains(Tasks, d.Kind()) {
+		return metamer.Unknown("task", d.Task, Tasks)
+	}
+	if (d.Times.Gap > 0) != (d.Task == SameDifferent) {
+		return fmt.Errorf("the gap is %d frames and the task %s: expected a gap with %s, and with no other", d.Times.Gap, d.Kind(), SameDifferent)
+	}
+	for i, s := range d.Stimuli {
+		switch {
+		case (s.Other != nil) != (d.Task != ""):
+			return fmt.Errorf("stimulus %d: expected a second image in the tasks %s and %s, and in no other; the task is %s", i, SameDifferent, MoreNatural, d.Kind())
+		case s.Other == nil:
+		case !filepath.IsLocal(s.Other.Path):
+			return fmt.Errorf("stimulus %d has the second file %q, expected one inside the folder", i, s.Other.Path)
+		case s.Other.Condition < Natural || s.Other.Condition >= len(d.Conditions):
+			return fmt.Errorf("stimulus %d has a second image of the condition %d, expected -1 to %d", i, s.Other.Condition, len(d.Conditions)-1)
+		}
 	}
 	return nil
 }

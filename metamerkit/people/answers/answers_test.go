@@ -36,7 +36,7 @@ func write(t *testing.T, d *people.Design, n int, choose func(participant, stimu
 	dir = t.TempDir()
 	for p := 1; p <= n; p++ {
 		text := peopletest.File(d, p, func(i int) int { return choose(p, i) })
-		if err := os.WriteFile(filepath.Join(dir, people.FileName(p)), []byte(text), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, d.FileName(p)), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -100,7 +100,7 @@ func TestExclusion(t *testing.T) {
 		}
 		return d.Stimuli[i].Answer
 	})
-	path := filepath.Join(dir, people.FileName(3))
+	path := filepath.Join(dir, d.FileName(3))
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -191,7 +191,7 @@ func TestAgainstNumPy(t *testing.T) {
 	}
 	var all []Answer
 	for _, a := range g.Answers {
-		all = append(all, Answer{a[0], a[1], a[2], a[3] == 1})
+		all = append(all, Answer{Participant: a[0], Condition: a[1], Image: a[2], Right: a[3] == 1})
 	}
 	for k, want := range g.Conditions {
 		var list []Answer

@@ -49,7 +49,7 @@ func (d *Data) WriteBIDS(dir string) error {
 			}
 			return -1
 		}, p.Name)
-		if err := paths.WriteBytes(filepath.Join(dir, "sub-"+name+"_task-recognition_events.tsv"), b.Bytes()); err != nil {
+		if err := paths.WriteBytes(filepath.Join(dir, "sub-"+name+"_task-"+d.Design.TaskName()+"_events.tsv"), b.Bytes()); err != nil {
 			return fmt.Errorf("experiment: %w", err)
 		}
 	}

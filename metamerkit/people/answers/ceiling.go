@@ -20,7 +20,7 @@ const splits = 1000
 // participants, corrected to the full number by the Spearman-Brown formula. Where there
 // is none, the reason says why.
 func (d *Data) Ceiling(seed uint64) (value float64, reason string) {
-	all, n := d.Answers()
+	_, all, n := d.counted()
 	at := map[int]int{} // the conditions that are runs, as networks have no others
 	for k, c := range d.Design.Conditions {
 		if c.Run != "" {

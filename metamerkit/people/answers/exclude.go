@@ -24,7 +24,7 @@ func (d *Data) exclude(p *Participant) {
 		switch {
 		case t.Choice < 0:
 			t.Left = "no answer in time"
-		case math.Abs(t.Shown-planned) > rule.ShownWithin:
+		case max(math.Abs(t.Shown-planned), math.Abs(t.Other-planned)) > rule.ShownWithin:
 			t.Left = "the image was shown for too long or too short a time"
 		}
 	}
@@ -69,4 +69,17 @@ func (d *Data) Counts() Counts {
 		}
 	}
 	return c
+}
+
+// String says it in one sentence or two.
+func (c Counts) String() string {
+	s := fmt.Sprintf("%d participants, %d kept", c.Participants, c.Kept)
+	for _, why := range sorted(c.Excluded) {
+		s += fmt.Sprintf("; %d left out: %s", c.Excluded[why], why)
+	}
+	s += fmt.Sprintf(". %d trials, %d kept", c.Trials, c.KeptTrials)
+	for _, why := range sorted(c.Left) {
+		s += fmt.Sprintf("; %d left out: %s", c.Left[why], why)
+	}
+	return s + "."
 }

@@ -37,6 +37,8 @@ type Trial struct {
 	Catch    bool
 	RT       float64 // ms
 	Shown    float64 // ms
+	Other    float64 // ms that the second image was shown; Shown in a task with one
+	Dropped  int     // frames that came late
 	Onset    int64   // ms since 1970, of the row
 	Left     string  // why the trial is left out, "" if not
 }
@@ -210,19 +212,34 @@ func (r *reader) trial(p *Participant, s *sequence, row people.Line) error {
 			correct = "1"
 		}
 	}
+	other := ""
+	if st.Other != nil {
+		other = strconv.Itoa(st.Other.Condition)
+	}
 	for _, c := range []struct{ column, want string }{
-		{"phase", phase}, {"stimulus", strconv.Itoa(want)}, {"condition", strconv.Itoa(st.Condition)}, {"image", strconv.Itoa(st.Image)},
+		{"phase", phase}, {"other", other}, {"stimulus", strconv.Itoa(want)}, {"condition", strconv.Itoa(st.Condition)}, {"image", strconv.Itoa(st.Image)},
 		{"answer", r.Design.Choices[st.Answer].Name}, {"correct", correct},
 	} {
 		if got := row.Field(c.column); got != c.want {
 			return fmt.Errorf("%s is %q, expected %q by the design", c.column, got, c.want)
 		}
 	}
-	var e1, e2 error
+	var err, e1, e2 error
 	t.RT, e1 = strconv.ParseFloat(row.Field("rt_ms"), 64)
 	t.Shown, e2 = strconv.ParseFloat(row.Field("image_ms"), 64)
-	if err := errors.Join(e1, e2); err != nil || !(t.RT >= 0 && t.Shown >= 0) {
+	if err = errors.Join(e1, e2); err != nil || !(t.RT >= 0 && t.Shown >= 0) {
 		return fmt.Errorf("rt_ms is %q and image_ms %q, expected times", row.Field("rt_ms"), row.Field("image_ms"))
+	}
+	t.Other = t.Shown
+	if st.Other != nil {
+		if t.Other, err = strconv.ParseFloat(row.Field("other_ms"), 64); err != nil || !(t.Other >= 0) {
+			return fmt.Errorf("other_ms is %q, expected a time", row.Field("other_ms"))
+		}
+	}
+	if text := row.Field("dropped_frames"); text != "" {
+		if t.Dropped, err = strconv.Atoi(text); err != nil || t.Dropped < 0 {
+			return fmt.Errorf("dropped_frames is %q, expected a number from 0", text)
+		}
 	}
 	p.Trials = append(p.Trials, t)
 	return nil

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
+	"github.com/ensemble-metamers/metamers/metamerkit/people"
 )
 
 // Power is a question: how many participants show that the recognizability of two
@@ -98,7 +99,7 @@ func (p Power) at(n int) float64 {
 				c := (person + i) % p.Conditions
 				if c < 2 {
 					chance := 1 / (1 + math.Exp(-(centre[c] + effect + images[i])))
-					list = append(list, Answer{person, c, i, rng.Float64() < chance})
+					list = append(list, Answer{Participant: person, Condition: c, Image: i, Right: rng.Float64() < chance})
 				}
 			}
 		}
@@ -136,9 +137,12 @@ func Contrast(list []Answer, a, b, people, images int, boot evaluate.Bootstrap) 
 // from the variances of the means of participants and images around their conditions, less
 // what single answers bring.
 func (d *Data) Pilot(p Power) (Power, error) {
-	list, people := d.Answers()
-	if people < 4 {
-		return p, fmt.Errorf("experiment: %d participants are kept, expected at least 4 for a pilot", people)
+	if d.Design.Task != "" {
+		return p, fmt.Errorf("experiment: the pilot's task is %s, expected %s", d.Design.Kind(), people.Recognition)
+	}
+	list, persons := d.Answers()
+	if persons < 4 {
+		return p, fmt.Errorf("experiment: %d participants are kept, expected at least 4 for a pilot", persons)
 	}
 	means := shares(list, len(d.Design.Conditions), func(Answer) bool { return true })
 	spread := func(of func(Answer) int) float64 {

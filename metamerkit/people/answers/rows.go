@@ -2,11 +2,11 @@ package answers
 
 import (
 	"errors"
-	"fmt"
 	"math"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/people"
 )
 
 // Answer is a trial that counts.
@@ -15,6 +15,7 @@ type Answer struct {
 	Condition   int
 	Image       int
 	Right       bool
+	Other       int // condition of the second image, in tasks with one
 }
 
 // Answers lists the trials that count, and how many participants are kept.
@@ -25,7 +26,11 @@ func (d *Data) Answers() (out []Answer, participants int) {
 		}
 		for _, t := range p.Trials {
 			if s := d.Design.Stimuli[t.Stimulus]; !t.Catch && t.Left == "" {
-				out = append(out, Answer{participants, s.Condition, s.Image, d.Right(t)})
+				a := Answer{Participant: participants, Condition: s.Condition, Image: s.Image, Right: d.Right(t)}
+				if s.Other != nil {
+					a.Other = s.Other.Condition
+				}
+				out = append(out, a)
 			}
 		}
 		participants++
@@ -36,11 +41,11 @@ func (d *Data) Answers() (out []Answer, participants int) {
 // Share is the share of right answers with its two-way bootstrap interval over
 // participants and images.
 func Share(answers []Answer, b evaluate.Bootstrap) (value, low, high float64, err error) {
-	people, images := index(answers, func(a Answer) int { return a.Participant }), index(answers, func(a Answer) int { return a.Image })
+	persons, images := index(answers, func(a Answer) int { return a.Participant }), index(answers, func(a Answer) int { return a.Image })
 	stat := func(person, image []int) float64 {
 		right, all := 0, 0
 		for _, a := range answers {
-			w := person[people[a.Participant]] * image[images[a.Image]]
+			w := person[persons[a.Participant]] * image[images[a.Image]]
 			all += w
 			if a.Right {
 				right += w
@@ -48,13 +53,13 @@ func Share(answers []Answer, b evaluate.Bootstrap) (value, low, high float64, er
 		}
 		return float64(right) / float64(all) // NaN of a resample without trials
 	}
-	value = stat(ones(len(people)), ones(len(images)))
+	value = stat(ones(len(persons)), ones(len(images)))
 	if len(answers) == 0 {
 		return value, math.NaN(), math.NaN(), evaluate.Undefined("no answer counts")
 	}
-	low, high, err = b.TwoWay(len(people), len(images), stat)
+	low, high, err = b.TwoWay(len(persons), len(images), stat)
 	if err == nil && low == high && (value == 0 || value == 1) { // resampling has no spread
-		n := min(len(people), len(images))
+		n := min(len(persons), len(images))
 		low, high = evaluate.Wilson(int(value)*n, n, 0.95)
 	}
 	return value, low, high, err
@@ -79,44 +84,134 @@ func ones(n int) []int {
 	return out
 }
 
-// Rows are the recognizability of each condition by people, over all images and of each;
-// of the references (no set) too. Chance and the noise ceiling are rows of their own.
-func (d *Data) Rows(b evaluate.Bootstrap) (metamer.Rows, error) {
-	all, _ := d.Answers()
-	var rows metamer.Rows
-	for k, c := range d.Design.Conditions {
-		var list []Answer
+// The measures of the tasks, beside metamer.Recognizability.
+const (
+	CalledDifferent = "called-different" // share of trials with the answer "different"
+	DPrime          = "d-prime"          // of telling the metamers of a run from their references
+	MoreNatural     = "more-natural"     // share of trials in which the image was chosen
+)
+
+// counted are the answers as the task's measure counts them: Right is recognized, called
+// different, or chosen. A pair of two runs counts for both.
+func (d *Data) counted() (measure string, out []Answer, participants int) {
+	switch d.Design.Task {
+	case people.SameDifferent:
+		all, n := d.Answers()
+		for i, a := range all {
+			all[i].Right = a.Right == (d.Design.Conditions[a.Condition].Run != "")
+		}
+		return CalledDifferent, all, n
+	case people.MoreNatural:
+		all, n := d.Answers()
 		for _, a := range all {
-			if a.Condition == k {
-				list = append(list, a)
+			out = append(out, a)
+			if a.Other != people.Natural {
+				a.Condition, a.Other, a.Right = a.Other, a.Condition, !a.Right
+				out = append(out, a)
 			}
 		}
-		base := metamer.Row{Run: c.Run, Set: c.Set, Stage: c.Stage, Observer: metamer.People, Measure: metamer.Recognizability, Low: math.NaN(), High: math.NaN(), Made: c.Made}
+		return MoreNatural, out, n
+	}
+	out, participants = d.Answers()
+	return metamer.Recognizability, out, participants
+}
+
+// Rows are the task's measure for each condition, over all images and of each; of the
+// references (no set) too. Chance and the noise ceiling are rows of their own.
+func (d *Data) Rows(b evaluate.Bootstrap) (metamer.Rows, error) {
+	measure, all, _ := d.counted()
+	var rows metamer.Rows
+	for k, c := range d.Design.Conditions {
+		list := where(all, func(a Answer) bool { return a.Condition == k })
+		base := metamer.Row{Run: c.Run, Set: c.Set, Stage: c.Stage, Observer: metamer.People, Measure: measure, Image: -1, Low: math.NaN(), High: math.NaN(), Made: c.Made}
 		perImage := d.perImage(base, list)
 		rows = append(rows, perImage...)
-		r := base
-		r.Image = -1
 		for _, i := range perImage {
-			r.Count += i.Count
+			base.Count += i.Count
 		}
+		r := base
 		var err error
 		r.Value, r.Low, r.High, err = Share(list, b)
-		if u := evaluate.Undefined(""); errors.As(err, &u) {
-			r.Reason = string(u)
-		} else if err != nil {
+		if rows, err = with(rows, r, err); err != nil {
 			return nil, err
 		}
-		rows = append(rows, r)
+		switch {
+		case d.Design.Task == people.SameDifferent && c.Run != "":
+			r = base
+			r.Measure = DPrime
+			natural := len(d.Design.Conditions) - 1
+			r.Value, r.Low, r.High, err = Sensitivity(all, k, natural, b)
+			if rows, err = with(rows, r, err); err != nil {
+				return nil, err
+			}
+		case d.Design.Pairs == people.PairAll:
+			if rows, err = d.against(rows, base, list, b); err != nil {
+				return nil, err
+			}
+		}
 	}
-	ceiling, reason := d.Ceiling(b.Seed)
-	whole := metamer.Row{Observer: metamer.People, Image: -1, Low: math.NaN(), High: math.NaN(), Count: d.Design.Images.Count}
-	chance := whole
-	chance.Measure, chance.Value = "chance", 1/float64(len(d.Design.Choices))
-	whole.Measure, whole.Value, whole.Reason = metamer.NoiseCeiling, ceiling, reason
-	if reason != "" {
-		whole.Count = 0
+	return append(rows, d.whole(b.Seed)...), nil
+}
+
+// Shares are the rows of the task's measure over all images, one for each condition.
+func (d *Data) Shares(rows metamer.Rows) metamer.Rows {
+	measure, _, _ := d.counted()
+	return rows.Overall(measure)
+}
+
+// against adds a row for each other image beside which a run's was shown.
+func (d *Data) against(rows metamer.Rows, base metamer.Row, list []Answer, b evaluate.Bootstrap) (metamer.Rows, error) {
+	for l := people.Natural; l < len(d.Design.Conditions); l++ {
+		beside := where(list, func(a Answer) bool { return a.Other == l })
+		if len(beside) == 0 {
+			continue
+		}
+		r, other := base, people.Condition{}
+		if l != people.Natural {
+			other = d.Design.Conditions[l]
+		}
+		r.Measure, r.Count = MoreNatural+"/"+other.String(), len(index(beside, func(a Answer) int { return a.Image }))
+		var err error
+		r.Value, r.Low, r.High, err = Share(beside, b)
+		if rows, err = with(rows, r, err); err != nil {
+			return nil, err
+		}
 	}
-	return append(rows, chance, whole), nil
+	return rows, nil
+}
+
+// whole are the rows of the experiment as a whole.
+func (d *Data) whole(seed uint64) (rows metamer.Rows) {
+	base := metamer.Row{Observer: metamer.People, Image: -1, Low: math.NaN(), High: math.NaN(), Count: d.Design.Images.Count}
+	if d.Design.Task != people.SameDifferent {
+		chance := base
+		chance.Measure, chance.Value = "chance", 1/float64(len(d.Design.Choices))
+		rows = append(rows, chance)
+	}
+	base.Measure = metamer.NoiseCeiling
+	if base.Value, base.Reason = d.Ceiling(seed); base.Reason != "" {
+		base.Count = 0
+	}
+	return append(rows, base)
+}
+
+// with adds a row. What is not defined gives the row a reason.
+func with(rows metamer.Rows, r metamer.Row, err error) (metamer.Rows, error) {
+	if u := evaluate.Undefined(""); errors.As(err, &u) {
+		r.Reason = string(u)
+	} else if err != nil {
+		return nil, err
+	}
+	return append(rows, r), nil
+}
+
+func where(list []Answer, keep func(Answer) bool) (out []Answer) {
+	for _, a := range list {
+		if keep(a) {
+			out = append(out, a)
+		}
+	}
+	return out
 }
 
 // perImage are the rows of single images; one that nobody answered is NaN and says why.
@@ -150,17 +245,4 @@ func (d *Data) perImage(base metamer.Row, list []Answer) metamer.Rows {
 		rows = append(rows, r)
 	}
 	return rows
-}
-
-// String says it in one sentence or two.
-func (c Counts) String() string {
-	s := fmt.Sprintf("%d participants, %d kept", c.Participants, c.Kept)
-	for _, why := range sorted(c.Excluded) {
-		s += fmt.Sprintf("; %d left out: %s", c.Excluded[why], why)
-	}
-	s += fmt.Sprintf(". %d trials, %d kept", c.Trials, c.KeptTrials)
-	for _, why := range sorted(c.Left) {
-		s += fmt.Sprintf("; %d left out: %s", c.Left[why], why)
-	}
-	return s + "."
 }

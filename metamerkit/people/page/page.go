@@ -34,6 +34,9 @@ func Served(d *people.Design) map[string]bool {
 	}
 	for _, s := range d.Stimuli {
 		out[s.Path] = true
+		if s.Other != nil {
+			out[s.Other.Path] = true
+		}
 	}
 	for _, m := range d.Masks {
 		out[m.Path] = true

@@ -56,9 +56,13 @@ func (w *Writer) Trial(phase string, stimulus, choice int) string {
 	if choice == s.Answer {
 		correct = 1
 	}
+	other, otherMS := "", ""
+	if s.Other != nil {
+		other, otherMS = strconv.Itoa(s.Other.Condition), "33.3"
+	}
 	return w.Row(phase, map[string]string{
 		"stimulus": strconv.Itoa(stimulus), "condition": strconv.Itoa(s.Condition), "run": c.Run, "set": c.Set, "stage": c.Stage, "image": strconv.Itoa(s.Image), "name": s.Name,
-		"answer": d.Choices[s.Answer].Name, "choice": d.Choices[choice].Name, "correct": strconv.Itoa(correct), "rt_ms": "500", "image_ms": "33.3",
+		"answer": d.Choices[s.Answer].Name, "choice": d.Choices[choice].Name, "correct": strconv.Itoa(correct), "rt_ms": "500", "image_ms": "33.3", "other": other, "other_ms": otherMS,
 	})
 }
 

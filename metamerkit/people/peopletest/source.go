@@ -53,6 +53,13 @@ func Source(n int) people.Source {
 	return people.Source{Runs: []*metamer.Run{Run(refs, "one", "early"), Run(refs, "one", "late")}, References: refs, Classes: classes, Natural: true, PracticeCount: 2, CatchCount: 2}
 }
 
+// Pairs is Source without classes, for tasks with two images.
+func Pairs(n int) people.Source {
+	s := Source(n)
+	s.Classes = people.Classes{}
+	return s
+}
+
 // Settings are those of a design of few frames.
 func Settings() people.Design {
 	return people.Design{

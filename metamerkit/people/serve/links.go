@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/paths"
-	"github.com/ensemble-metamers/metamers/metamerkit/people"
 )
 
 // Files of the server in the experiment's folder, for its owner only. Neither is served.
@@ -52,7 +51,7 @@ func (s *Server) open(participants int) error {
 		if l[0] != strconv.Itoa(i+1) || len(l[1]) < 20 {
 			return fmt.Errorf("experiment: %s: line %d has participant %q, expected %d and a token", filepath.Join(s.folder, linksFile), i+1, l[0], i+1)
 		}
-		p := &participant{number: i + 1, token: l[1], key: of[l[0]], path: filepath.Join(s.folder, "data", people.FileName(i+1))}
+		p := &participant{number: i + 1, token: l[1], key: of[l[0]], path: filepath.Join(s.folder, "data", s.design.FileName(i+1))}
 		if err := p.load(s); err != nil {
 			return err
 		}

@@ -85,7 +85,7 @@ func TestOnlyThePage(t *testing.T) {
 	for path, want := range map[string]int{
 		link: 200, link + "rows.js": 200, link + d.Stimuli[0].Path: 200, strings.TrimSuffix(link, "/"): 200,
 		link + "design.json": 404, link + "data/": 404, link + "links.csv": 404, link + "stimuli/": 404, link + "..%2f..%2fetc%2fpasswd": 404, link + "/etc/passwd": 404, link + "psychopy.csv": 404,
-		h.URL: 404, h.URL + "/index.html": 404, h.URL + "/p/": 404, h.URL + "/p/wrong/": 404, h.URL + "/data/" + people.FileName(1): 404,
+		h.URL: 404, h.URL + "/index.html": 404, h.URL + "/p/": 404, h.URL + "/p/wrong/": 404, h.URL + "/data/" + d.FileName(1): 404,
 	} {
 		if got, text := get(t, c, path); got != want {
 			t.Errorf("%s: status %d, expected %d: %.60s", path, got, want, text)
@@ -155,7 +155,7 @@ func TestLinkIsUsedOnce(t *testing.T) {
 	if got := post(t, moved, link2, lines[0]+"x"); got != 410 {
 		t.Errorf("a row behind the end: status %d", got)
 	}
-	data, err := os.ReadFile(filepath.Join(folder, "data", people.FileName(1)))
+	data, err := os.ReadFile(filepath.Join(folder, "data", d.FileName(1)))
 	if want := people.Header() + "\n" + strings.Join(lines, "\n") + "\n"; err != nil || string(data) != want {
 		t.Errorf("the file differs from what was sent (%v)", err)
 	}
@@ -186,7 +186,7 @@ func TestHundredParticipants(t *testing.T) {
 		t.Errorf("%d began, %d are done", begun, done)
 	}
 	for i := range n {
-		data, err := os.ReadFile(filepath.Join(folder, "data", people.FileName(i+1)))
+		data, err := os.ReadFile(filepath.Join(folder, "data", d.FileName(i+1)))
 		if err != nil || string(data) != strings.Join(file(i), "") {
 			t.Errorf("participant %d: the file differs (%v)", i+1, err)
 		}
@@ -196,7 +196,7 @@ func TestHundredParticipants(t *testing.T) {
 // What a kill leaves of a line is cut off; a changed line is an error that names it.
 func TestDamagedFile(t *testing.T) {
 	folder, d := experiment(t)
-	path := filepath.Join(folder, "data", people.FileName(1))
+	path := filepath.Join(folder, "data", d.FileName(1))
 	whole := peopletest.File(d, 1, func(int) int { return 0 })
 	torn := len(whole) - 40
 	if err := os.WriteFile(path, []byte(whole[:torn]), 0o644); err != nil {

@@ -19,23 +19,30 @@ type Participants struct {
 	Seed     uint64
 }
 
-// Expected is the recognizability of a condition that the participants have on average
-// over all stimuli, and own that of the network without lapses.
+// Expected is the measure of a condition (the share of trials that are recognized, called
+// different, or chosen) that the participants have on average over all stimuli, and own that
+// of the network without lapses.
 func (s *Participants) Expected(condition int) (expected, own float64) {
-	n, right, guesses := 0., 0., 0.
+	n, hits, guesses := 0., 0., 0.
 	for i, st := range s.Design.Stimuli {
-		if st.Condition != condition {
+		want := st.Answer
+		switch {
+		case s.Design.Task == people.MoreNatural && st.Other.Condition == condition && condition >= 0:
+			want = 1 - want
+		case st.Condition != condition:
 			continue
+		case s.Design.Task == people.SameDifferent:
+			want = people.Different
 		}
 		n++
-		if s.Choices[i] == st.Answer {
-			right++
+		if s.Choices[i] == want {
+			hits++
 		} else if s.Choices[i] < 0 {
 			guesses++
 		}
 	}
 	chance := 1 / float64(len(s.Design.Choices))
-	return (1-s.Lapse)*(right+guesses*chance)/n + s.Lapse*chance, right / n
+	return (1-s.Lapse)*(hits+guesses*chance)/n + s.Lapse*chance, hits / n
 }
 
 // answerer is that of a participant, from 0. It waits as long as a person would.

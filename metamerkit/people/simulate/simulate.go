@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"os/exec"
 	"path"
@@ -72,17 +71,37 @@ type Answerer func(stimulus int) int
 type Page struct {
 	ctx    context.Context
 	design *people.Design
-	files  map[string]int // stimuli by their file
+	shown  map[view]int // stimuli by how they look
 	stop   func()
+}
+
+// view is what a participant sees of a trial: the files of its images, and on which side
+// the stimulus is (0: left) where there are two sides, else 0.
+type view struct {
+	Stimulus, Other string
+	Side            int
+}
+
+// views lists how the stimuli of a design look.
+func views(d *people.Design) map[view]int {
+	out := map[view]int{}
+	for i, s := range d.Stimuli {
+		v := view{Stimulus: path.Base(s.Path)}
+		if s.Other != nil {
+			v.Other = path.Base(s.Other.Path)
+		}
+		if d.Task == people.MoreNatural {
+			v.Side = s.Answer
+		}
+		out[v] = i
+	}
+	return out
 }
 
 // Page opens an experiment for a participant, with cookies and storage of its own.
 func (b *Browser) Page(design *people.Design, address string) (*Page, error) {
 	ctx, stop := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext())
-	p := &Page{ctx, design, map[string]int{}, stop}
-	for i, s := range design.Stimuli {
-		p.files[path.Base(s.Path)] = i
-	}
+	p := &Page{ctx, design, views(design), stop}
 	if _, err := chromedp.Run(ctx, chromedp.Navigate(address)); err != nil {
 		stop()
 		return nil, fmt.Errorf("simulate: %s: %w", address, err)
@@ -155,17 +174,17 @@ func (p *Page) Do(ctx context.Context, state string, answer Answerer) error {
 	case "feedback":
 		return p.press(ctx, " ")
 	case "choice":
-		src, err := Evaluate[string](ctx, p, `document.querySelector(".stage .stimulus").src`)
+		v, err := Evaluate[view](ctx, p, `(() => {
+			const image = document.querySelector(".stage .stimulus"), other = document.querySelector(".stage .other");
+			const file = i => i ? new URL(i.src).pathname.split("/").pop() : "";
+			return { Stimulus: file(image), Other: file(other), Side: image.parentElement.previousElementSibling?.className === "slot" ? 1 : 0 };
+		})()`)
 		if err != nil {
 			return err
 		}
-		u, err := url.Parse(src)
-		if err != nil {
-			return fmt.Errorf("simulate: %w", err)
-		}
-		i, ok := p.files[path.Base(u.Path)]
+		i, ok := p.shown[v]
 		if !ok {
-			return fmt.Errorf("simulate: the page shows %s, which is no stimulus of the design", src)
+			return fmt.Errorf("simulate: the page shows %+v, which is no stimulus of the design", v)
 		}
 		return p.press(ctx, p.design.Choices[answer(i)].Key)
 	}

@@ -50,7 +50,7 @@ func TestMain(m *testing.M) {
 }
 
 // experiment makes a small experiment with the real jsPsych.
-func experiment(t *testing.T, change func(*people.Design)) (folder string, d *people.Design) {
+func experiment(t *testing.T, source people.Source, change func(*people.Design)) (folder string, d *people.Design) {
 	t.Helper()
 	js, err := page.JSPsych(context.Background(), "")
 	if err != nil {
@@ -58,7 +58,6 @@ func experiment(t *testing.T, change func(*people.Design)) (folder string, d *pe
 	}
 	settings := peopletest.Settings()
 	change(&settings)
-	source := peopletest.Source(16)
 	source.Runs[0].Names = source.References.Names
 	d, images, err := people.New(settings, source)
 	if err != nil {
@@ -128,7 +127,7 @@ func TestNothingIsLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer socket.Close()
-	folder, d := experiment(t, func(d *people.Design) { d.Display.Calibrate = true })
+	folder, d := experiment(t, peopletest.Source(16), func(d *people.Design) { d.Display.Calibrate = true })
 	first, err := serve.New(folder, 1)
 	if err != nil {
 		t.Fatal(err)
@@ -192,7 +191,7 @@ func TestNothingIsLost(t *testing.T) {
 // pixels, each as large as the magnification says.
 func TestPixels(t *testing.T) {
 	b := browser(t, 900, 701)
-	folder, d := experiment(t, func(*people.Design) {})
+	folder, d := experiment(t, peopletest.Source(16), func(*people.Design) {})
 	p, err := b.Page(d, (&url.URL{Scheme: "file", Path: filepath.Join(folder, "index.html")}).String()+"?participant=2")
 	if err != nil {
 		t.Fatal(err)
@@ -251,7 +250,7 @@ func look(t *testing.T, p *Page, folder string) {
 	at, err := Evaluate[place](ctx, p, `(async () => {
 		const stage = document.querySelector(".stage"), box = stage.getBoundingClientRect();
 		stage.dataset.shown = "image";
-		document.querySelector(".choices").style.visibility = "hidden";
+		document.querySelector(".answers").style.visibility = "hidden";
 		await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
 		const ratio = devicePixelRatio;
 		return { Src: document.querySelector(".stimulus").getAttribute("src"), Left: box.left * ratio, Top: box.top * ratio, Size: box.width * ratio, PerPixel: fit().magnification };
@@ -288,7 +287,7 @@ func look(t *testing.T, p *Page, folder string) {
 			}
 		}
 	}
-	if _, err := Evaluate[string](ctx, p, `document.querySelector(".choices").style.visibility = document.querySelector(".stage").dataset.shown = ""`); err != nil {
+	if _, err := Evaluate[string](ctx, p, `document.querySelector(".answers").style.visibility = document.querySelector(".stage").dataset.shown = ""`); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -24,7 +24,7 @@
   const jsPsych = initJsPsych({ on_trial_start: () => jsPsych.getDisplayElement().setAttribute("role", "main") });
   const call = (name, f) => ({ type: jsPsychCallFunction, async: true, func: done => { state(name)(); f().then(done); } });
   const timeline = [{
-    type: jsPsychPreload, images: [...new Set([...d.practice, ...d.schedules[rows.schedule % d.schedules.length]])].map(i => d.stimuli[i].path).concat(d.masks.map(m => m.path)),
+    type: jsPsychPreload, images: [...new Set([...d.practice, ...d.schedules[rows.schedule % d.schedules.length]].map(i => d.stimuli[i]).flatMap(s => s.other ? [s, s.other] : [s]).concat(d.masks).map(f => f.path))],
     message: page("<p>The images are being loaded.</p>"), on_load: state("loading"), continue_after_error: false, show_detailed_errors: true, max_load_time: null
   }];
   if (!rows.done("start").length) {
@@ -55,11 +55,11 @@
   const practiced = rows.done("practice").length;
   for (const stimulus of d.practice.slice(practiced)) timeline.push({ type: RecognitionPlugin, stimulus, phase: "practice", mask: stimulus });
   const trials = d.schedules[rows.schedule % d.schedules.length], tried = rows.done("trial", "catch").length;
-  const left = trials.length - tried;
-  if (left) timeline.push(asPage("ready", tried ? `<p>${left} of ${trials.length} images are left.</p>` : `<p>The experiment begins. It has ${trials.length} images. From now on you are not told what is right.</p>`, ["Go on"]));
+  const left = trials.length - tried, parts = d.task ? "pairs of images" : "images";
+  if (left) timeline.push(asPage("ready", tried ? `<p>${left} of ${trials.length} ${parts} are left.</p>` : `<p>The experiment begins. It has ${trials.length} ${parts}. From now on you are not told what is right.</p>`, ["Go on"]));
   for (let i = tried; i < trials.length; i++) {
     if (d.break > 0 && i > tried && i % d.break === 0) {
-      timeline.push(asPage("break", `<p>Take a break if you like. ${i} of ${trials.length} images are done.</p>`, ["Go on"]));
+      timeline.push(asPage("break", `<p>Take a break if you like. ${i} of ${trials.length} ${parts} are done.</p>`, ["Go on"]));
     }
     timeline.push({ type: RecognitionPlugin, stimulus: trials[i], phase: d.catch.includes(trials[i]) ? "catch" : "trial", mask: i });
   }

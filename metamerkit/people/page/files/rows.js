@@ -2,8 +2,8 @@
 // itself and of the row before, so that a reader finds lines that were cut or edited.
 "use strict";
 
-const columns = ["design", "seed", "participant", "schedule", "row", "phase", "stimulus", "condition", "run", "set", "stage", "image", "name",
-  "answer", "choice", "correct", "rt_ms", "fixation_ms", "image_ms", "mask_ms", "dropped_frames", "refresh_hz", "time_ms",
+const columns = ["design", "seed", "participant", "schedule", "row", "phase", "stimulus", "condition", "run", "set", "stage", "other", "image", "name",
+  "answer", "choice", "correct", "rt_ms", "fixation_ms", "image_ms", "other_ms", "mask_ms", "dropped_frames", "refresh_hz", "time_ms",
   "screen_width", "screen_height", "window_width", "window_height", "pixel_ratio", "magnification", "pixels_per_degree", "distance_mm", "browser", "check"];
 
 const crcTable = Array.from({ length: 256 }, (_, n) => {
@@ -114,7 +114,7 @@ const rows = {
   },
 
   csv() { return columns.join(",") + "\n" + this.lines.map(l => l + "\n").join(""); },
-  file() { return "subject-" + this.participant.replace(/[^A-Za-z0-9]/g, "") + "_task-recognition_data.csv"; },
+  file() { return "subject-" + this.participant.replace(/[^A-Za-z0-9]/g, "") + "_task-" + (window.design.task || "recognition").replaceAll("-", "") + "_data.csv"; },
 
   // finish hands the whole file on where rows are not sent one by one.
   async finish() {

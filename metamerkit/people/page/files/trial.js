@@ -15,11 +15,15 @@ async function measureFrames() {
   display.period = gaps[gaps.length >> 1];
 }
 
+// sideBySide is how many images wide the stage is: two with a space of a quarter between
+// them where the task shows images beside each other.
+const sideBySide = () => window.design.task === "more-natural" ? 2.25 : 1;
+
 // fit returns how large images are shown: CSS pixels a side, and display pixels for each
 // pixel of the image.
 function fit() {
   const d = window.design.display, size = window.design.images.size, ratio = devicePixelRatio;
-  const most = Math.max(1, Math.floor(Math.min(innerWidth, innerHeight) * ratio / size));
+  const most = Math.max(1, Math.floor(Math.min(innerWidth / sideBySide(), innerHeight) * ratio / size));
   if (d.degrees > 0 && d.smooth) {
     const side = d.degrees * display.perDegree;
     return { side, magnification: side * ratio / size };
@@ -30,12 +34,49 @@ function fit() {
   return { side: m * size / ratio, magnification: m };
 }
 
-// onGrid puts a box in the middle of the window, on whole pixels of the display.
+// onGrid puts the images in the middle of the window, on whole pixels of the display.
 function onGrid(stage, side) {
-  const ratio = devicePixelRatio;
-  stage.style.width = stage.style.height = side + "px";
-  stage.style.left = Math.max(0, Math.round((innerWidth - side) / 2 * ratio)) / ratio + "px";
-  stage.style.top = Math.max(0, Math.round((innerHeight - side) / 2 * ratio)) / ratio + "px";
+  const ratio = devicePixelRatio, whole = x => Math.round(x * ratio) / ratio, width = whole(side * sideBySide());
+  stage.style.width = width + "px";
+  stage.style.height = side + "px";
+  stage.style.left = Math.max(0, whole((innerWidth - width) / 2)) + "px";
+  stage.style.top = Math.max(0, whole((innerHeight - side) / 2)) + "px";
+  for (const [i, slot] of [...stage.querySelectorAll(".slot")].entries()) {
+    slot.style.width = side + "px";
+    slot.style.left = i * (width - side) + "px";
+  }
+}
+
+// picture is an image of the stage.
+function picture(kind, path) {
+  const image = document.createElement("img");
+  image.className = kind;
+  image.alt = "";
+  image.src = path;
+  return image;
+}
+
+// fill puts the images of a trial into the stage.
+function fill(stage, d, s, mask) {
+  const slot = () => stage.appendChild(Object.assign(document.createElement("div"), { className: "slot" }));
+  const box = slot(), covers = k => d.masks[(mask + k) % d.masks.length].path;
+  if (d.task === "more-natural") { // the answer is the stimulus's side
+    const boxes = [box, slot()];
+    stage.classList.add("beside");
+    boxes[s.answer].append(picture("mask", covers(0)), picture("stimulus", s.path));
+    boxes[1 - s.answer].append(picture("mask", covers(1)), picture("other", s.other.path));
+  } else {
+    box.append(picture("mask", covers(0)), picture("stimulus", s.path));
+    if (s.other) box.append(picture("other", s.other.path));
+  }
+  return Promise.all([...stage.querySelectorAll("img")].map(i => i.decode()));
+}
+
+// partsOf are the parts of a trial with their numbers of frames.
+function partsOf(d) {
+  const t = d.times, all = [["fixation", t.fixation], ["image", t.image], ["mask", t.mask]];
+  if (d.task === "same-different") all.splice(1, 0, ["other", t.image], ["gap", t.gap]);
+  return all.filter(p => p[1] > 0);
 }
 
 // show gives each part its time, one after the other, and returns how long each was
@@ -72,28 +113,27 @@ class RecognitionPlugin {
 
   async trial(element, trial) {
     const d = window.design, s = d.stimuli[trial.stimulus];
-    element.innerHTML = '<div class="stage" aria-hidden="true"><div class="fixation"></div><img class="mask" alt=""><img class="stimulus" alt=""></div>' +
-      '<div class="status" role="status" aria-live="polite"></div><div class="choices" role="group" aria-label="What did you see?" hidden></div>';
+    element.innerHTML = '<div class="stage" aria-hidden="true"><div class="fixation"></div></div><div class="status" role="status" aria-live="polite"></div>' +
+      '<div class="answers" hidden><p class="question" id="question"></p><div class="choices" role="group" aria-labelledby="question"></div></div>';
+    element.querySelector(".question").textContent = d.question || "What did you see?";
     const stage = element.querySelector(".stage"), { side, magnification } = fit();
     stage.classList.toggle("smooth", d.display.smooth);
+    await fill(stage, d, s, trial.mask);
     onGrid(stage, side);
-    const images = [stage.querySelector(".mask"), stage.querySelector(".stimulus")];
-    images[0].src = d.masks[trial.mask % d.masks.length].path;
-    images[1].src = s.path;
-    await Promise.all(images.map(i => i.decode()));
     enter("showing");
     const ms = n => n * 1000 / d.times.refresh;
     // A part lasts a whole number of the display's frames.
     const whole = n => Math.max(1, Math.round(ms(n) / display.period)) * display.period;
-    const parts = [["fixation", d.times.fixation], ["image", d.times.image], ["mask", d.times.mask]].filter(p => p[1] > 0).map(p => ({ name: p[0], ms: whole(p[1]) }));
+    const parts = partsOf(d).map(p => ({ name: p[0], ms: whole(p[1]) }));
     const shown = await show(stage, parts);
     const { choice, rt } = await this.choose(element, d);
     const c = s.condition < 0 ? {} : d.conditions[s.condition];
     const round = x => x === undefined ? 0 : Math.round(x * 100) / 100;
     const row = await rows.add({
-      phase: trial.phase, stimulus: trial.stimulus, condition: s.condition, run: c.run, set: c.set, stage: c.stage, image: s.image, name: s.name,
+      phase: trial.phase, stimulus: trial.stimulus, condition: s.condition, run: c.run, set: c.set, stage: c.stage, other: s.other ? s.other.condition : "", image: s.image, name: s.name,
       answer: d.choices[s.answer].name, choice: choice < 0 ? "" : d.choices[choice].name, correct: choice < 0 ? "" : Number(choice === s.answer), rt_ms: round(rt),
-      fixation_ms: round(shown.times.fixation), image_ms: round(shown.times.image), mask_ms: round(shown.times.mask), dropped_frames: shown.dropped,
+      fixation_ms: round(shown.times.fixation), image_ms: round(shown.times.image),
+      other_ms: s.other ? round(shown.times.other || shown.times.image) : "", mask_ms: round(shown.times.mask), dropped_frames: shown.dropped,
       refresh_hz: round(1000 / display.period), magnification: round(magnification), pixels_per_degree: round(display.perDegree), distance_mm: round(display.distance)
     });
     if (trial.phase === "practice") await this.feedback(element, d, s.answer, choice);
@@ -103,8 +143,8 @@ class RecognitionPlugin {
 
   // choose waits for a key or a click, or the end of the time.
   choose(element, d) {
-    const box = element.querySelector(".choices"), began = performance.now();
-    const columns = d.choices.length <= 10 ? (d.choices.length > 6 ? 5 : 3) : d.choices.length <= 16 ? 4 : 6;
+    const answers = element.querySelector(".answers"), box = element.querySelector(".choices"), began = performance.now();
+    const columns = d.choices.length < 3 ? 2 : d.choices.length <= 10 ? (d.choices.length > 6 ? 5 : 3) : d.choices.length <= 16 ? 4 : 6;
     box.style.setProperty("--columns", columns);
     return new Promise(done => {
       let timer = 0;
@@ -112,7 +152,7 @@ class RecognitionPlugin {
         const rt = performance.now() - began;
         this.jsPsych.pluginAPI.cancelAllKeyboardResponses();
         clearTimeout(timer);
-        box.hidden = true;
+        answers.hidden = true;
         enter("saving");
         done({ choice, rt });
       };
@@ -125,7 +165,7 @@ class RecognitionPlugin {
         b.addEventListener("click", () => end(i));
         box.append(b);
       }
-      box.hidden = false;
+      answers.hidden = false;
       this.jsPsych.pluginAPI.getKeyboardResponse({
         callback_function: info => end(d.choices.findIndex(c => c.key === info.key.toLowerCase())),
         valid_responses: d.choices.map(c => c.key), rt_method: "performance", persist: false, allow_held_key: false
