@@ -16,7 +16,7 @@ GO_SOURCES := $(shell find cmd metamerkit models testdata/photos testdata/scenes
 
 # Targets run one after the other whatever -j says: each uses all cores itself.
 .NOTPARALLEL:
-.PHONY: help setup setup-cuda cuda-libraries build reproduce lab lab-setup test check test-xla test-go race fuzz test-kernel test-lab test-python test-notebooks test-image test-slurm test-manifests notebooks clean
+.PHONY: help setup setup-cuda cuda-libraries build reproduce lab lab-setup test check test-xla test-go race fuzz test-kernel test-lab test-python test-notebooks test-image test-slurm test-manifests test-wheel wheel wheels notebooks clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -36,6 +36,21 @@ bin/metamers: $(GO_SOURCES)
 
 build: bin/metamers ## build bin/metamers
 
+WHEELS ?= dist
+LEAN := -trimpath -ldflags="-s -w"
+
+wheel: build ## build the wheel for Linux x86-64 into dist/: program, Python module, kernel
+	go build $(LEAN) -o bin/wheel/kernel ./kernel
+	go build -C kernel/tools/gonb $(LEAN) -o ../../../bin/wheel/ tool
+	go build -C kernel/tools/gopls $(LEAN) -o ../../../bin/wheel/ tool
+	python3 scripts/wheel.py --program bin/metamers --platform linux_x86_64 --kernel bin/wheel/kernel --tools bin/wheel --out $(WHEELS)
+
+wheels: wheel ## build the wheels without kernel and XLA for Linux aarch64 and macOS arm64 too
+	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 go build $(LEAN) -o bin/wheel/metamers-linux-arm64 ./cmd/metamers
+	python3 scripts/wheel.py --program bin/wheel/metamers-linux-arm64 --platform linux_aarch64 --out $(WHEELS)
+	GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 go build $(LEAN) -o bin/wheel/metamers-darwin-arm64 ./cmd/metamers
+	python3 scripts/wheel.py --program bin/wheel/metamers-darwin-arm64 --platform macosx_12_0_arm64 --out $(WHEELS)
+
 reproduce: setup build ## a whole study: metamers, seven figures, five tables, claims, one page (SCALE=quick STEPS=200)
 	bin/metamers reproduce --scale $(SCALE) $(if $(STEPS),--steps $(STEPS))
 
@@ -45,7 +60,7 @@ lab: ## JupyterLab with the kernel "Go (metamers)"; sets up what is missing
 lab-setup: ## all that make lab needs, without opening it
 	@env -u GOOS -u GOARCH go run ./kernel lab --setup-only
 
-test: setup check test-xla test-go race fuzz test-kernel test-lab test-python test-notebooks test-manifests test-slurm ## everything that CI runs
+test: setup check test-xla test-go race fuzz test-kernel test-lab test-python test-notebooks test-manifests test-slurm test-wheel ## everything that CI runs
 
 check: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l cmd kernel metamerkit models)" || { gofmt -d cmd kernel metamerkit models; exit 1; }
@@ -77,6 +92,9 @@ test-python: setup ## the Python module, with the program
 test-slurm: setup ## metamers sweep on a real Slurm, with faults; skipped without slurm-wlm, munge or root
 	scripts/test-slurm.sh
 
+test-wheel: setup ## build the wheel and try it in an empty Python environment
+	scripts/test-wheel.sh
+
 test-manifests: ## the manifests for Kubernetes against its published schema
 	scripts/test-manifests.sh
 
@@ -91,4 +109,4 @@ notebooks: ## run the notebooks and keep their outputs
 	scripts/notebooks.sh --write
 
 clean: ## remove what was built
-	rm -rf bin out
+	rm -rf bin dist out

@@ -7,6 +7,9 @@
 package main
 
 import (
+	"fmt"
+	"os"
+
 	"github.com/alecthomas/kong"
 
 	"github.com/ensemble-metamers/metamers/kernel/setup"
@@ -25,6 +28,10 @@ var commands struct {
 func main() {
 	shim.Main() // if called as go, gopls, ... by GoNB
 	setup.Native()
+	if err := setup.Unpack(); err != nil {
+		fmt.Fprintln(os.Stderr, "kernel:", err)
+		os.Exit(1)
+	}
 	ctx := kong.Parse(&commands, kong.Name("kernel"), kong.Description("The Jupyter kernel \"Go (metamers)\"."), kong.UsageOnError())
 	ctx.FatalIfErrorf(ctx.Run())
 }

@@ -53,7 +53,10 @@ type cli struct {
 	Activations activationsCmd `cmd:"" computes:"" help:"Write a model's activations of images to an .npz file."`
 	Engine      engineCmd      `cmd:"" computes:"" help:"Start, show or stop the engine that notebooks share."`
 	Measure     measureCmd     `cmd:"" computes:"" help:"Measure images: noise, sharpness, quality (BRISQUE, NIQE, PIQE), distance to a reference."`
+	Lab         labCmd         `cmd:"" help:"Open JupyterLab with the Go kernel on the notebooks."`
 	Doctor      doctorCmd      `cmd:"" help:"Check the installation: backends, folders, data and weights, with advice on what is missing."`
+	Print       versionCmd     `cmd:"" name:"version" hidden:"" help:"Print the version of this program."`
+	Carried     carriedCmd     `cmd:"" hidden:"" help:"Write the weights and photographs that this program carries into a folder of sources."`
 	BenchStep   benchStepCmd   `cmd:"" computes:"" hidden:"" help:"Time synthesis steps, driven over standard input (see bench/)."`
 
 	Completion kongcompletion.Completion `cmd:"" help:"Print how to set up Tab completion for bash, zsh or fish."`

@@ -1,6 +1,11 @@
 package main
 
-import "runtime/debug"
+import (
+	"fmt"
+	"runtime/debug"
+
+	"github.com/alecthomas/kong"
+)
 
 // commit is what the program was built from, set by make build.
 var commit string
@@ -23,4 +28,13 @@ func version() string {
 		}
 	}
 	return "unknown"
+}
+
+// versionCmd is the flag --version as a command, which many try first.
+type versionCmd struct{}
+
+// Run prints the version.
+func (versionCmd) Run(k *kong.Context) error {
+	_, err := fmt.Fprintln(k.Stdout, k.Model.Vars()["version"])
+	return err
 }

@@ -52,7 +52,14 @@ func run(dir string, env []string, name string, args ...string) error {
 // are missing.
 func Build(checkout string, l Layout) error {
 	if _, err := exec.LookPath("go"); err != nil {
-		return errors.New("the go command is missing: https://go.dev/dl (1.26.5 or newer)")
+		return errors.New("the go command is missing: pip install \"metamers[lab]\" brings it, or https://go.dev/dl (1.26.5 or newer)")
+	}
+	if Bundled() {
+		set, err := settings(checkout)
+		if err != nil {
+			return err
+		}
+		return step("compiling what cells import, once", func() error { return warm(checkout, l, set) })
 	}
 	for _, m := range toolModules {
 		missing := false
@@ -95,7 +102,7 @@ func buildTools(checkout string, l Layout, module string) error {
 		return err
 	}
 	defer os.RemoveAll(tmp)
-	if err := run(checkout, []string{"GOBIN=" + tmp, "GOFLAGS=", "GOWORK=off"}, "go", "install", "-C", filepath.Join("kernel", "tools", module), "tool"); err != nil {
+	if err := run(checkout, []string{"GOBIN=" + tmp, "GOFLAGS=-trimpath", "GOWORK=off"}, "go", "install", "-C", filepath.Join("kernel", "tools", module), "tool"); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(l.Tools, 0o755); err != nil {
@@ -213,6 +220,9 @@ func warm(checkout string, l Layout, set []byte) error {
 	}
 	state := append(append(slices.Clone(set), sum...), strings.Join(shim.BuildFlags, " ")+" graph session"...)
 	done := filepath.Join(l.Root, "warm")
+	if Bundled() {
+		done = filepath.Join(filepath.Dir(checkout), "warm")
+	}
 	if was, err := os.ReadFile(done); err == nil && bytes.Equal(was, state) {
 		return nil
 	}
@@ -221,8 +231,10 @@ func warm(checkout string, l Layout, set []byte) error {
 	if err := run(checkout, nil, "go", "mod", "graph"); err != nil {
 		fmt.Fprintln(os.Stderr, "kernel: warning: the message for a missing import may be of another module:", err)
 	}
-	if err := run(checkout, nil, "go", append(slices.Clone(shim.BuildFlags), "./metamerkit/...", "./models/...")...); err != nil {
-		return err
+	if !Bundled() {
+		if err := run(checkout, nil, "go", append(slices.Clone(shim.BuildFlags), "./metamerkit/...", "./models/...")...); err != nil {
+			return err
+		}
 	}
 	dir, err := os.MkdirTemp("", "metamers-warm-")
 	if err != nil {

@@ -47,7 +47,7 @@ func here() (checkout string, l Layout, err error) {
 // Lab is the command lab.
 type Lab struct {
 	Only   bool     `name:"setup-only" help:"Set up and print the folder of its programs, do not start JupyterLab."`
-	Folder string   `help:"Folder that JupyterLab shows (default: the checkout's notebooks)." type:"existingdir"`
+	Folder string   `help:"Folder that JupyterLab shows (default: the checkout's notebooks, or a copy of them in ./metamers-notebooks)." type:"existingdir"`
 	Args   []string `arg:"" optional:"" passthrough:"" help:"Arguments for jupyter lab, behind --."`
 }
 
@@ -60,14 +60,20 @@ func (c *Lab) Run() error {
 	if err := Build(checkout, l); err != nil {
 		return err
 	}
-	if err := buildLab(l); err != nil {
-		return err
-	}
-	if _, err := (Target{Prefix: l.Lab}).WriteSpec(checkout, l); err != nil {
-		return err
-	}
-	if err := quietLab(l); err != nil {
-		return err
+	if Bundled() {
+		if _, err := os.Stat(filepath.Join(l.Lab, "bin", "jupyter-lab")); err != nil {
+			return errors.New("JupyterLab is not installed beside this program: pip install \"metamers[lab]\"")
+		}
+	} else {
+		if err := buildLab(l); err != nil {
+			return err
+		}
+		if _, err := (Target{Prefix: l.Lab}).WriteSpec(checkout, l); err != nil {
+			return err
+		}
+		if err := quietLab(l); err != nil {
+			return err
+		}
 	}
 	if c.Only {
 		fmt.Println(filepath.Join(l.Lab, "bin"))
@@ -85,6 +91,11 @@ func (c *Lab) Run() error {
 	folder := c.Folder
 	if folder == "" {
 		folder = filepath.Join(checkout, "notebooks")
+		if Bundled() {
+			if folder, err = ownNotebooks(folder); err != nil {
+				return err
+			}
+		}
 	}
 	args = append(args, folder)
 	bin := filepath.Join(l.Lab, "bin")

@@ -42,11 +42,15 @@ type Layout struct {
 	Lab      string // virtual environment with JupyterLab
 }
 
-// Checkout finds the checkout of the module: METAMERS_KERNEL_CHECKOUT, else the
-// working folder or the nearest one above it.
+// Checkout finds the checkout of the module: METAMERS_KERNEL_CHECKOUT, else the sources
+// that came with the kernel (see Bundled), else the working folder or the nearest one
+// above it.
 func Checkout() (string, error) {
 	if d := os.Getenv("METAMERS_KERNEL_CHECKOUT"); d != "" {
 		return d, nil
+	}
+	if Bundled() {
+		return filepath.Join(bundleDir(), "sources"), nil
 	}
 	dir, err := os.Getwd()
 	if err != nil {
@@ -67,6 +71,11 @@ func Places(checkout string) (Layout, error) {
 	root := filepath.Join(paths.Cache(), "kernel")
 	if abs, err := filepath.Abs(root); err == nil {
 		root = abs
+	}
+	if Bundled() {
+		bin := filepath.Dir(executable())
+		return Layout{Root: root, Tools: filepath.Join(bundleDir(), "tools"), Kernel: executable(), Engine: filepath.Join(bin, "metamers"),
+			Programs: filepath.Join(root, "programs"), History: filepath.Join(root, "history.jsonl"), Lab: filepath.Dir(bin)}, nil
 	}
 	h := sha256.New()
 	for _, m := range toolModules {

@@ -56,15 +56,18 @@ func gpuModel(instead string) string {
 }
 
 // Places returns the paths at which a kind's plugin is looked for, in order: the
-// folders of PJRT_PLUGIN_LIBRARY_PATH, then the cache. It panics for kinds that
-// have no plugin.
+// folders of PJRT_PLUGIN_LIBRARY_PATH, then the Python packages that pip has installed
+// beside this program, then the cache. It panics for kinds that have no plugin.
 func Places(k Kind) []string {
 	var files []string // the first is what `make setup` writes
+	var site []string
 	switch k {
 	case XLA:
 		files = []string{"pjrt_c_api_cpu_plugin.so"}
+		site = paths.Site("lammps_jax_pjrt_cpu", files[0])
 	case CUDA:
 		files = []string{"xla_cuda_plugin.so", "pjrt_c_api_cuda_plugin.so"}
+		site = paths.Site("jax_plugins", "xla_cuda13", files[0])
 	default:
 		panic(fmt.Sprintf("backend: %q has no plugin", k))
 	}
@@ -77,7 +80,7 @@ func Places(k Kind) []string {
 			out = append(out, filepath.Join(d, f))
 		}
 	}
-	return append(out, filepath.Join(paths.Cache(), "plugins", pluginFolder(k), files[0]))
+	return append(append(out, site...), filepath.Join(paths.Cache(), "plugins", pluginFolder(k), files[0]))
 }
 
 // pluginFolder is the name of the folder that `make setup` makes for a kind's plugin of
@@ -100,9 +103,9 @@ func FindPlugin(k Kind) (string, error) {
 	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
 		return "", fmt.Errorf("backend: no %s plugin at %v, and none is published for %s/%s", k, Places(k), runtime.GOOS, runtime.GOARCH)
 	}
-	how := "`make setup` brings it"
+	how := "`make setup` brings it, or pip install metamers"
 	if k == CUDA {
-		how = "`make setup-cuda` brings it"
+		how = "`make setup-cuda` brings it, or pip install \"metamers[cuda13]\""
 	}
 	return "", fmt.Errorf("backend: no %s plugin at %v: %s", k, Places(k), how)
 }

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 
@@ -19,16 +20,20 @@ def program() -> str:
     """Return the path of the program metamers.
 
     Raises:
-        FileNotFoundError: It is neither named by METAMERS_PROGRAM, nor on PATH, nor built in
-            the repository that this module lies in.
+        FileNotFoundError: It is neither named by METAMERS_PROGRAM, nor installed with this module,
+            nor on PATH, nor built in the repository that this module lies in.
     """
+    if "METAMERS_PROGRAM" not in os.environ:
+        for scheme in (sysconfig.get_default_scheme(), f"{os.name}_user"):
+            if path := shutil.which(os.path.join(sysconfig.get_path("scripts", scheme), "metamers")):
+                return path
     built = Path(__file__).resolve().parents[2] / "bin" / "metamers"
     named = os.environ.get("METAMERS_PROGRAM", "metamers")
     if path := shutil.which(named):
         return path
     if "METAMERS_PROGRAM" not in os.environ and built.is_file():
         return str(built)
-    raise FileNotFoundError(f"the program {named} was not found: build it (make build), and put it on PATH or name it in METAMERS_PROGRAM")
+    raise FileNotFoundError(f"the program {named} was not found: pip install metamers brings it; or build it (make build), and put it on PATH or name it in METAMERS_PROGRAM")
 
 
 def call(args: list[str], progress: bool) -> str:
