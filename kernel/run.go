@@ -24,7 +24,7 @@ const version = "0.1.0"
 type runCommand struct {
 	ConnectionFile string `arg:"" help:"Connection file, written by Jupyter."`
 	Checkout       string `help:"Module that cells import." env:"METAMERS_KERNEL_CHECKOUT" type:"existingdir"`
-	State          string `help:"Run cells in a session that keeps what they define: on or off." env:"METAMERS_KERNEL_STATE" enum:"on,off,1,0,true,false" default:"off"`
+	State          string `help:"Run cells in a session that keeps what they define: on or off." env:"METAMERS_KERNEL_STATE" enum:"on,off,1,0,true,false" default:"on"`
 	History        string `help:"History file (default: in the cache folder; - for none)." env:"METAMERS_KERNEL_HISTORY"`
 }
 

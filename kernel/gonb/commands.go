@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -79,7 +80,8 @@ func (in *Interpreter) require(ctx context.Context, modules []string, out sessio
 		if ctx.Err() != nil {
 			return interrupted()
 		}
-		return &session.Failure{Name: "RequireError", Value: firstLine(text), Traceback: strings.Split(text, "\n")}
+		lines := slices.DeleteFunc(strings.Split(text, "\n"), func(l string) bool { return strings.HasPrefix(l, "go: downloading ") })
+		return &session.Failure{Name: "RequireError", Value: strings.Join(lines[:min(1, len(lines))], ""), Traceback: lines}
 	}
 	for _, name := range []string{"go.mod", "go.sum"} {
 		if data, err := os.ReadFile(filepath.Join(cmd.Dir, name)); err == nil {

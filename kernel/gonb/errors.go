@@ -161,7 +161,8 @@ func (in *Interpreter) compileFailure(b *buildError, here string) *session.Failu
 // panicked, those of the runtime left out.
 func (in *Interpreter) panicFailure(text, here string) *session.Failure {
 	head, trace, _ := strings.Cut(text, "\ngoroutine ")
-	head = strings.TrimRight(head, "\n")
+	head, _, _ = strings.Cut(head, "\nruntime stack:\n")
+	head = strings.TrimRight(stackPointer.ReplaceAllString(head, ""), "\n")
 	f := &session.Failure{Name: "panic", Value: cleanPaths(strings.TrimPrefix(firstLine(head), "panic: "))}
 	if name, rest, ok := strings.Cut(f.Value, ": "); ok && name == "fatal error" {
 		f.Name, f.Value = name, rest
@@ -169,24 +170,60 @@ func (in *Interpreter) panicFailure(text, here string) *session.Failure {
 	first, others, _ := strings.Cut(trace, "\n\ngoroutine ")
 	f.Traceback = append(f.Traceback, red(cleanPaths(head)))
 	lines := strings.Split(first, "\n")
-	for i := 1; i+1 < len(lines); i += 2 {
-		call, at := lines[i], lines[i+1]
-		call, _, _ = strings.Cut(strings.TrimPrefix(call, "created by "), " in goroutine ")
-		if open := strings.LastIndexByte(call, '('); open > 0 {
-			call = call[:open]
+	was, times := "", 0 // the frame before, and how often it came again
+	again := func() {
+		if times > 0 {
+			f.Traceback = append(f.Traceback, fmt.Sprintf("(and %d more times)", times))
 		}
-		if m := cellFrame.FindStringSubmatch(at); m != nil {
-			id := m[1]
-			line, _ := strconv.Atoi(m[2])
-			f.Traceback = append(f.Traceback, excerpt(in.place(id, here, line)+", in "+strings.TrimPrefix(cellPackage.ReplaceAllString(call, ""), "main."), in.line(id, line), 0)...)
-		} else if m := otherFrame.FindStringSubmatch(at); m != nil && !strings.HasPrefix(call, "runtime.") && !strings.HasPrefix(call, "panic") && !strings.HasPrefix(call, "main.main") {
-			f.Traceback = append(f.Traceback, fmt.Sprintf("%s:%s, in %s", in.shortPath(cleanPaths(m[1])), m[2], cleanPaths(call)))
-		}
+		times = 0
 	}
+	for i := 1; i+1 < len(lines); i += 2 {
+		if strings.HasPrefix(lines[i], "...") { // "...23 frames elided..."
+			again()
+			f.Traceback, was = append(f.Traceback, "..."), ""
+			i--
+			continue
+		}
+		frame := in.frame(lines[i], lines[i+1], here)
+		if len(frame) == 0 {
+			continue
+		}
+		if text := strings.Join(frame, "\n"); text == was {
+			times++
+			continue
+		} else {
+			was = text
+		}
+		again()
+		f.Traceback = append(f.Traceback, frame...)
+	}
+	again()
 	if n := strings.Count(others, "\n\ngoroutine ") + 1; others != "" {
 		f.Traceback = append(f.Traceback, fmt.Sprintf("(%d other goroutines were running)", n))
 	}
 	return f
+}
+
+// stackPointer is what the run-time says of a stack that is too deep.
+var stackPointer = regexp.MustCompile(`(?m)^runtime: sp=.*\n`)
+
+// frame shows a call of a stack and its place; nothing where that is the run-time or the
+// kernel.
+func (in *Interpreter) frame(call, at, here string) []string {
+	call, _, _ = strings.Cut(strings.TrimPrefix(call, "created by "), " in goroutine ")
+	if open := strings.LastIndexByte(call, '('); open > 0 {
+		call = call[:open]
+	}
+	if m := cellFrame.FindStringSubmatch(at); m != nil {
+		id := m[1]
+		line, _ := strconv.Atoi(m[2])
+		return excerpt(in.place(id, here, line)+", in "+strings.TrimPrefix(cellPackage.ReplaceAllString(call, ""), "main."), in.line(id, line), 0)
+	}
+	m := otherFrame.FindStringSubmatch(at)
+	if m == nil || strings.HasPrefix(call, "runtime.") || strings.HasPrefix(call, "panic") || strings.HasPrefix(call, "main.main") || strings.Contains(at, "/kernel/live/host/") {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s:%s, in %s", in.shortPath(cleanPaths(m[1])), m[2], cleanPaths(call))}
 }
 
 // shortPath names a file of the checkout relative to it.

@@ -68,7 +68,15 @@ func (in *Interpreter) remembers() bool {
 
 // remember runs a cell in the session that remembers: GoNB's commands in it first.
 func (in *Interpreter) remember(ctx context.Context, req session.Request, c *cell.Cell, out session.Output) *session.Failure {
-	if err := in.live.Ready(); err != nil {
+	ready := make(chan error, 1)
+	go func() { ready <- in.live.Ready() }() // minutes, where nothing of the standard library is compiled yet
+	var err error
+	select {
+	case err = <-ready:
+	case <-ctx.Done():
+		return interrupted()
+	}
+	if err != nil {
 		in.mu.Lock()
 		in.state = false
 		in.mu.Unlock()

@@ -156,10 +156,16 @@ func (s *Session) Run(ctx context.Context, c Cell, out session.Output) error {
 	if ctx.Err() != nil {
 		return ErrInterrupted
 	}
+	s.o.Builder.During(ctx)
+	defer s.o.Builder.During(context.Background())
 	err := s.try(ctx, c, out)
 	if errors.Is(err, errChanged) { // once
 		out.Stream("stderr", s.renew()+"\n")
 		err = s.try(ctx, c, out)
+	}
+	var ended *EndError
+	if err != nil && ctx.Err() != nil && !errors.As(err, &ended) {
+		return ErrInterrupted // also where a compiler was ended
 	}
 	return err
 }
@@ -208,15 +214,16 @@ func (s *Session) try(ctx context.Context, c Cell, out session.Output) error {
 	if !s.notebook.Loaded(pkg) {
 		file, err = s.o.Builder.Build(pkg)
 	}
+	if ctx.Err() != nil {
+		s.notebook.Missed(pkg, "was not defined, because its cell was interrupted before it ran")
+		return ErrInterrupted
+	}
 	if err != nil {
 		var f *plugins.Failure
 		if errors.As(err, &f) {
 			return &CompileError{Said: f.Said, Source: pkg.Source}
 		}
 		return err
-	}
-	if ctx.Err() != nil {
-		return ErrInterrupted
 	}
 	return s.run(ctx, p, pkg, file, c, out)
 }
@@ -238,9 +245,14 @@ func (s *Session) run(ctx context.Context, p *process, pkg *state.Package, file 
 		ask := streams.NewAsker(p.cmd.Process.Pid, p.drain, out, w, func() { asked.Store(true) })
 		defer ask.Stop()
 	}
+	ended := func(why string) error {
+		e := s.ended(p, why)
+		s.notebook.Missed(pkg, lostWith(why))
+		return e
+	}
 	if err := p.send(q); err != nil {
 		<-p.died
-		return s.ended(p, p.cause)
+		return ended(p.cause)
 	}
 	interrupt := ctx.Done()
 	var late <-chan time.Time
@@ -259,14 +271,14 @@ func (s *Session) run(ctx context.Context, p *process, pkg *state.Package, file 
 		}
 		syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 		<-p.died
-		return s.ended(p, fmt.Sprintf("the interrupted cell was in a call that cannot be stopped, and did not come back within %v", s.grace))
+		return ended(fmt.Sprintf("the interrupted cell was in a call that cannot be stopped, and did not come back within %v", s.grace))
 	}
 	for {
 		select {
 		case r := <-p.replies:
 			return done(r)
 		case <-p.died:
-			return s.ended(p, p.cause)
+			return ended(p.cause)
 		case <-interrupt:
 			interrupt = nil
 			p.send(protocol.Request{Kind: protocol.KindInterrupt, Cell: q.Cell, Grace: s.grace})
@@ -323,7 +335,7 @@ func (s *Session) ended(p *process, why string) *EndError {
 	s.notebook.Forget()
 	s.o.Builder.Renew()
 	for _, name := range e.Lost {
-		s.notebook.Lose(name, fmt.Sprintf("%s was lost when the session ended (%s)", name, why))
+		s.notebook.Lose(name, name+" "+lostWith(why))
 	}
 	s.mu.Lock()
 	if s.process == p {
@@ -332,6 +344,8 @@ func (s *Session) ended(p *process, why string) *EndError {
 	s.mu.Unlock()
 	return e
 }
+
+func lostWith(why string) string { return "was lost when the session ended (" + why + ")" }
 
 // heavy says once that the session has become large.
 func (s *Session) heavy(bytes int64) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -209,6 +210,26 @@ func TestInterrupt(t *testing.T) {
 		t.Errorf("a lock that nobody opens: %v", err)
 	}
 	play(t, s, step{cell: "n", err: "n was lost when the session ended"}, step{cell: "n := 1\nn", value: "1"})
+}
+
+// An interrupt ends a compiler too, and what the cell would have defined has a hint.
+func TestInterruptWhileCompiling(t *testing.T) {
+	s := open(t)
+	play(t, s, step{cell: "x := 3"})
+	ctx, cancel := context.WithCancel(t.Context())
+	s.o.Builder.Start = func(cmd *exec.Cmd) error { // in the place of the compiler: it takes for ever
+		cmd.Path, cmd.Args = "/bin/sleep", []string{"sleep", "100000"}
+		err := cmd.Start()
+		cancel()
+		return err
+	}
+	if _, err := s.Try(ctx, "y := 4"); !errors.Is(err, ErrInterrupted) {
+		t.Fatalf("error %v, want ErrInterrupted", err)
+	}
+	s.o.Builder.Start = nil
+	play(t, s,
+		step{cell: "y", err: "y was not defined, because its cell was interrupted before it ran"},
+		step{cell: "y := x + 1\ny", value: "4"})
 }
 
 func TestEnds(t *testing.T) {

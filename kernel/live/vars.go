@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"html"
-	"path/filepath"
+	"os"
 	"strings"
 	"time"
 
@@ -151,17 +151,19 @@ func (s *Session) Command(line string) (mine bool, text string, err error) {
 		if len(words) < 2 {
 			return false, "", nil
 		}
-		if q.Dir, err = filepath.Abs(words[1]); err != nil {
-			return false, "", err
+		q.Dir = words[1] // relative to the folder of the session's process
+		if rest, ok := strings.CutPrefix(q.Dir, "~"); ok && (rest == "" || rest[0] == '/') {
+			home, err := os.UserHomeDir()
+			if err != nil {
+				return false, "", err
+			}
+			q.Dir = home + rest
 		}
 	default:
 		return false, "", nil
 	}
 	s.running.Lock()
 	defer s.running.Unlock()
-	s.mu.Lock()
-	s.settings = append(s.settings, q)
-	s.mu.Unlock()
 	p, err := s.ready()
 	if err != nil {
 		return false, "", err
@@ -169,6 +171,11 @@ func (s *Session) Command(line string) (mine bool, text string, err error) {
 	r, err := p.ask(q, answerTime)
 	if err == nil && r.Error != "" {
 		err = errors.New(r.Error)
+	}
+	if err == nil {
+		s.mu.Lock()
+		s.settings = append(s.settings, q)
+		s.mu.Unlock()
 	}
 	return false, "", err
 }

@@ -6,6 +6,7 @@ package plugins
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -48,6 +49,7 @@ type Builder struct {
 	Start    func(*exec.Cmd) error // starts a process
 
 	mu      sync.Mutex
+	ctx     context.Context   // of the cell that is built; its end ends compiler and go command
 	made    string            // key of what exports are of
 	exports map[string]string // file by package
 	changed string            // a package that is another one by now
@@ -56,6 +58,13 @@ type Builder struct {
 	cells   map[string]string // archive by package of a cell
 	tools   string            // folder of compiler and linker
 	cc      []string
+}
+
+// During has the end of a context end what is compiled, until the next call.
+func (b *Builder) During(ctx context.Context) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ctx = ctx
 }
 
 // ErrNoCompiler says that plugins cannot be linked.
@@ -151,7 +160,7 @@ func (b *Builder) command(path string, args ...string) *exec.Cmd {
 		}
 	}
 	cmd.Env = append(cmd.Env, "GOPROXY=off", "GOFLAGS=-mod=readonly", "GOWORK=off", "CGO_ENABLED=1", "GOGC=400")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setsid: true}
 	return cmd
 }
 
@@ -167,6 +176,9 @@ func (b *Builder) output(cmd *exec.Cmd) ([]byte, error) {
 	defer runtime.UnlockOSThread()
 	err := start(cmd)
 	if err == nil {
+		if b.ctx != nil {
+			defer context.AfterFunc(b.ctx, func() { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })()
+		}
 		err = cmd.Wait()
 	}
 	if err != nil {

@@ -218,7 +218,7 @@ func warm(checkout string, l Layout, set []byte) error {
 	if err != nil {
 		return err
 	}
-	state := append(append(slices.Clone(set), sum...), strings.Join(shim.BuildFlags, " ")+" graph session"...)
+	state := append(append(slices.Clone(set), sum...), strings.Join(shim.BuildFlags, " ")+" graph session models"...)
 	done := filepath.Join(l.Root, "warm")
 	if Bundled() {
 		done = filepath.Join(filepath.Dir(checkout), "warm")
@@ -230,11 +230,6 @@ func warm(checkout string, l Layout, set []byte) error {
 	// has is told of one that is not here, not of %require. No build needs them.
 	if err := run(checkout, nil, "go", "mod", "graph"); err != nil {
 		fmt.Fprintln(os.Stderr, "kernel: warning: the message for a missing import may be of another module:", err)
-	}
-	if !Bundled() {
-		if err := run(checkout, nil, "go", append(slices.Clone(shim.BuildFlags), "./metamerkit/...", "./models/...")...); err != nil {
-			return err
-		}
 	}
 	dir, err := os.MkdirTemp("", "metamers-warm-")
 	if err != nil {
@@ -269,6 +264,23 @@ func warmSession(checkout, dir string, l Layout) error {
 	if err := b.Ready(); err != nil {
 		return err
 	}
-	_, _, err = b.Host()
-	return err
+	if _, _, err = b.Host(); err != nil {
+		return err
+	}
+	if Bundled() { // its first start is to be quick
+		return nil
+	}
+	for _, p := range sessionPackages {
+		if _, err := b.Export(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sessionPackages take long to compile, and cells of the notebooks import them.
+var sessionPackages = []string{
+	"gonum.org/v1/plot/plotutil",
+	"github.com/gomlx/gomlx/core/graph", "github.com/gomlx/gomlx/ml/model",
+	Module + "/metamerkit/local", Module + "/metamerkit/stage", Module + "/metamerkit/weights", Module + "/metamerkit/zoo/block",
 }

@@ -160,6 +160,15 @@ func (n *Notebook) Remove(name string) bool {
 // Lose notes why something that a cell may name is not there.
 func (n *Notebook) Lose(name, why string) { n.lost[name] = why }
 
+// Missed notes why what a cell would have defined is not there.
+func (n *Notebook) Missed(p *Package, why string) {
+	for name := range p.names {
+		if n.names[name] == nil {
+			n.Lose(name, name+" "+why)
+		}
+	}
+}
+
 // Remember keeps the imports of a cell for later cells, also if it failed.
 func (n *Notebook) Remember(imports map[string]string) {
 	for name, path := range imports {

@@ -89,9 +89,6 @@ class Outcome:
 class Kernel:
     def __init__(self):
         self.km, self.kc = start_new_kernel(kernel_name="metamers-go")
-        reply = self.run("%state on").reply
-        if reply["status"] != "ok":
-            raise RuntimeError(f"%state on: {reply}")
 
     def close(self):
         self.kc.stop_channels()

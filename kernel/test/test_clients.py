@@ -10,7 +10,7 @@ import nbformat
 from jupyter_client import BlockingKernelClient
 from test_cases import Kernel
 
-CELLS = ["%state on", "x := []int{1, 2}", "x = append(x, 3)", "total := 0\nfor _, v := range x {\n\ttotal += v\n}\ntotal"]
+CELLS = ["x := []int{1, 2}", "x = append(x, 3)", "total := 0\nfor _, v := range x {\n\ttotal += v\n}\ntotal"]
 
 
 class Clients(unittest.TestCase):

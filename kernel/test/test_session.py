@@ -25,8 +25,6 @@ class Session(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.km, cls.kc = start()
-        content, _ = run(cls.kc, "%state on")
-        assert content["status"] == "ok", content
 
     @classmethod
     def tearDownClass(cls):
@@ -129,8 +127,7 @@ class Session(unittest.TestCase):
     def test_two(self):
         km, kc = start()
         self.addCleanup(lambda: (kc.stop_channels(), km.shutdown_kernel()))
-        for code in ("%state on", "mine := 1"):
-            self.assertEqual(run(kc, code)[0]["status"], "ok")
+        self.assertEqual(run(kc, "mine := 1")[0]["status"], "ok")
         self.refuse("mine", "CompileError", "undefined: mine")
         self.assertEqual(texts(run(kc, "mine")[1]), ["1"])
 
@@ -145,7 +142,7 @@ class Session(unittest.TestCase):
 class Without(unittest.TestCase):
     def test_no_cgo(self):
         """The first cell says that there is no session, and why; all cells are programs."""
-        km, kc = start_new_kernel(kernel_name="metamers-go", env=os.environ | {"METAMERS_KERNEL_STATE": "on", "CGO_ENABLED": "0"})
+        km, kc = start_new_kernel(kernel_name="metamers-go", env=os.environ | {"CGO_ENABLED": "0"})
         self.addCleanup(lambda: (kc.stop_channels(), km.shutdown_kernel()))
         content, out = run(kc, "x := 1\nx + 1")
         self.assertEqual([content["status"], texts(out)], ["ok", ["no session that keeps variables, each cell is a program of its own: a session needs cgo, and CGO_ENABLED is 0: start Jupyter without it\n", "2"]])
@@ -158,7 +155,6 @@ class Ends(unittest.TestCase):
     def test_kill_the_kernel(self):
         km, kc = start()
         self.addCleanup(kc.stop_channels)
-        run(kc, "%state on")
         self.assertEqual(run(kc, 'exec.Command("sleep", "1000").Start()')[0]["status"], "ok")
         os.kill(kernel_pid(km), signal.SIGKILL)
         within(5, "all gone", nothing_left)

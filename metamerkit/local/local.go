@@ -1,7 +1,7 @@
 // Package local puts the engine into this program, so that models can be used that
 // the program itself defines: a graph function, a weight file, and the layers that
 // stand for the stages. It links GoMLX and XLA, so that a cell that imports it
-// compiles longer than others, and nothing is kept from cell to cell but runs.
+// compiles longer than others.
 package local
 
 import (
@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"sync"
 
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
@@ -24,7 +25,7 @@ import (
 
 // Model is a model of one's own.
 type Model struct {
-	Name string
+	Name string // runs are found again by it and by the weights: a changed Forward needs another
 	// Forward draws the graph from normalised images [B,Size,Size,3] to logits
 	// [B,Classes], and marks its layers (stage.Mark). It reads its weights by their
 	// names in the file, with "/" for "." (block.Weight and the layers of zoo/block do).
@@ -43,7 +44,8 @@ type Model struct {
 }
 
 // Use puts an engine into this program, with models of its own beside those of the
-// zoo, and makes it the one that the verbs of package metamerkit use.
+// zoo, and makes it the one that the verbs of package metamerkit use. A model whose name
+// was used before takes the place of that one.
 func Use(models ...Model) error {
 	for _, m := range models {
 		if err := m.introduce(); err != nil {
@@ -72,7 +74,7 @@ func (m Model) introduce() error {
 		}
 	}
 	c := &card.Card{
-		Name: m.Name, Title: "defined in " + program(), Kind: m.Kind, Training: m.Training, Family: "local " + m.Name, Classes: m.Classes, Labels: m.Labels,
+		Name: m.Name, Title: "defined in " + program(), Kind: m.Kind, Training: m.Training, Family: family(m.Name), Classes: m.Classes, Labels: m.Labels,
 		Input:   card.Input{Size: m.Size, Mean: m.Mean, Std: m.Std},
 		Weights: card.Weights{File: filepath.Base(path), Path: path, SHA256: m.SHA256, Source: "this program"},
 		Stages:  map[string]card.Layer{}, Licence: "its author's",
@@ -96,6 +98,26 @@ func (m Model) introduce() error {
 	}
 	zoo.RegisterPyTorch(c.Family, func(json.RawMessage) (zoo.Forward, error) { return m.Forward, nil })
 	return nil
+}
+
+var uses struct {
+	sync.Mutex
+	count map[string]int // by name
+}
+
+// family names the family of a model: a new one each time, because its function may be
+// another one.
+func family(name string) string {
+	uses.Lock()
+	defer uses.Unlock()
+	if uses.count == nil {
+		uses.count = map[string]int{}
+	}
+	uses.count[name]++
+	if n := uses.count[name]; n > 1 {
+		return fmt.Sprintf("local %s %d", name, n)
+	}
+	return "local " + name
 }
 
 func program() string {

@@ -62,6 +62,17 @@ func TestOwnModel(t *testing.T) {
 	if err != nil || len(rows) == 0 {
 		t.Errorf("%d rows: %v", len(rows), err)
 	}
+	drawn := false // again, as a cell that is run again does, with another function
+	m.Forward = func(s *model.Scope, x *Node) *Node {
+		drawn = true
+		return tiny(s, x)
+	}
+	if err := Use(m); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := metamerkit.Synthesize(metamerkit.Recipe{Optimizer: metamerkit.Optimizer{Name: "pgd"}, Models: metamerkit.Set("tiny"), Stage: "early", Steps: 2}, metamerkit.Images{ImageSet: refs}); err != nil || !drawn {
+		t.Errorf("the function of a model that was used again was drawn: %v, %v", drawn, err)
+	}
 	m.Name = "resnet20"
 	if err := Use(m); err == nil || !strings.Contains(err.Error(), "resnet20") {
 		t.Errorf("a name of the project's: %v", err)

@@ -1,6 +1,6 @@
 // Drives a real JupyterLab in a headless Chromium: value of a cell, live output,
-// pictures, completion, inspection, errors, input, interrupt, restart; then fig3 with
-// other model sets.
+// pictures, completion, inspection, errors, input, interrupt, variables, restart; then
+// fig3 with other model sets.
 //   node lab.mjs URL NOTEBOOK SCREENSHOT_FOLDER MODEL MODEL
 import { chromium } from 'playwright-core';
 import assert from 'node:assert/strict';
@@ -197,6 +197,21 @@ try {
     await says(6, 'Interrupted');
     await status('idle');
     await look('interrupt');
+  });
+  await step('variables stay, also those of an interrupted loop', async () => {
+    await run(9);
+    await run(10);
+    await says(10, 'turning');
+    await command('notebook:interrupt-kernel');
+    await says(10, 'Interrupted');
+    await status('idle');
+    await run(11);
+    await says(11, 'true map[1000:a thousand]');
+    await run(11, 'turns = -1\nturns');
+    await says(11, '-1');
+    await run(11, '%vars');
+    await says(11, 'map[int]string');
+    await look('variables');
   });
   await step('restart', async () => {
     await run(7);

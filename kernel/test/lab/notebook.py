@@ -17,6 +17,9 @@ cells = [
     'fmt.Println("sleeping")\ntime.Sleep(1000 * time.Second)',
     'func kept() string { return "kept" }\nkept()',
     "kept()",
+    "turns, seen := 0, map[int]string{}",
+    'for {\n\tturns++\n\tif turns == 1000 {\n\t\tseen[turns] = "a thousand"\n\t\tfmt.Println("turning")\n\t}\n}',
+    "fmt.Println(turns >= 1000, seen)",
 ]
 nb = new_notebook(cells=[new_code_cell(c) for c in cells], metadata={"kernelspec": {"name": "metamers-go", "display_name": "Go (metamers)", "language": "go"}})
 nbformat.write(nb, sys.argv[1])
