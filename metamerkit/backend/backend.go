@@ -49,7 +49,7 @@ type Backend struct {
 
 // Loops reports whether many steps belong in one graph.While. On a GPU that saves
 // a launch a step. On the CPU XLA's convolutions are about eight times slower
-// inside a While than outside (docs/upstream.md), and on the Go backend a body
+// inside a While than outside (docs/notes/upstream.md), and on the Go backend a body
 // that computes a gradient fails at run time: there each step is one call.
 func (b *Backend) Loops() bool { return b.Kind == CUDA }
 
@@ -106,7 +106,7 @@ func auto() (*Backend, error) {
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
 // openGo computes one operation after the other, each on all cores: operations side
-// by side wait for each other for ever (docs/upstream.md).
+// by side wait for each other for ever (docs/notes/upstream.md).
 func openGo() (*Backend, error) {
 	b, err := gobackend.New("ops_sequential")
 	if err != nil {

@@ -85,7 +85,7 @@ func compileFast() {
 }
 
 // fuseByXLA leaves elementwise operations to XLA on the CPU, whose plugin of our version
-// gives them to YNNPACK; that makes a step of ConvNeXt a fifth slower (docs/upstream.md).
+// gives them to YNNPACK; that makes a step of ConvNeXt a fifth slower (docs/notes/upstream.md).
 // A plugin that does not know a flag ends the process, so others are not told.
 func fuseByXLA() {
 	setFlag("ynn_fusion_type", "--xla_cpu_experimental_ynn_fusion_type=individual_dot,individual_convolution")

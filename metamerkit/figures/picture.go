@@ -26,7 +26,7 @@ func picture(c draw.Canvas, pixels []float32, size int, at vg.Point, w vg.Length
 }
 
 // upright is gonum's PDF canvas with images the right way up: it draws them in its
-// own coordinates, whose y axis it has turned (docs/upstream.md).
+// own coordinates, whose y axis it has turned (docs/notes/upstream.md).
 type upright struct{ *vgpdf.Canvas }
 
 // DrawImage draws img into rect.

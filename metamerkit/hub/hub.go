@@ -1,7 +1,7 @@
 // Package hub downloads files of the Hugging Face hub into the cache that Python's
 // huggingface_hub also uses: the same folders, links and settings
 // (HF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_TOKEN_PATH, HF_ENDPOINT, HF_HUB_OFFLINE).
-// Why not go-huggingface's hub package: docs/upstream.md.
+// Why not go-huggingface's hub package: docs/notes/upstream.md.
 package hub
 
 import (

@@ -8,7 +8,7 @@ import (
 
 // Convolutions are written as weighted sums of shifted views, an axis at a time:
 // borders are then what each original has, float64 works, and the pure-Go backend
-// needs no convolution (docs/upstream.md).
+// needs no convolution (docs/notes/upstream.md).
 
 // border says what lies outside an image.
 type border int

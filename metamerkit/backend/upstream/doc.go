@@ -3,6 +3,6 @@
 // go-xla v0.4.4). It has tests only.
 //
 // Each test passes while its defect is there. When a new version mends one, its
-// test fails and names the guard in this project that can go. docs/upstream.md
+// test fails and names the guard in this project that can go. docs/notes/upstream.md
 // tells symptoms, versions, what this project does instead and what to report.
 package upstream

@@ -30,10 +30,10 @@ func expect(t *testing.T, err error, symptom, guard string) {
 func fixed(t *testing.T, guard string) {
 	t.Helper()
 	if guard == "" {
-		t.Errorf("fixed upstream: remove the guard in docs/upstream.md (no code goes around it)")
+		t.Errorf("fixed upstream: remove the guard in docs/notes/upstream.md (no code goes around it)")
 		return
 	}
-	t.Errorf("fixed upstream: remove the guard in %s and the entry in docs/upstream.md", guard)
+	t.Errorf("fixed upstream: remove the guard in %s and the entry in docs/notes/upstream.md", guard)
 }
 
 // compute builds, compiles and runs a graph. Panics come back as errors.

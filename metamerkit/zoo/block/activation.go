@@ -65,7 +65,7 @@ func HardSigmoid(x *Node) *Node {
 func HardSwish(x *Node) *Node { return Mul(x, HardSigmoid(x)) }
 
 // ErrorFunction is erf. The Go backend's own starts workers while it holds
-// one and waits for ever where there is only one (docs/upstream.md, "Independent
+// one and waits for ever where there is only one (docs/notes/upstream.md, "Independent
 // convolutions wait for each other"); there it is Abramowitz & Stegun 7.1.26,
 // which is 1.5e-7 off at most.
 func ErrorFunction(x *Node) *Node {

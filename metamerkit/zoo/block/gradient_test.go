@@ -167,7 +167,7 @@ func TestGroupsTrain(t *testing.T) {
 // GoMLX's own convolution has a wrong image gradient for even kernels, which
 // convolve goes around. When this test fails the defect is gone upstream: remove
 // the zero padding in convolve and in package onnx, and the note in
-// docs/upstream.md.
+// docs/notes/upstream.md.
 func TestEvenKernelDefectIsStillThere(t *testing.T) {
 	b := backendtest.Open(t, backend.XLA)
 	kernel := noise(2, 4, 4, 3, 4)

@@ -39,7 +39,7 @@ const classifiersFile = golden + "classifiers.json"
 // testdata/scripts/onnx_classifiers.py exported into the folder METAMERS_ONNX_CLASSIFIERS,
 // and compares logits and image gradients of two images with torch. METAMERS_BACKEND
 // chooses the backend, the Go backend if it is not set. With -update, what came of it is
-// added to classifiers.json, from which the table of docs/onnx.md is made.
+// added to classifiers.json, from which the table of docs/notes/onnx.md is made.
 func TestClassifiers(t *testing.T) {
 	folder := os.Getenv("METAMERS_ONNX_CLASSIFIERS")
 	if folder == "" {

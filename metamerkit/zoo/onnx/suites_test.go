@@ -11,7 +11,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
 )
 
-var update = flag.Bool("update", false, "write the lists of refused cases and docs/onnx.md instead of comparing with them")
+var update = flag.Bool("update", false, "write the lists of refused cases and docs/notes/onnx.md instead of comparing with them")
 
 const golden = "../../../testdata/golden/onnx/"
 

@@ -15,7 +15,7 @@ import (
 	. "github.com/ensemble-metamers/metamers/metamerkit/zoo/onnx"
 )
 
-const page = "../../../docs/onnx.md"
+const page = "../../../docs/notes/onnx.md"
 
 // The suites of cases, and the lines of the page between which the tables stand.
 var (
@@ -23,7 +23,7 @@ var (
 	borders = [2]string{"<!-- tables: go test ./metamerkit/zoo/onnx -update -->\n", "<!-- end of tables -->\n"}
 )
 
-// TestSupportTable holds the tables of docs/onnx.md against the lists of refused cases
+// TestSupportTable holds the tables of docs/notes/onnx.md against the lists of refused cases
 // and the results of TestClassifiers, from which -update makes them.
 func TestSupportTable(t *testing.T) {
 	data, err := os.ReadFile(page)

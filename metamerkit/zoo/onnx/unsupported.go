@@ -69,5 +69,5 @@ const (
 	hintControl   = "export without control flow: torch.onnx.export(model.eval(), image, \"net.onnx\", dynamo=True) unrolls loops over fixed numbers"
 	hintConstant  = "export with a fixed image size, so that shapes and indices are constants"
 	hintEval      = "export model.eval()"
-	hintOther     = "write this part of the model with other operators (docs/onnx.md lists them), or export the model up to it"
+	hintOther     = "write this part of the model with other operators (docs/notes/onnx.md lists them), or export the model up to it"
 )

@@ -12,9 +12,9 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo/zootest"
 )
 
-var update = flag.Bool("update", false, "write the measured errors into docs/models.md")
+var update = flag.Bool("update", false, "write the measured errors into docs/notes/models.md")
 
-const document = "../../../docs/models.md"
+const document = "../../../docs/notes/models.md"
 
 func goldens(t *testing.T) []string {
 	t.Helper()
@@ -28,7 +28,7 @@ func goldens(t *testing.T) []string {
 func name(file string) string { return strings.TrimSuffix(filepath.Base(file), ".safetensors") }
 
 // Every golden file is tested: a new one needs no code. The errors stay about those
-// that docs/models.md states.
+// that docs/notes/models.md states.
 func TestGolden(t *testing.T) {
 	stated, err := zootest.ReadTable(document)
 	if err != nil {
@@ -59,7 +59,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// The table of docs/models.md has the families, members and reference versions of
+// The table of docs/notes/models.md has the families, members and reference versions of
 // the golden files.
 func TestTable(t *testing.T) {
 	stated, err := zootest.ReadTable(document)

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Row is what docs/models.md says of a family: the largest errors of its golden
+// Row is what docs/notes/models.md says of a family: the largest errors of its golden
 // files (see Errors) on any backend.
 type Row struct {
 	Members   []string // names of the golden files
