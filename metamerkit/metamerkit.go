@@ -28,6 +28,7 @@ import (
 // These types of other packages are declared here so that a cell needs one import.
 type (
 	Recipe    = metamer.Recipe
+	Against   = metamer.Against // of a Recipe: models that its metamers are to differ for
 	Schedule  = metamer.Schedule
 	Optimizer = metamer.Optimizer
 	Start     = metamer.Start
@@ -43,12 +44,7 @@ type (
 var Stages = metamer.Stages
 
 // Set returns a model set of the models with these names (see Models).
-func Set(names ...string) (refs []metamer.ModelRef) {
-	for _, n := range names {
-		refs = append(refs, metamer.ModelRef{Name: n})
-	}
-	return refs
-}
+func Set(names ...string) (refs []metamer.ModelRef) { return metamer.Refs(names...) }
 
 // Context returns the context that the functions of this package use. It ends when the
 // cell or program is interrupted.

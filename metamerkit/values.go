@@ -187,7 +187,7 @@ func (r *Run) MIMEBundle() (map[string][]byte, error) {
 }
 
 func (r *Run) String() string {
-	s := fmt.Sprintf("run %s of {%s} at %s: %s", r.ID, strings.Join(r.Recipe.ModelNames(), ", "), r.Recipe.Stage, r.Verdict())
+	s := fmt.Sprintf("run %s of {%s} at %s%s: %s", r.ID, strings.Join(r.Recipe.ModelNames(), ", "), r.Recipe.Stage, r.Recipe.Opponents(), r.Verdict())
 	if r.Stopped != "" {
 		s += "; " + r.Stopped
 	}
@@ -196,33 +196,38 @@ func (r *Run) String() string {
 
 // Verdicts returns the match statistics as a table: for each member the means over the
 // images, the largest values of the null distribution, the largest p of an image, and how
-// many images pass.
+// many images pass. Models that the run is against follow the members.
 func (r *Run) Verdicts() *Table {
 	t := &Table{Name: "verdicts", Title: "Match statistics", Caption: r.String() + ".",
 		Columns: []table.Column{{Head: "member"}, {Head: "relative L2", Right: true}, {Head: "Pearson", Right: true}, {Head: "Spearman", Right: true}, {Head: "SNR (dB)", Right: true}, {Head: "largest p", Right: true}, {Head: "same class", Right: true}, {Head: "pass", Right: true}, {Head: "pass as PNG", Right: true}}}
 	of := func(k, n int) string { return fmt.Sprintf("%d of %d", k, n) }
-	for i, m := range r.Matches() {
-		tested := m.Null.Untested() == ""
-		beside := func(format string, v, null float64) string {
-			if !tested {
-				return fmt.Sprintf(format, v)
+	add := func(prefix string, matches []metamer.Match) {
+		for _, m := range matches {
+			tested := m.Null.Untested() == ""
+			beside := func(format string, v, null float64) string {
+				if !tested {
+					return fmt.Sprintf(format, v)
+				}
+				return fmt.Sprintf(format+" ("+format+")", v, null)
 			}
-			return fmt.Sprintf(format+" ("+format+")", v, null)
+			p, pass, png := "–", metamer.NotTested, metamer.NotTested
+			if m.PPearson > 0 {
+				p = fmt.Sprintf("%.2g", max(m.PPearson, m.PSpearman, m.PSNR))
+			}
+			if m.Tested > 0 {
+				pass = of(m.Pass, m.Tested)
+			}
+			if m.PNGTested > 0 {
+				png = of(m.PNGPass, m.PNGTested)
+			}
+			t.Rows = append(t.Rows, []string{prefix + m.Null.Member, fmt.Sprintf("%.4f", m.Loss), beside("%.3f", m.Pearson, m.Null.Pearson), beside("%.3f", m.Spearman, m.Null.Spearman), beside("%.1f", m.SNR, m.Null.SNR), p, of(m.Same, m.Count), pass, png})
 		}
-		p, pass, png := "–", metamer.NotTested, metamer.NotTested
-		if m.PPearson > 0 {
-			p = fmt.Sprintf("%.2g", max(m.PPearson, m.PSpearman, m.PSNR))
-		}
-		if m.Tested > 0 {
-			pass = of(m.Pass, m.Tested)
-		}
-		if m.PNGTested > 0 {
-			png = of(m.PNGPass, m.PNGTested)
-		}
-		t.Rows = append(t.Rows, []string{m.Null.Member, fmt.Sprintf("%.4f", m.Loss), beside("%.3f", m.Pearson, m.Null.Pearson), beside("%.3f", m.Spearman, m.Null.Spearman), beside("%.1f", m.SNR, m.Null.SNR), p, of(m.Same, m.Count), pass, png})
-		if i == 0 && tested {
-			t.Caption += " In brackets: the largest value of the null distribution, which is of " + m.Null.Of() + "; p is that of the image and statistic with the largest."
-		}
+	}
+	matches := r.Matches()
+	add("", matches)
+	add("against ", r.AgainstMatches())
+	if len(matches) > 0 && matches[0].Null.Untested() == "" {
+		t.Caption += " In brackets: the largest value of the null distribution, which is of " + matches[0].Null.Of() + "; p is that of the image and statistic with the largest."
 	}
 	return t
 }

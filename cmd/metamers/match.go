@@ -25,14 +25,14 @@ const largestNull = "largest of any null pair"
 
 // matchTable is the table of a run's match statistics, line by line: means over the
 // images, in the second line of each member the largest value of the null distribution
-// and the largest p of an image.
+// and the largest p of an image. The models that the run is against follow.
 func matchTable(run *metamer.Run) (lines []string) {
-	matches := run.Matches()
+	matches, others := run.Matches(), run.AgainstMatches()
 	if len(matches) == 0 {
 		return nil
 	}
 	wide := len("  " + largestNull)
-	for _, m := range matches {
+	for _, m := range append(matches[:len(matches):len(matches)], others...) {
 		wide = max(wide, len(m.Null.Member))
 	}
 	line := func(format string, values ...any) { lines = append(lines, fmt.Sprintf(format, values...)) }
@@ -42,15 +42,21 @@ func matchTable(run *metamer.Run) (lines []string) {
 		}
 		return fmt.Sprintf("%d of %d", pass, tested)
 	}
-	line("%-*s %8s %9s %9s %8s %11s %9s %11s", wide, "member", "rel. L2", "Pearson", "Spearman", "SNR dB", "same class", "pass", "pass as PNG")
-	for _, m := range matches {
-		line("%-*s %8.4f %9.3f %9.3f %8.1f %5d of %-3d %10s %11s", wide, m.Null.Member, m.Loss, m.Pearson, m.Spearman, m.SNR, m.Same, m.Count, passed(m.Pass, m.Tested), passed(m.PNGPass, m.PNGTested))
-		if m.Null.Untested() == "" {
-			line("%-*s %8s %9.3f %9.3f %8.1f", wide, "  "+largestNull, "", m.Null.Pearson, m.Null.Spearman, m.Null.SNR)
+	table := func(head string, matches []metamer.Match) {
+		line("%-*s %8s %9s %9s %8s %11s %9s %11s", wide, head, "rel. L2", "Pearson", "Spearman", "SNR dB", "same class", "pass", "pass as PNG")
+		for _, m := range matches {
+			line("%-*s %8.4f %9.3f %9.3f %8.1f %5d of %-3d %10s %11s", wide, m.Null.Member, m.Loss, m.Pearson, m.Spearman, m.SNR, m.Same, m.Count, passed(m.Pass, m.Tested), passed(m.PNGPass, m.PNGTested))
+			if m.Null.Untested() == "" {
+				line("%-*s %8s %9.3f %9.3f %8.1f", wide, "  "+largestNull, "", m.Null.Pearson, m.Null.Spearman, m.Null.SNR)
+			}
+			if m.PPearson > 0 {
+				line("%-*s %8s %9.2g %9.2g %8.2g", wide, "  p of the worst image", "", m.PPearson, m.PSpearman, m.PSNR)
+			}
 		}
-		if m.PPearson > 0 {
-			line("%-*s %8s %9.2g %9.2g %8.2g", wide, "  p of the worst image", "", m.PPearson, m.PSpearman, m.PSNR)
-		}
+	}
+	table("member", matches)
+	if others != nil {
+		table("against", others)
 	}
 	line("null distribution: %s", matches[0].Null.Of())
 	return lines

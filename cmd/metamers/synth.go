@@ -51,7 +51,7 @@ func (f imageFlags) defaults(models []string) imageFlags {
 // recipeFlags are the settings of a recipe; zero values are its defaults.
 type recipeFlags struct {
 	Paper       bool     `help:"Use the paper's procedure, projected gradient descent with 5000 steps. Other flags override its settings."`
-	Steps       int      `positive:"" help:"Number of optimisation steps (default: 1000). If the optimizer chooses another one, such as the default: number of gradient evaluations (default: 400)."`
+	Steps       int      `positive:"" help:"Number of optimisation steps (default: 1000). If the optimizer chooses another one, such as the default: number of gradient evaluations (default: 400, with --against 1000)."`
 	Evaluations int      `positive:"" help:"Number of model gradient evaluations for each image, in place of --steps. With a schedule that evaluates all members at every step, it is divided by the number of members."`
 	Schedule    string   `help:"switch, switch:EVERY, switch:EVERY:random or average (default: the optimizer's own, such as switch:10 for pgd)." predictor:"schedule"`
 	Optimizer   string   `help:"Optimizer (default: ${default_optimizer}): ${optimizers}." predictor:"optimizer"`
@@ -145,6 +145,7 @@ func (f recipeFlags) request(models []string, stage string, set *images.Set, fil
 type synthCmd struct {
 	Models []string `required:"" help:"Names of the model set's members, separated by commas (see: metamers models)." predictor:"models"`
 	Stage  string   `required:"" help:"Stage at which activations are matched: early, middle, late, or the name of a layer." predictor:"stage"`
+	againstFlags
 	imageFlags
 	recipeFlags
 	nullFlag
@@ -158,6 +159,7 @@ func (c *synthCmd) Help() string {
   metamers synth --models resnet2b,resnet4b --stage middle --images photos/ --size 32 --paper
   metamers synth --models resnet20,vit --stage late --images cifar10:8 --optimizer adam --schedule average
   metamers synth --models resnet20,resnet4b --stage late --images cifar10:16 --evaluations 200
+  metamers synth --models plain7_48.mm_c10 --against vit_4_96.mm_c10 --stage late --images photos:8 --size 32
 
 After Ctrl-C the same command resumes. A stored run is shown at once.`
 }
@@ -170,6 +172,9 @@ func (c *synthCmd) Run(ctx context.Context, g *globals) error {
 	took := newParts()
 	q := engine.Request{Images: set, CheckpointEvery: c.Checkpoint, Extra: extras(set)}
 	if q.Recipe, q.Given, err = c.request(c.Models, c.Stage, set, c.Filter); err != nil {
+		return err
+	}
+	if q.Recipe.Against, err = c.against(); err != nil {
 		return err
 	}
 	if q.Recipe.Null.Name, err = nullName(c.Null); err != nil {
@@ -224,7 +229,7 @@ func savePNG(path string, draw func() (image.Image, error)) error {
 // synthesize runs a request. It says first what it will do and, before it computes, how long
 // that takes.
 func synthesize(ctx context.Context, g *globals, e *engine.Engine, q engine.Request, took *parts) (*metamer.Run, error) {
-	bar := newBar(g, strings.Join(names(q.Recipe), "+")+" "+q.Recipe.Stage, names(q.Recipe))
+	bar := newBar(g, strings.Join(names(q.Recipe), "+")+" "+q.Recipe.Stage, q.Recipe.TappedNames())
 	one := forecastOne(bar, e, q)
 	q.Progress = took.progress(func(p metamer.Progress) {
 		switch p.Phase {
@@ -251,7 +256,7 @@ func synthesize(ctx context.Context, g *globals, e *engine.Engine, q engine.Requ
 func startLine(q engine.Request) string {
 	r := q.Recipe.WithDefaults()
 	return fmt.Sprintf("%s; %s at %s; %s, %s an image; null distribution: %s", imagesLine(q.Images),
-		strings.Join(r.ModelNames(), " + "), r.Stage, r.Optimizer.Name, english.Plural(r.Evaluations(r.AllSteps()), "gradient evaluation", ""), r.NullOf())
+		strings.Join(r.ModelNames(), " + ")+r.Opponents(), r.Stage, r.Optimizer.Name, english.Plural(r.Evaluations(r.AllSteps()), "gradient evaluation", ""), r.NullOf())
 }
 
 // imagesLine says how many images are used, where they come from and how large they are.
@@ -271,11 +276,19 @@ func few(names []string) string {
 // forecastOne begins the forecast of a run, in which models have their full names.
 func forecastOne(bar *bar, e *engine.Engine, q engine.Request) *study.One {
 	r := q.Recipe.WithDefaults()
-	r.Models = slices.Clone(r.Models)
-	for i, m := range r.Models {
-		if c, err := zoo.Lookup(m.Name); err == nil { // else the engine says what is wrong
-			r.Models[i].Name = c.Name
+	full := func(models []metamer.ModelRef) []metamer.ModelRef {
+		models = slices.Clone(models)
+		for i, m := range models {
+			if c, err := zoo.Lookup(m.Name); err == nil { // else the engine says what is wrong
+				models[i].Name = c.Name
+			}
 		}
+		return models
+	}
+	r.Models = full(r.Models)
+	if r.Against != nil {
+		against := *r.Against
+		against.Models, r.Against = full(against.Models), &against
 	}
 	speeds, err := openSpeeds(string(e.Backend.Kind))
 	if err != nil {
@@ -300,6 +313,11 @@ func names(r metamer.Recipe) []string { return r.ModelNames() }
 func report(g *globals, run *metamer.Run, took *parts) error {
 	if g.JSON {
 		pass, tested := run.Tally()
+		var apart *int
+		if run.Recipe.Against != nil {
+			n, _ := run.Parted()
+			apart = &n
+		}
 		return json.NewEncoder(os.Stdout).Encode(struct {
 			ID, Dir    string
 			Recipe     metamer.Recipe
@@ -307,15 +325,20 @@ func report(g *globals, run *metamer.Run, took *parts) error {
 			Statistics []metamer.MatchStatistics
 			Nulls      []metamer.Null
 			Passed     int
-			Tested     int // images
-			Cached     bool
-			StepsRun   int
+			// Of the models that the run is against, and how many images are metamers for every
+			// member and for none of them.
+			Against      []metamer.MatchStatistics `json:",omitempty"`
+			AgainstNulls []metamer.Null            `json:",omitempty"`
+			Apart        *int                      `json:",omitempty"`
+			Tested       int                       // images
+			Cached       bool
+			StepsRun     int
 			// Evaluations of one model's gradient, of the image that took the most.
 			Evaluations int
 			Seconds     float64
 			Stopped     string
 			Parts       *parts `json:",omitempty"` // of the command's wall time
-		}{run.ID, run.Dir, run.Recipe, run.Names, run.Statistics, run.Nulls, pass, tested, run.Cached, run.StepsRun, run.Recipe.Evaluations(run.StepsRun), run.Seconds, run.Stopped, took})
+		}{run.ID, run.Dir, run.Recipe, run.Names, run.Statistics, run.Nulls, pass, run.Against, run.AgainstNulls, apart, tested, run.Cached, run.StepsRun, run.Recipe.Evaluations(run.StepsRun), run.Seconds, run.Stopped, took})
 	}
 	state := fmt.Sprintf("%s, %d steps, %d gradient evaluations, in %.1f s", run.Recipe.Optimizer.Name, run.StepsRun, run.Recipe.Evaluations(run.StepsRun), run.Seconds)
 	if run.Cached {

@@ -14,7 +14,7 @@ import (
 // work ends.
 
 // Protocol is the version of the protocol: it changes whenever requests or events change.
-const Protocol = 8
+const Protocol = 9
 
 // MaxPreamble bounds the first line of a connection, in bytes.
 const MaxPreamble = 512

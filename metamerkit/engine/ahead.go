@@ -29,7 +29,7 @@ func (e *Engine) ahead(ctx context.Context, q Request, r metamer.Recipe, tapped 
 	if err != nil || ctx.Err() != nil || e.enoughMemory(tapped, r) != nil {
 		return
 	}
-	if _, err := e.loop(ctx, tapped, r); err == nil {
+	if _, err := e.loop(ctx, tapped, r, q.Null); err == nil {
 		_ = e.openTests(ctx, r, tapped)
 	}
 }
@@ -61,7 +61,7 @@ func (e *Engine) openTests(ctx context.Context, r metamer.Recipe, tapped []synth
 // much again.
 func (e *Engine) fits(r metamer.Recipe) bool {
 	total := e.held()
-	for _, m := range r.Models {
+	for _, m := range r.Tapped() {
 		c, err := zoo.Lookup(m.Name)
 		if err != nil {
 			return false

@@ -51,7 +51,7 @@ func (j *job) run(ctx context.Context) (*metamer.Run, error) {
 	n, per := j.r.Images.Count, j.r.Images.Size*j.r.Images.Size*3
 	j.start = startImages(j.r, j.q)
 	j.q.Progress(metamer.Progress{Phase: metamer.Compiling, Steps: j.r.AllSteps(), Images: n})
-	loop, err := j.e.loop(ctx, j.tapped, j.r)
+	loop, err := j.e.loop(ctx, j.tapped, j.r, j.q.Null)
 	if err != nil {
 		return nil, err
 	}

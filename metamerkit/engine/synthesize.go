@@ -35,7 +35,7 @@ func (e *Engine) resolve(q Request) (r metamer.Recipe, tapped []synth.TappedMode
 	if tapped, err = e.tappedModels(r); err != nil {
 		return r, nil, err
 	}
-	refs := make([]metamer.ModelRef, 0, len(tapped))
+	refs := make([]metamer.ModelRef, 0, len(tapped)) // of Recipe.Tapped
 	for _, s := range tapped {
 		refs = append(refs, metamer.ModelRef{Name: s.Card.Name, Layer: s.Layer, SHA256: s.Net.SHA256})
 	}
@@ -53,10 +53,11 @@ func (e *Engine) resolve(q Request) (r metamer.Recipe, tapped []synth.TappedMode
 	return r, tapped, r.Validate()
 }
 
-// tappedModels opens the members of a recipe at its stage.
+// tappedModels opens the members of a recipe at its stage, and behind them the models that
+// it is against at theirs.
 func (e *Engine) tappedModels(r metamer.Recipe) (out []synth.TappedModel, err error) {
-	for _, m := range r.Models {
-		s, err := e.tappedModel(m.Name, r.Stage, r.Precision)
+	for i, m := range r.Tapped() {
+		s, err := e.tappedModel(m.Name, r.StageOf(i), r.Precision)
 		if err != nil {
 			return nil, err
 		}
@@ -65,7 +66,7 @@ func (e *Engine) tappedModels(r metamer.Recipe) (out []synth.TappedModel, err er
 	return out, nil
 }
 
-// recipe fills in all but the models, which are given.
+// recipe fills in all but the models, which are given as by Recipe.Tapped.
 func (e *Engine) recipe(q Request, models []metamer.ModelRef) (metamer.Recipe, error) {
 	r := q.Recipe.WithDefaults()
 	if q.Images == nil || q.Images.Len() == 0 {
@@ -74,9 +75,14 @@ func (e *Engine) recipe(q Request, models []metamer.ModelRef) (metamer.Recipe, e
 	r.Images = metamer.ImageRef{Name: q.Images.Name, Count: q.Images.Len(), Size: q.Images.Size, SHA256: q.Images.SHA256(), First: q.Images.First, Of: q.Images.Of}
 	// A part is carried out in batches of the whole's size: other sizes give other last bits.
 	r.Batch = min(r.Batch, max(q.Images.Of, q.Images.Len()))
-	r.Models, r.Backend, r.Versions = models, string(e.Backend.Kind), versions(e.Backend)
+	members := len(r.Models)
+	r.Models, r.Backend, r.Versions = models[:members:members], string(e.Backend.Kind), versions(e.Backend)
+	if r.Against != nil {
+		against := *r.Against
+		against.Models, r.Against = models[members:], &against
+	}
 	if r.WarmUp != nil {
-		for i, m := range models {
+		for i, m := range r.Models {
 			c, err := zoo.Lookup(m.Name)
 			if err != nil {
 				return r, fmt.Errorf("engine: %w", err)
@@ -100,8 +106,8 @@ func (e *Engine) recipe(q Request, models []metamer.ModelRef) (metamer.Recipe, e
 func (e *Engine) named(q Request) (metamer.Recipe, error) {
 	r := q.Recipe.WithDefaults()
 	var refs []metamer.ModelRef
-	for _, m := range r.Models {
-		id, err := e.identity(m.Name, r.Stage, r.Precision)
+	for i, m := range r.Tapped() {
+		id, err := e.identity(m.Name, r.StageOf(i), r.Precision)
 		if err != nil {
 			return r, err
 		}
@@ -252,7 +258,8 @@ func (e *Engine) config(r metamer.Recipe) synth.Config {
 }
 
 // loop compiles what the recipe needs. It ends with ctx, between two compilations.
-func (e *Engine) loop(ctx context.Context, tapped []synth.TappedModel, r metamer.Recipe) (*synth.Loop, error) {
+// The null set is that of the recipe.
+func (e *Engine) loop(ctx context.Context, tapped []synth.TappedModel, r metamer.Recipe, null *images.Set) (*synth.Loop, error) {
 	var early []synth.TappedModel
 	if r.WarmUp != nil {
 		precision := r.Precision
@@ -270,7 +277,18 @@ func (e *Engine) loop(ctx context.Context, tapped []synth.TappedModel, r metamer
 	c := synth.Compiler{Backend: e.Backend.Compute, Keep: func(k synth.Key, build func() (any, error)) (any, error) {
 		return compile(e, k.Kind, k.Net, digestOf(k), build)
 	}}
-	s, err := synth.NewStepper(ctx, c, r, e.config(r), tapped, early)
+	var s synth.Stepper
+	var err error
+	if r.Against == nil {
+		s, err = synth.NewStepper(ctx, c, r, e.config(r), tapped, early)
+	} else {
+		n := len(r.Models)
+		limits, e2 := e.limits(ctx, tapped[:n], r, null)
+		if e2 != nil {
+			return nil, e2
+		}
+		s, err = synth.NewAgainst(ctx, c, r, e.config(r), tapped[:n], limits, tapped[n:])
+	}
 	if err != nil {
 		return nil, err
 	}

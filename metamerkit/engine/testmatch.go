@@ -13,11 +13,16 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
-// testMatch adds the match statistics of every image and member to a run, batch by batch.
+// testMatch adds the match statistics of every image and member to a run, batch by batch,
+// and those of the models that it is against.
 func (e *Engine) testMatch(ctx context.Context, run *metamer.Run, tapped []synth.TappedModel, q Request) error {
 	r := run.Recipe
 	n, per := r.Images.Count, r.Images.Size*r.Images.Size*3
-	for _, s := range tapped {
+	for i, s := range tapped {
+		nulls, statistics := &run.Nulls, &run.Statistics
+		if i >= len(r.Models) {
+			nulls, statistics = &run.AgainstNulls, &run.Against
+		}
 		s, err := e.exact(s, r)
 		if err != nil {
 			return err
@@ -30,7 +35,7 @@ func (e *Engine) testMatch(ctx context.Context, run *metamer.Run, tapped []synth
 		if err != nil {
 			return err
 		}
-		run.Nulls = append(run.Nulls, null.Null)
+		*nulls = append(*nulls, null.Null)
 		for from := 0; from < n; from += r.Batch {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -44,7 +49,7 @@ func (e *Engine) testMatch(ctx context.Context, run *metamer.Run, tapped []synth
 			if err != nil {
 				return err
 			}
-			run.Statistics = append(run.Statistics, found...)
+			*statistics = append(*statistics, found...)
 		}
 	}
 	return nil

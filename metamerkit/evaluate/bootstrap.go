@@ -208,10 +208,5 @@ func (b Bootstrap) Share(values []float64) (mean, low, high float64, count int, 
 // Wilson returns the score interval (Wilson 1927) of a proportion of k among n at the given
 // level, such as 0.95.
 func Wilson(k, n int, level float64) (low, high float64) {
-	z := distuv.UnitNormal.Quantile((1 + level) / 2)
-	p, m := float64(k)/float64(n), float64(n)
-	middle := p + z*z/(2*m)
-	half := z * math.Sqrt(p*(1-p)/m+z*z/(4*m*m))
-	scale := 1 + z*z/m
-	return max((middle-half)/scale, 0), min((middle+half)/scale, 1)
+	return metamer.Wilson(k, n, distuv.UnitNormal.Quantile((1+level)/2))
 }

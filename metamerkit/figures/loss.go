@@ -40,7 +40,11 @@ func Loss(run *metamer.Run) (*plot.Plot, error) {
 	for _, st := range []*text.Style{&p.Title.TextStyle, &p.X.Label.TextStyle, &p.Y.Label.TextStyle, &p.X.Tick.Label, &p.Y.Tick.Label, &p.Legend.TextStyle} {
 		st.Font.Variant = "Sans"
 	}
-	if err := drawLoss(p, run, r.ModelNames()); err != nil {
+	names := r.ModelNames()
+	for _, n := range r.Against.Names() {
+		names = append(names, fmt.Sprintf("against %s (%s)", n, r.Against.Loss))
+	}
+	if err := drawLoss(p, run, names); err != nil {
 		return nil, err
 	}
 	return p, nil

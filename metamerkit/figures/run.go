@@ -20,7 +20,7 @@ func Contact(title string, refs *images.Set, runs ...*metamer.Run) (image.Image,
 			return nil, fmt.Errorf("figures: run %s has %d images of %d², the references are %d of %d²", r.ID, r.Recipe.Images.Count, r.Recipe.Images.Size, refs.Len(), refs.Size)
 		}
 		s.Rows = append(s.Rows, Row{
-			Label:  Members(r.Recipe.ModelNames()),
+			Label:  Members(r.Recipe.ModelNames()) + r.Recipe.Opponents(),
 			Sub:    fmt.Sprintf("%s · %s, %d steps · %s", r.Recipe.Stage, r.Recipe.Optimizer.Name, r.StepsRun, passed(r)),
 			Pixels: r.Metamers, Marks: marks(r), Notes: notes(r, refs),
 		})
@@ -34,11 +34,21 @@ func passed(r *metamer.Run) string {
 	if tested == 0 {
 		return metamer.NotTested
 	}
+	if r.Recipe.Against != nil {
+		parted, _ := r.Parted()
+		return fmt.Sprintf("%d of %d pass, %d apart", pass, tested, parted)
+	}
 	return fmt.Sprintf("%d of %d pass", pass, tested)
 }
 
 // marks are the verdicts on the images of a run.
 func marks(r *metamer.Run) (out []Mark) {
+	if r.Recipe.Against != nil {
+		for _, o := range r.Apart() {
+			out = append(out, map[string]Mark{metamer.Pass: Apart, metamer.Fail: NotApart, metamer.NotTested: NotTested}[o])
+		}
+		return out
+	}
 	for _, o := range r.Outcomes() {
 		out = append(out, map[string]Mark{metamer.Pass: Pass, metamer.Fail: Fail, metamer.NotTested: NotTested}[o])
 	}
@@ -47,9 +57,14 @@ func marks(r *metamer.Run) (out []Mark) {
 
 // distances are the relative L2 distances of each image, one a member, in their order.
 func distances(r *metamer.Run) [][]float64 {
+	return distancesOf(r, r.Recipe.ModelNames(), r.Statistics)
+}
+
+// distancesOf are those of some models.
+func distancesOf(r *metamer.Run, models []string, statistics []metamer.MatchStatistics) [][]float64 {
 	out := make([][]float64, r.Recipe.Images.Count)
-	for _, m := range r.Recipe.ModelNames() {
-		for _, e := range r.Statistics {
+	for _, m := range models {
+		for _, e := range statistics {
 			if e.Member == m {
 				out[e.Image] = append(out[e.Image], e.Loss)
 			}
@@ -58,9 +73,11 @@ func distances(r *metamer.Run) [][]float64 {
 	return out
 }
 
-// notes write the distances below the images of a contact sheet; nil for a run without.
+// notes write the distances below the images of a contact sheet, behind a bar those of the
+// models that the run is against; nil for a run without.
 func notes(r *metamer.Run, refs *images.Set) []string {
 	out, some := make([]string, refs.Len()), false
+	others := distancesOf(r, r.Recipe.Against.Names(), r.Against)
 	for i, of := range distances(r) {
 		var words []string
 		for _, d := range of {
@@ -68,6 +85,19 @@ func notes(r *metamer.Run, refs *images.Set) []string {
 		}
 		if out[i] = strings.Join(words, " "); len(of) > 3 {
 			out[i] = "at most " + short(slices.Max(of))
+		}
+		if len(others[i]) > 0 {
+			words = nil
+			for _, d := range others[i] {
+				words = append(words, short(d))
+			}
+			if len(of) > 2 {
+				out[i] = "≤ " + short(slices.Max(of))
+			}
+			if len(words) > 2 {
+				words = []string{"≥ " + short(slices.Min(others[i]))}
+			}
+			out[i] += " | " + strings.Join(words, " ")
 		}
 		some = some || len(of) > 0
 	}

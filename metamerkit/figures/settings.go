@@ -125,6 +125,13 @@ func settings(run *metamer.Run) (out []metamer.Setting) {
 		add("schedule", "%s", dash(r.Schedule.Kind))
 	}
 	add("inversion loss", "%s", dash(r.Loss))
+	if a := r.Against; a != nil {
+		level := "so that the verdict passes"
+		if a.Level > 0 {
+			level = fmt.Sprintf("%g", a.Level)
+		}
+		add("against", "%s at %s: their %s difference is driven up, relative L2 distances of the members are held below a level (%s), multipliers are updated every %s", strings.Join(a.Names(), ", "), a.Stage, a.Loss, level, english.Plural(a.Every, "step", ""))
+	}
 	var penalties []string
 	for _, p := range r.Penalties {
 		penalties = append(penalties, fmt.Sprintf("%s × %g", p.Name, p.Weight))

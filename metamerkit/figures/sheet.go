@@ -28,10 +28,13 @@ const (
 	Pass
 	Fail
 	NotTested
+	Apart    // of a run against other models, drawn as Pass
+	NotApart // as Fail
 )
 
 // legends explain the marks.
-var legends = []string{Pass: "metamer for every member", Fail: "not a metamer for at least one member", NotTested: "not tested"}
+var legends = []string{Pass: "metamer for every member", Fail: "not a metamer for at least one member", NotTested: "not tested",
+	Apart: "metamer for every member and for none of the models against", NotApart: "metamer not for every member, or for one of the models against"}
 
 // Row is one row of a contact sheet.
 type Row struct {
@@ -185,7 +188,11 @@ func (s Sheet) legend(shown map[Mark]bool, noted bool, f font.Face) func(m draw.
 			}
 		}
 		if noted {
-			text(legendNotes)
+			words := legendNotes
+			if shown[Apart] || shown[NotApart] {
+				words += " | model against"
+			}
+			text(words)
 		}
 		return x - 16
 	}
@@ -252,7 +259,7 @@ func mark(m draw.Image, x, y int, k Mark) {
 			case d > 49:
 			case d > 36:
 				m.Set(x+dx, y+dy, color.White)
-			case k == Pass:
+			case k == Pass || k == Apart:
 				m.Set(x+dx, y+dy, green)
 			case k == NotTested:
 				m.Set(x+dx, y+dy, color.White)

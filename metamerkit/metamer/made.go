@@ -105,9 +105,9 @@ func (r Recipe) Describe() string {
 	if r.Optimizer.Name == "elsewhere" {
 		return "made elsewhere"
 	}
-	in := ""
+	in := r.Opponents()
 	if r.Precision != "" {
-		in = ", precision " + r.Precision
+		in = ", precision " + r.Precision + in
 	}
 	if c := r.Choices(); c != nil {
 		return fmt.Sprintf("%s (%s), metric %s, %d gradient evaluations, start from %s, %s loss%s", r.Optimizer.Name, strings.Join(c, " or "), r.Optimizer.Metric, r.Steps, r.starts(), r.Loss, in)

@@ -12,10 +12,15 @@ type Match struct {
 }
 
 // Matches returns the match statistics of each member of a run.
-func (r *Run) Matches() (out []Match) {
-	for _, null := range r.Nulls {
+func (r *Run) Matches() []Match { return matches(r.Nulls, r.Statistics) }
+
+// AgainstMatches returns those of each model that the run is against.
+func (r *Run) AgainstMatches() []Match { return matches(r.AgainstNulls, r.Against) }
+
+func matches(nulls []Null, statistics []MatchStatistics) (out []Match) {
+	for _, null := range nulls {
 		m := Match{Null: null}
-		for _, e := range r.Statistics {
+		for _, e := range statistics {
 			if e.Member != null.Member {
 				continue
 			}

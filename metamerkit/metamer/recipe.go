@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 )
 
@@ -123,10 +124,12 @@ type Stop struct {
 type Recipe struct {
 	Models []ModelRef `json:"models"`
 	Stage  string     `json:"stage"`
-	Images ImageRef   `json:"images"`
+	// Against, if set, are models that the metamers are to differ for.
+	Against *Against `json:"against,omitempty"`
+	Images  ImageRef `json:"images"`
 	// Steps: default 1000. With the schedule average each is an evaluation of every
 	// member's gradient (see Evaluations); with the optimiser fast it is the number of
-	// evaluations, default 400.
+	// evaluations, default 400, and 1000 against other models.
 	Steps     int       `json:"steps"`
 	Schedule  Schedule  `json:"schedule"`
 	Optimizer Optimizer `json:"optimizer"`
@@ -170,8 +173,16 @@ func ParseBatch(text string) (int, error) {
 func (r Recipe) WithDefaults() Recipe {
 	def(&r.Optimizer.Name, DefaultOptimizer)
 	solver := r.solver()
-	def(&r.Steps, solver.Steps)
+	if r.Against == nil {
+		def(&r.Steps, solver.Steps)
+	}
 	def(&r.Steps, 1000)
+	if r.Against != nil {
+		r.Against = r.Against.withDefaults(r)
+		if slices.Contains(solver.Schedules, Average) {
+			def(&r.Schedule.Kind, Average)
+		}
+	}
 	if len(solver.Schedules) > 0 {
 		def(&r.Schedule.Kind, solver.Schedules[0])
 	}
@@ -284,6 +295,9 @@ func (r Recipe) Validate() error {
 	if r.Round > 0 && r.Stop != (Stop{}) {
 		return fmt.Errorf("recipe: %d steps on rounded images and a stop criterion: expected one of them", r.Round)
 	}
+	if err := r.Against.validate(r); err != nil {
+		return fmt.Errorf("recipe: %w", err)
+	}
 	if w := r.WarmUp; w != nil {
 		switch {
 		case w.Stage == "" || w.Stage == r.Stage && (w.Precision == "" || w.Precision == cmp.Or(r.Precision, "float32")):
@@ -330,7 +344,7 @@ func (r Recipe) Evaluations(steps int) int {
 		return r.Evaluations(r.Steps) + (steps-r.Steps)*len(r.Models)
 	}
 	if r.Schedule.Kind == Average {
-		return steps * len(r.Models)
+		return steps * len(r.Tapped())
 	}
 	return steps
 }

@@ -60,10 +60,13 @@ type Run struct {
 	Trace      Trace
 	Statistics []MatchStatistics
 	Nulls      []Null
-	StepsRun   int     // steps of the image that took the most
-	Seconds    float64 // wall time of the synthesis, over all sessions that worked on it
-	Cached     bool    // it was there already
-	Source     string  // the file or folder of metamers made elsewhere, "" for our own
+	// Against and AgainstNulls are the same of the models of Recipe.Against.
+	Against      []MatchStatistics
+	AgainstNulls []Null
+	StepsRun     int     // steps of the image that took the most
+	Seconds      float64 // wall time of the synthesis, over all sessions that worked on it
+	Cached       bool    // it was there already
+	Source       string  // the file or folder of metamers made elsewhere, "" for our own
 	// Stopped says why the run ended before its steps, "" if it did not: its images met a
 	// stop criterion.
 	Stopped string
@@ -87,12 +90,12 @@ func (r *Run) Made() *Made {
 // Outcomes returns the verdict of each image: Fail if it is that of any member, Pass if
 // it is that of all.
 func (r *Run) Outcomes() []string {
-	return r.outcomes(func(e MatchStatistics) string { return e.Verdict })
+	return r.outcomes(r.Statistics, func(e MatchStatistics) string { return e.Verdict })
 }
 
-func (r *Run) outcomes(of func(e MatchStatistics) string) []string {
+func (r *Run) outcomes(statistics []MatchStatistics, of func(e MatchStatistics) string) []string {
 	out := make([]string, r.Recipe.Images.Count)
-	for _, e := range r.Statistics {
+	for _, e := range statistics {
 		switch verdict, o := of(e), &out[e.Image]; {
 		case verdict == Fail || *o == Fail:
 			*o = Fail
@@ -116,7 +119,7 @@ func (r *Run) Tally() (pass, tested int) { return tally(r.Outcomes()) }
 // PNGTally is Tally of the images as PNG files hold them. None is tested in runs made
 // before that was.
 func (r *Run) PNGTally() (pass, tested int) {
-	return tally(r.outcomes(func(e MatchStatistics) string { return e.PNGVerdict }))
+	return tally(r.outcomes(r.Statistics, func(e MatchStatistics) string { return e.PNGVerdict }))
 }
 
 func tally(outcomes []string) (pass, tested int) {
@@ -156,6 +159,9 @@ func (r *Run) Verdict() string {
 	text := fmt.Sprintf("%d of %s %s for every member", pass, images(tested), are)
 	if tested < n {
 		text += fmt.Sprintf(", %d not tested", n-tested)
+	}
+	if r.Recipe.Against != nil {
+		text += "; " + r.apartText()
 	}
 	return text
 }

@@ -24,6 +24,12 @@ func (s *Schedule) UnmarshalYAML(unmarshal func(any) error) error {
 	return unmarshal((*fields)(s))
 }
 
+// UnmarshalYAML reads a name. The rest of a reference is filled in by the engine.
+func (m *ModelRef) UnmarshalYAML(unmarshal func(any) error) error { return unmarshal(&m.Name) }
+
+// MarshalYAML writes what UnmarshalYAML reads.
+func (m ModelRef) MarshalYAML() (any, error) { return m.Name, nil }
+
 // UnmarshalYAML reads STAGE:EVALUATIONS[:PRECISION] or fields.
 func (w *WarmUp) UnmarshalYAML(unmarshal func(any) error) error {
 	var text string

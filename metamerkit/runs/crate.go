@@ -162,9 +162,9 @@ func (g *graph) run(run *metamer.Run) error {
 		}
 	}
 	r := run.Recipe
-	title := fmt.Sprintf("Metamers of %d images of %s for {%s} at %s", r.Images.Count, r.Images.Name, strings.Join(r.ModelNames(), ", "), r.Stage)
+	title := fmt.Sprintf("Metamers of %d images of %s for {%s} at %s%s", r.Images.Count, r.Images.Name, strings.Join(r.ModelNames(), ", "), r.Stage, r.Opponents())
 	var models []entity
-	for _, ref := range r.Models {
+	for _, ref := range r.Tapped() {
 		models = append(models, entity{"@id": "#model-" + ref.Name + "-" + ref.SHA256})
 		g.once(entity{"@id": "#model-" + ref.Name + "-" + ref.SHA256, "@type": "CreativeWork", "name": ref.Name, "identifier": "sha256:" + ref.SHA256,
 			"description": "A neural network; the identifier is of its weight file"})

@@ -26,12 +26,15 @@ import (
 type matches struct {
 	Statistics []metamer.MatchStatistics `json:"evidence"`
 	Nulls      []metamer.Null            `json:"nulls"`
-	Passed     int                       `json:"passed"`
-	Images     int                       `json:"images"`
-	Names      []string                  `json:"names,omitempty"` // of the reference images
-	StepsRun   int                       `json:"stepsRun"`
-	Seconds    float64                   `json:"seconds"`
-	Stopped    string                    `json:"stopped,omitempty"`
+	// Of the models that the recipe is against.
+	Against      []metamer.MatchStatistics `json:"against,omitempty"`
+	AgainstNulls []metamer.Null            `json:"againstNulls,omitempty"`
+	Passed       int                       `json:"passed"`
+	Images       int                       `json:"images"`
+	Names        []string                  `json:"names,omitempty"` // of the reference images
+	StepsRun     int                       `json:"stepsRun"`
+	Seconds      float64                   `json:"seconds"`
+	Stopped      string                    `json:"stopped,omitempty"`
 }
 
 // Load reads a run and checks every file against the manifest. The error is fs.ErrNotExist
@@ -82,6 +85,7 @@ func read(id, dir string) (*metamer.Run, error) {
 		return nil, &CorruptError{Dir: dir, Problem: fmt.Sprintf("evidence.json names %d images, expected %d", n, run.Recipe.Images.Count)}
 	}
 	run.Names = e.Names
+	run.Against, run.AgainstNulls = e.Against, e.AgainstNulls
 	run.Statistics, run.Nulls, run.StepsRun, run.Seconds, run.Stopped = e.Statistics, e.Nulls, e.StepsRun, e.Seconds, e.Stopped
 	for name, to := range map[string]*[]float32{"metamers": &run.Metamers, "start": &run.Start} {
 		f, err := weights.Open(filepath.Join(dir, name+".safetensors"))
@@ -120,7 +124,7 @@ func (w *Work) Finish(run *metamer.Run, extra map[string]func(path string) error
 	}
 	files := map[string]func(string) error{
 		"recipe.json":          writeJSON(r),
-		"evidence.json":        writeJSON(matches{run.Statistics, run.Nulls, run.PassCount(), r.Images.Count, run.Names, run.StepsRun, run.Seconds, run.Stopped}),
+		"evidence.json":        writeJSON(matches{run.Statistics, run.Nulls, run.Against, run.AgainstNulls, run.PassCount(), r.Images.Count, run.Names, run.StepsRun, run.Seconds, run.Stopped}),
 		"trace.csv":            func(p string) error { return writeTrace(p, run) },
 		"metamers.safetensors": tensor("metamers", run.Metamers),
 		"start.safetensors":    tensor("start", run.Start),
@@ -216,7 +220,7 @@ func writeTrace(path string, run *metamer.Run) error {
 	var b bytes.Buffer
 	c := csv.NewWriter(&b)
 	c.Write([]string{"step", "member", "image", "loss"})
-	names := run.Recipe.ModelNames()
+	names := run.Recipe.TappedNames()
 	for i, row := range run.Trace.Loss {
 		for j, v := range row {
 			c.Write([]string{strconv.Itoa(run.Trace.Step[i]), names[run.Trace.Member[i]], strconv.Itoa(run.Trace.Image[i] + j), strconv.FormatFloat(float64(v), 'g', -1, 32)})
@@ -243,7 +247,7 @@ func parseTrace(path string, from io.Reader, r metamer.Recipe) (t metamer.Trace,
 		return t, &CorruptError{Dir: path, Problem: err.Error()}
 	}
 	index := map[string]int{}
-	for i, n := range r.ModelNames() {
+	for i, n := range r.TappedNames() {
 		index[n] = i
 	}
 	for i, row := range rows[min(1, len(rows)):] {

@@ -183,12 +183,17 @@ func plausible(run *metamer.Run) error {
 			return &CorruptError{Dir: run.Dir, Problem: fmt.Sprintf("%s.safetensors has the value %v, expected pixels in [0,1]", name, v[i])}
 		}
 	}
-	if n := len(run.Recipe.Models) * run.Recipe.Images.Count; len(run.Statistics) != n {
-		return &CorruptError{Dir: run.Dir, Problem: fmt.Sprintf("evidence.json has %d pairs of an image and a member, expected %d", len(run.Statistics), n)}
-	}
-	for _, e := range run.Statistics {
-		if e.Image < 0 || e.Image >= run.Recipe.Images.Count || !slices.Contains(run.Recipe.ModelNames(), e.Member) {
-			return &CorruptError{Dir: run.Dir, Problem: fmt.Sprintf("evidence.json names image %d and member %q, which the recipe does not have", e.Image, e.Member)}
+	for _, of := range []struct {
+		statistics []metamer.MatchStatistics
+		models     []string
+	}{{run.Statistics, run.Recipe.ModelNames()}, {run.Against, run.Recipe.Against.Names()}} {
+		if n := len(of.models) * run.Recipe.Images.Count; len(of.statistics) != n {
+			return &CorruptError{Dir: run.Dir, Problem: fmt.Sprintf("evidence.json has %d pairs of an image and a member, expected %d", len(of.statistics), n)}
+		}
+		for _, e := range of.statistics {
+			if e.Image < 0 || e.Image >= run.Recipe.Images.Count || !slices.Contains(of.models, e.Member) {
+				return &CorruptError{Dir: run.Dir, Problem: fmt.Sprintf("evidence.json names image %d and member %q, which the recipe does not have", e.Image, e.Member)}
+			}
 		}
 	}
 	return nil

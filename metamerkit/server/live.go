@@ -154,7 +154,7 @@ func (l *live) part(what string, done float64, left time.Duration) {
 
 // synthesis returns what shows the progress of a recipe.
 func (l *live) synthesis(r metamer.Recipe) func(metamer.Progress) {
-	members := r.ModelNames()
+	members := r.TappedNames()
 	var first time.Time
 	from := 0.0
 	return func(p metamer.Progress) {

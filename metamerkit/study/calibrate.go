@@ -33,11 +33,12 @@ func (p Plan) Calibrate(ctx context.Context, e api.Engine, s *Speeds, set *image
 	}
 	for _, stage := range p.Stages {
 		for _, members := range p.Sets {
-			for _, m := range members {
-				batch := min(p.Recipe([]string{m}, stage).Batch, set.Len())
-				key := s.key(p, m, stage, batch, set.Size)
+			r := p.Recipe(members, stage)
+			for i, m := range r.Tapped() {
+				batch := min(r.Batch, set.Len())
+				key := s.key(p, m.Name, r.StageOf(i), batch, set.Size)
 				_, known := s.Of[key]
-				note(task{key: key, model: m, stage: stage, images: batch}, known)
+				note(task{key: key, model: m.Name, stage: r.StageOf(i), images: batch}, known)
 			}
 		}
 	}
@@ -96,6 +97,7 @@ func (t task) name() string {
 func (p Plan) measure(ctx context.Context, e api.Engine, model, stage string, set *images.Set) (v Speed, err error) {
 	var whole, matching [2]float64
 	steps := 1
+	p.Settings.Against = nil
 	for round := range whole {
 		r := p.Recipe([]string{model}, stage)
 		r.Steps = steps
@@ -129,6 +131,7 @@ func (p Plan) measure(ctx context.Context, e api.Engine, model, stage string, se
 // timeEvaluation evaluates images as if they were each other's metamers, twice: the first time
 // compiles.
 func (p Plan) timeEvaluation(ctx context.Context, e api.Engine, observer, stage string, set *images.Set) (j EvaluationSpeed, err error) {
+	p.Settings.Against = nil
 	q := api.Evaluation{Images: set, Observers: []string{observer}, Measures: p.observed()}
 	q.Bootstrap.Resamples = probeResamples // the rest is resampling's
 	if observer == "" {

@@ -160,7 +160,7 @@ func (r *Result) resolve(ctx context.Context, e api.Engine, o Options) error {
 		}
 	}
 	r.Cards = map[string]*card.Card{}
-	for _, set := range append(slices.Clone(r.Plan.Sets), r.Plan.Observers) {
+	for _, set := range append(slices.Clone(r.Plan.Sets), r.Plan.Observers, r.Plan.Settings.Against.Names()) {
 		for _, m := range set {
 			r.Cards[m] = c.by[m].Card
 		}

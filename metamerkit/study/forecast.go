@@ -36,7 +36,7 @@ type Forecast struct {
 
 // turns is how many of a recipe's evaluations are those of member i.
 func turns(r metamer.Recipe, i int) float64 {
-	members, all := len(r.Models), r.Evaluations(r.AllSteps())
+	members, all := len(r.Tapped()), r.Evaluations(r.AllSteps())
 	if r.Schedule.Kind != metamer.Switch || r.Schedule.Order == "random" {
 		return float64(all) / float64(members)
 	}
@@ -135,7 +135,8 @@ func (p Plan) Forecast(s *Speeds, warm map[string]bool, set *images.Set, stored 
 				f.Gradients += int64(evaluations) * int64(n)
 				var compile, own load
 				sum, evaluated := 0.0, 0.0
-				for i, m := range members {
+				for i, m := range r.Tapped() {
+					m, stage := m.Name, r.StageOf(i)
 					v, ok := known(m, stage, batch)
 					if !ok {
 						continue

@@ -54,9 +54,13 @@ func inStore(store *runs.Store, set *images.Set) (func(r metamer.Recipe, observe
 
 // planned is a recipe without what a plan does not settle.
 func planned(r metamer.Recipe) string {
-	models := make([]metamer.ModelRef, len(r.Models))
-	for i, m := range r.Models {
+	models := make([]metamer.ModelRef, len(r.Tapped()))
+	for i, m := range r.Tapped() {
 		models[i].Name = m.Name
+	}
+	if r.Against != nil {
+		against := *r.Against
+		against.Models, models, r.Against = models[len(r.Models):], models[:len(r.Models)], &against
 	}
 	r.Models, r.Backend, r.Versions, r.Images.Name, r.Null = models, "", nil, "", metamer.NullRef{Name: r.Null.Name}
 	text, err := json.Marshal(r)

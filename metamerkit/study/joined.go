@@ -173,6 +173,11 @@ func (s source) settings() map[string]string {
 	r := s.recipe
 	r.Models = make([]metamer.ModelRef, s.models)
 	evaluations := r.Evaluations(r.Steps)
+	if r.Against != nil { // by their names
+		all := strings.Join(r.Against.Names(), ", ")
+		against := *r.Against
+		against.Models, r.Against = []metamer.ModelRef{{Name: all}}, &against
+	}
 	r.Models, r.Stage, r.Backend, r.Versions, r.Images = nil, "", "", nil, metamer.ImageRef{}
 	text, err := json.Marshal(r)
 	if err != nil {

@@ -23,6 +23,7 @@ func NewOne(r metamer.Recipe, set *images.Set, s *Speeds) *One {
 	p := Plan{Sets: [][]string{r.ModelNames()}, Stages: []string{r.Stage}, Measures: []string{}}
 	p.Settings = Settings{
 		Steps: r.Steps, Schedule: r.Schedule, Loss: r.Loss, Start: r.Start.Kind, WarmUp: r.WarmUp, Round: r.Round, Batch: api.BatchSize(r.Batch), Seed: r.Seed, PlainReLU: r.PlainReLU, Precision: r.Precision, Null: r.Null.Name,
+		Against:   r.Against,
 		Optimizer: r.Optimizer,
 	}
 	return &One{plan: p, set: set, speeds: s}
@@ -49,7 +50,7 @@ func (o *One) See(p metamer.Progress) {
 // where it was.
 func (o *One) Learn(run *metamer.Run) error {
 	r, w := run.Recipe, &o.watch
-	if len(r.Models) != 1 || r.WarmUp != nil || w.start.IsZero() || w.after.IsZero() || w.files.IsZero() {
+	if len(r.Tapped()) != 1 || r.WarmUp != nil || w.start.IsZero() || w.after.IsZero() || w.files.IsZero() {
 		return nil
 	}
 	key := o.speeds.key(o.plan, r.Models[0].Name, r.Stage, r.Batch, r.Images.Size)

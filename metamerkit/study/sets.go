@@ -164,6 +164,20 @@ func (p *Plan) resolve(c *catalogue, lenient bool) (err error) {
 		}
 	}
 	p.Groups = groups
+	if a := p.Settings.Against; a != nil {
+		names, err := c.full(a.Names(), lenient)
+		if err != nil {
+			return fmt.Errorf("settings: against: %w", err)
+		}
+		against := *a
+		against.Models = metamer.Refs(names...)
+		p.Settings.Against = &against
+		for _, set := range p.Sets {
+			if i := slices.IndexFunc(names, func(n string) bool { return slices.Contains(set, n) }); i >= 0 {
+				return fmt.Errorf("settings: against: model %s is in the set %s too", names[i], p.Label(set))
+			}
+		}
+	}
 	if p.Observers == nil {
 		labels := c.by[p.Sets[0][0]].Card.Labels
 		for _, m := range c.models {
@@ -208,6 +222,9 @@ func (p Plan) missing(c *catalogue) (out []MissingModel) {
 	}
 	for _, m := range p.Observers {
 		note(m, "")
+	}
+	for _, m := range p.Settings.Against.Names() {
+		note(m, "all, which are against it")
 	}
 	return out
 }
@@ -269,7 +286,9 @@ func (p *Plan) without(missing []MissingModel) {
 	gone := func(m string) bool {
 		return slices.ContainsFunc(missing, func(l MissingModel) bool { return l.Model == m })
 	}
-	p.Sets = slices.DeleteFunc(p.Sets, func(set []string) bool { return slices.ContainsFunc(set, gone) })
+	p.Sets = slices.DeleteFunc(p.Sets, func(set []string) bool {
+		return slices.ContainsFunc(set, gone) || slices.ContainsFunc(p.Settings.Against.Names(), gone)
+	})
 	p.Observers = slices.DeleteFunc(p.Observers, gone)
 }
 

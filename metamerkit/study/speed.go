@@ -103,6 +103,7 @@ func (s *Speeds) files(size int) float64 {
 
 // key names what a speed depends on.
 func (s *Speeds) key(p Plan, model, stage string, batch, size int) string {
+	p.Settings.Against = nil
 	r := p.Recipe([]string{model}, stage)
 	precision := ""
 	if r.Precision != "" {
@@ -147,7 +148,7 @@ func (s *Speeds) learn(p Plan, run *metamer.Run, w watch, alone bool, now time.T
 	if alone {
 		step = w.middle()
 	}
-	if len(r.Models) == 1 && step > 0 {
+	if len(r.Tapped()) == 1 && step > 0 {
 		key := s.key(p, r.Models[0].Name, r.Stage, r.Batch, r.Images.Size)
 		if v, ok := s.Of[key]; ok {
 			v.Step = (v.Step + step) / 2

@@ -43,7 +43,7 @@ func finite(losses []Losses, active []bool, r metamer.Recipe, stage string) erro
 	for _, l := range losses {
 		for b, v := range l.Of {
 			if v := float64(v); active[b] && (math.IsNaN(v) || math.IsInf(v, 0)) {
-				return &NonFiniteError{Model: r.Models[l.Member].Name, Stage: stage, Image: b, Step: l.Step, Loss: v}
+				return &NonFiniteError{Model: r.Tapped()[l.Member].Name, Stage: stage, Image: b, Step: l.Step, Loss: v}
 			}
 		}
 	}

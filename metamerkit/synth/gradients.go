@@ -33,7 +33,7 @@ func NewGradients(b compute.Backend, s TappedModel, cfg Config) (*Gradients, err
 		x := Parameter(g, "images", gr.imageShape())
 		target := Parameter(g, "target", acts[0])
 		gr.parameters(g, st)
-		if cfg.searcher() != nil {
+		if cfg.values() {
 			loss, value, grad := gr.objective(s, st, x, target)
 			loss = marked(Where(IsFinite(value), loss, value), grad)
 			compile(g, MulScalar(loss, 1), MulScalar(value, 1), grad)
@@ -64,7 +64,7 @@ func (gr *Gradients) At(images, target *tensors.Tensor) (loss []float32, grad *t
 	return loss, grad, nil
 }
 
-// at returns losses [B], a Searcher's values [B], and gradients [B,S,S,3] on the device.
+// at returns losses [B], values [B] where the configuration asks for them, and gradients [B,S,S,3] on the device.
 func (gr *Gradients) at(images, target *tensors.Tensor) (out []*tensors.Tensor, err error) {
 	err = exceptions.TryCatch[error](func() { out = gr.g.Run(gr.inputs(images, target)...) })
 	if err != nil {

@@ -30,7 +30,7 @@ type Cursor struct {
 	Step    int
 	Images  []float32   // [B,S,S,3]; nil while the device holds them
 	Slots   [][]float32 // as Images; flat
-	Loss    [][]float64 // [M][B], the latest of each member, +Inf before the first
+	Loss    [][]float64 // [M][B], the latest of each of Recipe.Tapped, +Inf before the first
 	Best    []float64   // [B], smallest sum over members so far
 	BestAt  []int       // [B], the step it was seen at
 	Stopped []int       // [B], the step an image stopped at, -1: it has not
@@ -56,7 +56,7 @@ func (l *Loop) NewCursor(start []float32, batch int) *Cursor {
 	for b := range batch {
 		c.Best[b], c.Stopped[b] = math.Inf(1), -1
 	}
-	for range l.Recipe.Models {
+	for range l.Recipe.Tapped() {
 		row := make([]float64, batch)
 		for b := range row {
 			row[b] = math.Inf(1)
@@ -143,7 +143,7 @@ func (l *Loop) note(c *Cursor, step, m int, row []float32) {
 		}
 		c.Loss[m][b] = float64(v)
 	}
-	period := max(l.Recipe.Schedule.Every, 1) * len(l.Recipe.Models)
+	period := max(l.Recipe.Schedule.Every, 1) * len(l.Recipe.Tapped())
 	if step < traceHead || step%traceStride(l.Recipe.Steps, period) == 0 {
 		c.Trace.Step = append(c.Trace.Step, step)
 		c.Trace.Member = append(c.Trace.Member, m)

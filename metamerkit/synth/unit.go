@@ -34,6 +34,7 @@ type Config struct {
 	Optimizer   metamer.Optimizer // StepSize and Halvings have no influence
 	PlainReLU   bool
 	Loops       bool // the backend can run the step in a While: many steps per call
+	Values      bool // Gradients gives values and unscaled gradients whatever the optimiser
 }
 
 // searcher is the optimiser if it is a Searcher.
@@ -41,6 +42,9 @@ func (c Config) searcher() Searcher {
 	s, _ := solvers[c.Optimizer.Name].(Searcher)
 	return s
 }
+
+// values says whether Gradients gives the objective's values and unscaled gradients.
+func (c Config) values() bool { return c.Values || c.searcher() != nil }
 
 // Unit is the compiled step of one model at one layer for one batch shape: from
 // images, optimiser state and targets to images, state and losses, any number of
