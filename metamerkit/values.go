@@ -243,18 +243,18 @@ func (r *Run) Loss() (*Figure, error) {
 	})
 }
 
-// ModelList is what the engine knows, as a table.
+// ModelList is the list of the models that the engine knows.
 type ModelList []api.Model
 
 // MIMEBundle shows the models as a table.
 func (l ModelList) MIMEBundle() (map[string][]byte, error) {
-	t := &Table{Caption: "Models by name. Those without weights here say how to get them.", Columns: []table.Column{{Head: "name"}, {Head: "kind"}, {Head: "training"}, {Head: "classes"}, {Head: "weights"}}}
+	t := &Table{Caption: "Models by name. Weights that are missing can be downloaded with metamers models pull NAME, unless the model says otherwise.", Columns: []table.Column{{Head: "name"}, {Head: "kind"}, {Head: "training"}, {Head: "classes"}, {Head: "weights"}}}
 	for _, m := range l {
-		here := "here"
+		weights := "stored"
 		if m.Missing != "" {
-			here = "missing"
+			weights = "missing"
 		}
-		t.Rows = append(t.Rows, []string{strings.Join(append([]string{m.Card.Name}, m.Card.Aliases...), ", "), m.Card.Kind, m.Card.Training, m.Card.Labels, here})
+		t.Rows = append(t.Rows, []string{strings.Join(append([]string{m.Card.Name}, m.Card.Aliases...), ", "), m.Card.Kind, m.Card.Training, m.Card.Labels, weights})
 	}
 	return map[string][]byte{"text/html": []byte(t.HTML()), "text/plain": []byte(t.Markdown())}, nil
 }

@@ -45,7 +45,7 @@ synthesis: each image's own loss, through the model's resizing and normalisation
 func (c *activationsCmd) Run(ctx context.Context, g *globals) error {
 	for i, s := range c.Stage {
 		if slices.Contains(c.Stage[:i], s) {
-			return fmt.Errorf("stage %s is asked for twice", s)
+			return fmt.Errorf("stage %s is given twice", s)
 		}
 	}
 	if c.Batch < 1 {

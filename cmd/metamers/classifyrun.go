@@ -50,7 +50,7 @@ func (c *classifyCmd) runs() (found []*metamer.Run, err error) {
 		found = append(found, run)
 	}
 	if found != nil && c.Labels != "" {
-		return nil, fmt.Errorf("--labels goes with image files: of a run the classes of reference and metamer are compared")
+		return nil, fmt.Errorf("--labels is for image files: for a run, the classes of references and metamers are compared")
 	}
 	if found != nil && c.Top != 0 {
 		return nil, fmt.Errorf("--top applies to image files only: for a run, the most probable classes of reference and metamer are compared")

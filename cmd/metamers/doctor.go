@@ -88,7 +88,7 @@ func (d diagnosis) print() {
 	if c := d.Compiled; c.Path != "" {
 		line("compiled", "%d files, %s of at most %s, in %s (%s)", c.Files, humanize.IBytes(uint64(c.Bytes)), humanize.IBytes(uint64(c.Most)), c.Path, backend.CompiledVar)
 	} else if d.XLA {
-		line("compiled", "programs are not kept for later processes (%s)", backend.CompiledVar)
+		line("compiled", "programs are not stored for later processes (%s)", backend.CompiledVar)
 	}
 	for _, f := range d.Folders {
 		if f.Exists || f.Use == "cache" {

@@ -186,6 +186,19 @@ func (c *evalCmd) external(ctx context.Context, g *globals) error {
 	return c.report(ctx, g, q)
 }
 
+// evaluate runs an evaluation and shows its progress.
+func (g *globals) evaluate(ctx context.Context, q engine.Evaluation) (metamer.Rows, error) {
+	e, err := g.engine()
+	if err != nil {
+		return nil, err
+	}
+	bar := newBar(g, "evaluation", nil)
+	defer bar.clear()
+	bar.units(metamer.Progress{What: phase("models")})
+	q.Progress, q.Warn = bar.units, bar.warn
+	return e.Evaluate(ctx, q)
+}
+
 // report runs an evaluation, saves its rows and prints a table of them.
 func (c *evalCmd) report(ctx context.Context, g *globals, q engine.Evaluation) error {
 	boot := evaluate.Bootstrap(q.Bootstrap)
@@ -193,16 +206,7 @@ func (c *evalCmd) report(ctx context.Context, g *globals, q engine.Evaluation) e
 	if err != nil {
 		return err
 	}
-	e, err := g.engine()
-	if err != nil {
-		return err
-	}
-	bar := newBar(g, "evaluation", nil)
-	bar.units(metamer.Progress{What: phase("models")})
-	q.Progress = bar.units
-	q.Warn = bar.warn
-	rows, err := e.Evaluate(ctx, q)
-	bar.clear()
+	rows, err := g.evaluate(ctx, q)
 	if err != nil {
 		return err
 	}

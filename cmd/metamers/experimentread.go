@@ -29,7 +29,7 @@ type experimentReadCmd struct {
 
 func (c *experimentReadCmd) Help() string {
 	return `Every line is checked: data of another design, lines that were cut or edited, a participant
-who is there twice and a clock that goes back are errors. Participants and trials are left
+who occurs twice and a clock that goes back are errors. Participants and trials are left
 out by the rule in the design alone, and counted.
 
 Examples:

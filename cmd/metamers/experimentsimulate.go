@@ -126,7 +126,7 @@ func (c *experimentSimulateCmd) server() (links []string, stop func(), err error
 // copyExperiment copies an experiment without data, links and sessions.
 func copyExperiment(from, to string) error {
 	if exists(to) {
-		return fmt.Errorf("experiment: --out %s is there already: expected a new folder", to)
+		return fmt.Errorf("experiment: --out %s exists already: expected a new folder", to)
 	}
 	return filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {

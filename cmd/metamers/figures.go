@@ -152,25 +152,16 @@ func (c *figuresCmd) Run(ctx context.Context, g *globals) error {
 	return nil
 }
 
-// measured are the rows of runs: what is kept of them, and the rest measured now.
+// measured returns the rows of runs: stored rows, and the others measured now.
 func (c *figuresCmd) measured(ctx context.Context, g *globals, named []*metamer.Run) (metamer.Rows, error) {
-	e, err := g.engine()
-	if err != nil {
-		return nil, err
-	}
 	q := engine.Evaluation{Runs: named}
 	if c.Images != nil {
+		var err error
 		if q.Images, err = openFor(c.Images, "bicubic", named[0]); err != nil {
 			return nil, err
 		}
 	}
-	bar := newBar(g, "evaluation", nil)
-	bar.units(metamer.Progress{What: phase("models")})
-	q.Progress = bar.units
-	q.Warn = bar.warn
-	rows, err := e.Evaluate(ctx, q)
-	bar.clear()
-	return rows, err
+	return g.evaluate(ctx, q)
 }
 
 // allCards are the cards of every model, by name.

@@ -127,13 +127,26 @@ func main() {
 // engine opens the engine and says so when it is slower than it could be.
 func (g *globals) engine() (*engine.Engine, error) {
 	e, err := engine.Open(backend.Kind(g.Backend))
-	if err != nil {
-		return nil, err
+	if err == nil {
+		notice(e.Backend)
 	}
-	if e.Backend.Notice != "" {
-		fmt.Fprintln(os.Stderr, e.Backend.Notice)
+	return e, err
+}
+
+// backend opens the backend of --backend.
+func (g *globals) backend() (*backend.Backend, error) {
+	b, err := backend.Open(backend.Kind(g.Backend))
+	if err == nil {
+		notice(b)
 	}
-	return e, nil
+	return b, err
+}
+
+// notice prints why a backend is slower than another would be.
+func notice(b *backend.Backend) {
+	if b.Notice != "" {
+		fmt.Fprintln(os.Stderr, b.Notice)
+	}
 }
 
 // storeFlag is where the runs are.

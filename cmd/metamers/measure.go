@@ -53,12 +53,9 @@ func (c *measureCmd) Run(ctx context.Context, g *globals) error {
 			return err
 		}
 	}
-	b, err := backend.Open(backend.Kind(g.Backend))
+	b, err := g.backend()
 	if err != nil {
 		return err
-	}
-	if b.Notice != "" {
-		fmt.Fprintln(os.Stderr, b.Notice)
 	}
 	metrics, err := c.metrics(b)
 	if err != nil {

@@ -91,7 +91,7 @@ func checkAgainst(e *engine.Engine, m *card.Card, known []zoo.Layer, path string
 		}
 	}
 	if len(entries) == 0 {
-		return bad("it has no activations beside the images")
+		return bad("it has images but no activations")
 	}
 	rank := func(name string) int { return slices.Index(names, zoo.LayerOf(m, name)) }
 	slices.SortFunc(entries, func(a, b string) int {

@@ -257,7 +257,7 @@ func TestModelsAddCheck(t *testing.T) {
 		"logits differs by":            {x, good[1], {Name: "logits", Shape: []int{n, 10}, Float: other}},
 		"layer1 differs by":            {x, {Name: "layer1", Shape: []int{n, h, w, c}, Float: first}},
 		"no entry images":              good[1:],
-		"no activations beside":        {x},
+		"images but no activations":    {x},
 		`unknown layer "layer7"`:       {x, {Name: "layer7", Shape: []int{n, 1}, Float: []float32{1, 2}}},
 		"logits has the shape [2 5]":   {x, {Name: "logits", Shape: []int{n, 5}, Float: other[:10]}},
 		"expected float32 of 2 images": {x, {Name: "logits", Shape: []int{1, 20}, Float: other}},

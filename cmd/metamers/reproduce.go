@@ -90,7 +90,7 @@ func (c *reproduceCmd) Run(ctx context.Context, g *globals) error {
 		return c.list(ctx, g)
 	}
 	if c.Measure && !c.DryRun {
-		return fmt.Errorf("--measure goes with --dry-run; without it what is not known is measured anyway")
+		return fmt.Errorf("--measure needs --dry-run; without it, unknown speeds are always measured")
 	}
 	c.Scale = cmp.Or(c.Scale, "plan:quick")
 	p, err := c.plan()

@@ -13,8 +13,8 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// rowsJSON writes rows, and claims, those by people and comparisons where they were asked
-// for; NaN is null.
+// rowsJSON writes rows as JSON, with claims, claims with people as the observer, and
+// comparisons if there are any. NaN is null.
 func rowsJSON(w io.Writer, rows metamer.Rows, list, byPeople []claims.Claim, compared []claims.Comparison) error {
 	type object struct {
 		Run      string   `json:"run"`

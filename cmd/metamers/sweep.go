@@ -19,7 +19,7 @@ import (
 type sweepCmd struct {
 	Start  sweepStartCmd  `cmd:"" default:"withargs" help:"Start or resume a plan."`
 	Status sweepStatusCmd `cmd:"" help:"Show which shards are done, running, failed or waiting, and the remaining time."`
-	Stop   sweepStopCmd   `cmd:"" help:"Stop a sweep. Finished work is kept."`
+	Stop   sweepStopCmd   `cmd:"" help:"Stop a sweep. Finished work stays stored."`
 	Shard  sweepShardCmd  `cmd:"" hidden:"" help:"Run one shard. Slurm and Kubernetes jobs call this command."`
 }
 

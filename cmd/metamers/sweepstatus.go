@@ -248,7 +248,7 @@ func (c *sweepStopCmd) Run(ctx context.Context) error {
 	}
 	switch {
 	case local:
-		fmt.Printf("sweep %s is told to stop; its commands save what they did\n", s.ID())
+		fmt.Printf("sweep %s was told to stop; its commands save their state\n", s.ID())
 	case jobs > 0:
 		fmt.Printf("sweep %s: %d shards cancelled in Slurm\n", s.ID(), jobs)
 	default:

@@ -148,12 +148,9 @@ func (c *trainCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	b, err := backend.Open(backend.Kind(g.Backend))
+	b, err := g.backend()
 	if err != nil {
 		return err
-	}
-	if b.Notice != "" {
-		fmt.Fprintln(os.Stderr, b.Notice)
 	}
 	bar := newTrainBar(g, name)
 	r, err := train.Run(ctx, train.Job{Backend: b, Card: m, Train: set, Options: o, From: from, Dir: filepath.Join(c.Out, name), Every: c.Every, Fallback: c.Fallback,

@@ -41,10 +41,10 @@ type Backend struct {
 	Compute compute.Backend
 	Kind    Kind
 	Plugin  string // path of the PJRT plugin, "" for Go
-	Notice  string // one line when a faster backend could be had, else ""
+	Notice  string // one line if a faster backend is possible, else ""
 
-	asked sync.Once // of the driver, which takes its time
-	total uint64    // bytes of the GPU's memory, 0: not known
+	query sync.Once // of the GPU's memory, since nvidia-smi is slow
+	total uint64    // bytes of the GPU's memory, 0: unknown
 }
 
 // Loops reports whether many steps belong in one graph.While. On a GPU that saves
@@ -53,7 +53,8 @@ type Backend struct {
 // that computes a gradient fails at run time: there each step is one call.
 func (b *Backend) Loops() bool { return b.Kind == CUDA }
 
-// Device names what computes, for people: a GPU's model, or the number of CPU cores.
+// Device describes the device: the GPU's model, or the kind of backend and the number of CPU
+// cores.
 func (b *Backend) Device() string {
 	if b.Kind != CUDA {
 		return string(b.Kind) + " on " + english.Plural(runtime.NumCPU(), "CPU core", "")
@@ -61,9 +62,9 @@ func (b *Backend) Device() string {
 	return gpuModel(GPU())
 }
 
-// Open opens the backend that is wanted; "" means METAMERS_BACKEND, else Auto. A
-// kind that is asked for by name and cannot be had is an error; Auto falls back
-// and says so in Notice.
+// Open opens a backend of a kind; "" means METAMERS_BACKEND, else Auto. Auto opens the fastest
+// one that works and says in Notice if a faster one failed. For another kind a backend that
+// does not work is an error.
 func Open(want Kind) (*Backend, error) {
 	if want == "" {
 		want = Kind(os.Getenv(EnvVar))
@@ -97,7 +98,7 @@ func auto() (*Backend, error) {
 		return nil, err
 	}
 	if cudaErr != nil {
-		b.Notice = fmt.Sprintf("a GPU is there but not used (%s)", oneLine(cudaErr))
+		b.Notice = fmt.Sprintf("a GPU was found but is not used (%s)", oneLine(cudaErr))
 	}
 	return b, nil
 }

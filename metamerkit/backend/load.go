@@ -11,52 +11,53 @@ import (
 )
 
 // load adds up the time in which kernels ran on the first GPU that this process may use.
-// It asks the driver's own program, about once a second and only while somebody looks.
+// It queries nvidia-smi, about once a second and only while total is called.
 type load struct {
-	mu     sync.Mutex
-	asking bool
-	last   time.Time
-	busy   time.Duration
+	mu       sync.Mutex
+	querying bool
+	last     time.Time
+	busy     time.Duration
 }
 
 var gpuLoad load
 
-// look returns what has come together, and has the driver asked again in the background
-// if that was a second ago.
-func (l *load) look() time.Duration {
+// total returns the time so far, and starts a query in the background if the last one was at
+// least a second ago.
+func (l *load) total() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.asking && time.Since(l.last) >= time.Second {
-		l.asking = true
-		go l.ask()
+	if !l.querying && time.Since(l.last) >= time.Second {
+		l.querying = true
+		go l.query()
 	}
 	return l.busy
 }
 
-func (l *load) ask() {
+func (l *load) query() {
 	share, ok := utilisation()
-	l.asked(time.Now(), share, ok)
+	l.add(time.Now(), share, ok)
 }
 
-func (l *load) asked(now time.Time, share float64, ok bool) {
+// add adds the time since the last query, of which the GPU was busy for a share.
+func (l *load) add(now time.Time, share float64, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	// After a pause nobody knows what was in it.
+	// After a pause without queries the share of the pause is unknown.
 	if since := now.Sub(l.last); ok && since < 10*time.Second {
 		l.busy += time.Duration(share * float64(since))
 	}
-	l.asking, l.last = false, now
+	l.querying, l.last = false, now
 }
 
-// utilisation is the share of its last sampling period, of up to a second, in which the
-// GPU ran kernels; not ok where its driver does not say.
+// utilisation returns the share of the last sampling period, of up to a second, in which the
+// GPU ran kernels. It is not ok if the driver does not state it.
 func utilisation() (share float64, ok bool) {
 	percent, ok := driverSays("utilization.gpu")
 	return percent / 100, ok && percent <= 100
 }
 
-// driverSays is a number that the driver has of the GPU that computes, not below 0; not ok
-// where it does not say.
+// driverSays returns a value that nvidia-smi reports for the GPU, at least 0. It is not ok if
+// the value is missing.
 func driverSays(what string) (v float64, ok bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
@@ -68,7 +69,7 @@ func driverSays(what string) (v float64, ok bool) {
 	return v, err == nil && v >= 0
 }
 
-// firstVisible is the first GPU of CUDA_VISIBLE_DEVICES, which is the one that computes.
+// firstVisible returns the first GPU of CUDA_VISIBLE_DEVICES, which XLA uses.
 func firstVisible() string {
 	first, _, _ := strings.Cut(os.Getenv("CUDA_VISIBLE_DEVICES"), ",")
 	if first == "" {

@@ -23,12 +23,12 @@ func TestLoad(t *testing.T) {
 	answer("75")
 	now := time.Now()
 	l := load{last: now.Add(-2 * time.Second)}
-	l.asked(now, 0.75, true)
-	if l.busy != 1500*time.Millisecond || l.asking || l.last != now {
+	l.add(now, 0.75, true)
+	if l.busy != 1500*time.Millisecond || l.querying || l.last != now {
 		t.Errorf("%v of 2 s at 75 %%", l.busy)
 	}
 	l = load{last: now.Add(-time.Minute)}
-	if l.asked(now, 0.75, true); l.busy != 0 {
+	if l.add(now, 0.75, true); l.busy != 0 {
 		t.Errorf("a pause of a minute counts as %v", l.busy)
 	}
 	if share, ok := utilisation(); share != 0.75 || !ok {

@@ -2,14 +2,14 @@ package backend
 
 import "github.com/shirou/gopsutil/v4/mem"
 
-// FreeMemory returns the bytes of memory that what is computed can take: on a GPU the three
-// quarters of its memory that XLA takes at its start, 0 where its driver does not say, else
-// the host's.
+// FreeMemory returns the memory that computations can use, in bytes: on a GPU the three
+// quarters of its memory that XLA allocates at its start, 0 if the driver does not state it;
+// otherwise that of the host.
 func (b *Backend) FreeMemory() (uint64, error) {
 	if b.Kind != CUDA {
 		return FreeMemory()
 	}
-	b.asked.Do(func() {
+	b.query.Do(func() {
 		if mib, ok := driverSays("memory.total"); ok {
 			b.total = uint64(mib * (1 << 20))
 		}
@@ -17,7 +17,7 @@ func (b *Backend) FreeMemory() (uint64, error) {
 	return b.total / 4 * 3, nil
 }
 
-// FreeMemory returns the bytes of host memory that programs can still take.
+// FreeMemory returns the available memory of the host in bytes.
 func FreeMemory() (uint64, error) {
 	v, err := mem.VirtualMemory()
 	if err != nil {

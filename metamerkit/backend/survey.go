@@ -88,7 +88,7 @@ func Survey(want Kind) Findings {
 	}
 	if err := paths.Writable(paths.Cache()); err != nil {
 		f.ReadOnly = true
-		f.advise("the cache folder cannot be written (" + oneLine(err) + "): METAMERS_CACHE names another; without one, carried models are read from memory, runs need --store, and nothing that was measured is kept")
+		f.advise("the cache folder cannot be written (" + oneLine(err) + "): METAMERS_CACHE names another; without one, carried models are read from memory, runs need --store, and no measurements are stored")
 	}
 	for _, d := range paths.Data() {
 		if d != paths.Cache() {

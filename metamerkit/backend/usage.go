@@ -22,12 +22,12 @@ func Used() metamer.Usage {
 	return u
 }
 
-// Used is what this process has used until now; of a GPU, what was sampled while somebody
-// asked every few seconds.
+// Used returns what this process has used so far. The time of a GPU is sampled, and complete
+// only if Used is called every few seconds.
 func (b *Backend) Used() metamer.Usage {
 	u := Used()
 	if b.Kind == CUDA {
-		u.Device = gpuLoad.look()
+		u.Device = gpuLoad.total()
 	}
 	return u
 }

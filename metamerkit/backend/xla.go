@@ -61,8 +61,8 @@ func openXLA(k Kind) (*Backend, error) {
 // mantissa, which is several times as fast: "1" does, anything else does not.
 const TF32Var = "METAMERS_TF32"
 
-// roundProducts reports whether TF32 is asked for, and tells NVIDIA's libraries if it is
-// not: GoMLX asks for exact products but cannot ask for exact convolutions.
+// roundProducts reports whether TF32 is allowed. If not, it also tells NVIDIA's libraries,
+// because GoMLX requests exact products but cannot request exact convolutions.
 func roundProducts() bool {
 	if os.Getenv(TF32Var) == "1" {
 		return true

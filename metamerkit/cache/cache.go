@@ -153,8 +153,8 @@ func (c *Cache[K, V]) Keys() []K {
 	return c.values.Keys()
 }
 
-// Do returns the value of a key. Where there is none it makes and keeps one; whoever asks
-// for it meanwhile waits for the same value, or for the same error, which is not kept.
+// Do returns the value of a key, or creates and adds it. Concurrent calls for the same key
+// wait for one call of create and return its value or error. Errors are not stored.
 func (c *Cache[K, V]) Do(k K, create func() (V, error)) (V, error) {
 	return c.flight(k, create)()
 }

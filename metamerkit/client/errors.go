@@ -43,7 +43,7 @@ type LostError struct {
 }
 
 func (e *LostError) Error() string {
-	return fmt.Sprintf("client: the engine at %s ended while it worked (%v): what was saved is kept, and the same request goes on from there; its log says why", e.Address, e.Err)
+	return fmt.Sprintf("client: the engine at %s ended while it worked (%v): saved work is not lost, and the same request resumes it; its log says why", e.Address, e.Err)
 }
 
 // Unwrap returns what the network said.

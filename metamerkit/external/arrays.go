@@ -71,7 +71,7 @@ func pixels(path, layout string, t *weights.Tensor) (s stack, notes []string, er
 	case second:
 		layout = "nchw"
 	default:
-		return s, nil, bad("has no axis of 3 channels (or 1) beside two equal ones: expected square images as NHWC or NCHW")
+		return s, nil, bad("has no axis of 3 channels (or 1) and two equal ones: expected square images as NHWC or NCHW")
 	}
 	notes = append(notes, fmt.Sprintf("%v read as %s", t.Shape, strings.ToUpper(layout)))
 	n, size, channels := shape[0], shape[2], shape[3]

@@ -124,7 +124,7 @@ func TestRefused(t *testing.T) {
 		s    Source
 		want string
 	}{
-		"long header":  {Source{Metamers: long, References: d("references.npy")}, "header declares 662372470 bytes, 25 are there"},
+		"long header":  {Source{Metamers: long, References: d("references.npy")}, "header declares 662372470 bytes, the file has 25"},
 		"nothing":      {Source{}, "no metamers"},
 		"missing":      {Source{Metamers: "/nowhere.npy"}, "nowhere"},
 		"alone":        {Source{Metamers: d("metamers.npy")}, "no references"},

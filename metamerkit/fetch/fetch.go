@@ -46,7 +46,7 @@ type Result struct {
 type RefusedError struct{ URL, Path, Problem string }
 
 func (e *RefusedError) Error() string {
-	return fmt.Sprintf("fetch: %s: %s; it was not kept", e.URL, e.Problem)
+	return fmt.Sprintf("fetch: %s: %s; the file was deleted", e.URL, e.Problem)
 }
 
 // StatusError reports a server's answer other than success.
@@ -171,7 +171,7 @@ func (r Request) existing(path string) (Result, bool, error) {
 		return Result{}, false, fmt.Errorf("fetch: %s: %w", path, err)
 	}
 	if problem := d.check(r); problem != "" {
-		return Result{}, true, fmt.Errorf("fetch: %s is there and is not what %s should give: %s; remove it to download it anew", path, r.URL, problem)
+		return Result{}, true, fmt.Errorf("fetch: %s exists and is not the file at %s: %s; remove it to download it again", path, r.URL, problem)
 	}
 	return Result{d.sum(), d.n, true}, true, nil
 }

@@ -163,7 +163,7 @@ func (r Request) attempt(ctx context.Context, p *part, d **digest, was *past) er
 			if err := p.restart(d); err != nil {
 				return err
 			}
-			return &retryError{cause: fmt.Errorf("the server sent bytes from %d, asked for was another range", from)}
+			return &retryError{cause: fmt.Errorf("the server sent bytes from %d, another range was requested", from)}
 		}
 		was.Size = total
 	case resp.StatusCode == http.StatusOK:

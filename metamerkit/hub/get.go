@@ -38,7 +38,7 @@ func (s Settings) Get(ctx context.Context, f File, sum string, progress func(don
 		return Got{}, err
 	}
 	if commitID.MatchString(f.revision()) && stated.Commit != f.revision() {
-		return Got{}, fmt.Errorf("hub: asked for %s, the hub answered with the commit %s", f, stated.Commit)
+		return Got{}, fmt.Errorf("hub: %s was requested, but the hub answered with the commit %s", f, stated.Commit)
 	}
 	if !agree(stated.SHA256, sum) {
 		return Got{}, fmt.Errorf("hub: %s has a wrong checksum: the hub states SHA-256 %s, expected %s; it was not downloaded", f, stated.SHA256, sum)

@@ -207,7 +207,7 @@ func (s Settings) explain(f File, err error) error {
 	advice := ""
 	switch status.Code {
 	case http.StatusUnauthorized, http.StatusForbidden:
-		advice = "; the repository is private, gated or not there: set HF_TOKEN to a token that may read it (and accept its terms on its page)"
+		advice = "; the repository is private, gated or missing: set HF_TOKEN to a token that may read it (and accept its terms on its page)"
 		if s.Token != "" {
 			advice = "; the token that is set may not read it: accept the repository's terms on its page, or set HF_TOKEN to another"
 		}

@@ -40,7 +40,7 @@ var unread = []format{
 	{name: "a HEIF or AVIF image", begins: []string{"????ftyp"}},
 	{name: "a JPEG 2000 image", begins: []string{"\x00\x00\x00\x0cjP  ", "\xff\x4f\xff\x51"}},
 	{name: "a JPEG XL image", begins: []string{"\xff\x0a", "\x00\x00\x00\x0cJXL "}},
-	{name: "an AppleDouble file, which holds what macOS keeps beside an image", begins: []string{"\x00\x05\x16\x07"}},
+	{name: "an AppleDouble file, in which macOS stores attributes of an image", begins: []string{"\x00\x05\x16\x07"}},
 	{name: "a PDF document", begins: []string{"%PDF"}},
 	{name: "an SVG or HTML document", begins: []string{"<"}},
 }

@@ -150,7 +150,7 @@ func named(spec []string, o *Options) (*Set, error) {
 	}
 	if name, rest, _ := strings.Cut(spec[0], ":"); len(spec) == 1 && name == "cifar10" {
 		if o.Size != 0 && o.Size != 32 {
-			return nil, fmt.Errorf("images: CIFAR-10 images are 32 pixels a side, size %d was asked for; models resize by themselves", o.Size)
+			return nil, fmt.Errorf("images: CIFAR-10 images are 32 pixels a side, expected size 32, not %d; models resize images themselves", o.Size)
 		}
 		return openCIFAR(rest)
 	}

@@ -41,11 +41,11 @@ type Runner struct {
 // NewRunner returns a runner on a backend. Two metrics of the same name are an error.
 func NewRunner(b compute.Backend, metrics ...Metric) (*Runner, error) {
 	if len(metrics) == 0 {
-		return nil, fmt.Errorf("imgmetrics: no metrics asked for: expected some of %v", Names())
+		return nil, fmt.Errorf("imgmetrics: no metrics given: expected some of %v", Names())
 	}
 	for i, m := range metrics {
 		if slices.ContainsFunc(metrics[:i], func(o Metric) bool { return o.Name == m.Name }) {
-			return nil, fmt.Errorf("imgmetrics: the metric %s is asked for twice", m.Name)
+			return nil, fmt.Errorf("imgmetrics: the metric %s is given twice", m.Name)
 		}
 	}
 	return &Runner{Metrics: metrics, backend: b}, nil

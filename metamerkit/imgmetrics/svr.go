@@ -147,7 +147,7 @@ func parseSVR(path string, model []byte, rangePath string, ranges []byte, n int)
 				return nil, fmt.Errorf("imgmetrics: %s, line %d: %.40q, expected FEATURE:VALUE with features 1 to %d", path, at+1, p, n)
 			}
 			if v[k-1], err = number(x); err != nil {
-				return nil, fmt.Errorf("imgmetrics: %s, line %d: %.40q, expected a number behind the colon", path, at+1, p)
+				return nil, fmt.Errorf("imgmetrics: %s, line %d: %.40q, expected a number after the colon", path, at+1, p)
 			}
 		}
 		m.Coef, m.Vectors = append(m.Coef, coef), append(m.Vectors, v)

@@ -13,7 +13,7 @@ func ParseSchedule(text string) (s Schedule, err error) {
 	s.Kind = parts[0]
 	if len(parts) > 1 {
 		if s.Every, err = strconv.Atoi(parts[1]); err != nil || s.Every < 1 {
-			return s, fmt.Errorf("schedule %q: expected a number of steps above 0 behind the colon", text)
+			return s, fmt.Errorf("schedule %q: expected a number of steps above 0 after the colon", text)
 		}
 	}
 	if len(parts) > 2 {

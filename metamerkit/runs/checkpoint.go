@@ -23,7 +23,7 @@ type Checkpoint struct {
 // detects a partial file.
 func (w *Work) Save(c Checkpoint) error {
 	kept := func(err error) error {
-		return fmt.Errorf("runs: writing the checkpoint of run %s (the previous checkpoint is kept): %w", w.ID, err)
+		return fmt.Errorf("runs: writing the checkpoint of run %s (the previous checkpoint is unchanged): %w", w.ID, err)
 	}
 	var ts []weights.Tensor
 	for name, v := range c.Arrays {

@@ -21,15 +21,15 @@ import (
 )
 
 // An archive of runs for publication is a zip file that is an RO-Crate 1.1
-// (https://w3id.org/ro/crate/1.1): runs/<id>/ as in a store, kept rows included,
-// environment.json, and ro-crate-metadata.json, which says what each file is, with its
+// (https://w3id.org/ro/crate/1.1): runs/<id>/ as in a store, with its rows,
+// environment.json, and ro-crate-metadata.json, which describes each file and gives its
 // SHA-256.
 
-// Crate describes an archive for people and catalogues.
+// Crate is the metadata of an archive.
 type Crate struct {
 	Name        string   // default: Metamers, with the number of runs
-	Description string   // default: what the runs are of
-	License     string   // a URL or a name; "": the archive says that none is named
+	Description string   // default: models, stages and images of the runs
+	License     string   // a URL or a name; "": the archive says that no licence is given
 	Authors     []string // names
 	Published   time.Time
 }

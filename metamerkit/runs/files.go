@@ -112,7 +112,7 @@ func (w *Work) Finish(run *metamer.Run, extra map[string]func(path string) error
 	defer func() {
 		os.RemoveAll(tmp)
 		if err != nil {
-			err = fmt.Errorf("runs: saving run %s (the checkpoint is kept): %w", w.ID, err)
+			err = fmt.Errorf("runs: saving run %s (the checkpoint is unchanged): %w", w.ID, err)
 		}
 	}()
 	r := run.Recipe

@@ -24,8 +24,8 @@ type Garbage struct {
 
 // GC holds the options of Store.Garbage.
 type GC struct {
-	// Older is how long files of other machines, and those that do not say who made
-	// them, lie untouched before they are garbage; default 24 h.
+	// Older is the age at which files of other machines, and those whose process is unknown,
+	// are garbage; default 24 h.
 	Older time.Duration
 	// Damaged includes runs that were set aside because they were damaged.
 	Damaged bool
@@ -35,8 +35,8 @@ var (
 	lockForm       = regexp.MustCompile(`^\.([0-9a-f]{16})\.lock$`)
 	checkpointForm = regexp.MustCompile(`^\.([0-9a-f]{16})\.checkpoint$`)
 	asideForm      = regexp.MustCompile(`^\.damaged-([0-9a-f]{16})-[0-9]+$`)
-	// temporaryForm matches what temporary files were and are called: parts of runs and
-	// checkpoints, removed runs, the test of a folder, place.WriteFile's.
+	// temporaryForm matches present and former names of temporary files: parts of runs and
+	// checkpoints, removed runs, the test of a folder, those of paths.WriteFile.
 	temporaryForm = regexp.MustCompile(`^\.([0-9a-f]{16}\.part-.*|\.?[0-9a-f]{16}\.checkpoint\.new.*|gone-.*|writable-.*|.*\.part)$`)
 )
 
@@ -90,7 +90,7 @@ func (s *Store) Garbage(ctx context.Context, o GC) (found []Garbage, err error) 
 	return found, nil
 }
 
-// Remove deletes the file or folder.
+// Remove deletes the file or folder. The error is that of the file system or object store.
 func (g Garbage) Remove() error {
 	if err := g.remove(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("runs: removing %s: %w", g.Path, err)

@@ -52,7 +52,7 @@ func readManifest(dir string) (m manifest, err error) {
 	}
 	for _, need := range needed {
 		if m.Files[need] == "" {
-			return m, &CorruptError{Dir: dir, Problem: "the manifest lacks " + need}
+			return m, &CorruptError{Dir: dir, Problem: "the manifest does not have " + need}
 		}
 	}
 	return m, nil

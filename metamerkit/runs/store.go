@@ -5,9 +5,9 @@
 //	     metamers.safetensors start.safetensors (float32 [N,Size,Size,3])
 //	     previews/000_magpie.png … and what the program adds
 //	     manifest.json (SHA-256 of every file)
-//	     rows/<key>.<sha256>.csv (what evaluations keep; not in the manifest)
-//	.<id>.lock .<id>.checkpoint .<id>.part-<owner>-* (while it is being made)
-//	.damaged-<id>-* (a run set aside because its files were not what was written)
+//	     rows/<key>.<sha256>.csv (rows of evaluations; not in the manifest)
+//	.<id>.lock .<id>.checkpoint .<id>.part-<owner>-* (while the run is made)
+//	.damaged-<id>-* (a run that was set aside because a file is not as it was written)
 //
 // Locks only save work. On file systems without locks, two processes may make the same
 // run; the second finds it published, and both return the stored run.
@@ -31,10 +31,10 @@ import (
 
 // Store is a folder or bucket of runs.
 type Store struct {
-	Dir string // of a store elsewhere: the folder of what was read and made here
+	Dir string // the folder; of an object store: the folder of local copies
 	URL string // of an object store; "" for a folder
 
-	noLocks bool // of tests: as on a file system that has none
+	noLocks bool // for tests: behave as on a file system without locks
 }
 
 // Open returns the store in a folder, which it creates if needed, or at a URL:

@@ -13,12 +13,12 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// What Verify says of a run.
+// The states of a run in Check.
 const (
-	Whole      = "whole"       // every file is what was written
-	Damaged    = "damaged"     // some file is not; Problems says which
-	NoManifest = "no manifest" // nothing vouches for the files: made by an older version, or copied in part
-	Unreadable = "unreadable"  // the files could not be read, so nothing is known of them
+	Whole      = "whole"       // every file is as it was written
+	Damaged    = "damaged"     // a file is not; Problems says which
+	NoManifest = "no manifest" // there are no checksums: the run was made by an older version, or copied in part
+	Unreadable = "unreadable"  // the files could not be read, so their state is unknown
 )
 
 // Check is the result of Verify.
@@ -26,10 +26,10 @@ type Check struct {
 	ID, Dir  string
 	State    string   // Whole, Damaged, NoManifest or Unreadable
 	Problems []string `json:",omitempty"`
-	Notes    []string `json:",omitempty"` // what is odd and does no harm
-	Files    int      // read, those of rows included
-	Bytes    int64
-	Rows     int // files of rows
+	Notes    []string `json:",omitempty"` // oddities that do no harm
+	Files    int      // number of files read, those of rows included
+	Bytes    int64    // their size
+	Rows     int      // number of files of rows
 }
 
 // Verify checks every file of a run: all checksums of the manifest, the recipe's hash

@@ -8,11 +8,11 @@ import (
 )
 
 const (
-	mostPixels  = 128 << 20 // values of the image sets that are kept, and of the runs
+	mostPixels  = 128 << 20 // values of the image sets in memory, and as many of the runs
 	mostStudies = 8
 )
 
-// imageCache keeps the image sets used last.
+// imageCache has the image sets that were used last.
 type imageCache struct {
 	*cache.Cache[imageKey, imageSet]
 }
@@ -30,7 +30,7 @@ func newImageCache() imageCache {
 	return imageCache{cache.New[imageKey](mostPixels, func(s imageSet) int { return len(s.set.Pixels) }, nil)}
 }
 
-// put keeps a set and returns its SHA-256.
+// put adds a set and returns its SHA-256.
 func (c imageCache) put(spec string, set *images.Set) string {
 	k := imageKey{set.SHA256(), set.Name}
 	if old, ok := c.Peek(k); ok && spec == "" {

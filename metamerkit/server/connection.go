@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	alive      = 5 * time.Second  // how often a quiet server says that it is not dead
-	patience   = 10 * time.Second // how long a client may take for its first line
+	alive      = 5 * time.Second  // time between two Alive events
+	patience   = 10 * time.Second // time within which a client must send its first line
 	maxRequest = 8 << 30          // bytes of one request: an image set of 13,000 images of 224²
 )
 
@@ -27,7 +27,7 @@ type connection struct {
 	conn  net.Conn
 	input *io.LimitedReader
 
-	mu  sync.Mutex // progress may come while the last word is said
+	mu  sync.Mutex // because progress may be sent during the last event
 	enc *gob.Encoder
 }
 
@@ -37,8 +37,8 @@ func (c *connection) send(e api.Event) error {
 	return c.enc.Encode(e)
 }
 
-// serve answers one client. A reader of its own notices that the client is gone, or
-// wants no more, while a request is under way.
+// serve answers one client. A separate reader notices if the client closes the connection
+// while a request is under way.
 func (s *Server) serve(ctx context.Context, conn net.Conn) {
 	defer conn.Close()
 	ctx, cancel := context.WithCancel(ctx)
@@ -48,7 +48,7 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 	defer stop()
 	if err := c.admit(ctx); err != nil {
 		if errors.Is(err, api.ErrToken) {
-			_ = c.send(api.Event{Failed: api.PackError(err)}) // to who may be gone
+			_ = c.send(api.Event{Failed: api.PackError(err)}) // the client may be gone
 		}
 		return
 	}
@@ -91,8 +91,8 @@ func (s *Server) serve(ctx context.Context, conn net.Conn) {
 	}
 }
 
-// admit reads the first line, and refuses what no client of ours sends. Nothing else is
-// decoded before.
+// admit reads the first line, and returns an error unless it is that of a client with the
+// right token. Nothing is decoded before.
 func (c *connection) admit(ctx context.Context) error {
 	_ = c.conn.SetReadDeadline(time.Now().Add(patience)) // without one it waits for the client
 	r := bufio.NewReaderSize(c.conn, 1<<16)
@@ -114,7 +114,7 @@ func (c *connection) admit(ctx context.Context) error {
 	return ctx.Err() // the deadline may have been that of its end
 }
 
-// read decodes requests until the client closes its side, or sends what is none.
+// read decodes requests until the client closes the connection or sends something else.
 func (c *connection) read(ctx context.Context, requests chan<- api.Request) {
 	dec := gob.NewDecoder(c.input)
 	for {
@@ -131,8 +131,8 @@ func (c *connection) read(ctx context.Context, requests chan<- api.Request) {
 	}
 }
 
-// work carries one request out, and meanwhile says now and then that it is not dead. A
-// panic is an error of this request only.
+// work carries out one request, and sends Alive events meanwhile. A panic is an error of this
+// request only.
 func (c *connection) work(ctx context.Context, cancel func(), q api.Request) (reply *api.Reply, err error) {
 	defer c.count(&c.working)()
 	done := make(chan struct{})

@@ -1,7 +1,7 @@
-// Package server holds an engine for programs that do not link one: cells of notebooks
-// above all. It answers their requests (package api) over a Unix socket that only its
-// user can open, or over TCP with a token: it opens images, carries out recipes and plans,
-// draws, and reports progress. It links no GoMLX.
+// Package server runs an engine for programs that do not link one, above all notebook cells.
+// It answers their requests (package api) over a Unix socket that only its user can open, or
+// over TCP with a token: it opens images, carries out recipes and plans, draws, and reports
+// progress. It does not link GoMLX.
 package server
 
 import (
@@ -32,8 +32,8 @@ type Handler struct {
 	Engine api.Engine
 	// Extra, if set, returns further files to save with each run (see api.Synthesis).
 	Extra func(refs *images.Set) func(*metamer.Run) map[string]func(path string) error
-	// Store, if set, keeps the runs of clients on other machines, whose folders are not
-	// this machine's.
+	// Store, if set, is the store of runs of clients on other machines, whose folders are not
+	// on this machine.
 	Store *runs.Store
 
 	sets    imageCache
@@ -41,7 +41,7 @@ type Handler struct {
 	studies *cache.Cache[string, *study.Result] // by ID
 }
 
-// New returns a handler of an engine that keeps nothing yet.
+// New returns a handler of an engine, with empty caches.
 func New(e api.Engine) *Handler {
 	return &Handler{
 		Engine: e, sets: newImageCache(), runs: cache.New[string](mostPixels, pixelsOf, nil),
@@ -93,14 +93,14 @@ func (h *Handler) Do(ctx context.Context, q api.Request, show func(api.Event)) (
 	case q.Experiment != nil:
 		return j.experiment(q.Experiment)
 	}
-	return nil, errors.New("server: the request asks for nothing")
+	return nil, errors.New("server: the request is empty")
 }
 
 func (j *job) warn(text string) { j.show(api.Event{Warning: text}) }
 
 func (j *job) live(refs *images.Set) *live { return newLive(refs, j.q.Notebook, j.show) }
 
-// store is the one that the program has.
+// store opens the store of the request.
 func (j *job) store() (*runs.Store, error) {
 	if j.q.Store == "" {
 		return nil, errors.New("server: the request names no store for runs")
@@ -159,8 +159,8 @@ func (j *job) nullName(typed string) (string, error) {
 	return filepath.Join(j.q.Folder, name), nil
 }
 
-// evaluate measures runs by their IDs. Where their references are not the same set, the
-// engine opens each again by the name in the recipe.
+// evaluate measures runs by their IDs. If their references are not one set, the engine opens
+// each set again by the name in the recipe.
 func (j *job) evaluate(q api.Evaluation) (*api.Reply, error) {
 	list := q.Runs
 	q.Runs, q.Images, q.Null, q.Warn = nil, nil, nil, j.warn
@@ -197,7 +197,7 @@ func (j *job) evaluate(q api.Evaluation) (*api.Reply, error) {
 	return &api.Reply{Rows: api.PackRows(rows)}, nil
 }
 
-// run is one by its ID: of those used last, else of the program's store.
+// run returns a run by its ID, from memory or from the store of the request.
 func (j *job) run(id string) (*metamer.Run, error) {
 	if r, ok := j.runs.Get(id); ok {
 		return r, nil
@@ -224,7 +224,7 @@ func (j *job) files(q *api.Copy) (*api.Reply, error) {
 	return &api.Reply{Files: files}, err
 }
 
-// pixels reads what a handle stands for.
+// pixels returns the pixels of a run or an image set.
 func (j *job) pixels(q *api.Pixels) (*api.Reply, error) {
 	if q.Run != "" {
 		r, err := j.run(q.Run)
@@ -240,7 +240,7 @@ func (j *job) pixels(q *api.Pixels) (*api.Reply, error) {
 	return &api.Reply{Pixels: s.Pixels}, nil
 }
 
-// put keeps a set that the program made or opened itself.
+// put stores an image set that the client made or opened.
 func (j *job) put(q *api.Put) (*api.Reply, error) {
 	set := q.Images
 	set.Pixels, set.Paths = q.Pixels, nil
@@ -258,7 +258,7 @@ func (j *job) openImages(q *api.Open) (*api.Reply, error) {
 	return &api.Reply{Images: api.LightImages(s), SHA256: sum}, nil
 }
 
-// open opens an image set. Sets that cannot change are kept: those with a name.
+// open opens an image set. Sets with a name stay in memory, because they cannot change.
 func (j *job) open(spec []string, size int) (set *images.Set, sum string, err error) {
 	if j.Store != nil { // the program's folders are on another machine
 		if len(spec) != 1 || !images.IsNamed(spec...) {

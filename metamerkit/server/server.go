@@ -17,9 +17,9 @@ import (
 type Server struct {
 	Service api.Service
 	Backend string // see Status
-	// Token, if set, is asked of every connection: for listeners that others can reach.
+	// Token, if set, is required of every connection, for listeners that others can reach.
 	Token string
-	// Idle ends Serve when for this long nobody held the engine and nothing was under
+	// Idle ends Serve if for this long no connection held the engine and no request was under
 	// way; 0: never.
 	Idle   time.Duration
 	Loaded func() []string // names of the models in memory, may be nil
@@ -36,8 +36,9 @@ type Server struct {
 	path     string
 }
 
-// Serve answers requests until ctx ends, a client asks it to stop, or it was idle
-// for too long. Work under way is cancelled then, and its checkpoints stay.
+// Serve answers requests until ctx ends, a client stops the server, or it was idle for too
+// long. It then cancels requests under way, whose checkpoints stay, and returns nil. A listener
+// that fails is an error.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if s.Log == nil {
 		s.Log = slog.Default()
@@ -63,9 +64,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		case err := <-failed:
 			return errors.Join(fmt.Errorf("server: %w", err), l.Close())
 		case <-ctx.Done():
-			why = "asked to"
+			why = "interrupted"
 		case <-s.stop:
-			why = "a client asked it to"
+			why = "a client stopped it"
 		case <-tick.C:
 			if s.idle() {
 				why = "idle"
@@ -118,7 +119,7 @@ func (s *Server) count(n *int) func() {
 	}
 }
 
-// status is what the server says of itself.
+// status describes the server.
 func (s *Server) status() *api.Status {
 	s.mu.Lock()
 	st := &api.Status{Protocol: api.Protocol, PID: os.Getpid(), Backend: s.Backend, Program: s.path, Started: s.started, Holders: s.holders, Working: s.working}
@@ -131,7 +132,7 @@ func (s *Server) status() *api.Status {
 	return st
 }
 
-// fullStatus adds to status what takes a look at the process.
+// fullStatus adds memory and models to status.
 func (s *Server) fullStatus() *api.Status {
 	st := s.status()
 	st.MemoryMB = resident() >> 20

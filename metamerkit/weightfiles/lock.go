@@ -74,7 +74,7 @@ func parseLock(data []byte) (map[string]Pin, error) {
 		return nil, err
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return nil, fmt.Errorf("text behind the closing brace")
+		return nil, fmt.Errorf("text after the closing brace")
 	}
 	if l.Version != 1 {
 		return nil, fmt.Errorf("version %d, expected 1", l.Version)

@@ -230,7 +230,7 @@ func again(err error, name string, pinned bool) error {
 	var refused *fetch.RefusedError
 	var sum *weights.ChecksumError
 	if pinned && (errors.As(err, &refused) || errors.As(err, &sum) || strings.Contains(err.Error(), "wrong checksum")) {
-		return fmt.Errorf("weightfiles: %w (it was pinned in %s when it was pulled first; metamers models pull --again %s pins what is published now)", err, LockPath(), name)
+		return fmt.Errorf("weightfiles: %w (it was pinned in %s at the first download; metamers models pull --again %s pins the file that is published now)", err, LockPath(), name)
 	}
 	return fmt.Errorf("weightfiles: %s: %w", name, err)
 }

@@ -163,7 +163,7 @@ func TestLockFile(t *testing.T) {
 		good:                                      "",
 		`{"version":1,"models":null}`:             "",
 		`{"version":2,"models":{}}`:               "version 2, expected 1",
-		`{"version":1,"models":{}} x`:             "text behind",
+		`{"version":1,"models":{}} x`:             "text after",
 		`{"version":1,"models":{},"more":1}`:      "unknown field",
 		`{"version":1,"models":{"a":{}}}`:         `the pin of "a"`,
 		strings.Replace(good, `:1}}`, `:-1}}`, 1): `the pin of "a"`,

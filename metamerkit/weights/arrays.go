@@ -56,7 +56,7 @@ func readNPZ(data []byte) (map[string]*Tensor, error) {
 	for _, f := range z.File {
 		name := strings.TrimSuffix(f.Name, ".npy")
 		if out[name] != nil {
-			return nil, fmt.Errorf("the array %.100q is there twice", name)
+			return nil, fmt.Errorf("the file has two arrays called %.100q", name)
 		}
 		if f.CompressedSize64 > uint64(len(data)) || f.UncompressedSize64 > 1032*(f.CompressedSize64+1) {
 			return nil, fmt.Errorf("array %.100q declares %d bytes, %d are stored", name, f.UncompressedSize64, f.CompressedSize64)
@@ -86,7 +86,7 @@ func fits(b *bufio.Reader, size int64) error {
 		return nil // npyio says what is wrong; lengths of version 1 have 16 bits
 	}
 	if n := int64(binary.LittleEndian.Uint32(start[8:])); n > size {
-		return fmt.Errorf("its header declares %d bytes, %d are there", n, size)
+		return fmt.Errorf("its header declares %d bytes, the file has %d", n, size)
 	}
 	return nil
 }

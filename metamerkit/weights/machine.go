@@ -160,7 +160,7 @@ func (m *machine) top() (any, error) {
 // popMark returns the values above the last mark, valid until the next push.
 func (m *machine) popMark() ([]any, error) {
 	if len(m.marks) == 0 {
-		return nil, m.malformed("it goes back to a mark that is not there")
+		return nil, m.malformed("it refers to a mark that does not exist")
 	}
 	at := m.bottom()
 	m.marks = m.marks[:len(m.marks)-1]
@@ -224,7 +224,7 @@ func (m *machine) remember(at uint32) error {
 func (m *machine) recall(at uint32) error {
 	v, ok := m.memo[at]
 	if !ok {
-		return m.malformed(fmt.Sprintf("it refers to value %d, which is not there", at))
+		return m.malformed(fmt.Sprintf("it refers to value %d, which does not exist", at))
 	}
 	m.push(v)
 	return nil

@@ -197,7 +197,7 @@ func (m *machine) collect(op byte) error {
 			n = 2
 		}
 		if len(m.stack)-n < m.bottom() {
-			return m.malformed("nothing is there to be added")
+			return m.malformed("it adds items but has none")
 		}
 		values := m.stack[len(m.stack)-n:]
 		m.stack = m.stack[:len(m.stack)-n]

@@ -122,7 +122,7 @@ func members(data []byte) (out []member, err error) {
 		return nil, fmt.Errorf("header: %w", err)
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return nil, fmt.Errorf("text behind the header's closing brace")
+		return nil, fmt.Errorf("text after the header's closing brace")
 	}
 	return out, nil
 }

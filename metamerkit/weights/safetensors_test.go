@@ -11,7 +11,7 @@ func TestHostileSafetensors(t *testing.T) {
 		"huge header":      {"\xff\xff\xff\xff\xff\xff\xff\x7f{}", "header of 9223372036854775807 bytes"},
 		"cut header":       {safetensors(`{"a":{"dtype":"F32"`, ""), "header"},
 		"no object":        {safetensors(`{]`, ""), "header"},
-		"text behind":      {safetensors(`{} x`, ""), "behind"},
+		"text after":       {safetensors(`{} x`, ""), "text after"},
 		"deep":             {safetensors(`{"a":`+strings.Repeat("[", 20000), ""), "depth"},
 		"negative shape":   {safetensors(`{"a":{"dtype":"F32","shape":[-1,4],"data_offsets":[0,16]}}`, body), "negative dimension"},
 		"huge shape":       {safetensors(`{"a":{"dtype":"F32","shape":[9999999999,999999999],"data_offsets":[0,16]}}`, body), "elements"},

@@ -15,7 +15,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// Setting is one setting of a family's config.
+// Setting is one setting of a family's config, with its Go type.
 type Setting struct {
 	Name, Type string
 	Value      any // of the card, or the family's default

@@ -20,11 +20,11 @@ type Layer struct {
 	// multiplications and additions of matrix products and convolutions, and an operation for
 	// each element of any other result.
 	Share float64
-	// Whole says that the output depends on the image by this layer alone, as after a residual
-	// block and not inside one.
+	// Whole says that the output depends on the image through this layer alone, as it does after
+	// a residual block and not inside one.
 	Whole bool
-	// Learned says that the layer needs a matrix product or a convolution with weights, as those
-	// do not that only normalise the pixels.
+	// Learned says that the layer depends on a matrix product or convolution with weights, unlike
+	// layers that only normalise the pixels.
 	Learned bool
 }
 

@@ -49,7 +49,7 @@ func PyTorch(build Builder, adapt ...Adapt) Opener {
 			net.Notes = append(net.Notes, fmt.Sprintf("%s: entries that are no tensors were passed over: %s", filepath.Base(path), strings.Join(f.Beside, ", ")))
 		}
 		for _, k := range f.Others {
-			net.Notes = append(net.Notes, fmt.Sprintf("a second state dict is there: --key %s", k))
+			net.Notes = append(net.Notes, fmt.Sprintf("the file has a second state dict: --key %s", k))
 		}
 		all, notes, err := wrapping{card: c, want: want, adapt: adapt}.read(f.Tensors)
 		if err != nil {
@@ -133,7 +133,7 @@ func (e *MismatchError) Error() string {
 	return s
 }
 
-// match brings every tensor that the model reads to its place.
+// match assigns a tensor of the file to each variable of the model.
 func match(path string, classes int, all map[string]*weights.Tensor, want map[string]shapes.Shape) (map[string]*tensors.Tensor, error) {
 	have := map[string]*weights.Tensor{}
 	for key, t := range all {

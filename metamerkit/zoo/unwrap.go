@@ -156,7 +156,7 @@ func (w wrapping) take(in map[string]*weights.Tensor, prefix string) (map[string
 	}
 	for _, p := range w.elsewhere(in) {
 		if !strings.HasPrefix(p, prefix) && w.card.Weights.Strip == "" {
-			notes = append(notes, fmt.Sprintf("a second state dict is there: --strip %s", w.off+p))
+			notes = append(notes, fmt.Sprintf("the file has a second state dict: --strip %s", w.off+p))
 		}
 	}
 	if left != nil {

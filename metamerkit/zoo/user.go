@@ -19,8 +19,8 @@ import (
 // NAME.json per model.
 func CardFolder() string { return filepath.Join(paths.Cache(), "cards") }
 
-// userCards reads them, and those that were introduced. A card that cannot be used, or whose name is taken, is an
-// error beside the others.
+// userCards returns the cards that users added and those that were introduced. A card that
+// cannot be used, or whose name is taken, is an error, which is returned with the other cards.
 func userCards() (map[string]*card.Card, error) {
 	mu.RLock()
 	out := maps.Clone(introduced)
@@ -54,11 +54,11 @@ func userCards() (map[string]*card.Card, error) {
 	return out, errors.Join(bad...)
 }
 
-// introduced are cards that live as long as the program.
+// introduced are the cards that Introduce added.
 var introduced = map[string]*card.Card{}
 
 // Introduce adds a card for the running program only, and replaces a card of this name that
-// it added before. A name that a stored card has is an error.
+// it added before. An invalid card, and a name that a stored card has, are an error.
 func Introduce(c *card.Card) error {
 	text, err := json.Marshal(c)
 	if err == nil {
@@ -76,7 +76,7 @@ func Introduce(c *card.Card) error {
 	return nil
 }
 
-// Withdraw removes a card that Introduce added.
+// Withdraw removes a card that Introduce added. Other names are ignored.
 func Withdraw(name string) {
 	mu.Lock()
 	defer mu.Unlock()
@@ -108,7 +108,7 @@ func readCard(path string) (*card.Card, error) {
 	return c, nil
 }
 
-// taken reports a name of the card that the project's cards have.
+// taken returns a name of the card that a built-in card has, or "".
 func taken(c *card.Card) error {
 	load()
 	for _, n := range append([]string{c.Name}, c.Aliases...) {

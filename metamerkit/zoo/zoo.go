@@ -32,21 +32,21 @@ type Net struct {
 	// Weights holds a tensor for each variable of Forward, by scope path
 	// ("/layer1/0/conv1/weight").
 	Weights map[string]*tensors.Tensor
-	Names   map[string]string // of Weights in the file, where they are not those of the path with dots
-	SHA256  string            // of the file, whole, and of those that it refers to, see Sum
-	Notes   []string          // what had to be done to the file's names, for people
-	Key     Key               // set by whoever opened it
+	Names   map[string]string // by scope path: the name in the file, if it is not the path with dots
+	SHA256  string            // of the whole file and of the files that it refers to, see Sum
+	Notes   []string          // sentences that say how names in the file were changed
+	Key     Key               // of the net in caches; set by the caller of Open
 
-	// Derived is where graphs keep what they compute from Weights alone; nil where they
-	// compute it in every run: weights change, or are in bfloat16 to stay small, or
-	// Forward does not read them by package block.
+	// Derived holds values that graphs compute from Weights alone. It is nil if they compute
+	// them in every run: because weights change or are in bfloat16 to stay small, or because
+	// Forward does not read them with package block.
 	Derived *Derived
 
 	half  bool // Forward reads its variables by block.Weight
 	mixed bool // Forward computes in bfloat16, see Mixed
 }
 
-// Key tells opened nets apart.
+// Key distinguishes opened nets.
 type Key struct {
 	Model, Precision string
 	Card             [sha256.Size]byte // SHA-256 of all that the model's card says

@@ -154,7 +154,7 @@ func TestBadData(t *testing.T) {
 		"cut":            {whole[:len(whole)-5], fmt.Sprintf("line %d is cut", len(lines)-1)},
 		"line missing":   {strings.Join(append(append([]string{}, lines[:5]...), lines[6:]...), ""), "line 6: its checksum"},
 		"edited":         {strings.Replace(whole, "trial", "catch", 1), "its checksum"},
-		"twice":          {whole + whole, fmt.Sprintf("line %d: participant 1 is there twice", len(lines)+1)},
+		"twice":          {whole + whole, fmt.Sprintf("line %d: participant 1 occurs twice", len(lines)+1)},
 		"clock":          {people.Header() + "\n" + first + "\n" + back.Row("end", nil) + "\n", "line 3: the clock goes back by 4000 ms"},
 		"no header":      {lines[1], "line 1: the header"},
 		"empty":          {"", "is empty"},

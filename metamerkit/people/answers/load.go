@@ -155,7 +155,7 @@ func (r *reader) line(p *Participant, s *sequence, text, where string) error {
 	if s.rows == 1 {
 		p.Name = row.Field("participant")
 		if before := r.seen[p.Name]; before != "" {
-			return fmt.Errorf("participant %s is there twice, before in %s", p.Name, before)
+			return fmt.Errorf("participant %s occurs twice, first in %s", p.Name, before)
 		}
 		r.seen[p.Name] = where
 		r.Participants = append(r.Participants, p)

@@ -142,7 +142,7 @@ func (d *Data) Pilot(p Power) (Power, error) {
 	}
 	list, persons := d.Answers()
 	if persons < 4 {
-		return p, fmt.Errorf("experiment: %d participants are kept, expected at least 4 for a pilot", persons)
+		return p, fmt.Errorf("experiment: %d participants are included, expected at least 4 for a pilot", persons)
 	}
 	means := shares(list, len(d.Design.Conditions), func(Answer) bool { return true })
 	spread := func(of func(Answer) int) float64 {

@@ -49,7 +49,7 @@ func Served(d *people.Design) map[string]bool {
 // all.
 func Write(folder string, d *people.Design, images, jsPsych map[string][]byte) (err error) {
 	if entries, err := os.ReadDir(folder); err == nil && len(entries) > 0 {
-		return fmt.Errorf("experiment: %s is there and not empty: a design never changes; --out names a new folder", folder)
+		return fmt.Errorf("experiment: %s exists and is not empty: a design never changes; --out names a new folder", folder)
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("experiment: %w", err)
 	}

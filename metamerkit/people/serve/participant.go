@@ -46,7 +46,7 @@ func (p *participant) refuses(key string) (code int, why string) {
 	case p.done():
 		return http.StatusGone, "This link was used, and all answers are stored. Thank you."
 	case p.key != "" && !same(p.key, key):
-		return http.StatusConflict, "This link is in use in another browser. Please go on there."
+		return http.StatusConflict, "This link is in use in another browser. Please continue there."
 	}
 	return 0, ""
 }
@@ -56,7 +56,7 @@ func (p *participant) add(s *Server, text, key string) (code int, why string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if key == "" || p.key != "" && !same(p.key, key) {
-		return http.StatusConflict, "This link is in use in another browser. Please go on there."
+		return http.StatusConflict, "This link is in use in another browser. Please continue there."
 	}
 	for _, l := range p.lines {
 		if l.Text == text {

@@ -40,7 +40,8 @@ func GELU(x *Node) *Node {
 	return Mul(x, MulScalar(AddScalar(ErrorFunction(MulScalar(x, math.Sqrt2/2)), 1), 0.5))
 }
 
-// GELUTanh is the tanh approximation of GELU, used by SigLIP and JAX models.
+// GELUTanh is the tanh approximation of GELU (Hendrycks & Gimpel 2016), used by SigLIP and
+// JAX models.
 func GELUTanh(x *Node) *Node {
 	cube := Mul(Square(x), x)
 	y := Tanh(MulScalar(Add(x, MulScalar(cube, 0.044715)), math.Sqrt(2/math.Pi)))
@@ -64,10 +65,9 @@ func HardSigmoid(x *Node) *Node {
 // HardSwish is x·HardSigmoid(x).
 func HardSwish(x *Node) *Node { return Mul(x, HardSigmoid(x)) }
 
-// ErrorFunction is erf. The Go backend's own starts workers while it holds
-// one and waits for ever where there is only one (docs/notes/upstream.md, "Independent
-// convolutions wait for each other"); there it is Abramowitz & Stegun 7.1.26,
-// which is 1.5e-7 off at most.
+// ErrorFunction is erf. On the Go backend it is formula 7.1.26 of Abramowitz & Stegun (1964),
+// whose error is at most 1.5e-7, because the backend's own erf can wait for workers for ever
+// (docs/notes/upstream.md, "Independent convolutions and products wait for each other").
 func ErrorFunction(x *Node) *Node {
 	if x.Graph().Backend().Name() != "go" {
 		return Erf(x)

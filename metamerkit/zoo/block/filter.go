@@ -5,12 +5,12 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
-// filtered says whether w's frozen convolution of x [B,H,W,C] to out channels goes by
-// Winograd's minimal filtering (see minimal) with kernels transformed beforehand. For
+// filtered reports whether w's frozen convolution of x [B,H,W,C] to out channels is computed
+// by Winograd's minimal filtering (see minimal) with kernels transformed beforehand. For
 // 128 channels and more on few pixels it takes about half the time of XLA's CPU
 // convolution, which is slow for 512; on larger images it moves more numbers than it
 // saves. It takes a fifth of a second to compile, so that convolutions of small images
-// are left alone.
+// do not use it.
 func (w Window) filtered(x *Node, out int) bool {
 	if !w.dense3(x, out, 128) {
 		return false
@@ -38,7 +38,7 @@ func transformed(kernel *Node) *Node {
 	return Reshape(u, 16, c, o)
 }
 
-// turned is the kernel of the way back: [3,3,O,C].
+// turned is the kernel of the gradient: [3,3,O,C].
 func turned(kernel *Node) *Node { return TransposeAllAxes(Reverse(kernel, 0, 1), 0, 1, 3, 2) }
 
 // filter is the convolution of x [B,H,W,C] with transformed kernels u [16,C,O].

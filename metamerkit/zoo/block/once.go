@@ -5,14 +5,14 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 )
 
-// What a graph computes from frozen weights alone (kernels with a batch normalisation
-// folded in, transformed kernels) need not be computed in every step. A graph that
-// Record was called for notes it; one that got it by Give reads it there.
+// Values that a graph computes from frozen weights alone (kernels with a batch normalisation
+// folded in, transformed kernels) need not be computed in every step. A graph for which
+// Record was called notes them; a graph for which Give was called uses the given nodes.
 
 // onceKey finds a graph's noted or given nodes in its state.
 type onceKey struct{}
 
-// Noted holds what a forward pass computes from frozen weights alone.
+// Noted holds the values that a forward pass computes from frozen weights alone.
 type Noted struct {
 	Keys  []string // in the order of the pass
 	Nodes map[string]*Node

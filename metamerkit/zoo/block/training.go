@@ -7,11 +7,11 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 )
 
-// A graph that GoMLX marks as training (model.Store.SetTraining) draws the same
-// model page with trainable weights and with batch normalisation by the batch's own
-// statistics, whose running averages it updates. Everywhere else weights are
-// frozen. Weights in training are float32 whatever the activations are, so that a
-// graph in bfloat16 accumulates in float32.
+// A graph that GoMLX marks as training (model.Store.SetTraining) has the same model
+// definition with trainable weights, and with batch normalisation by the statistics of the
+// batch, whose running averages it updates. In other graphs weights are frozen. Weights in
+// training are float32 whatever the type of the activations, so that a graph in bfloat16
+// accumulates in float32.
 
 // held is the key under which a graph keeps its running statistics as they are.
 type held struct{}

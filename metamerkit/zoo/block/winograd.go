@@ -7,8 +7,8 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// minimal says whether w's convolution of x [B,H,W,C] to out channels goes by Winograd's
-// minimal filtering F(2×2, 3×3) (Lavin & Gray 2016, arXiv:1509.09308): 16 products of
+// minimal reports whether w's convolution of x [B,H,W,C] to out channels is computed by
+// Winograd's minimal filtering F(2×2, 3×3) (Lavin & Gray 2016, arXiv:1509.09308): 16 products of
 // matrices for four pixels in place of 36. It does so in training on XLA's CPU, whose
 // own gradient by the kernel takes several times as long. Frozen models have a form of
 // their own (see filtered).
@@ -16,7 +16,7 @@ func (w Window) minimal(x *Node, out int, training bool) bool {
 	return training && w.dense3(x, out, 32)
 }
 
-// dense3 says whether w's convolution of x to out channels is 3×3, of stride 1, without
+// dense3 reports whether w's convolution of x to out channels is 3×3, of stride 1, without
 // groups, with least channels or more on both sides, on XLA's CPU.
 func (w Window) dense3(x *Node, out, least int) bool {
 	if w.K != 3 || w.stride() != 1 || w.groups() != 1 || min(channels(x), out) < least || !onCPU(x) {

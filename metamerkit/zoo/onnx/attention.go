@@ -54,7 +54,7 @@ func attention(c *call) *value {
 	scores := MulScalar(DotGeneral(stack(q), []int{2}, []int{0}, stack(k), []int{2}, []int{0}), scale)
 	if limit := c.float("softcap", 0); limit != 0 {
 		if c.opset < 24 && c.has(3) {
-			c.refuse("softcap", "", "it stands beside a mask, whose order changed in opset 24")
+			c.refuse("softcap", "", "it is used with a mask, and their order changed in opset 24")
 		}
 		scores = MulScalar(Tanh(MulScalar(scores, 1/limit)), limit)
 	}

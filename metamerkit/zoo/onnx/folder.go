@@ -79,7 +79,7 @@ func (f *folder) file(name string) ([]byte, error) {
 		return data, nil
 	}
 	if !filepath.IsLocal(name) {
-		return nil, fmt.Errorf("a tensor lies in %q, which is not beside the model: export with external_data=False", name)
+		return nil, fmt.Errorf("a tensor is in the file %q, which is not in the model's folder: export with external_data=False", name)
 	}
 	root, err := os.OpenRoot(filepath.Dir(f.path))
 	if err != nil {
@@ -91,7 +91,7 @@ func (f *folder) file(name string) ([]byte, error) {
 		if p := (*fs.PathError)(nil); errors.As(err, &p) {
 			err = p.Err // without the name of a system call
 		}
-		return nil, fmt.Errorf("a tensor lies in the file %q beside the model, which cannot be read (%w): keep both files together, or export with external_data=False", name, err)
+		return nil, fmt.Errorf("a tensor is in the file %q in the model's folder, which cannot be read (%w): keep both files together, or export with external_data=False", name, err)
 	}
 	if f.total += info.Size(); !info.Mode().IsRegular() || f.total > maxBytes {
 		return nil, fmt.Errorf("a tensor lies in %q, expected regular files of at most %d bytes together", name, maxBytes)

@@ -106,7 +106,7 @@ func TestFilesElsewhere(t *testing.T) {
 		{"small.data", "the file has", func(dir string, data []byte) error {
 			return os.WriteFile(filepath.Join(dir, "small.data"), data[:len(data)-1], 0o600)
 		}},
-		{"../small.data", "not beside", func(dir string, data []byte) error {
+		{"../small.data", "not in the model", func(dir string, data []byte) error {
 			return os.WriteFile(filepath.Join(filepath.Dir(dir), "small.data"), data, 0o600)
 		}},
 		{"link.data", "cannot be read", func(dir string, data []byte) error {

@@ -29,7 +29,7 @@ func Sum(path string, sum func(path string) (string, error)) (string, error) {
 	sums := map[string]string{}
 	for _, name := range names {
 		if !filepath.IsLocal(name) {
-			return "", fmt.Errorf("onnx: %s refers to %q, which is not beside it", path, name)
+			return "", fmt.Errorf("onnx: %s refers to %q, which is not in its folder", path, name)
 		}
 		if sums[name], err = sum(filepath.Join(filepath.Dir(path), name)); err != nil {
 			return "", err
