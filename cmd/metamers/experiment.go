@@ -101,15 +101,8 @@ func (c *experimentMakeCmd) Run(ctx context.Context, g *globals) error {
 			return err
 		}
 	}
-	design, files, err := people.New(d, source)
+	design, err := page.Make(ctx, c.Out, d, source, c.JSPsych)
 	if err != nil {
-		return err
-	}
-	js, err := page.JSPsych(ctx, c.JSPsych)
-	if err != nil {
-		return err
-	}
-	if err := page.Write(c.Out, design, files, js); err != nil {
 		return err
 	}
 	if g.JSON {
@@ -178,10 +171,7 @@ func (c *experimentMakeCmd) source(ctx context.Context, g *globals, classes bool
 		return s, nil
 	}
 	if c.Answers == "" {
-		if s.Classes, err = people.Labelled(s.References); err == nil && s.Others != nil {
-			s.OtherClasses, err = people.Labelled(s.Others)
-		}
-		return s, err
+		return s, s.Label()
 	}
 	e, err := g.engine()
 	if err != nil {

@@ -22,7 +22,7 @@ type experimentReadCmd struct {
 	Out       string   `help:"CSV file to write rows to, with the observer people." type:"path" placeholder:"ROWS.csv"`
 	Networks  string   `help:"Rows of networks, with whose recognizability that of people is correlated over conditions." type:"existingfile" placeholder:"ROWS.csv" predictor:"file"`
 	Claims    bool     `help:"Test the paper's claims with people as the observer."`
-	BIDS      string   `name:"bids" help:"Folder to write an events file of BIDS to for each participant." type:"path" placeholder:"DIR"`
+	BIDS      string   `name:"bids" help:"Folder to make a dataset of BIDS in: images, and events of each participant." type:"path" placeholder:"DIR"`
 	Resamples int      `help:"Number of bootstrap resamples over participants and images." default:"2000"`
 	Seed      uint64   `help:"Random seed for the bootstrap and the noise ceiling."`
 }
@@ -44,7 +44,7 @@ func (c *experimentReadCmd) Run(g *globals) error {
 			return err
 		}
 	}
-	d, err := c.design()
+	d, folder, err := c.design()
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func (c *experimentReadCmd) Run(g *globals) error {
 		}
 	}
 	if c.BIDS != "" {
-		if err := data.WriteBIDS(c.BIDS); err != nil {
+		if err := data.WriteBIDS(c.BIDS, folder); err != nil {
 			return err
 		}
 	}
@@ -106,17 +106,22 @@ func (c *experimentReadCmd) Run(g *globals) error {
 	return nil
 }
 
-// design finds the design of the data.
-func (c *experimentReadCmd) design() (*people.Design, error) {
-	if c.Design != "" {
-		return people.Load(c.Design)
-	}
+// design finds the design of the data, and the folder that it is in.
+func (c *experimentReadCmd) design() (*people.Design, string, error) {
+	from := c.Design
 	for _, f := range c.Data {
-		if exists(filepath.Join(f, people.DesignName)) {
-			return people.Load(f)
+		if from == "" && exists(filepath.Join(f, people.DesignName)) {
+			from = f
 		}
 	}
-	return nil, errors.New("experiment: none of the data is an experiment's folder: --design names the folder or its design.json")
+	if from == "" {
+		return nil, "", errors.New("experiment: none of the data is an experiment's folder: --design names the folder or its design.json")
+	}
+	d, err := people.Load(from)
+	if st, err := os.Stat(from); err == nil && !st.IsDir() {
+		from = filepath.Dir(from)
+	}
+	return d, from, err
 }
 
 // print shows the measures of each condition, and how networks compare.

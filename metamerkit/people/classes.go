@@ -31,6 +31,14 @@ func Labelled(set *metamer.ImageSet) (Classes, error) {
 	return c, c.take(set.ClassNames, set.Labels)
 }
 
+// Label takes the classes of a source from the labels of its images.
+func (s *Source) Label() (err error) {
+	if s.Classes, err = Labelled(s.References); err == nil && s.Others != nil {
+		s.OtherClasses, err = Labelled(s.Others)
+	}
+	return err
+}
+
 // ByModel takes the classes that a model gives to the images, by its logits.
 func ByModel(model string, names []string, logits [][]float32) (Classes, error) {
 	c := Classes{Of: model}

@@ -41,3 +41,22 @@ var Columns = []Column{
 	{"browser", "name and main version of the browser, and the system"},
 	{"check", "CRC-32 of this row and the check of the one before"},
 }
+
+// EventColumns describes the columns of BIDS events files.
+func EventColumns() map[string]map[string]string {
+	out := map[string]map[string]string{
+		"onset":         {"Description": "Onset of the image, from that of the participant's first trial", "Units": "s"},
+		"duration":      {"Description": "How long the image was shown, as measured", "Units": "s"},
+		"stim_file":     {"Description": "File of the image below stimuli/"},
+		"other_file":    {"Description": "File of the second image of a trial that has one, below stimuli/"},
+		"response_time": {"Description": "From the end of the mask to the answer", "Units": "s"},
+		"excluded":      {"Description": "Why the participant or the trial is left out by the rule of the design; n/a if it counts"},
+	}
+	for _, c := range Columns {
+		switch c.Name {
+		case "phase", "condition", "run", "set", "stage", "image", "answer", "choice", "correct":
+			out[c.Name] = map[string]string{"Description": c.About}
+		}
+	}
+	return out
+}

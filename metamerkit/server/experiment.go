@@ -31,30 +31,20 @@ func (j *job) experiment(q *api.Experiment) (*api.Reply, error) {
 	if s.References, err = j.sets.get(metamer.ImageRef{SHA256: s.Runs[0].Recipe.Images.SHA256}); err != nil {
 		return nil, err
 	}
-	if s.Classes, err = people.Labelled(s.References); err != nil {
-		return nil, err
-	}
 	if q.Others != nil {
 		if s.Others, err = j.sets.get(*q.Others); err != nil {
 			return nil, err
 		}
-		if s.OtherClasses, err = people.Labelled(s.Others); err != nil {
-			return nil, err
-		}
 	}
-	d, files, err := people.New(people.Default(s.References.Size), s)
-	if err != nil {
-		return nil, err
-	}
-	js, err := pages.JSPsych(j.ctx, "")
-	if err != nil {
+	if err := s.Label(); err != nil {
 		return nil, err
 	}
 	out := q.Out
 	if !filepath.IsAbs(out) {
 		out = filepath.Join(j.q.Folder, out)
 	}
-	if err := pages.Write(out, d, files, js); err != nil {
+	d, err := pages.Make(j.ctx, out, people.Default(s.References.Size), s, "")
+	if err != nil {
 		return nil, err
 	}
 	return &api.Reply{Texts: []string{

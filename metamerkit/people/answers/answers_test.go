@@ -2,6 +2,7 @@ package answers
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -242,19 +243,46 @@ func (d *Data) as(a Answer) Trial {
 	return Trial{Stimulus: len(d.Design.Stimuli) - 1, Choice: choice}
 }
 
+// The events of a participant stand where BIDS looks for them, with every image of the
+// design beside them and a description of every column.
 func TestBIDS(t *testing.T) {
-	d := design(t, nil)
+	settings := peopletest.Settings()
+	d, images, err := people.New(settings, peopletest.Source(16))
+	if err != nil {
+		t.Fatal(err)
+	}
+	experiment := t.TempDir()
+	for name, data := range images {
+		path := filepath.Join(experiment, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o777), os.WriteFile(path, data, 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	data, err := Load(d, []string{write(t, d, 1, right(d))})
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	if err := data.WriteBIDS(dir); err != nil {
+	if err := data.WriteBIDS(dir, t.TempDir()); err == nil || !strings.Contains(err.Error(), "--design FOLDER") {
+		t.Errorf("without images: error %v", err)
+	}
+	if err := data.WriteBIDS(dir, experiment); err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(filepath.Join(dir, "sub-1_task-recognition_events.tsv"))
+	text, err := os.ReadFile(filepath.Join(dir, "sub-1", "beh", "sub-1_task-recognition_events.tsv"))
 	lines := strings.Split(string(text), "\n")
 	if err != nil || len(lines) != 16 || !strings.HasPrefix(lines[0], "onset\tduration\t") || !strings.HasPrefix(lines[1], "0.000\t0.0333\t") || !strings.HasPrefix(lines[2], "1.000\t") {
 		t.Errorf("%v: %q", err, lines)
+	}
+	described := people.EventColumns()
+	for _, c := range strings.Split(lines[0], "\t") {
+		if described[c]["Description"] == "" {
+			t.Errorf("the column %s is not described", c)
+		}
+	}
+	for _, l := range lines[1:15] {
+		if _, err := os.Stat(filepath.Join(dir, "stimuli", strings.Split(l, "\t")[2])); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -21,7 +21,7 @@ func describe(d *people.Design) map[string][]byte {
 		"dataset_description.json":              psychDS(d),
 		"README.md":                             readme(d),
 		"psychopy.csv":                          psychoPy(d),
-		"task-" + d.TaskName() + "_events.json": events(),
+		"task-" + d.TaskName() + "_events.json": encode(people.EventColumns()),
 		"brainscore.csv":                        brainScore(d),
 	}
 }
@@ -130,21 +130,4 @@ func conditionOf(d *people.Design, k int) people.Condition {
 		return people.Condition{}
 	}
 	return d.Conditions[k]
-}
-
-// events describes the columns of BIDS events files.
-func events() []byte {
-	out := map[string]any{
-		"onset":         map[string]string{"Description": "Onset of the image, from the participant's first row", "Units": "s"},
-		"duration":      map[string]string{"Description": "How long the image was shown, as measured", "Units": "s"},
-		"stim_file":     map[string]string{"Description": "File of the image below stimuli/"},
-		"response_time": map[string]string{"Description": "From the end of the mask to the answer", "Units": "s"},
-	}
-	for _, c := range people.Columns {
-		switch c.Name {
-		case "phase", "condition", "run", "set", "stage", "image", "answer", "choice", "correct":
-			out[c.Name] = map[string]string{"Description": c.About}
-		}
-	}
-	return encode(out)
 }

@@ -4,6 +4,7 @@
 package page
 
 import (
+	"context"
 	"embed"
 	"errors"
 	"fmt"
@@ -42,6 +43,20 @@ func Served(d *people.Design) map[string]bool {
 		out[m.Path] = true
 	}
 	return out
+}
+
+// Make designs an experiment (see people.New) and writes its folder. jsPsych names a folder
+// with the files of jsPsych; "": they are downloaded once.
+func Make(ctx context.Context, folder string, d people.Design, s people.Source, jsPsych string) (*people.Design, error) {
+	design, images, err := people.New(d, s)
+	if err != nil {
+		return nil, err
+	}
+	js, err := JSPsych(ctx, jsPsych)
+	if err != nil {
+		return nil, err
+	}
+	return design, Write(folder, design, images, js)
 }
 
 // Write makes the folder of an experiment, which must not exist or be empty. images are

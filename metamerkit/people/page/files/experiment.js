@@ -14,7 +14,7 @@
   }
   rows.open();
   const state = name => () => enter(name);
-  const page = html => `<div class="page">${html}</div>`;
+  const page = html => `<div class="page">${/<h1/.test(html) ? "" : `<h1 class="unseen">${d.title.replace(/[&<]/g, c => c === "&" ? "&amp;" : "&lt;")}</h1>`}${html}</div>`;
   const asPage = (name, html, choices, more = {}) => ({
     type: jsPsychHtmlButtonResponse, stimulus: page(html), choices, ...more,
     on_load: () => { state(name)(); document.querySelector(".jspsych-btn").focus(); }
@@ -108,7 +108,7 @@ function calibration(begun) {
   };
   return {
     type: jsPsychVirtualChinrest, blindspot_reps: 5, resize_units: "none",
-    adjustment_prompt: `<div class="page"><p>Hold a bank card, or any card of that size, to the screen. Drag the lower right corner, or press the arrow keys, until the grey box is as large as the card. Without a card, make it 85.6 mm (3.37 inches) wide.</p></div>`,
+    adjustment_prompt: `<div class="page"><h1>The size of your screen</h1><p>Hold a bank card, or any card of that size, to the screen. Drag the lower right corner, or press the arrow keys, until the grey box is as large as the card. Without a card, make it 85.6 mm (3.37 inches) wide.</p></div>`,
     adjustment_button_prompt: "The box is as large as the card",
     on_load: () => {
       begun();

@@ -113,8 +113,9 @@ class RecognitionPlugin {
 
   async trial(element, trial) {
     const d = window.design, s = d.stimuli[trial.stimulus];
-    element.innerHTML = '<div class="stage" aria-hidden="true"><div class="fixation"></div></div><div class="status" role="status" aria-live="polite"></div>' +
+    element.innerHTML = '<h1 class="unseen"></h1><div class="stage" aria-hidden="true"><div class="fixation"></div></div><div class="status" role="status" aria-live="polite"></div>' +
       '<div class="answers" hidden><p class="question" id="question"></p><div class="choices" role="group" aria-labelledby="question"></div></div>';
+    element.querySelector("h1").textContent = d.title;
     element.querySelector(".question").textContent = d.question || "What did you see?";
     const stage = element.querySelector(".stage"), { side, magnification } = fit();
     stage.classList.toggle("smooth", d.display.smooth);
@@ -177,7 +178,7 @@ class RecognitionPlugin {
 
   feedback(element, d, answer, choice) {
     const status = element.querySelector(".status"), name = d.choices[answer].name;
-    status.textContent = choice === answer ? `Right: ${name}. Press the space bar to go on.` : `It was: ${name}. Press the space bar to go on.`;
+    status.textContent = choice === answer ? `Correct: ${name}. Press the space bar to go on.` : `Not correct, it was: ${name}. Press the space bar to go on.`;
     enter("feedback");
     return new Promise(done => {
       const end = () => { this.jsPsych.pluginAPI.cancelAllKeyboardResponses(); done(); };
