@@ -244,8 +244,8 @@ func (k *composer) identifiers() (out []*ast.Ident) {
 	return out
 }
 
-// waits has calls of time.Sleep, and receives in the cell's statements that are not in a
-// goroutine of their own, end with an interrupt.
+// waits has calls of time.Sleep, and the cell's statements that receive from a channel, end
+// with an interrupt.
 func (k *composer) waits() {
 	ast.Inspect(k.f, func(x ast.Node) bool {
 		call, ok := x.(*ast.CallExpr)
@@ -266,11 +266,29 @@ func (k *composer) waits() {
 		}
 		return true
 	})
-	for _, s := range k.run.Body.List {
-		if x, ok := topLevel(s).(*ast.ExprStmt); ok { // alone in a line, as one waits for a goroutine
-			if u, ok := x.X.(*ast.UnaryExpr); ok && u.Op == token.ARROW {
-				k.t.change(offsetOf(k.n.fset, u.Pos()), offsetOf(k.n.fset, u.X.Pos()), inner+"r.Receive(")
-				k.insert(u.End(), ")")
+	receive := func(x ast.Expr, function string) {
+		if u, ok := x.(*ast.UnaryExpr); ok && u.Op == token.ARROW {
+			k.t.change(offsetOf(k.n.fset, u.Pos()), offsetOf(k.n.fset, u.X.Pos()), inner+"r."+function+"(")
+			k.insert(u.End(), ")")
+		}
+	}
+	for _, s := range k.run.Body.List { // as one waits for a goroutine
+		switch s := topLevel(s).(type) {
+		case *ast.ExprStmt:
+			receive(s.X, "Receive")
+		case *ast.AssignStmt:
+			switch {
+			case len(s.Rhs) == 1 && len(s.Lhs) == 2:
+				receive(s.Rhs[0], "Received")
+			case len(s.Rhs) == 1:
+				receive(s.Rhs[0], "Receive")
+			}
+		case *ast.RangeStmt:
+			if t := k.info.Types[s.X].Type; t != nil {
+				if _, ok := t.Underlying().(*types.Chan); ok {
+					k.insert(s.X.Pos(), inner+"r.Range(")
+					k.insert(s.X.End(), ")")
+				}
 			}
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"runtime"
 	"sync"
@@ -92,6 +93,49 @@ func Receive[T any](c <-chan T) T {
 	case <-ctx.Done():
 		Check()
 		return <-c
+	}
+}
+
+// Received is Receive that also reports, as a receive does, whether the value was sent.
+func Received[T any](c <-chan T) (v T, sent bool) {
+	for v, sent = range receipts(c) {
+		break
+	}
+	return v, sent
+}
+
+// Range returns the values of a channel until it is closed, for a loop that an interrupt of
+// the cell ends also where it waits.
+func Range[T any](c <-chan T) iter.Seq[T] {
+	return func(yield func(T) bool) {
+		for v, sent := range receipts(c) {
+			if !sent || !yield(v) {
+				return
+			}
+		}
+	}
+}
+
+func receipts[T any](c <-chan T) iter.Seq2[T, bool] {
+	return func(yield func(T, bool) bool) {
+		cell.Lock()
+		ctx, mine := cell.ctx, cell.goroutine == goroutine()
+		cell.Unlock()
+		var done <-chan struct{}
+		if mine && ctx != nil {
+			done = ctx.Done()
+		}
+		for {
+			select {
+			case v, sent := <-c:
+				if !yield(v, sent) {
+					return
+				}
+			case <-done:
+				done = nil
+				Check()
+			}
+		}
 	}
 }
 
