@@ -10,7 +10,8 @@ import (
 // Measures are the groups of measures that Evaluate takes (docs/evaluation.md):
 //
 //	recognizability  the observer's class for the metamer against that for the reference
-//	success          the metamer's activations against the null distribution
+//	success          the metamer's activations against the null distribution; of runs against
+//	                 other models also apart (docs/against.md)
 //	jsd, cka, rsa    representational similarity of references and of metamers
 //	metrics          image metrics of metamers and of references, without an observer
 var Measures = []string{"recognizability", "success", "jsd", "cka", "rsa", "metrics"}

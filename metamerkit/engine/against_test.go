@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -53,6 +54,24 @@ func TestAgainst(t *testing.T) {
 	}
 	if c := store.Verify(t.Context(), run.ID); c.State != runs.Whole {
 		t.Errorf("%+v", c)
+	}
+	rows, err := e.Evaluate(t.Context(), Evaluation{Runs: []*metamer.Run{again}, Images: set, Observers: []string{"vit_4_96.mm_c10"}, Measures: []string{"success"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]metamer.Row{}
+	for _, r := range rows {
+		if r.Image < 0 {
+			found[r.Measure+" "+r.Observer] = r
+		}
+	}
+	for _, name := range []string{"apart ", "apart vit_4_96.mm_c10"} {
+		if r := found[name]; r.Value != 1 || r.Count != 2 || r.High != 1 || !(r.Low > 0.3 && r.Low < 0.4) {
+			t.Errorf("%s: %+v, expected 1 with Wilson's interval", name, r)
+		}
+	}
+	if r, want := found["apart/correlation vit_4_96.mm_c10"], 1-(run.Against[0].Pearson+run.Against[1].Pearson)/2; math.Abs(r.Value-want) > 1e-12 {
+		t.Errorf("difference %v, expected %v", r.Value, want)
 	}
 	blocks, err := runs.Open(t.TempDir())
 	if err != nil {

@@ -157,7 +157,7 @@ func (p *observation) each(measure string, values []float64, why func(i int) str
 
 // meanOf is the mean of a measure over images with its interval: of an outcome a share.
 func meanOf(b evaluate.Bootstrap, measure string) func([]float64) (mean, low, high float64, count int, err error) {
-	if measure == "success" || strings.HasPrefix(measure, "recognizability") {
+	if measure == "success" || measure == "apart" || strings.HasPrefix(measure, "recognizability") {
 		return b.Share
 	}
 	return b.Mean

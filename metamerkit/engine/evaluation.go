@@ -120,6 +120,13 @@ func (e *Engine) Evaluate(ctx context.Context, q Evaluation) (metamer.Rows, erro
 			}
 		}
 		rows = append(rows, e.means(q, p, keys, by)...)
+		if slices.Contains(q.Measures, "success") {
+			others, err := apart(q, p)
+			if err != nil {
+				return nil, err
+			}
+			rows = append(rows, others...)
+		}
 		if !pictured(q) {
 			withNames(rows[first:], p.refs)
 			continue
