@@ -11,14 +11,15 @@ import (
 type Source interface {
 	Len() int // images
 	Dim() int // values of one activation, flattened
-	// Read returns the activations of the images from ≤ i < to. They are only read,
-	// and not kept beyond the next two calls.
+	// Read returns the activations of the images from ≤ i < to. Callers do not change them,
+	// and use them no longer than until the second of the following calls.
 	Read(ctx context.Context, from, to int) ([][]float32, error)
 }
 
 // Held is a Source in memory: one flattened activation per image.
 type Held [][]float32
 
+// Len returns the number of images.
 func (h Held) Len() int { return len(h) }
 
 // Dim returns the length of the first activation. All activations must have this length.

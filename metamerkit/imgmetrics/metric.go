@@ -73,6 +73,7 @@ type Value struct {
 	Why string  // why V is NaN or infinite, else ""
 }
 
+// String returns the value, with the reason if it is NaN or infinite.
 func (v Value) String() string {
 	if v.Why != "" {
 		return fmt.Sprintf("%v (%s)", v.V, v.Why)
