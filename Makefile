@@ -16,7 +16,7 @@ GO_SOURCES := $(shell find cmd metamerkit models testdata/photos testdata/scenes
 
 # Targets run one after the other whatever -j says: each uses all cores itself.
 .NOTPARALLEL:
-.PHONY: help setup setup-cuda cuda-libraries build reproduce lab lab-setup test check test-xla test-go race fuzz test-kernel test-lab test-python test-notebooks test-image test-slurm test-manifests test-wheel wheel wheels notebooks clean
+.PHONY: help setup setup-cuda cuda-libraries build reproduce lab lab-setup test check test-xla test-go race fuzz test-kernel test-lab test-python test-notebooks test-image test-slurm test-manifests test-wheel site wheel wheels notebooks clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -60,7 +60,7 @@ lab: ## JupyterLab with the kernel "Go (metamers)"; sets up what is missing
 lab-setup: ## all that make lab needs, without opening it
 	@env -u GOOS -u GOARCH go run ./kernel lab --setup-only
 
-test: setup check test-xla test-go race fuzz test-kernel test-lab test-python test-notebooks test-manifests test-slurm test-wheel ## everything that CI runs
+test: setup check test-xla test-go race fuzz test-kernel test-lab test-python test-notebooks test-manifests test-slurm test-wheel site ## everything that CI runs
 
 check: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l cmd kernel metamerkit models)" || { gofmt -d cmd kernel metamerkit models; exit 1; }
@@ -104,6 +104,9 @@ test-notebooks: ## every notebook, headless, from a clean state; with models of 
 
 test-image: ## lint the Dockerfile and carry out its steps in a clean root
 	scripts/test-image.sh
+
+site: ## build the site of the documentation into out/site; broken links are errors
+	scripts/site.sh
 
 notebooks: ## run the notebooks and keep their outputs
 	scripts/notebooks.sh --write
