@@ -18,7 +18,7 @@ func TestImportsPointDown(t *testing.T) {
 		}
 		return string(out)
 	}
-	for _, p := range []string{"metamer", "card", "weights", "images", "evaluate", "runs", "figures", "paths", "filecache", "fetch", "external", "hub", "weightfiles", "labels", "claims", "display", "table", "client", "server", "study", "benchmark", "api", "sweep", "people", "people/page", "people/simulate", "people/serve", "people/answers", "."} {
+	for _, p := range []string{"metamer", "card", "weights", "images", "evaluate", "runs", "figures", "paths", "filecache", "fetch", "external", "hub", "weightfiles", "labels", "claims", "display", "table", "client", "server", "study", "benchmark", "api", "distortion", "sweep", "people", "people/page", "people/simulate", "people/serve", "people/answers", "."} {
 		d := deps(p)
 		if strings.Contains(d, "github.com/gomlx/") {
 			t.Errorf("%s links GoMLX", p)

@@ -44,6 +44,15 @@ func (m made) Evaluate(_ context.Context, q api.Evaluation) (metamer.Rows, error
 	return figurestest.Study().Rows, m.err
 }
 
+func (m made) Distort(_ context.Context, q api.Distorting) (out []api.Distortions, err error) {
+	for i, name := range q.Images.Names {
+		q.Progress(i, "most and least noticed", 2)
+		d := api.Distortion{Direction: q.Images.Image(i), Sensitivities: []float64{1}, Converged: true}
+		out = append(out, api.Distortions{Image: name, Members: []api.MemberSensitivity{{Model: q.Models[0], Largest: 1}}, Most: d, Least: d})
+	}
+	return out, nil
+}
+
 func (m made) Batch(_ context.Context, q api.Batch) (int, error) { return min(q.Count, 5), nil }
 
 func (m made) Models(context.Context) (out []api.Model, err error) {
@@ -93,7 +102,11 @@ func TestValuesShowThemselves(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, v := range map[string]any{"images": refs, "run": run, "verdicts": run.Verdicts(), "models": models, "figure": fig, "table": result.Tables()[0]} {
+	distortions, err := Distort([]string{"resnet20"}, "late", refs)
+	if err != nil || len(distortions.Found) != refs.Len() || len(distortions.Found[0].Most.Direction) != refs.Size*refs.Size*3 {
+		t.Fatalf("distortions: %v", err)
+	}
+	for name, v := range map[string]any{"images": refs, "distortions": distortions, "run": run, "verdicts": run.Verdicts(), "models": models, "figure": fig, "table": result.Tables()[0]} {
 		b, err := display.Bundle(v)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -20,5 +21,6 @@ func helpVars() kong.Vars {
 	for _, key := range metamer.SettingKeys {
 		vars[key] = metamer.SettingHelp(key)
 	}
+	maps.Copy(vars, distortionDefaults())
 	return vars
 }

@@ -41,6 +41,7 @@ type cli struct {
 	Reproduce   reproduceCmd   `cmd:"" computes:"" help:"Run a study from a plan: metamers, evaluations, figures, tables, claims and an HTML page."`
 	Sweep       sweepCmd       `cmd:"" help:"Run a plan in shards: on all devices of this machine, on Slurm or on Kubernetes."`
 	Benchmark   benchmarkCmd   `cmd:"" computes:"" help:"Compare optimisers at equal numbers of gradient evaluations."`
+	Distortions distortionsCmd `cmd:"" computes:"" help:"Find the directions of pixels that a model set notices most and least, and those that separate its members."`
 	Eval        evalCmd        `cmd:"" computes:"" help:"Evaluate runs: recognizability, success, similarity distributions and image metrics."`
 	Figures     figuresCmd     `cmd:"" help:"Draw figures and tables from rows, runs or the results of a study."`
 	Experiment  experimentCmd  `cmd:"" help:"Show metamers to people: make an experiment, serve it, read the answers, simulate participants."`

@@ -21,6 +21,9 @@ type Engine interface {
 	// Evaluate measures runs. It reads stored rows and measures the others. A value that a
 	// measure cannot give is a row with NaN and the reason.
 	Evaluate(ctx context.Context, q Evaluation) (metamer.Rows, error)
+	// Distort returns the directions of pixels that a model set notices most and least at each
+	// image. It returns those found so far with an error.
+	Distort(ctx context.Context, q Distorting) ([]Distortions, error)
 	// Batch returns the number of images in a batch, 1 to q.Count, for recipes that leave it
 	// open (metamer.AutoBatch): so many that the device is busy and each recipe fits half of
 	// its free memory.

@@ -40,6 +40,7 @@ type Request struct {
 	Models     *Models
 	Synthesize *Synthesis  // for Recipe.Images. Reply: Runs, one
 	Evaluate   *Evaluation // of Runs, each of which needs its ID only. Reply: Rows
+	Distort    *Distorting // of Named. Reply: Distortions, and Figure, their sheet
 	Study      *Study
 	Parts      *StudyParts
 	Draw       *Drawing
@@ -144,6 +145,7 @@ type Reply struct {
 	Models        []Model
 	Runs          []*metamer.Run // without pixels
 	Rows          *Rows
+	Distortions   []Distortions
 	Study         *Result
 	Figure        *Figure
 	Tables        []table.Table

@@ -2,6 +2,7 @@
 package figures
 
 import (
+	"cmp"
 	"fmt"
 	"image"
 	"image/color"
@@ -51,7 +52,8 @@ type Sheet struct {
 	Columns []string // above each image
 	Size    int      // pixels a side of the images
 	Rows    []Row
-	PerLine int // images side by side before a new block begins; 0: 16 small ones, 6 of 160 pixels
+	PerLine int    // images side by side before a new block begins; 0: 16 small ones, 6 of 160 pixels
+	Notes   string // what the notes are; "": those of metamers
 }
 
 const (
@@ -188,7 +190,7 @@ func (s Sheet) legend(shown map[Mark]bool, noted bool, f font.Face) func(m draw.
 			}
 		}
 		if noted {
-			words := legendNotes
+			words := cmp.Or(s.Notes, legendNotes)
 			if shown[Apart] || shown[NotApart] {
 				words += " | model against"
 			}

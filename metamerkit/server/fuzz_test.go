@@ -37,6 +37,10 @@ func (n nobody) Evaluate(_ context.Context, q api.Evaluation) (metamer.Rows, err
 	return nil, errNobody
 }
 
+func (n nobody) Distort(context.Context, api.Distorting) ([]api.Distortions, error) {
+	return nil, errNobody
+}
+
 func (n nobody) Batch(_ context.Context, q api.Batch) (int, error) { return min(q.Count, 5), nil }
 
 func (n nobody) Models(context.Context) ([]api.Model, error) { return nil, nil }

@@ -82,6 +82,8 @@ func (h *Handler) Do(ctx context.Context, q api.Request, show func(api.Event)) (
 		return j.synthesize(*q.Synthesize)
 	case q.Evaluate != nil:
 		return j.evaluate(*q.Evaluate)
+	case q.Distort != nil:
+		return j.distort(*q.Distort)
 	case q.Study != nil:
 		return j.study(q.Study)
 	case q.Parts != nil:

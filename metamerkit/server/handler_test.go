@@ -53,6 +53,10 @@ func (f *fake) Evaluate(context.Context, api.Evaluation) (metamer.Rows, error) {
 	return figurestest.Study().Rows, nil
 }
 
+func (f *fake) Distort(context.Context, api.Distorting) ([]api.Distortions, error) {
+	return nil, errors.New("no distortions")
+}
+
 func (f *fake) Batch(_ context.Context, q api.Batch) (int, error) { return min(q.Count, 5), nil }
 
 func (f *fake) Models(context.Context) (out []api.Model, err error) {

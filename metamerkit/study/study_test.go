@@ -67,6 +67,10 @@ func (m *made) Evaluate(_ context.Context, q api.Evaluation) (metamer.Rows, erro
 	}), nil
 }
 
+func (m *made) Distort(context.Context, api.Distorting) ([]api.Distortions, error) {
+	return nil, errors.New("no distortions")
+}
+
 func (m *made) Batch(_ context.Context, q api.Batch) (int, error) { return min(q.Count, 5), nil }
 
 func (m *made) Models(context.Context) (out []api.Model, err error) {

@@ -8,7 +8,7 @@ import (
 // goes to the first of equal values, row by row, as in PyTorch.
 func (w Window) Max(x *Node) *Node {
 	pads, n := w.frame(x)
-	if !onCPU(x) {
+	if !onCPU(x) && x.Graph().State(plainMaxKey{}) == nil {
 		return MaxPool(x).Window(w.K).Strides(w.stride()).PaddingPerDim(pads[:]).Done()
 	}
 	// XLA's CPU plugin spreads the gradient of its own pool one number at a time.
@@ -36,3 +36,10 @@ func (w Window) Max(x *Node) *Node {
 		}, v, which)
 	})
 }
+
+// plainMaxKey finds in a graph's state that PlainMax was called.
+type plainMaxKey struct{}
+
+// PlainMax has max pools in g made of operations that can be differentiated twice and in
+// forward mode, whatever the backend.
+func PlainMax(g *Graph) { g.AttachState(plainMaxKey{}, true) }
