@@ -91,6 +91,7 @@ func TestPlans(t *testing.T) {
 		"sets: [[a]]\nmethods: [{name: x, at the baseline's loss: true}, {name: y}]":       "baseline",
 		"sets: [[a]]\nevaluations: -1\nmethods: [{name: x}, {name: y}]":                    "at least 1",
 		"sets: [[a]]\nmethods: [{name: x}, {name: y, settings: {optimizer: {metric: 2}}}]": "metric",
+		"sets: [[a]]\nmethods: [{name: x}, {name: y, settings: {against: {models: [b]}}}]": "y is against other models",
 	} {
 		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, expected an error with %q", text, err, want)

@@ -4,6 +4,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
@@ -70,5 +71,28 @@ func TestLoss(t *testing.T) {
 				t.Errorf("%s: %v", name, e)
 			}
 		}
+	}
+}
+
+// A run against other models has marks of its own, and the distances of these models behind
+// a bar.
+func TestContactAgainst(t *testing.T) {
+	set, run := sample(3, 1)
+	run.Recipe.Against = &metamer.Against{Models: metamer.Refs("o"), Stage: "late", Loss: "correlation"}
+	for i := range run.Statistics {
+		run.Statistics[i].Member, run.Statistics[i].Loss, run.Statistics[i].Verdict = "m", 0.04, metamer.Pass
+		run.Against = append(run.Against, metamer.MatchStatistics{Image: i, Member: "o", Loss: 1.2, Verdict: []string{metamer.Fail, metamer.Pass, metamer.NotTested}[i]})
+	}
+	if got, want := marks(run), []Mark{Apart, NotApart, NotTested}; !slices.Equal(got, want) {
+		t.Errorf("marks %v, expected %v", got, want)
+	}
+	if got := notes(run, set); got[0] != ".04 | 1.2" {
+		t.Errorf("%q", got)
+	}
+	if got := passed(run); got != "3 of 3 pass, 1 apart" {
+		t.Error(got)
+	}
+	if _, err := Contact("Title", set, run); err != nil {
+		t.Fatal(err)
 	}
 }

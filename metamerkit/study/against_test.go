@@ -6,6 +6,9 @@ import (
 	"testing"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/figures"
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
 // A plan names models to part from by names, and says them again as it read them.
@@ -31,5 +34,41 @@ func TestPlanAgainst(t *testing.T) {
 	}
 	if _, err := Parse([]byte("sets: [[a]]\nsettings: {against: {models: [a]}}\n")); err == nil || !strings.Contains(err.Error(), "appears twice") {
 		t.Errorf("a set against itself: %v", err)
+	}
+}
+
+// againstRun has two images: both are metamers for the member a, the first one also for b.
+func againstRun() *metamer.Run {
+	null := metamer.Null{Set: "photos:64", Pairs: 2016, Pearson: 0.9, Spearman: 0.8, SNR: 10}
+	run := &metamer.Run{ID: "x", Recipe: metamer.Recipe{Stage: "late", Loss: "relative-l2", Models: metamer.Refs("a"), Images: metamer.ImageRef{Count: 2, Size: 8},
+		Against: &metamer.Against{Models: metamer.Refs("b"), Stage: "middle", Loss: "correlation"}}}
+	null.Member = "a"
+	run.Nulls = []metamer.Null{null}
+	null.Member, null.Pearson = "b", 0.7
+	run.AgainstNulls = []metamer.Null{null}
+	for i, verdict := range []string{metamer.Pass, metamer.Fail} {
+		run.Statistics = append(run.Statistics, metamer.MatchStatistics{Image: i, Member: "a", Loss: 0.1, Pearson: 0.99, Verdict: metamer.Pass, SameClass: true})
+		run.Against = append(run.Against, metamer.MatchStatistics{Image: i, Member: "b", Loss: 1.5, Pearson: -0.5, Verdict: verdict})
+	}
+	run.Trace = metamer.Trace{Step: []int{0, 0}, Member: []int{0, 1}, Image: []int{0, 0}, Loss: [][]float32{{1, 1}, {0.5, 0.5}}}
+	return run
+}
+
+// The table of match statistics shows models that a run is against behind its members, at
+// their own stage.
+func TestMatchAgainst(t *testing.T) {
+	r := &Result{Plan: Plan{Sets: [][]string{{"a"}}, Stages: []string{"late"}}, Runs: []*metamer.Run{againstRun()}}
+	got := r.Match().Markdown() + r.Match().Caption
+	for _, want := range []string{"| a | late | a | 2 of 2 |", "| a | middle | against b | 1 of 2 apart |", "-0.500", "0.700", "none for any of these models"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is missing in\n%s", want, got)
+		}
+	}
+	if v := againstRun().Verdict(); v != "2 of 2 images are metamers for every member; 1 of 2 are metamers for every member and for none of {b} (share 0.50, 95 % interval 0.09–0.91)" {
+		t.Error(v)
+	}
+	f, err := figures.LossFigure(againstRun())
+	if err != nil || f.Title == "" {
+		t.Errorf("loss: %v", err)
 	}
 }

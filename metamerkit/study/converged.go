@@ -82,6 +82,9 @@ func started(run *metamer.Run, member int) float64 {
 	if run.Recipe.Loss != "relative-l2" || run.Recipe.WarmUp != nil || run.Recipe.Round > 0 || len(run.Recipe.Penalties) > 0 {
 		return math.NaN()
 	}
+	if member >= len(run.Recipe.Models) && run.Recipe.Against.Loss != "relative-l2" {
+		return math.NaN()
+	}
 	var first []float64
 	for k, step := range run.Trace.Step {
 		if step == 0 && run.Trace.Member[k] == member {

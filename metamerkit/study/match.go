@@ -46,12 +46,19 @@ func (r *Result) Match() *figures.Table {
 		Columns: []figures.Column{{Head: "model set"}, {Head: "stage"}, {Head: "member"}, {Head: "metamers", Right: true}, {Head: pngHead, Right: true}, {Head: "same class", Right: true},
 			{Head: "relative L2", Right: true}, {Head: "initial image", Right: true}, {Head: "null: nearest", Right: true}, {Head: "JPEG copy", Right: true},
 			{Head: "Pearson", Right: true}, {Head: "null: largest", Right: true}, {Head: "Spearman", Right: true}, {Head: "null: largest", Right: true}, {Head: "SNR, dB", Right: true}, {Head: "null: largest", Right: true}, {Head: "largest p", Right: true}}}
+	if slices.ContainsFunc(r.Runs, func(run *metamer.Run) bool { return run.Recipe.Against != nil }) {
+		t.Caption += " Models that the metamers are to differ for (against) follow the members; their images are metamers that are none for any of these models."
+	}
 	s := r.Study()
 	for _, run := range r.Runs {
-		for m, name := range run.Recipe.ModelNames() {
+		for m, name := range run.Recipe.TappedNames() {
 			c := closeness(run, m)
-			row := []string{s.Label(run.Recipe.ModelNames()), run.Recipe.Stage, name, verdict(run), pngVerdict(run), fmt.Sprintf("%d of %d", c.same, len(c.distance)),
-				spanned(c.distance, "%.3f"), figure(started(run, m), "%.3f"), figure(c.nearest, "%.3f"), figure(r.jpeg(name, run.Recipe.Stage), "%.3f"),
+			stage, shown, passed := run.Recipe.StageOf(m), name, verdict(run)
+			if m >= len(run.Recipe.Models) {
+				shown, passed = "against "+name, apart(run)
+			}
+			row := []string{s.Label(run.Recipe.ModelNames()), stage, shown, passed, pngVerdict(run), fmt.Sprintf("%d of %d", c.same, len(c.distance)),
+				spanned(c.distance, "%.3f"), figure(started(run, m), "%.3f"), figure(c.nearest, "%.3f"), figure(r.jpeg(name, stage), "%.3f"),
 				figure(median(c.pearson), "%.3f"), figure(c.null.Pearson, "%.3f"), figure(median(c.spearman), "%.3f"), figure(c.null.Spearman, "%.3f"), figure(median(c.snr), "%.1f"), figure(c.null.SNR, "%.1f"), figure(c.p, "%.2g")}
 			t.Rows = append(t.Rows, row)
 		}
@@ -84,6 +91,16 @@ func verdict(run *metamer.Run) string {
 	return fmt.Sprintf("%d of %d", pass, tested)
 }
 
+// apart says how many images of a run that are tested are metamers for every member and for
+// none of the models that it is against.
+func apart(run *metamer.Run) string {
+	parted, tested := run.Parted()
+	if tested == 0 {
+		return metamer.NotTested
+	}
+	return fmt.Sprintf("%d of %d apart", parted, tested)
+}
+
 // pngHead is the column of images as PNG files hold them.
 const pngHead = "as 8-bit PNG"
 
@@ -96,7 +113,7 @@ func pngVerdict(run *metamer.Run) string {
 	return fmt.Sprintf("%d of %d", pass, tested)
 }
 
-// match holds the match statistics of all images of a run at a member.
+// match holds the match statistics of all images of a run at one of Recipe.Tapped.
 type match struct {
 	distance, pearson, spearman, snr []float64
 	same                             int
@@ -107,9 +124,12 @@ type match struct {
 
 func closeness(run *metamer.Run, member int) match {
 	nan := math.NaN()
-	name := run.Recipe.Models[member].Name
+	name, statistics, nulls := run.Recipe.Tapped()[member].Name, run.Statistics, run.Nulls
+	if member >= len(run.Recipe.Models) {
+		statistics, nulls = run.Against, run.AgainstNulls
+	}
 	m := match{p: nan, null: metamer.Null{Pearson: nan, Spearman: nan, SNR: nan}, nearest: nan}
-	for _, e := range run.Statistics {
+	for _, e := range statistics {
 		if e.Member != name {
 			continue
 		}
@@ -121,7 +141,7 @@ func closeness(run *metamer.Run, member int) match {
 			m.p = p
 		}
 	}
-	for _, n := range run.Nulls {
+	for _, n := range nulls {
 		if n.Member == name && n.Untested() == "" {
 			m.null, m.nearest = n, math.Pow(10, -n.SNR/20)
 		}
