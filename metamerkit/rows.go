@@ -2,8 +2,7 @@ package metamerkit
 
 import "github.com/ensemble-metamers/metamers/metamerkit/metamer"
 
-// Names of measures and observers in rows that are asked for most; docs/evaluation.md
-// has all.
+// Names of the measures and observers in rows that are used most; docs/evaluation.md lists all.
 const (
 	Recognizability = metamer.Recognizability
 	JSD             = metamer.JSD

@@ -29,31 +29,31 @@ type Request struct {
 
 	Tries    int                     // attempts without any progress between them; default 5
 	Backoff  time.Duration           // wait before the second attempt, doubled for each further one; default 1 s
-	Stall    time.Duration           // an attempt that brings nothing for so long counts as cut; default 60 s
+	Stall    time.Duration           // an attempt that receives nothing for so long counts as cut; default 60 s
 	Progress func(done, total int64) // called after each piece, total 0 if not known
 	Client   *http.Client            // default: one of this package, which follows the proxy variables
 }
 
-// Result is a file that was downloaded or was there.
+// Result is a file that was downloaded or already stored.
 type Result struct {
-	SHA256 string // whole
+	SHA256 string // 64 hexadecimal digits
 	Size   int64
-	Stored bool // it was there already; nothing was transferred
+	Stored bool // whether it was already stored, so that nothing was transferred
 }
 
-// RefusedError reports a file that arrived and is not what was asked for. Nothing
-// of it is kept.
+// RefusedError reports a downloaded file that has another size or checksum than the request
+// states. The file is deleted.
 type RefusedError struct{ URL, Path, Problem string }
 
 func (e *RefusedError) Error() string {
 	return fmt.Sprintf("fetch: %s: %s; the file was deleted", e.URL, e.Problem)
 }
 
-// StatusError reports a server's answer other than success.
+// StatusError reports that a server answered with another status than success.
 type StatusError struct {
 	URL     string
 	Code    int
-	Message string // what the server says about it, "" if nothing
+	Message string // the server's explanation, "" if it gives none
 }
 
 func (e *StatusError) Error() string {
@@ -64,8 +64,8 @@ func (e *StatusError) Error() string {
 	return s
 }
 
-// CutError reports a download that ended early, by a cut connection or because it
-// was cancelled. What came is in Path + ".part", and the next call goes on there.
+// CutError reports a download that ended early, because the connection was cut or the
+// download cancelled. The received bytes are in Path + ".part", and the next call resumes.
 type CutError struct {
 	URL, Path   string
 	Done, Total int64 // bytes; Total is 0 if not known
@@ -77,11 +77,11 @@ func (e *CutError) Error() string {
 }
 func (e *CutError) Unwrap() error { return e.Cause }
 
-// SpaceError reports a disk without room for the file.
+// SpaceError reports a disk without enough space for the file.
 type SpaceError struct {
 	Path       string
 	Need, Free uint64 // bytes
-	Cause      error  // nil when the room was counted beforehand
+	Cause      error  // nil if the space was checked before the download
 }
 
 func (e *SpaceError) Error() string {
@@ -108,10 +108,11 @@ var freeSpace = func(dir string) (uint64, error) {
 	return u.Free, nil
 }
 
-// File downloads a file to path, whose folder is made if need be. A file that is at
-// path already is left there if it has the sums and size of the request, else it
-// is an error: nothing is ever overwritten. Two processes that ask for the same
-// path do the work once.
+// File downloads a file to path, whose folder it creates if needed. A file that exists at path
+// is left unchanged if it has the checksums and size of the request, and is an error otherwise:
+// nothing is ever overwritten. Two processes that download to the same path do the work once.
+// The errors are *RefusedError, *StatusError, *CutError and *SpaceError, besides those of the
+// file system.
 func File(ctx context.Context, path string, r Request) (Result, error) {
 	r = r.withDefaults()
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {

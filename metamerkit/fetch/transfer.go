@@ -110,16 +110,16 @@ func (p *part) restart(d **digest) error {
 	return nil
 }
 
-// retryError is one that another attempt may not have.
+// retryError is an error that another attempt may not have.
 type retryError struct {
 	cause error
-	after time.Duration // the server asks to wait so long
+	after time.Duration // how long the server wants the client to wait
 }
 
 func (e *retryError) Error() string { return e.cause.Error() }
 func (e *retryError) Unwrap() error { return e.cause }
 
-// attempt asks for what is missing and writes it behind what is there.
+// attempt requests the missing bytes and appends them to the part.
 func (r Request) attempt(ctx context.Context, p *part, d **digest, was *past) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

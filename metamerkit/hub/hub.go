@@ -19,12 +19,12 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/fetch"
 )
 
-// Settings are where the hub is and how it is used.
+// Settings are the settings of a client of the hub.
 type Settings struct {
 	Endpoint string // such as https://huggingface.co
 	Cache    string // folder of the repositories
 	Token    string // "" for none
-	Offline  bool   // nothing is asked of the hub
+	Offline  bool   // send no requests
 }
 
 // FromEnv reads the variables that huggingface_hub reads.
@@ -104,8 +104,8 @@ func (s Settings) folder(f File) string {
 	return filepath.Join(s.Cache, "models--"+strings.ReplaceAll(f.Repo, "/", "--"))
 }
 
-// Find returns the file's path in the cache and the commit it is of, without asking
-// the hub.
+// Find returns the path of a file in the cache and its commit, without a request. It is not ok
+// if the file is not in the cache.
 func (s Settings) Find(f File) (path, commit string, ok bool) {
 	if f.validate() != nil {
 		return "", "", false
@@ -124,7 +124,7 @@ func (s Settings) Find(f File) (path, commit string, ok bool) {
 	return path, commit, true
 }
 
-// Stated is what the hub says about a file.
+// Stated is what the hub states about a file.
 type Stated struct {
 	Commit string
 	ETag   string // without quotes; of files in LFS the SHA-256
@@ -132,14 +132,14 @@ type Stated struct {
 	Size   int64  // 0 if not stated
 }
 
-// State asks the hub about a file.
+// State requests the commit, checksum and size of a file. Offline, it is an error.
 func (s Settings) State(ctx context.Context, f File) (Stated, error) {
 	var out Stated
 	if err := f.validate(); err != nil {
 		return out, err
 	}
 	if s.Offline {
-		return out, fmt.Errorf("hub: %s is not in the cache %s, and HF_HUB_OFFLINE forbids asking the hub", f, s.Cache)
+		return out, fmt.Errorf("hub: %s is not in the cache %s, and HF_HUB_OFFLINE forbids requests to the hub", f, s.Cache)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodHead, s.url(f), nil)
 	if err != nil {
@@ -158,7 +158,7 @@ func (s Settings) State(ctx context.Context, f File) (Stated, error) {
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return out, fmt.Errorf("hub: asking for %s: %w", f, err)
+		return out, fmt.Errorf("hub: requesting %s: %w", f, err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode >= 400 {
@@ -214,7 +214,7 @@ func (s Settings) explain(f File, err error) error {
 	case http.StatusNotFound:
 		advice = "; there is no such repository, revision or file"
 	case http.StatusTooManyRequests:
-		advice = "; wait a while, or set HF_TOKEN: the hub lets known users ask more often"
+		advice = "; wait a while, or set HF_TOKEN: the hub allows known users more requests"
 	}
 	return fmt.Errorf("hub: %s: %w%s", f, err, advice)
 }

@@ -13,10 +13,10 @@ type Row struct {
 	Image    int     // index in the image set; -1: over all images
 	Measure  string  // such as "same-class", "jsd/pearson", "niqe" (docs/evaluation.md)
 	Value    float64 // NaN: not defined, and Reason says why
-	Low      float64 // bounds of the 95 % interval where Image is -1 and one was asked for, else NaN
+	Low      float64 // bounds of the 95 % interval if Image is -1 and an interval was requested, else NaN
 	High     float64
-	Count    int    // images behind the value: 1 for one image; 0 where there is no value
-	Reason   string // why Value, or an interval that was asked for, is NaN, else ""
+	Count    int    // number of images of the value: 1 for one image; 0 if there is no value
+	Reason   string // why Value, or a requested interval, is NaN, else ""
 	Name     string // of the image, such as its file's; "" over all images, and in rows of before
 	Made     *Made  // how the metamers were made, shared by the rows of a run; nil: not known
 }

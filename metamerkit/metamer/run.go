@@ -202,8 +202,8 @@ type Progress struct {
 	Full        int       // images of every batch but the last, which may have fewer
 	Images      int       // images in all
 	Loss        []float64 // mean over the batch, one a member; NaN while not yet seen
-	// Preview holds the batch's images so far, [n,Size,Size,3], where a preview was
-	// asked for and is due. It is valid during the call only.
+	// Preview holds the batch's images so far, [n,Size,Size,3] in [0,1], if previews were
+	// requested and one is due. It is valid during the call only.
 	Preview []float32
 	Usage   Usage
 }

@@ -43,7 +43,7 @@ type Solver struct {
 	// count beside the model's activations.
 	Arrays func(o Optimizer) int
 
-	// Refuse, if set, reports what else a recipe cannot ask of it.
+	// Refuse, if set, returns an error for a recipe that the solver cannot carry out.
 	Refuse func(r Recipe) error
 	// Caption lists the settings as Table 4 shows them, Sentence tells them in a sentence.
 	Caption  func(o Optimizer) []Setting
@@ -114,7 +114,7 @@ func (s Solver) withDefaults(o Optimizer) Optimizer {
 	return o
 }
 
-// refuses reports what the recipe asks of its optimiser that it cannot do.
+// refuses returns an error for a recipe that the solver cannot carry out.
 func (s Solver) refuses(r Recipe) error {
 	if s.Refuse != nil {
 		if err := s.Refuse(r); err != nil {

@@ -115,9 +115,9 @@ func size(path string) (n int64) {
 	return n
 }
 
-// held runs do while it holds a run's lock, and removes the lock file where do asks
-// for that. It reports false without running it when somebody else holds the lock, or
-// the folder has no locks.
+// held calls do while it holds a run's lock, and then removes the lock file if do returns
+// true. It returns false without calling do if another process holds the lock or the folder
+// has no locks.
 func (s *Store) held(id string, do func() (unlink bool, err error)) (bool, error) {
 	l := flock.New(filepath.Join(s.Dir, "."+id+".lock"))
 	defer l.Close()

@@ -23,7 +23,7 @@ type state struct {
 	Identity string  `json:"identity"` // of card, options and data
 	Step     int     `json:"step"`     // taken
 	Clock    float64 `json:"clock"`    // share of the schedule that Within had passed
-	Method   string  `json:"method"`   // in use, another than asked for after a fallback
+	Method   string  `json:"method"`   // in use; after a fallback not that of the options
 	Seconds  float64 `json:"seconds"`
 	// Sums over the epoch under way.
 	Loss     float64  `json:"loss"`

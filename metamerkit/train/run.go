@@ -66,7 +66,7 @@ type Point struct {
 
 // Result is what a training gave.
 type Result struct {
-	Weights map[string]*tensors.Tensor // averaged if asked for; by scope path
+	Weights map[string]*tensors.Tensor // by scope path; averaged if the options say so
 	Points  []Point
 	Steps   int
 	Seconds float64 // of all runs that it took

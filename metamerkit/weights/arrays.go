@@ -14,7 +14,7 @@ import (
 	"github.com/sbinet/npyio"
 )
 
-// anyArray stands for a key: no entry is asked for, and a single tensor will do.
+// anyArray is a key that means no entry by name: a single tensor of any name.
 const anyArray = "\x00"
 
 // OpenArrays reads the arrays of a file by name: NumPy's .npy (one array, called "")
@@ -78,8 +78,8 @@ func readNPZ(data []byte) (map[string]*Tensor, error) {
 	return out, nil
 }
 
-// fits looks at the length of an array's header, for which npyio v0.9.0 takes memory before
-// it reads: up to 4 GiB that a file of a few bytes asks for.
+// fits compares the declared length of an array's header with the file's size, because npyio
+// v0.9.0 allocates that length, up to 4 GiB, before it reads.
 func fits(b *bufio.Reader, size int64) error {
 	start, err := b.Peek(12) // magic, version 2.0, length
 	if err != nil || start[6] < 2 {

@@ -98,9 +98,9 @@ func openVerified(path, sum string) (*File, error) {
 	return f, nil
 }
 
-// Index checks a file's sum, reads what tensors there are, and leaves their
-// elements in the file until they are asked for (Tensor.Pieces, Tensor.Load), so
-// that large files need memory once. Close it when done.
+// Index checks a file's checksum and reads the names, types and shapes of its tensors. Their
+// elements stay in the file until Tensor.Pieces or Tensor.Load reads them, so that large files
+// need memory once. The caller closes the File.
 func Index(path string, o Options) (*File, error) {
 	h, size, err := openRegular(path)
 	if err != nil {

@@ -20,7 +20,7 @@ const (
 	CellEnv   = "METAMERS_KERNEL_CELL"   // number of the cell whose program this is
 )
 
-// What a message can ask for.
+// The kinds of messages.
 const (
 	Display = "display" // show Data; with DisplayID so that it can be updated
 	Update  = "update"  // replace what DisplayID shows

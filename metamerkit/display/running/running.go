@@ -1,8 +1,7 @@
-// Package running is what the code of a notebook cell asks of the session that it runs
-// in: whether the cell was interrupted, the context of the cell, and to end the cell
-// with an error. The kernel puts calls of Check into the loops and functions of cells.
-// In a program that is no session, nothing is ever interrupted. It imports the standard
-// library alone.
+// Package running connects the code of a notebook cell with its session: it reports whether
+// the cell was interrupted, returns the cell's context, and ends the cell with an error. The
+// kernel inserts calls of Check into the loops and functions of cells. In a program without a
+// session nothing is ever interrupted. The package imports the standard library alone.
 package running
 
 import (
