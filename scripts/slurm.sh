@@ -22,7 +22,37 @@ start() {
   mkdir -p "$dir"/{state,spool}
   chmod 755 "$dir"
   (umask 077; head -c 1024 /dev/urandom >"$dir/munge.key")
-  # Two free ports; a race with another program shows as a daemon that does not answer.
+  touch "$dir"/gpu{0,1} # what stands for devices
+  echo "Name=gpu File=$dir/gpu[0-1]" >"$dir/gres.conf"
+  run munged
+  # Another program may take a port between the choice and the start: then two others.
+  for _ in $(seq 5); do
+    configure
+    if run slurmctld && run slurmd && idle; then return 0; fi
+    taken || break
+    end slurmd slurmctld
+    rm -f "$dir"/slurm{d,ctld}.log
+  done
+  echo "slurm.sh: the node does not become idle:" >&2
+  sinfo >&2 || true
+  for f in "$dir"/*.log; do echo "$f:"; tail -n 5 "$f"; done >&2
+  exit 1
+}
+
+# idle waits for the node, taken finds a daemon that could not have its port.
+idle() {
+  export SLURM_CONF=$dir/slurm.conf
+  for _ in $(seq 600); do
+    [ "$(sinfo -h -p low -o %T 2>/dev/null || true)" != idle ] || return 0
+    if taken; then return 1; fi
+    sleep 0.2
+  done
+  return 1
+}
+taken() { grep -qsi "address already in use" "$dir"/slurm{d,ctld}.log; }
+
+# configure writes slurm.conf with two ports that are free now.
+configure() {
   read -r ctld d < <(python3 -c '
 import socket
 s = [socket.socket() for _ in range(2)]
@@ -61,25 +91,11 @@ NodeName=$host NodeAddr=127.0.0.1 CPUs=2 Gres=gpu:2 State=UNKNOWN
 PartitionName=low Nodes=$host Default=YES MaxTime=UNLIMITED PriorityTier=1
 PartitionName=high Nodes=$host MaxTime=UNLIMITED PriorityTier=10
 END
-  touch "$dir"/gpu{0,1} # what stands for devices
-  echo "Name=gpu File=$dir/gpu[0-1]" >"$dir/gres.conf"
-  run munged
-  run slurmctld
-  run slurmd
-  export SLURM_CONF=$dir/slurm.conf
-  for _ in $(seq 600); do
-    [ "$(sinfo -h -p low -o %T 2>/dev/null || true)" != idle ] || return 0
-    sleep 0.2
-  done
-  echo "slurm.sh: the node does not become idle:" >&2
-  sinfo >&2 || true
-  for f in "$dir"/*.log; do echo "$f:"; tail -n 5 "$f"; done >&2
-  exit 1
 }
 
-stop() {
-  SLURM_CONF=$dir/slurm.conf timeout 5 scancel --user=root 2>/dev/null || true
-  for name in slurmd slurmctld munged; do
+# end ends daemons by their process IDs.
+end() {
+  for name in "$@"; do
     pid=$(cat "$dir/$name.pid" 2>/dev/null || true)
     [ -n "$pid" ] && kill "$pid" 2>/dev/null || continue
     for _ in $(seq 100); do # it writes its state at the end
@@ -87,6 +103,11 @@ stop() {
       sleep 0.1
     done
   done
+}
+
+stop() {
+  SLURM_CONF=$dir/slurm.conf timeout 5 scancel --user=root 2>/dev/null || true
+  end slurmd slurmctld munged
 }
 
 case $what in

@@ -29,16 +29,17 @@ mkdir "$home/notebooks" "$home/config"
 cp notebooks/fig3.ipynb "$home/notebooks/"
 echo '{"LabApp": {"news_url": null}}' >"$home/config/jupyter_lab_config.json"
 "$bin/python" kernel/test/lab/notebook.py "$home/notebooks/test.ipynb"
-port=$("$bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-PATH=$bin:$PATH "$bin/jupyter-lab" --allow-root --no-browser --ip=127.0.0.1 --port="$port" --ServerApp.port_retries=0 --IdentityProvider.token= \
+# JupyterLab takes the next free port where this one is taken, and its file says which.
+PATH=$bin:$PATH "$bin/jupyter-lab" --allow-root --no-browser --ip=127.0.0.1 --port=$((20000 + RANDOM % 10000)) --ServerApp.port_retries=100 --IdentityProvider.token= \
   --LabApp.expose_app_in_browser=True --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate "$home/notebooks" >"$home/log" 2>&1 &
 lab=$!
 trap 'kill $lab 2>/dev/null; wait $lab 2>/dev/null || true; rm -rf "$home"' EXIT
-until (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do
+info=$home/runtime/jpserver-*.json # one, as the folder is new
+until url=$("$bin/python" -c 'import json, sys; print(json.load(open(sys.argv[1]))["url"].rstrip("/"))' $info 2>/dev/null); do
   kill -0 $lab 2>/dev/null || { cat "$home/log" >&2; exit 1; }
   sleep 0.2
 done
-CHROMIUM=$chromium "$work/wheel/playwright/driver/node" "$work/lab.mjs" "http://127.0.0.1:$port" test.ipynb "$shots" plain7_48.mm_c10 plain7_48.mm_c10_linf8 2>"$home/said" || {
+CHROMIUM=$chromium "$work/wheel/playwright/driver/node" "$work/lab.mjs" "$url" test.ipynb "$shots" plain7_48.mm_c10 plain7_48.mm_c10_linf8 2>"$home/said" || {
   tail -20 "$home/log" >&2
   cat "$home/said" >&2 # last: what failed, and what the cells show
   exit 1

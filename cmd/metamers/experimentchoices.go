@@ -59,13 +59,15 @@ func (c *experimentSimulateCmd) choices(g *globals, d *people.Design) ([]int, er
 	}
 	out := make([]int, len(d.Stimuli))
 	for i, s := range d.Stimuli {
-		switch d.Task {
-		case people.SameDifferent:
+		switch {
+		case d.Task != "" && s.Condition == people.Natural:
+			out[i] = s.Answer // what everybody should know: practice and catch trials
+		case d.Task == people.SameDifferent:
 			out[i] = people.Same
 			if evaluate.Class(logits[at(s.File)]) != evaluate.Class(logits[at(s.Other.File)]) {
 				out[i] = people.Different
 			}
-		case people.MoreNatural:
+		case d.Task == people.MoreNatural:
 			out[i] = s.Answer // the side of the stimulus
 			if sureness(logits[at(s.Other.File)]) > sureness(logits[at(s.File)]) {
 				out[i] = 1 - s.Answer

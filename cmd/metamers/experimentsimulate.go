@@ -39,7 +39,8 @@ func (c *experimentSimulateCmd) Help() string {
 	return `Each participant opens a link of the lab's server in a window of a headless Chromium, reads
 the page and presses keys. The answers are then read as those of people are, and printed beside
 the network's own. A network recognizes by its class; it calls two images different when it
-gives them different classes, and the one more natural of whose class it is surer.
+gives them different classes, and the one more natural of whose class it is surer. In these
+two tasks catch trials are answered right.
 
 Examples:
   metamers experiment simulate exp --observer resnet8_48.mm_c10 --out simulated
