@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -59,8 +61,11 @@ func (c runsListCmd) Run(g *globals) error {
 		passed := fmt.Sprintf("%2d of %d pass", pass, tested)
 		if tested == 0 {
 			passed = metamer.NotTested
+		} else if r.Against != nil {
+			parted, _ := run.Parted()
+			passed += fmt.Sprintf(", %d apart", parted)
 		}
-		fmt.Printf("%s  %-32s %-7s %-14s %5d steps %-8s %s\n", id, strings.Join(r.ModelNames(), "+"), r.Stage, r.Images.Name, run.StepsRun, r.Optimizer.Name, passed)
+		fmt.Printf("%s  %-32s %-7s %-14s %5d steps %-8s %s\n", id, strings.Join(r.ModelNames(), "+")+r.Opponents(), r.Stage, r.Images.Name, run.StepsRun, r.Optimizer.Name, passed)
 	}
 	if g.JSON {
 		return json.NewEncoder(os.Stdout).Encode(rows)
@@ -96,15 +101,20 @@ func (c runsShowCmd) Run(g *globals) error {
 	return printImages(os.Stdout, run)
 }
 
-// printImages prints a table of a run's images: name, relative L2 distance for each member, and
-// the verdict.
+// printImages prints a table of a run's images: name, relative L2 distance for each member and
+// each model that the run is against, and the verdict.
 func printImages(out io.Writer, run *metamer.Run) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "\nimage\trel. L2 for "+strings.Join(run.Recipe.ModelNames(), ", ")+"\tverdict")
-	for i, verdict := range run.Outcomes() {
+	outcomes, verdicts := run.Outcomes(), map[string]string{}
+	if run.Recipe.Against != nil {
+		outcomes, verdicts = run.Apart(), map[string]string{metamer.Pass: "apart", metamer.Fail: "not apart"}
+	}
+	fmt.Fprintln(w, "\nimage\trel. L2 for "+strings.Join(run.Recipe.TappedNames(), ", ")+"\tverdict")
+	for i, verdict := range outcomes {
+		verdict = cmp.Or(verdicts[verdict], verdict)
 		var losses []string
-		for _, m := range run.Recipe.ModelNames() {
-			for _, e := range run.Statistics {
+		for _, m := range run.Recipe.TappedNames() {
+			for _, e := range slices.Concat(run.Statistics, run.Against) {
 				if e.Image == i && e.Member == m {
 					losses = append(losses, fmt.Sprintf("%.4f", e.Loss))
 				}

@@ -35,6 +35,8 @@ class Run:
     """One row for each member: the largest pearson, spearman and snr of the null set's pairs."""
     trace: pd.DataFrame = field(repr=False)
     """Losses during the run."""
+    against: pd.DataFrame = field(repr=False)
+    """As statistics, for each model of ``against``; empty for other runs."""
 
     @property
     def id(self) -> str:
@@ -71,6 +73,7 @@ def read_run(path: str | os.PathLike) -> Run:
         statistics=pd.DataFrame(evidence["evidence"]),
         nulls=pd.DataFrame(evidence["nulls"]),
         trace=pd.read_csv(path / "trace.csv"),
+        against=pd.DataFrame(evidence.get("against", [])),
     )
 
 
