@@ -23,7 +23,7 @@ import (
 
 // globals are the flags of every command.
 type globals struct {
-	Backend string `help:"Backend that computes: auto (the fastest available), cuda, xla (XLA on the CPU) or go (pure Go, without other libraries)." enum:"auto,cuda,xla,go" default:"auto" env:"METAMERS_BACKEND"`
+	Backend string `help:"Backend that computes: auto (the fastest available), cuda, xla (XLA on the CPU) go (pure Go, without other libraries) or plugin:FILE (any PJRT plugin; METAMERS_PJRT=FILE does the same; see docs/devices.md)." default:"auto" env:"METAMERS_BACKEND"`
 	JSON    bool   `help:"Print results as JSON. Progress is off unless --progress is given."`
 	Quiet   bool   `short:"q" help:"Do not print progress or forecasts."`
 
@@ -31,6 +31,9 @@ type globals struct {
 
 	Version kong.VersionFlag `help:"Print the version of this program and of its dependencies."`
 }
+
+// AfterApply refuses a backend that no one knows, also for commands that need none.
+func (g *globals) AfterApply() error { return backend.Check(backend.Kind(g.Backend)) }
 
 // cli lists the commands. Commands with the tag computes restart the process with large pages.
 type cli struct {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/paths"
@@ -22,7 +23,7 @@ func Dir(backend string) (string, error) {
 	if root == "" {
 		root = filepath.Join(paths.Cache(), "engine")
 	}
-	dir := filepath.Join(root, backend)
+	dir := filepath.Join(root, strings.ReplaceAll(backend, "/", "_"))
 	if len(Socket(dir)) > maxSocketPath {
 		sum := sha256.Sum256([]byte(dir))
 		base := os.Getenv("XDG_RUNTIME_DIR")

@@ -5,7 +5,9 @@ package backend
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
@@ -14,6 +16,7 @@ import (
 	"github.com/gomlx/compute/gobackend"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
 // Kind is a way to compute.
@@ -25,7 +28,13 @@ const (
 	CUDA Kind = "cuda" // XLA on an NVIDIA GPU
 	XLA  Kind = "xla"  // XLA on the CPU
 	Go   Kind = "go"   // the pure-Go backend, which needs nothing installed
+
+	// Named is XLA by a PJRT plugin that the user names: "plugin:FILE" for Open.
+	Named Kind = "plugin"
 )
+
+// PluginVar names the file of a PJRT plugin for Auto.
+const PluginVar = "METAMERS_PJRT"
 
 // Kinds lists what Open takes.
 var Kinds = []string{string(Auto), string(CUDA), string(XLA), string(Go)}
@@ -41,6 +50,7 @@ type Backend struct {
 	Compute compute.Backend
 	Kind    Kind
 	Plugin  string // path of the PJRT plugin, "" for Go
+	Version string // of the plugin; of a named one its file and the beginning of its SHA-256
 	Notice  string // one line if a faster backend is possible, else ""
 
 	query sync.Once // of the GPU's memory, since nvidia-smi is slow
@@ -56,6 +66,9 @@ func (b *Backend) Loops() bool { return b.Kind == CUDA }
 // Device describes the device: the GPU's model, or the kind of backend and the number of CPU
 // cores.
 func (b *Backend) Device() string {
+	if b.Kind == Named {
+		return b.Version
+	}
 	if b.Kind != CUDA {
 		return string(b.Kind) + " on " + english.Plural(runtime.NumCPU(), "CPU core", "")
 	}
@@ -69,6 +82,12 @@ func Open(want Kind) (*Backend, error) {
 	if want == "" {
 		want = Kind(os.Getenv(EnvVar))
 	}
+	if file := os.Getenv(PluginVar); file != "" && (want == "" || want == Auto) {
+		want = Named + ":" + Kind(file)
+	}
+	if file, ok := strings.CutPrefix(string(want), string(Named)+":"); ok {
+		return openNamed(file)
+	}
 	switch want {
 	case "", Auto:
 		return auto()
@@ -77,7 +96,37 @@ func Open(want Kind) (*Backend, error) {
 	case Go:
 		return openGo()
 	}
-	return nil, fmt.Errorf("backend: %w", metamer.Unknown("backend", string(want), Kinds))
+	return nil, Check(want)
+}
+
+// Check is an error for what Open does not know.
+func Check(want Kind) error {
+	file, named := strings.CutPrefix(string(want), string(Named)+":")
+	switch {
+	case named && file == "":
+		return fmt.Errorf("backend: %q names no file, expected plugin:FILE", want)
+	case named, want == "", slices.Contains(Kinds, string(want)):
+		return nil
+	}
+	return fmt.Errorf("backend: %w", metamer.Unknown("backend", string(want), append(slices.Clone(Kinds), "plugin:FILE")))
+}
+
+// openNamed opens a plugin by its file.
+func openNamed(file string) (*Backend, error) {
+	path, err := filepath.Abs(file)
+	if err != nil {
+		return nil, fmt.Errorf("backend: %w", err)
+	}
+	sum, err := paths.Sum(path)
+	if err != nil {
+		return nil, fmt.Errorf("backend: the plugin %s cannot be read: %w: expected the file of a PJRT plugin", file, err)
+	}
+	b, err := openPlugin(Named, path)
+	if err != nil {
+		return nil, err
+	}
+	b.Version = filepath.Base(path) + "@" + sum[:12]
+	return b, nil
 }
 
 func auto() (*Backend, error) {

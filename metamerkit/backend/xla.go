@@ -25,8 +25,13 @@ func openXLA(k Kind) (*Backend, error) {
 	if err != nil {
 		return nil, err
 	}
+	return openPlugin(k, path)
+}
+
+// openPlugin opens the plugin of a kind at path.
+func openPlugin(k Kind, path string) (*Backend, error) {
 	if err := loadable(path); err != nil {
-		return nil, fmt.Errorf("backend: the plugin %s is damaged (%w): remove it and run `make setup`", path, err)
+		return nil, fmt.Errorf("backend: the plugin %s is damaged (%w): remove it and run `make setup`, or name another", path, err)
 	}
 	// go-xla tells a plugin's kind by its whole path.
 	if k == XLA && pjrt.IsCUDAName(path) {
@@ -37,15 +42,18 @@ func openXLA(k Kind) (*Backend, error) {
 	if k == CUDA {
 		config += ",tf32=" + strconv.FormatBool(roundProducts())
 		compileFast()
-	} else if filepath.Base(filepath.Dir(path)) == pluginFolder(k) {
+	} else if k == XLA && filepath.Base(filepath.Dir(path)) == pluginFolder(k) {
 		fuseByXLA()
 	}
 	if err := keepCompiled(k, path); err != nil {
 		return nil, err
 	}
-	b, err := xla.NewWithOptions(config, options(k))
+	b, err := xla.NewWithOptions(config, options(k, path))
 	if err != nil {
 		how := "`make setup` brings version " + PluginVersion + ", which is known to work"
+		if k == Named {
+			how = "it needs the drivers and libraries of its device, and a version whose API go-xla knows"
+		}
 		if k == CUDA {
 			how = "it needs an NVIDIA driver and the CUDA 13 libraries (`make setup-cuda` says which)"
 			if GPU() == "" {
@@ -54,7 +62,7 @@ func openXLA(k Kind) (*Backend, error) {
 		}
 		return nil, fmt.Errorf("backend: loading the plugin %s: %w; %s", path, err, how)
 	}
-	return &Backend{Compute: b, Kind: k, Plugin: path}, nil
+	return &Backend{Compute: b, Kind: k, Plugin: path, Version: PluginVersion}, nil
 }
 
 // TF32Var lets a GPU round the factors of products and convolutions to 10 bits of
@@ -102,8 +110,8 @@ func setFlag(about, flag string) {
 // options are what the plugin's client is made with. The CPU plugin makes four
 // devices by itself, and with them at least four threads: on two cores they get in
 // each other's way.
-func options(k Kind) pjrt.NamedValuesMap {
-	if k == XLA {
+func options(k Kind, path string) pjrt.NamedValuesMap {
+	if k == XLA || k == Named && strings.HasPrefix(filepath.Base(path), "pjrt_c_api_cpu") {
 		return pjrt.NamedValuesMap{"cpu_device_count": int64(1)}
 	}
 	return nil

@@ -23,7 +23,13 @@ func (c *Client) say(text string) {
 }
 
 // backend is that of the client or of the environment, else auto.
-func (c *Client) backend() string { return cmp.Or(c.Backend, os.Getenv("METAMERS_BACKEND"), "auto") }
+func (c *Client) backend() string {
+	b := cmp.Or(c.Backend, os.Getenv("METAMERS_BACKEND"), "auto")
+	if file := os.Getenv("METAMERS_PJRT"); file != "" && b == "auto" {
+		b = "plugin:" + file
+	}
+	return b
+}
 
 // program is the path of the command metamers.
 func (c *Client) program() (string, error) {

@@ -63,7 +63,7 @@ var built = sync.OnceValue(func() map[string]string {
 func versions(b *backend.Backend) map[string]string {
 	out := maps.Clone(built())
 	if b.Plugin != "" {
-		out["plugin"] = backend.PluginVersion
+		out["plugin"] = b.Version
 	}
 	return out
 }
