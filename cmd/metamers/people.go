@@ -57,7 +57,7 @@ func peopleRows(path string, b evaluate.Bootstrap) (metamer.Rows, error) {
 
 // printPeople says what people say of the paper's claims, and how networks compare.
 func printPeople(rows metamer.Rows, list []claims.Claim) {
-	if list != nil {
+	if len(list) > 0 {
 		fmt.Println("\nthe claims, with people as the observer:")
 	}
 	for _, c := range list {
