@@ -15,6 +15,10 @@
 #
 # scripts/test-image.sh carries out the same steps without Docker.
 FROM golang:1.26-trixie AS cpu
+LABEL org.opencontainers.image.title="metamers" \
+      org.opencontainers.image.description="Metamers of neural networks: the command, JupyterLab and its Go kernel" \
+      org.opencontainers.image.source="https://github.com/ensemble-metamers/metamers" \
+      org.opencontainers.image.licenses="Apache-2.0"
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 COPY scripts/packages.sh /opt/packages.sh
 RUN /opt/packages.sh && rm -rf /var/lib/apt/lists/*
@@ -36,6 +40,8 @@ RUN for m in $MODELS; do bin/metamers models pull "$m"; done; \
     bin/metamers doctor
 WORKDIR /home/metamers
 EXPOSE 8888
+HEALTHCHECK --interval=30s --start-period=60s \
+    CMD ["python3", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8888/api', timeout=5)"]
 CMD ["/home/metamers/.cache/metamers/kernel/bin/metamers-kernel", "lab", "--folder=/home/metamers", "--", \
      "--ip=0.0.0.0", "--port=8888", "--no-browser", "--LabApp.default_url=/lab/tree/metamers/notebooks/00-quickstart.ipynb"]
 

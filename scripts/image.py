@@ -196,7 +196,7 @@ def build(image, target):
                 image.shell = json.loads(value)
             case "CMD":
                 image.cmd = json.loads(value)
-            case "EXPOSE":
+            case "EXPOSE" | "LABEL" | "HEALTHCHECK":
                 pass
             case _:
                 raise SystemExit(f"image: {name} is not understood here")

@@ -21,6 +21,7 @@ import base64
 import hashlib
 import io
 import json
+import lzma
 import os
 import re
 import subprocess
@@ -125,11 +126,11 @@ def kernel_archive(tools: Path) -> bytes:
             chosen[f"modules/{path.relative_to(cache)}"] = path
     for name in ["go.mod", "go.sum", "LICENSE", "scripts/plugins.txt"]:
         chosen[f"sources/{name}"] = ROOT / name
-    for name in TOOLS:
-        chosen[f"tools/{name}"] = tools / name
     archive = Archive()
     for name in sorted(chosen):
-        archive.add(name, chosen[name].read_bytes(), program=name.startswith("tools/"))
+        archive.add(name, chosen[name].read_bytes())
+    for name in TOOLS:
+        archive.add(f"tools/{name}.xz", lzma.compress((tools / name).read_bytes(), preset=3), program=True, packed=True)
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         archive.add(f"sources/notebooks/{path.name}", without_outputs(path))
     return archive.close()

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/ulikunitz/xz"
+
 	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
@@ -129,7 +131,8 @@ func unpackFile(f *zip.File, dir string) error {
 	if !filepath.IsLocal(f.Name) {
 		return fmt.Errorf("%s is not a path inside the archive", f.Name)
 	}
-	path := filepath.Join(dir, f.Name)
+	name, packed := strings.CutSuffix(f.Name, ".xz")
+	path := filepath.Join(dir, name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
@@ -138,11 +141,17 @@ func unpackFile(f *zip.File, dir string) error {
 		return err
 	}
 	defer r.Close()
+	var from io.Reader = r
+	if packed {
+		if from, err = xz.NewReader(r); err != nil {
+			return err
+		}
+	}
 	w, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, f.Mode().Perm())
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(w, r)
+	_, err = io.Copy(w, from)
 	return errors.Join(err, w.Close())
 }
 
