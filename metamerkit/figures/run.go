@@ -73,8 +73,8 @@ func distancesOf(r *metamer.Run, models []string, statistics []metamer.MatchStat
 	return out
 }
 
-// notes write the distances below the images of a contact sheet, behind a bar those of the
-// models that the run is against; nil for a run without.
+// notes write the distances below the images of a contact sheet; of a run against other models
+// the largest of a member and, behind a bar, the smallest of these models; nil for a run without.
 func notes(r *metamer.Run, refs *images.Set) []string {
 	out, some := make([]string, refs.Len()), false
 	others := distancesOf(r, r.Recipe.Against.Names(), r.Against)
@@ -87,17 +87,7 @@ func notes(r *metamer.Run, refs *images.Set) []string {
 			out[i] = "at most " + short(slices.Max(of))
 		}
 		if len(others[i]) > 0 {
-			words = nil
-			for _, d := range others[i] {
-				words = append(words, short(d))
-			}
-			if len(of) > 2 {
-				out[i] = "≤ " + short(slices.Max(of))
-			}
-			if len(words) > 2 {
-				words = []string{"≥ " + short(slices.Min(others[i]))}
-			}
-			out[i] += " | " + strings.Join(words, " ")
+			out[i] = short(slices.Max(of)) + " | " + short(slices.Min(others[i]))
 		}
 		some = some || len(of) > 0
 	}

@@ -192,7 +192,7 @@ func (s Sheet) legend(shown map[Mark]bool, noted bool, f font.Face) func(m draw.
 		if noted {
 			words := cmp.Or(s.Notes, legendNotes)
 			if shown[Apart] || shown[NotApart] {
-				words += " | model against"
+				words = "below: largest relative L2 distance of a member | smallest of a model against"
 			}
 			text(words)
 		}
