@@ -57,14 +57,13 @@ func (c *Lab) Run() error {
 	if err != nil {
 		return err
 	}
+	if _, err := os.Stat(filepath.Join(l.Lab, "bin", "jupyter-lab")); err != nil && Bundled() {
+		return errors.New("JupyterLab is not installed beside this program: pip install \"metamers[lab]\"")
+	}
 	if err := Build(checkout, l); err != nil {
 		return err
 	}
-	if Bundled() {
-		if _, err := os.Stat(filepath.Join(l.Lab, "bin", "jupyter-lab")); err != nil {
-			return errors.New("JupyterLab is not installed beside this program: pip install \"metamers[lab]\"")
-		}
-	} else {
+	if !Bundled() {
 		if err := buildLab(l); err != nil {
 			return err
 		}
