@@ -33,7 +33,12 @@ type globals struct {
 }
 
 // AfterApply refuses a backend that no one knows, also for commands that need none.
-func (g *globals) AfterApply() error { return backend.Check(backend.Kind(g.Backend)) }
+func (g *globals) AfterApply() error {
+	if err := backend.Check(backend.Kind(g.Backend)); err != nil {
+		return fmt.Errorf("--backend is %q, expected %s or plugin:FILE", g.Backend, strings.Join(backend.Kinds, ", "))
+	}
+	return nil
+}
 
 // cli lists the commands. Commands with the tag computes restart the process with large pages.
 type cli struct {
