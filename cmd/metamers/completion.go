@@ -7,6 +7,7 @@ import (
 	kongcompletion "github.com/jotaen/kong-completion"
 	"github.com/posener/complete"
 
+	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 	"github.com/ensemble-metamers/metamers/metamerkit/runs"
@@ -27,6 +28,7 @@ func predictors() kongcompletion.Option {
 		"metric":    complete.PredictSet(metamer.Metrics...),
 		"schedule":  complete.PredictSet(metamer.Switch, metamer.Switch+":10", metamer.Switch+":10:random", metamer.Average),
 		"loss":      complete.PredictSet(metamer.Losses...),
+		"backend":   complete.PredictSet(backend.Kinds...),
 		"run":       complete.PredictFunc(func(complete.Args) []string { return runIDs() }),
 		"file":      files,
 		"dir":       complete.PredictDirs("*"),

@@ -23,7 +23,7 @@ import (
 
 // globals are the flags of every command.
 type globals struct {
-	Backend string `help:"Backend that computes: auto (the fastest available), cuda, xla (XLA on the CPU) go (pure Go, without other libraries) or plugin:FILE (any PJRT plugin; METAMERS_PJRT=FILE does the same; see docs/devices.md)." default:"auto" env:"METAMERS_BACKEND"`
+	Backend string `help:"Backend that computes: auto (the fastest available), cuda, xla (XLA on the CPU) go (pure Go, without other libraries) or plugin:FILE (any PJRT plugin; METAMERS_PJRT=FILE does the same; see docs/devices.md)." default:"auto" env:"METAMERS_BACKEND" predictor:"backend"`
 	JSON    bool   `help:"Print results as JSON. Progress is off unless --progress is given."`
 	Quiet   bool   `short:"q" help:"Do not print progress or forecasts."`
 
