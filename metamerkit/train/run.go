@@ -38,6 +38,8 @@ type Job struct {
 	Fallback bool          // go on with PGD-3 when fast adversarial training collapses, rather than stop
 	Progress func(Progress)
 	Warn     func(string)
+
+	now func() time.Time // the clock of Within; nil: time.Now
 }
 
 // Progress is what a run says after a step.
@@ -143,6 +145,9 @@ func newJob(q Job) (*job, error) {
 	if q.Every == 0 {
 		q.Every = 5 * time.Minute
 	}
+	if q.now == nil {
+		q.now = time.Now
+	}
 	if err := checkSet(q.Train, "training", q.Card.Classes); err != nil {
 		return nil, err
 	}
@@ -153,7 +158,7 @@ func newJob(q Job) (*job, error) {
 	if o.Precision == "bf16" && q.Backend.Kind == backend.Go && backend.SIMD() {
 		return nil, fmt.Errorf("train: precision bf16: the pure-Go backend with SIMD computes it wrongly (docs/notes/upstream.md); expected f32, or XLA on a GPU or CPU")
 	}
-	j := &job{Job: q, o: o, began: time.Now()}
+	j := &job{Job: q, o: o, began: q.now()}
 	n := q.Train.Len() - o.HeldOut
 	if n < o.Batch {
 		return nil, fmt.Errorf("train: %d training images less %d held out are fewer than a batch of %d", q.Train.Len(), o.HeldOut, o.Batch)
@@ -231,7 +236,7 @@ func (j *job) steps() int { return j.o.Epochs * j.perEpoch() }
 
 func (j *job) perEpoch() int { return j.data.Len() / j.o.Batch }
 
-func (j *job) seconds() float64 { return j.state.Seconds + time.Since(j.began).Seconds() }
+func (j *job) seconds() float64 { return j.state.Seconds + j.now().Sub(j.began).Seconds() }
 
 // place is where a step stands in the schedule: at the step, or further on where the
 // clock of Within is nearer its end.
@@ -246,7 +251,7 @@ func (j *job) clock() float64 {
 	if j.o.Within == 0 || j.warm.IsZero() {
 		return j.state.Clock
 	}
-	since := time.Since(j.warm).Seconds()
+	since := j.now().Sub(j.warm).Seconds()
 	left := j.o.Within.Seconds() - (j.seconds() - since)
 	if since >= left {
 		return 1
@@ -254,8 +259,13 @@ func (j *job) clock() float64 {
 	return j.stood + (1-j.stood)*since/left
 }
 
+// share is the part of the schedule that had passed when the last step was counted.
+func (j *job) share() float64 {
+	return max(float64(j.state.Step)/float64(j.steps()), j.state.Clock)
+}
+
 // done reports whether the schedule has ended.
-func (j *job) done() bool { return j.place(j.state.Step) >= float64(j.steps()) }
+func (j *job) done() bool { return j.share() >= 1 }
 
 // errEnough ends GoMLX's loop before its last step.
 var errEnough = errors.New("the schedule has ended")
@@ -350,9 +360,9 @@ func (j *job) note(loss, acc float64) {
 	j.state.Step++
 	p := Progress{Step: j.state.Step, Steps: j.steps(), Epoch: (j.state.Step - 1) / j.perEpoch(), Loss: loss, Accuracy: acc, Rate: rate}
 	if j.warm.IsZero() {
-		j.warm, j.before, j.stood = time.Now(), j.state.Step, j.state.Clock
+		j.warm, j.before, j.stood = j.now(), j.state.Step, j.state.Clock
 	} else {
-		done, took := float64(j.state.Step-j.before), time.Since(j.warm).Seconds()
+		done, took := float64(j.state.Step-j.before), j.now().Sub(j.warm).Seconds()
 		p.ImagesPerSecond = done * float64(j.o.Batch) / took
 		p.Left = time.Duration(float64(j.steps()-j.state.Step) / done * took * float64(time.Second))
 		if j.o.Within > 0 {
@@ -360,7 +370,7 @@ func (j *job) note(loss, acc float64) {
 		}
 	}
 	j.state.Clock = j.clock()
-	p.Share = j.place(j.state.Step) / float64(j.steps())
+	p.Share = j.share()
 	if n := len(j.state.Points); n > 0 {
 		p.Last = &j.state.Points[n-1]
 	}
