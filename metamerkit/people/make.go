@@ -73,7 +73,7 @@ func New(d Design, s Source) (*Design, map[string][]byte, error) {
 }
 
 // columns makes the stimuli of reference i, one for each column of the Latin square. A
-// stimulus that is there more often is shown more often.
+// stimulus of several columns is shown to more participants.
 func (b *builder) columns(s Source, i int) (list []int) {
 	if b.d.Task != "" {
 		return b.pairs(s, i)

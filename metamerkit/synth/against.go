@@ -53,22 +53,9 @@ func NewAgainst(ctx context.Context, c Compiler, r metamer.Recipe, cfg Config, m
 
 // Begin also sets the levels, which depend on the references.
 func (a *against) Begin(_ int, refs, images []float32, slots [][]float32) (*State, error) {
-	st := newState(a.cfg, 2*len(a.models.units), images)
-	st.Slots = append(st.Slots, tensors.FromShape(a.update.multipliers()))
-	shapes := a.update.shapes()
-	for i := range slots {
-		st.Slots[i] = tensors.FromFlatDataAndDimensions(slots[i], shapes[i].Dimensions...)
-	}
-	ref := tensors.FromFlatDataAndDimensions(refs, a.update.imageShape().Dimensions...)
-	for _, u := range a.models.units {
-		t, err := u.Target(ref)
-		if err != nil {
-			return nil, err
-		}
-		st.targets = append(st.targets, t)
-	}
-	if slots != nil {
-		return st, nil
+	st, err := begin(a.cfg, 2*len(a.models.units), a.models.units, refs, images, slots, a.update.multipliers())
+	if err != nil || slots != nil {
+		return st, err
 	}
 	n := len(a.limits)
 	held := make([]float32, a.cfg.Batch*2*n)

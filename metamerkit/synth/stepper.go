@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
@@ -94,12 +95,12 @@ type State struct {
 }
 
 // newState returns the state that a run of so many members begins with, for images
-// [B,S,S,3].
-func newState(cfg Config, members int, images []float32) *State {
+// [B,S,S,3]. Its arrays are the optimiser's and then those of more.
+func newState(cfg Config, members int, images []float32, more ...shapes.Shape) *State {
 	r := reader{cfg: cfg}
 	shape := r.imageShape()
 	st := &State{Images: tensors.FromFlatDataAndDimensions(images, shape.Dimensions...)}
-	for _, shape := range r.slotShapes(members) {
+	for _, shape := range append(r.slotShapes(members), more...) {
 		st.Slots = append(st.Slots, tensors.FromShape(shape))
 	}
 	if s := cfg.searcher(); s != nil { // the first trial is the start
@@ -109,11 +110,11 @@ func newState(cfg Config, members int, images []float32) *State {
 }
 
 // begin is Begin for members of which units read the references.
-func begin(cfg Config, members int, units []*Unit, refs, images []float32, slots [][]float32) (*State, error) {
+func begin(cfg Config, members int, units []*Unit, refs, images []float32, slots [][]float32, more ...shapes.Shape) (*State, error) {
 	r := reader{cfg: cfg}
-	st := newState(cfg, members, images)
-	for i, shape := range r.slotShapes(members)[:len(slots)] {
-		st.Slots[i] = tensors.FromFlatDataAndDimensions(slots[i], shape.Dimensions...)
+	st := newState(cfg, members, images, more...)
+	for i, slot := range slots {
+		st.Slots[i] = tensors.FromFlatDataAndDimensions(slot, st.Slots[i].Shape().Dimensions...)
 	}
 	ref := tensors.FromFlatDataAndDimensions(refs, r.imageShape().Dimensions...)
 	for _, u := range units {
