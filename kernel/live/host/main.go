@@ -65,6 +65,9 @@ func main() {
 				}()
 				continue
 			}
+			if q.Kind == protocol.KindRun {
+				running.Expect() // here: an interrupt may be the next request
+			}
 			requests <- q
 		}
 	}()
@@ -139,6 +142,7 @@ func load(path, file string) (*loaded, error) {
 }
 
 func run(q protocol.Request, r *protocol.Reply) {
+	defer running.End()
 	l, err := load(q.Package, q.File)
 	if err != nil {
 		r.Error = err.Error()
@@ -152,18 +156,17 @@ func run(q protocol.Request, r *protocol.Reply) {
 			f.Close()
 		}
 	}
-	running.Begin()
 	began := time.Now()
 	defer func() {
 		r.Elapsed = time.Since(began).Seconds()
 		r.Defined = l.defined()
-		running.End()
 	}()
 	defer func() {
 		if v := recover(); v != nil {
 			told(v, r)
 		}
 	}()
+	running.Begin()
 	l.define()
 	l.run()
 }

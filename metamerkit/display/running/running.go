@@ -23,7 +23,8 @@ var cell struct {
 	sync.Mutex
 	ctx       context.Context // nil outside of a session
 	cancel    context.CancelFunc
-	goroutine string // that runs the cell; "" between cells
+	open      bool   // from Expect to End
+	goroutine string // that runs the cell; "" where none runs yet, or no longer
 }
 
 // ErrInterrupted is what Check panics with.
@@ -154,20 +155,30 @@ func Fail(err error) {
 	}
 }
 
-// Begin says that this goroutine runs a cell from now on. The session calls it.
-func Begin() {
+// Expect says that a cell is about to run: it can be interrupted from now on. The session
+// calls it when the cell is requested, before it loads the cell.
+func Expect() {
 	cell.Lock()
 	defer cell.Unlock()
 	stop.Store(false)
 	cell.ctx, cell.cancel = context.WithCancel(context.Background())
-	cell.goroutine = goroutine()
+	cell.open = true
 }
 
-// Interrupt interrupts the running cell, if there is one. The session calls it.
+// Begin says that this goroutine runs the expected cell from now on. It ends the cell, as
+// Check does, if it was interrupted before. The session calls it.
+func Begin() {
+	cell.Lock()
+	cell.goroutine = goroutine()
+	cell.Unlock()
+	Check()
+}
+
+// Interrupt interrupts the cell that runs or is expected, if there is one. The session calls it.
 func Interrupt() {
 	cell.Lock()
 	defer cell.Unlock()
-	if cell.goroutine != "" {
+	if cell.open {
 		stop.Store(true)
 		cell.cancel()
 	}
@@ -179,7 +190,7 @@ func End() {
 	cell.Lock()
 	defer cell.Unlock()
 	stop.Store(false)
-	cell.goroutine = ""
+	cell.open, cell.goroutine = false, ""
 }
 
 // goroutine identifies the calling goroutine: the number in the head of its stack.
