@@ -131,7 +131,7 @@ func (c *figuresCmd) Run(ctx context.Context, g *globals) error {
 		return err
 	}
 	if len(c.Only) == 0 {
-		parts = r.Asked(parts)
+		parts = r.Available(parts)
 	}
 	files, warnings, err := r.Save(c.Out, parts, c.Formats, c.DPI)
 	if err != nil {

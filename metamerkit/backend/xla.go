@@ -45,7 +45,7 @@ func openPlugin(k Kind, path string) (*Backend, error) {
 	} else if k == XLA && filepath.Base(filepath.Dir(path)) == pluginFolder(k) {
 		fuseByXLA()
 	}
-	if err := keepCompiled(k, path); err != nil {
+	if err := cacheCompiled(k, path); err != nil {
 		return nil, err
 	}
 	b, err := xla.NewWithOptions(config, options(k, path))

@@ -33,13 +33,13 @@ type Engine struct {
 	device    device
 	nets      *cache.Cache[zoo.Key, *zoo.Net]
 	compiled  *cache.Cache[compiledKey, any]
-	readings  *cache.Cache[readingKey, *reading]            // of references by observers
-	metrics   *cache.Cache[metricsKey, metamer.Rows]        // of references
-	nullSets  *cache.Cache[nullSetKey, *nullSet]            // null sets as their pairs are compared
-	nulls     *cache.Cache[nullKey, *evaluate.Null]         // null distributions
-	nullFiles filecache.Cache                               // null distributions of earlier processes
-	runs      *cache.Cache[string, stamped[*metamer.Run]]   // read from the store, by folder
-	rows      *cache.Cache[rowPlace, stamped[metamer.Rows]] // read from the store
+	readings  *cache.Cache[readingKey, *reading]             // of references by observers
+	metrics   *cache.Cache[metricsKey, metamer.Rows]         // of references
+	nullSets  *cache.Cache[nullSetKey, *nullSet]             // null sets as their pairs are compared
+	nulls     *cache.Cache[nullKey, *evaluate.Null]          // null distributions
+	nullFiles filecache.Cache                                // null distributions of earlier processes
+	runs      *cache.Cache[string, fileValue[*metamer.Run]]  // read from the store, by folder
+	rows      *cache.Cache[rowFile, fileValue[metamer.Rows]] // read from the store
 	sums      sums
 }
 
@@ -79,8 +79,8 @@ func newEngine() *Engine {
 		metrics:  cache.New[metricsKey, metamer.Rows](maxMetrics, nil, nil),
 		nullSets: cache.New[nullSetKey, *nullSet](maxNullSets, nil, nil),
 		nulls:    cache.New[nullKey](maxNullBytes, (*evaluate.Null).Bytes, nil),
-		runs:     cache.New[string](maxRunBytes, stamped[*metamer.Run].bytes, nil),
-		rows:     cache.New[rowPlace](maxRowBytes, stamped[metamer.Rows].bytes, nil),
+		runs:     cache.New[string](maxRunBytes, fileValue[*metamer.Run].bytes, nil),
+		rows:     cache.New[rowFile](maxRowBytes, fileValue[metamer.Rows].bytes, nil),
 	}
 	e.nets = cache.New(math.MaxInt, (*zoo.Net).Bytes, func(k zoo.Key, _ *zoo.Net) {
 		e.readings.Drop(func(r readingKey) bool { return r.net == k })

@@ -15,7 +15,7 @@ func (e *Engine) evaluateUnit(ctx context.Context, q Evaluation, u *unit) (rows 
 	done := map[string]metamer.Rows{}
 	toMeasure := func() (missing []string) {
 		for _, m := range observed(q.Measures) {
-			if done[m] = e.keptRows(e.rowPlace(q, *u, m), q); done[m] == nil {
+			if done[m] = e.storedRows(e.rowFile(q, *u, m), q); done[m] == nil {
 				missing = append(missing, m)
 			}
 		}
@@ -50,7 +50,7 @@ func (e *Engine) evaluateUnit(ctx context.Context, q Evaluation, u *unit) (rows 
 				return nil, err
 			}
 			done[m] = p.rows
-			keepRows(e.rowPlace(q, *u, m), p.rows, q)
+			storeRows(e.rowFile(q, *u, m), p.rows, q)
 		}
 	}
 	for _, m := range observed(q.Measures) {

@@ -42,8 +42,8 @@ func (e *Engine) imageMetrics(ctx context.Context, q Evaluation, p portrait) (me
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
-	at := e.metricsPlace(q, p)
-	rows := e.keptRows(at, q)
+	at := e.metricsFile(q, p)
+	rows := e.storedRows(at, q)
 	if rows == nil {
 		r, err := e.runner(q.Metrics)
 		if err != nil {
@@ -63,7 +63,7 @@ func (e *Engine) imageMetrics(ctx context.Context, q Evaluation, p portrait) (me
 			return nil, nil, err
 		}
 		rows = append(rows, more...)
-		keepRows(at, rows, q)
+		storeRows(at, rows, q)
 	}
 	own := p.references().Made
 	for _, r := range rows {
@@ -77,8 +77,8 @@ func (e *Engine) imageMetrics(ctx context.Context, q Evaluation, p portrait) (me
 	return mets, refs, nil
 }
 
-// metricsPlace is where the rows of image metrics are kept.
-func (e *Engine) metricsPlace(q Evaluation, p portrait) rowPlace {
+// metricsFile returns the file of the rows of image metrics.
+func (e *Engine) metricsFile(q Evaluation, p portrait) rowFile {
 	names := q.Metrics
 	if names == nil {
 		names = imgmetrics.Names()

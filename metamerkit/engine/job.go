@@ -55,7 +55,7 @@ func (j *job) run(ctx context.Context) (*metamer.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	go j.e.ahead(ctx, j.q, j.r, j.tapped)
+	go j.e.prefetch(ctx, j.q, j.r, j.tapped)
 	j.q.Progress(metamer.Progress{Phase: metamer.Starting, Steps: j.r.AllSteps(), Images: n})
 	resumed := j.restore(loop)
 	j.saved = time.Now()

@@ -14,7 +14,7 @@ func (e *Engine) means(q Evaluation, p portrait, keys []string, by []metamer.Row
 		return nil
 	}
 	at := rowKey{Format: rowFormat, Run: p.run.ID, Measure: "means", Bootstrap: q.Bootstrap, Of: keys}.beside(p.run)
-	if rows := e.keptRows(at, q); rows != nil {
+	if rows := e.storedRows(at, q); rows != nil {
 		for i := range rows {
 			rows[i].Made = p.made
 		}
@@ -22,7 +22,7 @@ func (e *Engine) means(q Evaluation, p portrait, keys []string, by []metamer.Row
 	}
 	rows := means(p, by, evaluate.Bootstrap(q.Bootstrap))
 	if len(rows) > 0 {
-		keepRows(at, rows, q)
+		storeRows(at, rows, q)
 	}
 	return rows
 }

@@ -201,7 +201,7 @@ func (e *Engine) null(ctx context.Context, s synth.TappedModel, set *nullSet) (*
 		return evaluate.Untestable(s.Card.Name, set.NullRef), nil
 	}
 	size := set.images.Size
-	if dist := e.keptNull(s, set.NullRef, size); dist != nil {
+	if dist := e.cachedNull(s, set.NullRef, size); dist != nil {
 		return dist, nil
 	}
 	r := &reading{e: e, of: set.Name, pixels: set.images.Pixels, n: set.Count, per: set.images.Size * set.images.Size * 3, batch: nullBatch, memory: nullMemory, layer: 0, logits: -1}
@@ -222,7 +222,7 @@ func (e *Engine) null(ctx context.Context, s synth.TappedModel, set *nullSet) (*
 	dist, err := evaluate.NewNull(s.Card.Name, set.NullRef, values, ranks)
 	if err == nil {
 		e.nulls.Put(nullKeyOf(s, set.NullRef, size), dist)
-		_ = keepNull(e.nullFiles, e.nullFileKey(s, set.NullRef, size), dist) // without it the next process computes it again
+		_ = cacheNull(e.nullFiles, e.nullFileKey(s, set.NullRef, size), dist) // without it the next process computes it again
 	}
 	return dist, err
 }
@@ -231,9 +231,9 @@ func nullKeyOf(s synth.TappedModel, set metamer.NullRef, size int) nullKey {
 	return nullKey{s.Net.Key, s.Layer, set.SHA256, size}
 }
 
-// keptNull returns a null distribution that is kept in memory or on disk, nil if there is
+// cachedNull returns a null distribution that is kept in memory or on disk, nil if there is
 // none.
-func (e *Engine) keptNull(s synth.TappedModel, set metamer.NullRef, size int) *evaluate.Null {
+func (e *Engine) cachedNull(s synth.TappedModel, set metamer.NullRef, size int) *evaluate.Null {
 	key := nullKeyOf(s, set, size)
 	dist, ok := e.nulls.Get(key)
 	if !ok {

@@ -65,8 +65,8 @@ func loadNull(files filecache.Cache, key digest, member string, set metamer.Null
 	return evaluate.NullOf(member, set, values)
 }
 
-// keepNull keeps a distribution for later processes.
-func keepNull(files filecache.Cache, key digest, dist *evaluate.Null) error {
+// cacheNull keeps a distribution for later processes.
+func cacheNull(files filecache.Cache, key digest, dist *evaluate.Null) error {
 	var data []byte
 	for _, values := range dist.Values() {
 		for _, v := range values {

@@ -67,7 +67,7 @@ func TestNullFiles(t *testing.T) {
 	set := metamer.NullRef{Name: "a", SHA256: "b", Count: 3, Pairs: 3}
 	dist := evaluate.NullOf("m", set, [3][]float64{{-1, 0, .5}, {.1, .2, .3}, {-300, 1, 2.5}})
 	files, key := filecache.Cache{Dir: t.TempDir(), Most: 1 << 20}, digestOf("x")
-	if err := keepNull(files, key, dist); err != nil {
+	if err := cacheNull(files, key, dist); err != nil {
 		t.Fatal(err)
 	}
 	if got := loadNull(files, key, "m", set); !reflect.DeepEqual(got, dist) || got.SNR != 2.5 {

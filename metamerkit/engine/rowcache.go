@@ -52,16 +52,16 @@ func (e *Engine) rowKey(q Evaluation, u unit, measure string) rowKey {
 	return k
 }
 
-// rowPlace is where rows are kept: beside the run in the folder dir, which is "" for a
-// run without one.
-type rowPlace struct{ dir, key string }
+// A rowFile names the file of rows in the folder of a run, which is "" for a run that is not
+// stored.
+type rowFile struct{ dir, key string }
 
-// rowPlace returns where rows of a measure are kept.
-func (e *Engine) rowPlace(q Evaluation, u unit, measure string) rowPlace {
+// rowFile returns the file of the rows of a measure.
+func (e *Engine) rowFile(q Evaluation, u unit, measure string) rowFile {
 	return e.rowKey(q, u, measure).beside(u.run)
 }
 
-func (k rowKey) beside(run *metamer.Run) rowPlace { return rowPlace{run.Dir, k.hash()} }
+func (k rowKey) beside(run *metamer.Run) rowFile { return rowFile{run.Dir, k.hash()} }
 
 func (k rowKey) hash() string {
 	text, err := json.Marshal(k)
@@ -72,9 +72,9 @@ func (k rowKey) hash() string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// keptRows reads rows that were kept, nil if there are none. A damaged file is measured
-// again, with a warning.
-func (e *Engine) keptRows(at rowPlace, q Evaluation) metamer.Rows {
+// storedRows reads stored rows; it returns nil if there are none. Rows of a damaged file are
+// measured again, with a warning.
+func (e *Engine) storedRows(at rowFile, q Evaluation) metamer.Rows {
 	if at.dir == "" || q.Anew {
 		return nil
 	}
@@ -83,19 +83,19 @@ func (e *Engine) keptRows(at rowPlace, q Evaluation) metamer.Rows {
 		return nil
 	}
 	if err != nil || len(rows) == 0 {
-		q.Warn(fmt.Sprintf("engine: rows that were kept cannot be used and are measured again: %v", err))
+		q.Warn(fmt.Sprintf("engine: stored rows cannot be read and are measured again: %v", err))
 		return nil
 	}
 	return rows
 }
 
-// keepRows writes rows beside their run. A folder that cannot be written only costs
-// the time to measure again.
-func keepRows(at rowPlace, rows metamer.Rows, q Evaluation) {
+// storeRows writes rows into the folder of their run. If it cannot, they are measured again
+// next time.
+func storeRows(at rowFile, rows metamer.Rows, q Evaluation) {
 	if at.dir == "" {
 		return
 	}
 	if err := runs.KeepRows(at.dir, at.key, rows); err != nil {
-		q.Warn("engine: rows are not kept: " + err.Error())
+		q.Warn("engine: rows are not stored: " + err.Error())
 	}
 }

@@ -132,7 +132,7 @@ func (e *Engine) stored(ctx context.Context, q Request) (*metamer.Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	run, err := e.there(ctx, store, r.ID())
+	run, err := e.storedRun(ctx, store, r.ID())
 	if runs.Missing(err) { // also a damaged one: Begin sets it aside
 		return nil, nil
 	}

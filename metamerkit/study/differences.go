@@ -87,7 +87,7 @@ func (r *Result) vary(of func(metamer.Recipe) string) string {
 
 func (r *Result) hereFigures() string {
 	var drawn []string
-	for _, name := range r.Asked(FigureNames) {
+	for _, name := range r.Available(FigureNames) {
 		n := strings.TrimPrefix(name, "figure")
 		switch name {
 		case "figure6":

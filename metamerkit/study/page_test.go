@@ -161,7 +161,7 @@ func TestPageWithholdsFew(t *testing.T) {
 	for i := range r.Rows {
 		r.Rows[i].Count = 16
 	}
-	if r.withheld() != "" || !slices.Contains(r.Asked(FigureNames), "figure5") {
+	if r.withheld() != "" || !slices.Contains(r.Available(FigureNames), "figure5") {
 		t.Errorf("16 images: %q", r.withheld())
 	}
 }

@@ -94,11 +94,11 @@ func Parts(names []string) ([]string, error) {
 	return out, nil
 }
 
-// Asked leaves out the parts that the plan does not ask for or that its results cannot
-// show: figures of measures that it does not name or whose values are withheld, those of
-// single models where it has none, or nothing else, claims that none of is tested, people where
-// nobody was asked, and what shows runs where there are only rows.
-func (r *Result) Asked(parts []string) (out []string) {
+// Available returns the parts that the results can show. It leaves out figures of measures that
+// the plan does not name or whose values are withheld, comparisons of single models with
+// ensembles if the plan lacks either, claims if none is tested, people if nobody took part,
+// and pictures of runs if there are only rows.
+func (r *Result) Available(parts []string) (out []string) {
 	measure := map[string]string{"figure3": "recognizability", "figure4": "metrics", "figure5": "jsd", "figure6": "metrics", "figure7": "jsd"}
 	for _, name := range parts {
 		m := measure[name]

@@ -42,7 +42,7 @@ func (r *Result) Write(dir string) (warnings []string, err error) {
 	if slices.ContainsFunc(r.Plan.Sets, ensemble) {
 		page.Kind = "Ensemble metamers"
 	}
-	asked := r.Asked(slices.Concat(drawn, TableNames))
+	asked := r.Available(slices.Concat(drawn, TableNames))
 	page.LeftOut = r.leftOut(asked)
 	saved, warnings, err := r.Save(dir, asked, []string{"png", "svg", "pdf", "md", "tex", "csv"}, 0)
 	if err != nil {

@@ -191,7 +191,7 @@ func TestUnasked(t *testing.T) {
 	}
 	r.Plan.Measures = nil
 	r.Plan.Sets = slices.DeleteFunc(slices.Clone(r.Plan.Sets), single)
-	if got := r.Asked(FigureNames); len(got) != 5 || !slices.Equal(r.leftOut(got), []string{"Figures 6 and 7 are left out: the plan has no single models."}) {
+	if got := r.Available(FigureNames); len(got) != 5 || !slices.Equal(r.leftOut(got), []string{"Figures 6 and 7 are left out: the plan has no single models."}) {
 		t.Errorf("%v: %s", got, r.leftOut(got))
 	}
 }

@@ -135,7 +135,7 @@ func (a *averaging) again(st *State) error {
 	}
 	next := newState(a.cfg, len(a.now.units), images)
 	if s := a.cfg.searcher(); s != nil && a.r.WarmUp.Stage == a.r.Stage {
-		for _, i := range s.Kept() {
+		for _, i := range s.Persistent() {
 			next.Slots[i] = st.Slots[i]
 		}
 	}

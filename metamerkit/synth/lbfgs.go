@@ -74,9 +74,9 @@ func (lbfgs) State(o metamer.Optimizer, images shapes.Shape, members int) []shap
 	return []shapes.Shape{images, images, images, history, history, shapes.Make(dtypes.Float32, b, numLine), shapes.Make(dtypes.Float32, b, members)}
 }
 
-func (lbfgs) Trial() int  { return slotTrial }
-func (lbfgs) Losses() int { return slotLosses }
-func (lbfgs) Kept() []int { return []int{slotMoves, slotTurns} }
+func (lbfgs) Trial() int        { return slotTrial }
+func (lbfgs) Losses() int       { return slotLosses }
+func (lbfgs) Persistent() []int { return []int{slotMoves, slotTurns} }
 
 // Coefficients are the largest norm of a step, and that of a step without history.
 func (lbfgs) Coefficients(o metamer.Optimizer, at Moment) Coefficients {

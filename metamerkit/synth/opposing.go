@@ -106,7 +106,7 @@ func (u *opposing) draw(s Situation, due, seen *Node, gradients []*Node) (x *Nod
 		switch {
 		case i == search.Trial():
 			slot[i] = pick(due, x, slot[i])
-		case i != search.Losses() && !slices.Contains(search.Kept(), i):
+		case i != search.Losses() && !slices.Contains(search.Persistent(), i):
 			slot[i] = pick(due, ZerosLike(slot[i]), slot[i])
 		}
 	}

@@ -83,9 +83,9 @@ func (rounding) State(_ metamer.Optimizer, images shapes.Shape, members int) []s
 	return []shapes.Shape{images, images, shapes.Make(dtypes.Float32, b, 3), shapes.Make(dtypes.Float32, b, members)}
 }
 
-func (rounding) Trial() int  { return roundTrial }
-func (rounding) Losses() int { return roundLosses }
-func (rounding) Kept() []int { return nil }
+func (rounding) Trial() int        { return roundTrial }
+func (rounding) Losses() int       { return roundLosses }
+func (rounding) Persistent() []int { return nil }
 
 func (rounding) Coefficients(metamer.Optimizer, Moment) Coefficients { return Coefficients{widen} }
 

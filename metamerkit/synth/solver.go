@@ -34,9 +34,9 @@ type Searcher interface {
 	// members' losses [B,M] at the images.
 	Trial() int
 	Losses() int
-	// Kept are the indices in State of what stays true when the objective changes by
-	// rounding alone.
-	Kept() []int
+	// Persistent are the indices in State of values that remain valid when the objective
+	// changes by rounding alone.
+	Persistent() []int
 }
 
 // Moment is a step in a run.

@@ -11,10 +11,10 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
-// ahead compiles what a recipe will need soon while its steps are taken: first what its
+// prefetch compiles what a recipe will need soon while its steps are taken: first what its
 // own match statistics need, then all that the next recipe does. Whatever fails here fails again,
 // and is reported, where it is needed. It ends with ctx, between two compilations.
-func (e *Engine) ahead(ctx context.Context, q Request, r metamer.Recipe, tapped []synth.TappedModel) {
+func (e *Engine) prefetch(ctx context.Context, q Request, r metamer.Recipe, tapped []synth.TappedModel) {
 	defer func() { _ = recover() }() // of a request that is not this one's
 	if ctx.Err() != nil || e.openTests(ctx, r, tapped) != nil || q.Next == nil {
 		return
@@ -44,7 +44,7 @@ func (e *Engine) openTests(ctx context.Context, r metamer.Recipe, tapped []synth
 		if _, err := e.probe(s, r.Batch, r.Images.Size, layersOf(s)...); err != nil {
 			return err
 		}
-		if r.Null.Untested() == "" && e.keptNull(s, r.Null, r.Images.Size) == nil {
+		if r.Null.Untested() == "" && e.cachedNull(s, r.Null, r.Images.Size) == nil {
 			if _, _, err := e.nullProbe(s, r.Null.Count, r.Images.Size); err != nil {
 				return err
 			}

@@ -78,7 +78,7 @@ func TestAhead(t *testing.T) {
 		}
 		e = New(b)
 		e.Weights = 1
-		e.ahead(context.Background(), Request{Recipe: first, Next: &next, Images: set}, first.WithDefaults(), nil)
+		e.prefetch(context.Background(), Request{Recipe: first, Next: &next, Images: set}, first.WithDefaults(), nil)
 		if len(e.nets.Values()) != 0 {
 			t.Error("models are opened early for which there is no room")
 		}
@@ -87,13 +87,13 @@ func TestAhead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e.ahead(context.Background(), there, first.WithDefaults(), nil)
+		e.prefetch(context.Background(), there, first.WithDefaults(), nil)
 		if len(e.nets.Values()) != 0 {
 			t.Error("models are opened for a run that is there")
 		}
 		gone, cancel := context.WithCancel(context.Background())
 		cancel()
-		e.ahead(gone, Request{Recipe: first, Next: &next, Images: set}, first.WithDefaults(), nil)
+		e.prefetch(gone, Request{Recipe: first, Next: &next, Images: set}, first.WithDefaults(), nil)
 		if len(e.nets.Values()) != 0 {
 			t.Error("models are opened after the end")
 		}

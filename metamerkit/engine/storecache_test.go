@@ -24,7 +24,7 @@ func TestRecallRows(t *testing.T) {
 	want := func(value float64) {
 		t.Helper()
 		for range 3 {
-			rows, err := e.loadRows(rowPlace{dir, key})
+			rows, err := e.loadRows(rowFile{dir, key})
 			if err != nil || len(rows) != 1 || rows[0].Value != value {
 				t.Fatalf("%v %v, want %v", rows, err, value)
 			}
@@ -46,13 +46,13 @@ func TestRecallRows(t *testing.T) {
 	if err := os.WriteFile(files[0], append(text, '\n'), 0o600); err != nil { // damage
 		t.Fatal(err)
 	}
-	if rows, err := e.loadRows(rowPlace{dir, key}); err == nil {
+	if rows, err := e.loadRows(rowFile{dir, key}); err == nil {
 		t.Errorf("damaged rows are read: %v", rows)
 	}
 	if err := os.Remove(files[0]); err != nil {
 		t.Fatal(err)
 	}
-	if rows, err := e.loadRows(rowPlace{dir, key}); err == nil {
+	if rows, err := e.loadRows(rowFile{dir, key}); err == nil {
 		t.Errorf("rows that are gone are read: %v", rows)
 	}
 }
@@ -60,22 +60,22 @@ func TestRecallRows(t *testing.T) {
 // What is too large, or has no files, is not kept.
 func TestRecallRefuses(t *testing.T) {
 	same := func(string) string { return "s" }
-	c := cache.New[string](10, stamped[int].bytes, nil)
-	keep(c, "a", stamped[int]{value: 1, stamp: "s", size: 4})
-	keep(c, "d", stamped[int]{value: 4, stamp: "s", size: 11})
-	keep(c, "e", stamped[int]{value: 5, size: 1})
+	c := cache.New[string](10, fileValue[int].bytes, nil)
+	cacheFile(c, "a", fileValue[int]{value: 1, stamp: "s", size: 4})
+	cacheFile(c, "d", fileValue[int]{value: 4, stamp: "s", size: 11})
+	cacheFile(c, "e", fileValue[int]{value: 5, size: 1})
 	for _, k := range []string{"d", "e"} {
-		if _, ok := recall(c, k, same); ok {
+		if _, ok := fromCache(c, k, same); ok {
 			t.Errorf("%s is kept", k)
 		}
 	}
-	if v, ok := recall(c, "a", same); !ok || v != 1 {
+	if v, ok := fromCache(c, "a", same); !ok || v != 1 {
 		t.Errorf("%v %v", v, ok)
 	}
-	if _, ok := recall(c, "a", func(string) string { return "other" }); ok {
+	if _, ok := fromCache(c, "a", func(string) string { return "other" }); ok {
 		t.Error("what has changed is kept")
 	}
-	if _, ok := recall(c, "a", same); ok {
+	if _, ok := fromCache(c, "a", same); ok {
 		t.Error("what had changed is kept")
 	}
 }

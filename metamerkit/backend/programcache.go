@@ -16,10 +16,10 @@ import (
 	"unsafe"
 )
 
-// keeper compiles in the place of a plugin: it loads programs that a process compiled before,
-// and keeps those that the plugin compiles. go-xla has no function for that, so the keeper
-// replaces the compiler in the table through which go-xla calls the plugin.
-type keeper struct {
+// A programCache compiles in place of a plugin. It loads programs that an earlier process
+// compiled, and stores those that the plugin compiles. go-xla has no function for that, so the
+// cache replaces the compiler in the table through which go-xla calls the plugin.
+type programCache struct {
 	table   *C.struct_pjrt_table
 	compile unsafe.Pointer // the plugin's own
 	kind    Kind
@@ -28,20 +28,20 @@ type keeper struct {
 	failed  sync.Once
 }
 
-var keepers struct {
+var programCaches struct {
 	sync.Mutex
-	of []*keeper
+	of []*programCache
 }
 
-// keepCompiled places a keeper before the compiler of a plugin, once a process. Where it
-// cannot, each process compiles anew.
-func keepCompiled(k Kind, path string) error {
+// cacheCompiled puts a programCache in place of the compiler of a plugin, once a process. If it
+// cannot, each process compiles its programs itself.
+func cacheCompiled(k Kind, path string) error {
 	if files, err := Compiled(k); err != nil || files.Dir == "" {
 		return err
 	}
-	keepers.Lock()
-	defer keepers.Unlock()
-	slot := len(keepers.of)
+	programCaches.Lock()
+	defer programCaches.Unlock()
+	slot := len(programCaches.of)
 	if slot == C.pjrt_slots {
 		return nil
 	}
@@ -52,10 +52,10 @@ func keepCompiled(k Kind, path string) error {
 	if table == nil {
 		return nil // go-xla says what is wrong with it
 	}
-	n := &keeper{table: table, kind: k, fixed: sync.OnceValues(fixed)}
-	keepers.of = append(keepers.of, n) // before it can be called
+	n := &programCache{table: table, kind: k, fixed: sync.OnceValues(fixed)}
+	programCaches.of = append(programCaches.of, n) // before it can be called
 	if n.compile = C.pjrt_replace(table, C.int(slot)); n.compile == nil {
-		keepers.of = keepers.of[:slot]
+		programCaches.of = programCaches.of[:slot]
 		return nil
 	}
 	return nil
@@ -63,28 +63,28 @@ func keepCompiled(k Kind, path string) error {
 
 //export metamersCompile
 func metamersCompile(slot C.int, args *C.struct_pjrt_compile) unsafe.Pointer {
-	keepers.Lock()
-	k := keepers.of[slot]
-	keepers.Unlock()
+	programCaches.Lock()
+	k := programCaches.of[slot]
+	programCaches.Unlock()
 	return k.compiled(args)
 }
 
 // compiled is PJRT_Client_Compile.
-func (k *keeper) compiled(args *C.struct_pjrt_compile) unsafe.Pointer {
+func (k *programCache) compiled(args *C.struct_pjrt_compile) unsafe.Pointer {
 	files, err := Compiled(k.kind)
 	if err != nil || files.Dir == "" {
 		return C.pjrt_call(k.compile, unsafe.Pointer(args))
 	}
 	key, err := k.key(args)
 	if err != nil {
-		k.failed.Do(func() { say("compiled programs are not kept", err) })
+		k.failed.Do(func() { say("compiled programs are not cached", err) })
 		return C.pjrt_call(k.compile, unsafe.Pointer(args))
 	}
 	if kept := files.Load(key); kept != nil {
 		if args.executable, err = k.load(args.client, kept); err == nil {
 			return nil
 		}
-		k.refused.Do(func() { say("what the plugin does not load is compiled again", err) })
+		k.refused.Do(func() { say("the plugin does not load cached programs, which are compiled again", err) })
 		files.Remove(key)
 	}
 	if failure := C.pjrt_call(k.compile, unsafe.Pointer(args)); failure != nil {
@@ -92,7 +92,7 @@ func (k *keeper) compiled(args *C.struct_pjrt_compile) unsafe.Pointer {
 	}
 	made, err := k.serialize(args.executable)
 	if err != nil {
-		k.failed.Do(func() { say("compiled programs are not kept", err) })
+		k.failed.Do(func() { say("compiled programs are not cached", err) })
 		return nil
 	}
 	_ = files.Keep(key, made) // without it the next process compiles again

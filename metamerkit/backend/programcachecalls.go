@@ -16,7 +16,7 @@ import (
 )
 
 // call calls a function of the plugin and returns its error.
-func (k *keeper) call(place C.int, args unsafe.Pointer) error {
+func (k *programCache) call(place C.int, args unsafe.Pointer) error {
 	failure := C.pjrt_call(C.pjrt_function(k.table, place), args)
 	if failure == nil {
 		return nil
@@ -30,7 +30,7 @@ func (k *keeper) call(place C.int, args unsafe.Pointer) error {
 }
 
 // load makes an executable of what serialize returned.
-func (k *keeper) load(client unsafe.Pointer, program []byte) (executable unsafe.Pointer, err error) {
+func (k *programCache) load(client unsafe.Pointer, program []byte) (executable unsafe.Pointer, err error) {
 	var pin runtime.Pinner
 	defer pin.Unpin()
 	pin.Pin(unsafe.SliceData(program))
@@ -43,7 +43,7 @@ func (k *keeper) load(client unsafe.Pointer, program []byte) (executable unsafe.
 }
 
 // serialize returns a loaded executable as bytes.
-func (k *keeper) serialize(executable unsafe.Pointer) ([]byte, error) {
+func (k *programCache) serialize(executable unsafe.Pointer) ([]byte, error) {
 	program, err := k.get(C.pjrt_loaded_executable_get_executable, executable)
 	if err != nil {
 		return nil, err
@@ -55,13 +55,13 @@ func (k *keeper) serialize(executable unsafe.Pointer) ([]byte, error) {
 	return k.bytes(C.pjrt_executable_serialize, program)
 }
 
-func (k *keeper) get(place C.int, from unsafe.Pointer) (unsafe.Pointer, error) {
+func (k *programCache) get(place C.int, from unsafe.Pointer) (unsafe.Pointer, error) {
 	g := C.struct_pjrt_get{size: C.sizeof_struct_pjrt_get, from: from}
 	err := k.call(place, unsafe.Pointer(&g))
 	return g.got, err
 }
 
-func (k *keeper) bytes(place C.int, what unsafe.Pointer) ([]byte, error) {
+func (k *programCache) bytes(place C.int, what unsafe.Pointer) ([]byte, error) {
 	s := C.struct_pjrt_serialize{size: C.sizeof_struct_pjrt_serialize, what: what}
 	if err := k.call(place, unsafe.Pointer(&s)); err != nil {
 		return nil, err
@@ -71,7 +71,7 @@ func (k *keeper) bytes(place C.int, what unsafe.Pointer) ([]byte, error) {
 }
 
 // key is the hash of everything that a compiled program depends on.
-func (k *keeper) key(args *C.struct_pjrt_compile) (key filecache.Key, err error) {
+func (k *programCache) key(args *C.struct_pjrt_compile) (key filecache.Key, err error) {
 	fixed, err := k.fixed()
 	if err != nil {
 		return key, err

@@ -1,0 +1,5 @@
+//go:build cgo && !linux
+
+package backend
+
+func cacheCompiled(Kind, string) error { return nil }
