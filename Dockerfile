@@ -3,7 +3,7 @@
 #
 #   docker build --target cpu -t metamers .
 #   docker run --init --rm -p 127.0.0.1:8888:8888 -v "$PWD/study:/home/metamers/work" metamers
-#   docker run --init --rm -v "$PWD/study:/home/metamers/work" metamers metamers reproduce --results work/out
+#   docker run --init --rm -v "$PWD/study:/home/metamers/work" metamers metamers reproduce --out work/out
 #
 #   docker build --target cuda -t metamers:cuda .
 #   docker run --init --rm --gpus all -p 127.0.0.1:8888:8888 -v "$PWD/study:/home/metamers/work" metamers:cuda

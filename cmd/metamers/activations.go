@@ -21,7 +21,7 @@ type activationsCmd struct {
 	Size   int       `positive:"" help:"Side length of the images in pixels (default: 32 for cifar10, 224 for scenes, photos and files)."`
 	Filter string    `help:"Resampling filter for image files: bicubic or bilinear." enum:"bicubic,bilinear" default:"bicubic"`
 	OfRun  string    `name:"run" help:"Use the metamers of this run instead of --images, and also write its references (arrays references and reference.STAGE)." placeholder:"ID" predictor:"run"`
-	storeOnly
+	storeFlag
 	Out       string   `required:"" help:"Output .npz file with images, labels and one array [N,…] per stage." type:"path" placeholder:"FILE.npz" predictor:"file"`
 	Batch     int      `default:"16" help:"Batch size."`
 	Gradients string   `help:"Also write the initial images (start) and, for each stage, the inversion loss of the initial images against the images (loss.STAGE, [N]) and its gradient with respect to their pixels (gradient.STAGE, [N,S,S,3]). START is noise, uniform, reference or an image file." placeholder:"START" predictor:"start"`

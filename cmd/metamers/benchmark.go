@@ -15,7 +15,7 @@ import (
 type benchmarkCmd struct {
 	Plan string `arg:"" help:"Plan: a YAML file such as bench/fast.yaml." type:"existingfile"`
 	storeFlag
-	Results string `help:"Output folder for the table and the figure." default:"benchmark" type:"path"`
+	Out string `help:"Output folder for the table and the figure." default:"benchmark" type:"path"`
 }
 
 func (c *benchmarkCmd) Help() string {
@@ -59,10 +59,10 @@ func (c *benchmarkCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	if err := r.Write(c.Results); err != nil {
+	if err := r.Write(c.Out); err != nil {
 		return err
 	}
 	fmt.Print(r.Table().Markdown())
-	fmt.Println("\n" + filepath.Join(c.Results, "descents.png"))
+	fmt.Println("\n" + filepath.Join(c.Out, "descents.png"))
 	return nil
 }

@@ -34,7 +34,7 @@ type demoCmd struct {
 	Out         string `help:"HTML page to write." default:"metamers-demo.html" placeholder:"FILE" predictor:"file"`
 	Evaluations int    `positive:"" help:"Number of model gradient evaluations (default: 400)."`
 	Browser     bool   `help:"Open the page in the default browser." default:"true" negatable:""`
-	storeOnly
+	storeFlag
 }
 
 func (demoCmd) Help() string {

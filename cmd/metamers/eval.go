@@ -44,7 +44,7 @@ func (f evalFlags) evaluation() (engine.Evaluation, error) {
 type evalCmd struct {
 	Runs []string `arg:"" optional:"" help:"IDs of runs or prefixes of them (default: all runs of the store)." name:"run"`
 	evalFlags
-	Store   string    `aliases:"from" help:"Store of runs: a folder, or a URL such as s3://bucket/prefix (see docs/store.md; default: the folder runs in the cache folder)." env:"METAMERS_RUNS" placeholder:"STORE"`
+	storeFlag
 	Images  imageSpec `arguments:"" help:"Reference images. Needed only when the run does not say where they are." placeholder:"SET"`
 	Filter  string    `help:"Resampling filter for image files: bicubic or bilinear." enum:"bicubic,bilinear" default:"bicubic"`
 	Compare []string  `help:"Compare every pair of model sets by these per-image measures, such as recognizability or niqe-photos." placeholder:"MEASURE,…"`

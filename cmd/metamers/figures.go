@@ -27,7 +27,7 @@ type figuresCmd struct {
 	Only    []string `help:"Draw only these, such as fig3,table2 (choices: losses, figure1 to figure7, match, claims, claims-people, people, table1 to table5, differences)." placeholder:"NAMES"`
 	Formats []string `help:"File formats: png, svg, pdf for figures; md, tex, csv, html for tables." default:"png,svg,pdf,md,tex,csv"`
 	DPI     int      `help:"Resolution of PNG files in dots per inch." default:"144"`
-	storeOnly
+	storeFlag
 	Images imageSpec `help:"Reference images. Needed only when the run does not say where they are." placeholder:"SET"`
 }
 
@@ -55,7 +55,7 @@ func (c *figuresCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	st, err := c.storeOnly.locate()
+	st, err := c.storeFlag.locate()
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ func TestPlansBeforehand(t *testing.T) {
 			t.Errorf("status %d, no %q in\n%s%s", status, want, out, errs)
 		}
 	}
-	if out, errs, status := try(t, append(env, "reproduce", "--scale", "full", "--results", filepath.Join(t.TempDir(), "out"))...); status == 0 || out != "" || !strings.Contains(errs, "needs 16 models") {
+	if out, errs, status := try(t, append(env, "reproduce", "--scale", "full", "--out", filepath.Join(t.TempDir(), "out"))...); status == 0 || out != "" || !strings.Contains(errs, "needs 16 models") {
 		t.Errorf("status %d\n%s%s", status, out, errs)
 	}
 	if out, errs, status := try(t, append(env, "reproduce", "--measure")...); status == 0 || out != "" || !strings.Contains(errs, "--dry-run") {
@@ -55,7 +55,7 @@ func TestStudyOfCarriedModel(t *testing.T) {
 	}
 	env := []string{"METAMERS_CACHE=" + dir, "METAMERS_BACKEND=go", "METAMERS_RUNS=" + filepath.Join(dir, "runs")}
 	for i, want := range []string{"expected: ", "all 1 runs and their rows are stored"} {
-		out, errs, status := try(t, append(env, "reproduce", "--scale", plan, "--results", results)...)
+		out, errs, status := try(t, append(env, "reproduce", "--scale", plan, "--out", results)...)
 		if status != 0 || !strings.Contains(errs, want) {
 			t.Fatalf("time %d: status %d, no %q\n%s%s", i+1, status, want, out, errs)
 		}

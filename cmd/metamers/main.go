@@ -158,21 +158,14 @@ func notice(b *backend.Backend) {
 	}
 }
 
-// storeFlag is where the runs are.
+// storeFlag names the store of runs.
 type storeFlag struct {
-	Store string `aliases:"out" help:"Store of runs: a folder, or a URL such as s3://bucket/prefix (see docs/store.md; default: the folder runs in the cache folder)." env:"METAMERS_RUNS" placeholder:"STORE" predictor:"dir"`
-}
-
-// storeOnly is storeFlag for commands whose --out is something else.
-type storeOnly struct {
 	Store string `help:"Store of runs: a folder, or a URL such as s3://bucket/prefix (see docs/store.md; default: the folder runs in the cache folder)." env:"METAMERS_RUNS" placeholder:"STORE" predictor:"dir"`
 }
 
-func (s storeOnly) locate() (*runs.Store, error) { return runs.Locate(storeName(s.Store)) }
-
 func (s storeFlag) open() (*runs.Store, error) { return openStore(s.Store) }
 
-// locate is open without making anything.
+// locate is open, but it creates nothing.
 func (s storeFlag) locate() (*runs.Store, error) { return runs.Locate(storeName(s.Store)) }
 
 // openStore opens the store of a flag, the default one for "".

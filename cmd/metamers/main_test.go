@@ -95,7 +95,7 @@ func TestBadInput(t *testing.T) {
 		t.Fatal(err)
 	}
 	synth := func(args ...string) []string {
-		return append([]string{"--backend", "go", "synth", "--out", t.TempDir(), "--images", "cifar10:2"}, args...)
+		return append([]string{"--backend", "go", "synth", "--store", t.TempDir(), "--images", "cifar10:2"}, args...)
 	}
 	for name, c := range map[string]struct {
 		args []string
@@ -114,11 +114,11 @@ func TestBadInput(t *testing.T) {
 		"schedule":         {synth("--models", "resnet2b", "--stage", "late", "--schedule", "switch:0"), []string{`schedule "switch:0"`, "above 0"}, true},
 		"penalty":          {synth("--models", "resnet2b", "--stage", "late", "--penalty", "tv"), []string{`penalty "tv"`, "NAME=WEIGHT"}, true},
 		"same model twice": {synth("--models", "resnet2b,resnet2b", "--stage", "late"), []string{"resnet2b", "twice"}, true},
-		"no image in it":   {[]string{"synth", "--models", "resnet2b", "--stage", "late", "--images", empty, "--out", t.TempDir()}, []string{empty, ".jpg"}, false},
-		"not an image":     {[]string{"synth", "--models", "resnet2b", "--stage", "late", "--images", text, "--out", t.TempDir()}, []string{text}, false},
-		"no such file":     {[]string{"synth", "--models", "resnet2b", "--stage", "late", "--images", filepath.Join(empty, "b.png"), "--out", t.TempDir()}, []string{"b.png", "no such file"}, false},
-		"too many images":  {[]string{"synth", "--models", "resnet2b", "--stage", "late", "--images", "cifar10:10001", "--out", t.TempDir()}, []string{"10001", "10000"}, true},
-		"run":              {[]string{"runs", "show", "abc", "--out", t.TempDir()}, []string{"abc"}, false},
+		"no image in it":   {[]string{"synth", "--models", "resnet2b", "--stage", "late", "--images", empty, "--store", t.TempDir()}, []string{empty, ".jpg"}, false},
+		"not an image":     {[]string{"synth", "--models", "resnet2b", "--stage", "late", "--images", text, "--store", t.TempDir()}, []string{text}, false},
+		"no such file":     {[]string{"synth", "--models", "resnet2b", "--stage", "late", "--images", filepath.Join(empty, "b.png"), "--store", t.TempDir()}, []string{"b.png", "no such file"}, false},
+		"too many images":  {[]string{"synth", "--models", "resnet2b", "--stage", "late", "--images", "cifar10:10001", "--store", t.TempDir()}, []string{"10001", "10000"}, true},
+		"run":              {[]string{"runs", "show", "abc", "--store", t.TempDir()}, []string{"abc"}, false},
 		"start":            {synth("--models", "resnet2b", "--stage", "late", "--start", text), []string{"start", text}, true},
 		"steps 0":          {synth("--models", "resnet2b", "--stage", "late", "--steps", "0"), []string{"--steps is 0", "above 0"}, false},
 		"label":            {[]string{"--backend", "go", "classify", "cifar10:2", "--labels", labels, "--models", "plain7_48.mm_c10"}, []string{labels, "class 10", "10 classes"}, true},
@@ -153,7 +153,7 @@ func TestBadInput(t *testing.T) {
 // What --json prints is JSON, one value, whatever the command.
 func TestJSON(t *testing.T) {
 	for _, args := range [][]string{
-		{"models"}, {"models", "show", "resnet20"}, {"models", "check", "resnet2b"}, {"doctor", "--backend", "go"}, {"runs", "--out", t.TempDir()},
+		{"models"}, {"models", "show", "resnet20"}, {"models", "check", "resnet2b"}, {"doctor", "--backend", "go"}, {"runs", "--store", t.TempDir()},
 	} {
 		stdout, stderr, status := try(t, append(args, "--json")...)
 		var v any

@@ -33,7 +33,7 @@ type reproduceCmd struct {
 	Seed      *uint64   `help:"Random seed to use instead of the plan's."`
 	storeFlag
 	Checkpoint time.Duration `help:"Time between checkpoints." default:"30s"`
-	Results    string        `help:"Output folder for figures, tables, rows and index.html." default:"out" type:"path"`
+	Out        string        `help:"Output folder for figures, tables, rows and index.html." default:"out" type:"path"`
 	peopleFlag
 
 	Set    []string `group:"One piece of the plan" help:"Run and evaluate only this model set of the plan, at --stage, without figures." placeholder:"MODEL,…" predictor:"models"`
@@ -128,8 +128,8 @@ func (c *reproduceCmd) Run(ctx context.Context, g *globals) error {
 		}
 		return c.piece(ctx, g, e, p, set, store, bar)
 	}
-	if held := study.Holds(c.Results); held != "" && held != p.Name {
-		bar.note(fmt.Sprintf("%s contains the page of plan %s, which will be replaced (choose another folder with --results DIR)", c.Results, held))
+	if held := study.Holds(c.Out); held != "" && held != p.Name {
+		bar.note(fmt.Sprintf("%s contains the page of plan %s, which will be replaced (choose another folder with --out DIR)", c.Out, held))
 	}
 	r, err := study.Do(ctx, e, p, study.Options{
 		Store: store, Images: set, Blocks: c.Blocks, CheckpointEvery: c.Checkpoint, Extra: extras(set), Progress: bar.show, Available: c.Available, Speeds: speeds,
@@ -153,7 +153,7 @@ func (c *reproduceCmd) Run(ctx context.Context, g *globals) error {
 			return err
 		}
 	}
-	warnings, err := r.Write(c.Results)
+	warnings, err := r.Write(c.Out)
 	if err != nil {
 		return err
 	}
@@ -165,7 +165,7 @@ func (c *reproduceCmd) Run(ctx context.Context, g *globals) error {
 			Plan    study.Plan
 			Results string
 			Runs    []string
-		}{r.Plan, c.Results, ids(r.Runs)})
+		}{r.Plan, c.Out, ids(r.Runs)})
 	}
 	if line := spentLine(r.Spent); line != "" {
 		fmt.Fprintln(os.Stderr, line)
@@ -193,7 +193,7 @@ func (c *reproduceCmd) Run(ctx context.Context, g *globals) error {
 		}
 		printPeople(r.Rows, claims.Tested(byPeople))
 	}
-	fmt.Println("\n" + filepath.Join(c.Results, "index.html"))
+	fmt.Println("\n" + filepath.Join(c.Out, "index.html"))
 	return nil
 }
 

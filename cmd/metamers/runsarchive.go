@@ -12,7 +12,7 @@ import (
 
 type runsExportCmd struct {
 	ID []string `arg:"" optional:"" help:"IDs of the runs (default: all)." predictor:"run"`
-	storeOnly
+	storeFlag
 	To          string   `required:"" help:"Archive to write." type:"path" placeholder:"FILE.zip"`
 	Name        string   `help:"Title of the archive."`
 	Description string   `help:"Description of the archive (default: its model sets and stages)."`
@@ -60,7 +60,7 @@ func (c *runsExportCmd) Run(ctx context.Context, g *globals) error {
 
 type runsImportCmd struct {
 	Archive string `arg:"" help:"Archive written by metamers runs export." type:"existingfile" placeholder:"FILE.zip"`
-	storeOnly
+	storeFlag
 }
 
 func (c *runsImportCmd) Run(ctx context.Context, g *globals) error {

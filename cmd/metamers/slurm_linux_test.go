@@ -142,7 +142,7 @@ func TestSlurm(t *testing.T) {
 	}
 	start := func() string {
 		t.Helper()
-		out, errs, status := try(t, "sweep", plan, "--on", "slurm", "--out", store)
+		out, errs, status := try(t, "sweep", plan, "--on", "slurm", "--store", store)
 		if status != 0 {
 			t.Fatal(out, errs)
 		}
@@ -154,11 +154,11 @@ func TestSlurm(t *testing.T) {
 	if err := os.WriteFile(broken, []byte(strings.NewReplacer("name: faults", "name: broken", "photos:16", "photos:2", "export METAMERS_TEST_SETUP=1", "echo no such module; exit 3").Replace(slurmPlan)), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	if out, errs, status := try(t, "sweep", broken, "--on", "slurm", "--out", store); status != 0 || !strings.Contains(out, "aftercorr:") {
+	if out, errs, status := try(t, "sweep", broken, "--on", "slurm", "--store", store); status != 0 || !strings.Contains(out, "aftercorr:") {
 		t.Fatal(out, errs)
 	}
 	for until := time.Now().Add(5 * time.Minute); ; time.Sleep(200 * time.Millisecond) {
-		out, errs, _ := try(t, "sweep", "status", "broken", "--out", store)
+		out, errs, _ := try(t, "sweep", "status", "broken", "--store", store)
 		if strings.Count(out, "no such module") == 3 && strings.Count(out, "what it waited for failed") == 3 {
 			break
 		}
@@ -241,13 +241,13 @@ func TestSlurm(t *testing.T) {
 			empty = time.Now()
 		case time.Since(empty) > 5*time.Second: // what a user would do
 			starts++
-			out, _, _ := try(t, "sweep", "status", "faults", "--out", store)
+			out, _, _ := try(t, "sweep", "status", "faults", "--store", store)
 			t.Logf("%3.0f s, nothing is in the queue, started again:\n%s", time.Since(began).Seconds(), out)
 			start()
 			empty = time.Time{}
 		}
 		if time.Since(began) > 15*time.Minute || starts > 4 {
-			out, _, _ := try(t, "sweep", "status", "faults", "--out", store)
+			out, _, _ := try(t, "sweep", "status", "faults", "--store", store)
 			t.Fatalf("not complete after %v and %d starts:\n%s\n%s", time.Since(began), starts, out, c.command("squeue", "-r"))
 		}
 		time.Sleep(200 * time.Millisecond)
@@ -268,7 +268,7 @@ func TestSlurm(t *testing.T) {
 	}
 	t.Logf("complete after %.0f s, %d starts of the sweep, %d attempts for %d shards, %d jobs carried out two", time.Since(began).Seconds(), starts, attempts, len(s.Shards), shared)
 
-	if out, errs, status := try(t, "reproduce", "--scale", plan, "--out", alone, "--results", filepath.Join(work, "results")); status != 0 {
+	if out, errs, status := try(t, "reproduce", "--scale", plan, "--store", alone, "--out", filepath.Join(work, "results")); status != 0 {
 		t.Fatal(out, errs)
 	}
 	compareStores(t, alone, store, 3)

@@ -195,6 +195,6 @@ func (c *sweepStartCmd) slurm(ctx context.Context, g *globals, s *sweep.Sweep, p
 	if err != nil {
 		return fmt.Errorf("sweep: Slurm takes no more for now, the same command hands over the rest later: %w", err)
 	}
-	fmt.Printf("metamers sweep status %s --out %s\n", s.ID(), s.Store)
+	fmt.Printf("metamers sweep status %s --store %s\n", s.ID(), s.Store)
 	return nil
 }

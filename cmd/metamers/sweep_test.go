@@ -34,14 +34,14 @@ func TestSweep(t *testing.T) {
 	if err := os.WriteFile(plan, []byte(tinyPlan), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	out, errs, status := try(t, "sweep", plan, "--out", store, "--shard", "images:2", "--dry-run")
+	out, errs, status := try(t, "sweep", plan, "--store", store, "--shard", "images:2", "--dry-run")
 	if status != 0 || !strings.Contains(out, "4 shards of at most 2 images, 4 to do") || !strings.Contains(out, "--part 4-5") || !strings.Contains(out, "no time is known for plain7_48.mm_c10") {
 		t.Fatal(out, errs)
 	}
 	if _, err := os.Stat(store); !os.IsNotExist(err) {
 		t.Error("a dry run wrote something")
 	}
-	first := program(t, "sweep", plan, "--out", store, "--shard", "images:2", "--workers", "2")
+	first := program(t, "sweep", plan, "--store", store, "--shard", "images:2", "--workers", "2")
 	var said bytes.Buffer
 	first.Stdout, first.Stderr = &said, &said
 	if err := first.Start(); err != nil {
@@ -58,10 +58,10 @@ func TestSweep(t *testing.T) {
 	}
 	_ = first.Wait() // it may have been ready before
 	t.Log(said.String())
-	if out, errs, status := try(t, "sweep", plan, "--out", store, "--shard", "images:2", "--workers", "2"); status != 0 {
+	if out, errs, status := try(t, "sweep", plan, "--store", store, "--shard", "images:2", "--workers", "2"); status != 0 {
 		t.Fatal(out, errs)
 	}
-	out, errs, status = try(t, "sweep", "status", plan, "--out", store, "--json")
+	out, errs, status = try(t, "sweep", "status", plan, "--store", store, "--json")
 	var st []struct {
 		Phases []struct {
 			Phase       string
@@ -71,7 +71,7 @@ func TestSweep(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &st); err != nil || status != 0 || len(st) != 1 || st[0].Phases[0].Done != 3 || st[0].Phases[1].Done != 1 {
 		t.Fatal(out, errs, err)
 	}
-	if out, errs, status := try(t, "reproduce", "--scale", plan, "--out", alone, "--set", "plain7_48.mm_c10", "--stage", "early"); status != 0 {
+	if out, errs, status := try(t, "reproduce", "--scale", plan, "--store", alone, "--set", "plain7_48.mm_c10", "--stage", "early"); status != 0 {
 		t.Fatal(out, errs)
 	}
 	made, err := filepath.Glob(filepath.Join(alone, "*", "manifest.json"))
@@ -94,7 +94,7 @@ func TestSweep(t *testing.T) {
 			t.Errorf("%s differs", name)
 		}
 	}
-	out, errs, status = try(t, "reproduce", "--scale", plan, "--out", store, "--set", "plain7_48.mm_c10", "--stage", "early", "--json")
+	out, errs, status = try(t, "reproduce", "--scale", plan, "--store", store, "--set", "plain7_48.mm_c10", "--stage", "early", "--json")
 	if status != 0 || !strings.Contains(out, `"Cached":true`) {
 		t.Error(out, errs)
 	}
@@ -134,7 +134,7 @@ func TestSweepBadInput(t *testing.T) {
 		"set alone": {[]string{"reproduce", "--scale", plan, "--set", "plain7_48.mm_c10"}, "--stage"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			stdout, stderr, status := try(t, append([]string{"--backend", "go"}, append(c.args, "--out", t.TempDir())...)...)
+			stdout, stderr, status := try(t, append([]string{"--backend", "go"}, append(c.args, "--store", t.TempDir())...)...)
 			if status == 0 || !strings.Contains(stderr, c.want) {
 				t.Errorf("status %d: %s%s", status, stdout, stderr)
 			}

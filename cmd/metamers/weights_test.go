@@ -51,7 +51,7 @@ func TestWrongSum(t *testing.T) {
 		if err := os.WriteFile(path, content, 0o666); err != nil {
 			t.Fatal(err)
 		}
-		_, stderr, status := try(t, "METAMERS_DATA="+dir+":"+data(t), "--backend", "go", "synth", "--models", "resnet2b", "--stage", "late", "--images", "cifar10:1", "--out", t.TempDir())
+		_, stderr, status := try(t, "METAMERS_DATA="+dir+":"+data(t), "--backend", "go", "synth", "--models", "resnet2b", "--stage", "late", "--images", "cifar10:1", "--store", t.TempDir())
 		if status != 1 || !strings.Contains(stderr, path) || !strings.Contains(stderr, "SHA-256") || strings.Contains(stderr, "goroutine ") {
 			t.Errorf("%s: status %d: %s", name, status, stderr)
 		}
@@ -128,13 +128,13 @@ func TestNaN(t *testing.T) {
 		t.Fatal(err)
 	}
 	store := t.TempDir()
-	stdout, stderr, status := try(t, cache, "--backend", "go", "synth", "--models", "resnet4b,broken", "--stage", "late", "--images", "cifar10:2", "--optimizer", "pgd", "--steps", "20", "--schedule", "switch:4", "--out", store, "--json")
+	stdout, stderr, status := try(t, cache, "--backend", "go", "synth", "--models", "resnet4b,broken", "--stage", "late", "--images", "cifar10:2", "--optimizer", "pgd", "--steps", "20", "--schedule", "switch:4", "--store", store, "--json")
 	for _, want := range []string{"NaN", "step 4", "image 0", "broken", "not stored"} {
 		if status != 1 || stdout != "" || !strings.Contains(stderr, want) {
 			t.Errorf("status %d, does not say %q: %q, %q", status, want, stderr, stdout)
 		}
 	}
-	if listed, _, _ := try(t, "runs", "--json", "--out", store); strings.TrimSpace(listed) != "[]" {
+	if listed, _, _ := try(t, "runs", "--json", "--store", store); strings.TrimSpace(listed) != "[]" {
 		t.Errorf("a run is stored: %s", listed)
 	}
 }
@@ -146,7 +146,7 @@ func TestNoSpace(t *testing.T) {
 	dir := t.TempDir()
 	small(t, dir, 64<<10)
 	for i, args := range [][]string{
-		{"--backend", "go", "synth", "--models", "resnet2b", "--stage", "late", "--images", "cifar10:8", "--steps", "1", "--out", filepath.Join(dir, "runs")},
+		{"--backend", "go", "synth", "--models", "resnet2b", "--stage", "late", "--images", "cifar10:8", "--steps", "1", "--store", filepath.Join(dir, "runs")},
 		{"--backend", "go", "activations", "--model", "resnet2b", "--stage", "early", "--images", "cifar10:8", "--out", filepath.Join(dir, "x.npz")},
 	} {
 		_, stderr, status := try(t, args...)
@@ -154,7 +154,7 @@ func TestNoSpace(t *testing.T) {
 			t.Errorf("%d: status %d: %s", i, status, stderr)
 		}
 	}
-	stdout, _, _ := try(t, "runs", "--json", "--out", filepath.Join(dir, "runs"))
+	stdout, _, _ := try(t, "runs", "--json", "--store", filepath.Join(dir, "runs"))
 	if strings.TrimSpace(stdout) != "[]" {
 		t.Errorf("looks like a run: %s", stdout)
 	}

@@ -79,7 +79,7 @@ func (r *Result) anotherSeed() string {
 		if seeds[0] == "1" {
 			another = "2"
 		}
-		return fmt.Sprintf("Not measured: all runs have the seed %s. The same plan with --seed %s and another folder of --results makes them from other initial images. When that is done, this plan's own command writes here by how much the numbers differ.", seeds[0], another)
+		return fmt.Sprintf("Not measured: all runs have the seed %s. The same plan with --seed %s and another folder of --out makes them from other initial images. When that is done, this plan's own command writes here by how much the numbers differ.", seeds[0], another)
 	}
 	var parts []string
 	largest := 0.0
