@@ -21,6 +21,7 @@ import (
 type experimentCmd struct {
 	Make     experimentMakeCmd     `cmd:"" help:"Write the web page of an experiment with the metamers of runs: recognition, same or different, or the more natural of two."`
 	Serve    experimentServeCmd    `cmd:"" help:"Serve an experiment in a lab: one link a participant, nothing lost."`
+	Export   experimentExportCmd   `cmd:"" help:"Write an experiment as a host wants it: JATOS, DataPipe, Pavlovia or cognition.run."`
 	Read     experimentReadCmd     `cmd:"" help:"Read the answers of people into rows with the observer people."`
 	Power    experimentPowerCmd    `cmd:"" help:"Say how many participants a difference needs, by simulation."`
 	Simulate experimentSimulateCmd `cmd:"" computes:"" help:"Answer an experiment as simulated participants, who see as a network does, through the real page in Chromium."`

@@ -17,7 +17,7 @@ import (
 )
 
 type experimentReadCmd struct {
-	Data      []string `arg:"" help:"Folder of the experiment, or folders and files of data (.csv)."`
+	Data      []string `arg:"" help:"Folder of the experiment, or folders and files of data: .csv, and what hosts give (docs/people.md)."`
 	Design    string   `help:"Folder or design.json of the experiment. Needed only when no experiment's folder is given." placeholder:"PATH" type:"path"`
 	Out       string   `help:"CSV file to write rows to, with the observer people." type:"path" placeholder:"ROWS.csv"`
 	Networks  string   `help:"Rows of networks, with whose recognizability that of people is correlated over conditions." type:"existingfile" placeholder:"ROWS.csv" predictor:"file"`

@@ -5,13 +5,10 @@ package answers
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 	"github.com/ensemble-metamers/metamers/metamerkit/people"
 )
 
@@ -46,16 +43,17 @@ type Trial struct {
 // Right reports whether the choice is the right one.
 func (d *Data) Right(t Trial) bool { return t.Choice == d.Design.Stimuli[t.Stimulus].Answer }
 
-// Load reads files and folders of data: of a folder all its .csv files, of an experiment's
-// folder those in data.
+// Load reads files and folders of data: the page's own files, alone or joined; tables of
+// jsPsych's data, as hosts keep them; and archives of results, as JATOS makes them. Of an
+// experiment's folder it reads those in data.
 func Load(d *people.Design, from []string) (*Data, error) {
-	files, err := expand(from)
+	texts, err := sources(from)
 	if err != nil {
 		return nil, err
 	}
 	r := &reader{Data: &Data{Design: d}, sha256: d.SHA256(), seen: map[string]string{}}
-	for _, f := range files {
-		if err := r.file(f); err != nil {
+	for _, t := range texts {
+		if err := r.read(t); err != nil {
 			return nil, fmt.Errorf("experiment: %w", err)
 		}
 	}
@@ -68,65 +66,24 @@ func Load(d *people.Design, from []string) (*Data, error) {
 	return r.Data, nil
 }
 
-func expand(from []string) (files []string, err error) {
-	for _, f := range from {
-		st, err := os.Stat(f)
-		if err != nil {
-			return nil, fmt.Errorf("experiment: %w", err)
-		}
-		if !st.IsDir() {
-			files = append(files, f)
-			continue
-		}
-		if _, err := os.Stat(filepath.Join(f, people.DesignName)); err == nil {
-			f = filepath.Join(f, "data")
-		}
-		found, err := filepath.Glob(filepath.Join(escape(f), "*.csv"))
-		if err != nil {
-			return nil, fmt.Errorf("experiment: %w", err)
-		}
-		files = append(files, found...)
-	}
-	return files, nil
-}
-
-// escape takes the meaning of a pattern from the characters of a folder's name.
-func escape(dir string) string {
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(dir)
-}
-
 type reader struct {
 	*Data
 	sha256 string
 	seen   map[string]string // participants, and where they begin
 }
 
-// file reads a file of one participant, or of several that were joined, each with its header.
-func (r *reader) file(path string) error {
-	text, err := paths.ReadText(path)
+func (r *reader) read(s source) error {
+	all, err := s.participants()
 	if err != nil {
 		return err
 	}
-	if len(text) == 0 {
-		return fmt.Errorf("%s is empty, expected a header and rows", path)
-	}
-	lines := strings.Split(string(text), "\n")
-	if last := len(lines) - 1; lines[last] != "" {
-		return fmt.Errorf("%s: line %d is cut: it has no end", path, last+1)
-	}
-	var p *Participant
-	s := &sequence{}
-	for i, l := range lines[:len(lines)-1] {
-		where := fmt.Sprintf("%s: line %d", path, i+1)
-		if l == people.Header() {
-			p, s = &Participant{File: path}, &sequence{}
-			continue
-		}
-		if p == nil {
-			return fmt.Errorf("%s: the header is %.80q, expected %.80q…", where, l, people.Header())
-		}
-		if err := r.line(p, s, l, where); err != nil {
-			return fmt.Errorf("%s: %w", where, err)
+	for _, rows := range all {
+		p, seq := &Participant{File: s.name}, &sequence{}
+		for _, l := range rows {
+			where := fmt.Sprintf("%s: line %d", s.name, l.line)
+			if err := r.line(p, seq, l.text, where); err != nil {
+				return fmt.Errorf("%s: %w", where, err)
+			}
 		}
 	}
 	return nil

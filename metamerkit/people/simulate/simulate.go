@@ -40,8 +40,9 @@ type Browser struct {
 	stop func()
 }
 
-// Open starts a browser whose windows have a size in CSS pixels. Close ends it.
-func Open(ctx context.Context, width, height int) (*Browser, error) {
+// Open starts a browser whose windows have a size in CSS pixels, with further options of
+// its process. Close ends it.
+func Open(ctx context.Context, width, height int, more ...chromedp.ExecAllocatorOption) (*Browser, error) {
 	at, err := Find()
 	if err != nil {
 		return nil, fmt.Errorf("simulate: %w", err)
@@ -51,7 +52,7 @@ func Open(ctx context.Context, width, height int) (*Browser, error) {
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // Chromium refuses to run as root with its sandbox
 	}
-	ctx, stopProcess := chromedp.NewExecAllocator(ctx, options...)
+	ctx, stopProcess := chromedp.NewExecAllocator(ctx, append(options, more...)...)
 	ctx, stopBrowser := chromedp.NewContext(ctx)
 	b := &Browser{ctx, func() { stopBrowser(); stopProcess() }}
 	if _, err := chromedp.Run(ctx, chromedp.Navigate("about:blank")); err != nil {

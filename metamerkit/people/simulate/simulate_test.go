@@ -70,7 +70,7 @@ func experiment(t *testing.T, source people.Source, change func(*people.Design))
 	return folder, d
 }
 
-func browser(t *testing.T, width, height int) *Browser {
+func browser(t *testing.T, width, height int, more ...chromedp.ExecAllocatorOption) *Browser {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("-short: no browser is started")
@@ -78,7 +78,7 @@ func browser(t *testing.T, width, height int) *Browser {
 	if _, err := Find(); err != nil {
 		pathstest.Missing(t, "%v", err)
 	}
-	b, err := Open(context.Background(), width, height)
+	b, err := Open(context.Background(), width, height, more...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,14 +5,9 @@
 (async () => {
   const d = window.design;
   document.title = d.title;
-  if (window.settings.save === "jatos" && !window.session) {
-    await new Promise((done, fail) => {
-      const s = Object.assign(document.createElement("script"), { src: "jatos.js", onload: done, onerror: () => fail(new Error("jatos.js is missing: this page is not on a JATOS server")) });
-      document.head.append(s);
-    });
-    await new Promise(done => jatos.onLoad(done));
-  }
-  rows.open();
+  const host = window.session ? {} : hosts[window.settings.save];
+  if (!host) throw new Error(`settings.js: save is ${JSON.stringify(window.settings.save)}, expected one of ${Object.keys(hosts).join(", ")}`);
+  rows.open(await host.begin?.());
   const state = name => () => enter(name);
   const page = html => `<div class="page">${/<h1/.test(html) ? "" : `<h1 class="unseen">${d.title.replace(/[&<]/g, c => c === "&" ? "&amp;" : "&lt;")}</h1>`}${html}</div>`;
   const asPage = (name, html, choices, more = {}) => ({
@@ -22,11 +17,12 @@
   // jsPsych listens for keys on its element, so that must be the body: a button that had
   // the focus and is gone leaves it there.
   const jsPsych = initJsPsych({ on_trial_start: () => jsPsych.getDisplayElement().setAttribute("role", "main") });
-  const call = (name, f) => ({ type: jsPsychCallFunction, async: true, func: done => { state(name)(); f().then(done); } });
-  const timeline = [{
+  const call = (name, f) => ({ type: jsPsychCallFunction, async: true, func: done => { state(name)(); f().then(done); }, on_finish: data => { Object.assign(data, data.value); delete data.value; } });
+  const timeline = host.first ? [host.first()] : [];
+  timeline.push({
     type: jsPsychPreload, images: [...new Set([...d.practice, ...d.schedules[rows.schedule % d.schedules.length]].map(i => d.stimuli[i]).flatMap(s => s.other ? [s, s.other] : [s]).concat(d.masks).map(f => f.path))],
     message: page("<p>The images are being loaded.</p>"), on_load: state("loading"), continue_after_error: false, show_detailed_errors: true, max_load_time: null
-  }];
+  });
   if (!rows.done("start").length) {
     timeline.push(asPage("consent", d.texts.consent, ["I agree", "I do not agree"], {
       on_finish: data => {
@@ -65,7 +61,9 @@
   }
   if (!rows.done("end").length) timeline.push(call("ending", () => rows.add({ phase: "end" })));
   let problem = "";
-  timeline.push(call("sending", () => rows.finish().catch(e => { problem = e.message; })));
+  const failed = e => { problem = e.message; };
+  if (host.last) timeline.push(host.last(failed));
+  if (host.finish) timeline.push(call("sending", () => host.finish().then(() => { }, failed)));
   await jsPsych.run(timeline);
   if (document.body.dataset.state === "declined") return;
   debrief(d, page, problem);
@@ -119,7 +117,7 @@ function calibration(begun) {
       document.removeEventListener("keydown", resize);
       display.perDegree = data.px2deg;
       display.distance = data.view_dist_mm;
-      return rows.add({ phase: "calibration", pixels_per_degree: data.px2deg, distance_mm: data.view_dist_mm });
+      return rows.add({ phase: "calibration", pixels_per_degree: data.px2deg, distance_mm: data.view_dist_mm }).then(row => Object.assign(data, row));
     }
   };
 }

@@ -50,24 +50,31 @@ const rows = {
   fixed: {},
   key: "metamers-" + window.designSHA256,
 
-  // open takes up what is stored of the participant.
-  open() {
-    const asked = new URLSearchParams(location.search).get("participant");
+  // kept is what this browser stores of a participant who has begun.
+  kept(asked) {
+    try {
+      const kept = JSON.parse(localStorage.getItem(this.key));
+      return kept && (!asked || kept.participant === asked) ? kept : null;
+    } catch { return null; }
+  },
+
+  // open takes up what is stored of the participant. The host may name the participant,
+  // the schedule or both.
+  open(host = {}) {
     if (window.session) {
       this.participant = String(window.session.participant);
       this.schedule = window.session.participant - 1;
       this.lines = window.session.rows;
       return;
     }
-    let kept = null;
-    try { kept = JSON.parse(localStorage.getItem(this.key)); } catch { }
-    if (kept && (!asked || kept.participant === asked)) {
+    const asked = host.participant || new URLSearchParams(location.search).get("participant"), kept = this.kept(asked);
+    if (kept) {
       Object.assign(this, kept);
       return;
     }
     const random = crypto.getRandomValues(new Uint32Array(2));
     this.participant = asked || "x" + random[0].toString(16).padStart(8, "0");
-    this.schedule = /^[0-9]{1,9}$/.test(asked || "") ? Number(asked) - 1 : random[1] % window.design.schedules.length;
+    this.schedule = host.schedule ?? (/^[0-9]{1,9}$/.test(asked || "") ? Number(asked) - 1 : random[1] % window.design.schedules.length);
     if (this.schedule < 0) this.schedule = 0;
   },
 
@@ -86,9 +93,10 @@ const rows = {
     const before = this.lines.length ? fields(this.lines.at(-1)).at(-1) : "";
     const line = columns.slice(0, -1).map(c => csvField(row[c])).join(",");
     row.check = crc32(before + "\n" + line);
-    this.lines.push(line + "," + row.check);
+    row.metamers_row = line + "," + row.check; // for a host that keeps jsPsych's data
+    this.lines.push(row.metamers_row);
     if (window.session) {
-      await this.send(this.lines.at(-1));
+      await this.send(row.metamers_row);
     } else {
       try {
         localStorage.setItem(this.key, JSON.stringify({ participant: this.participant, schedule: this.schedule, lines: this.lines }));
@@ -115,26 +123,6 @@ const rows = {
 
   csv() { return columns.join(",") + "\n" + this.lines.map(l => l + "\n").join(""); },
   file() { return "subject-" + this.participant.replace(/[^A-Za-z0-9]/g, "") + "_task-" + (window.design.task || "recognition").replaceAll("-", "") + "_data.csv"; },
-
-  // finish hands the whole file on where rows are not sent one by one.
-  async finish() {
-    const s = window.settings;
-    if (window.session) return;
-    if (s.save === "jatos") {
-      await jatos.submitResultData(this.csv());
-      await jatos.endStudyWithoutRedirect();
-    } else if (s.save === "datapipe") {
-      const body = JSON.stringify({ experimentID: s.experiment, filename: this.file(), data: this.csv() });
-      await this.post("https://pipe.jspsych.org/api/data/", body, "application/json");
-    } else if (s.save === "post") {
-      await this.post(s.url, this.csv(), "text/csv");
-    }
-  },
-
-  async post(url, body, type) {
-    const reply = await fetch(url, { method: "POST", body, headers: { "Content-Type": type } });
-    if (!reply.ok) throw new Error(url + " answered " + reply.status);
-  },
 
   // forget ends the participant's session in this browser.
   forget() { try { localStorage.removeItem(this.key); } catch { } }
