@@ -19,6 +19,7 @@ import (
 func describe(d *people.Design) map[string][]byte {
 	return map[string][]byte{
 		"dataset_description.json":              psychDS(d),
+		".psychdsignore":                        []byte(psychDSIgnore),
 		"README.md":                             readme(d),
 		"psychopy.csv":                          psychoPy(d),
 		"task-" + d.TaskName() + "_events.json": encode(people.EventColumns()),
@@ -58,9 +59,23 @@ func psychDS(d *people.Design) []byte {
 	})
 }
 
+// psychDSIgnore lists, as gitignore does, what is no part of a Psych-DS dataset: the page,
+// the lab's links, and what is for other programs.
+const psychDSIgnore = `design.json
+*.js
+*.html
+*.css
+/jspsych/
+/stimuli/
+/masks/
+/*.csv
+/task-*_events.json
+/.lock
+`
+
 func readme(d *people.Design) []byte {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# %s\n\nAn experiment (task: %s) made by %s. Open index.html, put the folder on a static web server, or run `metamers experiment serve` with it. Answers are in data/, one row a trial (dataset_description.json says what the columns are).\n\n", d.Title, d.Kind(), d.Software)
+	fmt.Fprintf(&b, "# %s\n\nAn experiment (task: %s) made by %s. Open index.html, put the folder on a static web server, run `metamers experiment serve` with it, or take it to a host with `metamers experiment export`. Answers are in data/, one row a trial (dataset_description.json says what the columns are).\n\n", d.Title, d.Kind(), d.Software)
 	fmt.Fprintf(&b, "The design is design.json, SHA-256 %s. It never changes: each row of data names it.\n\n%s\n\n## Conditions\n\n", d.SHA256(), d.Exclusion)
 	for _, c := range d.Conditions {
 		fmt.Fprintf(&b, "- %s", c)

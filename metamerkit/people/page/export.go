@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 	"github.com/ensemble-metamers/metamers/metamerkit/people"
@@ -93,6 +94,9 @@ func task(d *people.Design, files map[string][]byte) map[string][]byte {
 // study writes the archive of a JATOS study: a folder, and a description with the same
 // name. The UUIDs come from the design, so that JATOS knows an archive that it has.
 func study(d *people.Design, files map[string][]byte, out string) error {
+	if filepath.Ext(out) != ".jzip" {
+		return fmt.Errorf("experiment: --out %s: expected a name that ends in .jzip, which JATOS imports", out)
+	}
 	name := "metamers-" + d.SHA256()[:8]
 	uuid := func(part int) string {
 		h := d.SHA256()
@@ -119,7 +123,7 @@ func study(d *people.Design, files map[string][]byte, out string) error {
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
 	for _, file := range slices.Sorted(maps.Keys(all)) {
-		w, err := z.Create(file)
+		w, err := z.CreateHeader(&zip.FileHeader{Name: file, Method: zip.Deflate, Modified: time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)})
 		if err == nil {
 			_, err = w.Write(all[file])
 		}

@@ -72,6 +72,48 @@ func TestSelfContained(t *testing.T) {
 	}
 }
 
+// An export has what the page loads and no data. What cannot be exported is an error that
+// names it. The tests of package simulate take part through exports.
+func TestExport(t *testing.T) {
+	folder, d := written(t)
+	for name := range Served(d) {
+		if p := filepath.Join(folder, name); strings.HasPrefix(name, "jspsych/") {
+			if err := os.WriteFile(p, []byte("//"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	out := filepath.Join(t.TempDir(), "site")
+	if err := Export(folder, "datapipe", "abcDEF123456", out); err != nil {
+		t.Fatal(err)
+	}
+	if data, err := os.ReadFile(filepath.Join(out, "settings.js")); err != nil || !strings.Contains(string(data), `"experiment": "abcDEF123456"`) {
+		t.Errorf("settings.js: %s, %v", data, err)
+	}
+	for _, private := range []string{people.DesignName, "data", "brainscore.csv"} {
+		if _, err := os.Stat(filepath.Join(out, private)); err == nil {
+			t.Errorf("%s was exported", private)
+		}
+	}
+	for name, c := range map[string]struct{ host, id, out, want string }{
+		"again":     {"pavlovia", "", out, "not empty"},
+		"no ID":     {"datapipe", "", "x", "--id"},
+		"an ID":     {"jatos", "abc", "x.jzip", "--id"},
+		"extension": {"jatos", "", "study.zip", ".jzip"},
+		"host":      {"osf", "", "x", "jatos, datapipe"},
+	} {
+		if err := Export(folder, c.host, c.id, c.out); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, expected one with %q", name, err, c.want)
+		}
+	}
+	if err := os.Remove(filepath.Join(folder, d.Masks[0].Path)); err != nil {
+		t.Fatal(err)
+	}
+	if err := Export(folder, "pavlovia", "", filepath.Join(t.TempDir(), "x")); err == nil || !strings.Contains(err.Error(), filepath.Base(d.Masks[0].Path)) {
+		t.Errorf("a missing mask: %v", err)
+	}
+}
+
 // The page's columns are those of package people.
 func TestColumns(t *testing.T) {
 	js, err := files.ReadFile("files/rows.js")

@@ -72,7 +72,7 @@ func (h *host) isShut(path string) bool {
 func exportFor(t *testing.T, name, id string) (d *people.Design, out string) {
 	t.Helper()
 	folder, d := experiment(t, peopletest.Source(16), func(d *people.Design) { d.Display.Calibrate = true })
-	out = filepath.Join(t.TempDir(), "exported")
+	out = filepath.Join(t.TempDir(), "exported.jzip") // the name of a folder for other hosts
 	if err := page.Export(folder, name, id, out); err != nil {
 		t.Fatal(err)
 	}
