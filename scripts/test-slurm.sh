@@ -20,4 +20,4 @@ finish() {
 }
 trap finish EXIT
 scripts/slurm.sh start "$dir"
-SLURM_CONF=$dir/slurm.conf METAMERS_TEST_SLURM=$dir go test -count=1 -timeout 30m -v -run '^TestSlurm$' ./cmd/metamers
+SLURM_CONF=$dir/slurm.conf METAMERS_TEST_SLURM=$dir go test -count=1 -timeout 40m -v -run '^TestSlurm$' ./cmd/metamers

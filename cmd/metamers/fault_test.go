@@ -165,13 +165,15 @@ func (c *campaign) kill(kind string, cmd *exec.Cmd) (killed bool, out string) {
 	return false, b.String()
 }
 
-// dir is a store of its own.
+// dir is a store of its own. Workers of a sweep that was killed may write to it while it
+// is removed, which is no failure.
 func (c *campaign) dir() string {
 	c.t.Helper()
-	d, err := os.MkdirTemp(c.t.TempDir(), "store")
+	d, err := os.MkdirTemp("", "store")
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	c.t.Cleanup(func() { os.RemoveAll(d) })
 	return d
 }
 

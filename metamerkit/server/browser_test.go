@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
 	"sync/atomic"
 	"syscall"
@@ -115,9 +116,14 @@ func TestBrowser(t *testing.T) {
 		}
 	}))
 	defer site.Close()
+	profile, err := os.MkdirTemp("", "browser")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(profile) // killed processes of the browser may still write there
 	open, end := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer end()
-	c := exec.CommandContext(open, browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-dev-shm-usage", "--user-data-dir="+t.TempDir(),
+	c := exec.CommandContext(open, browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-dev-shm-usage", "--user-data-dir="+profile,
 		"--host-resolver-rules=MAP rebound.example 127.0.0.1", "--remote-debugging-port=0", site.URL)
 	c.WaitDelay = 5 * time.Second
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // its processes end with it

@@ -45,7 +45,7 @@ func TestNegativePad(t *testing.T) {
 					if _, err := compute(asItComes(t), draw); err != nil {
 						// Run may fail ("output 0 not computed") before the panic has
 						// ended the process.
-						time.Sleep(time.Minute)
+						time.Sleep(time.Hour)
 						t.Fatal(err)
 					}
 				})
