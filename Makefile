@@ -16,7 +16,7 @@ GO_SOURCES := $(shell find cmd metamerkit models testdata/photos testdata/scenes
 
 # Targets run one after the other whatever -j says: each uses all cores itself.
 .NOTPARALLEL:
-.PHONY: help setup setup-cuda cuda-libraries build reproduce lab lab-setup test check test-xla test-go race fuzz test-kernel test-lab test-python test-notebooks test-image test-slurm test-manifests test-wheel site wheel wheels notebooks clean
+.PHONY: help setup setup-cuda cuda-libraries build reproduce lab lab-setup test check test-xla test-go race fuzz test-kernel test-lab test-python test-notebooks test-image test-slurm test-manifests test-wheel test-site site wheel wheels notebooks clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -104,6 +104,9 @@ test-notebooks: ## every notebook, headless, from a clean state; with models of 
 
 test-image: ## lint the Dockerfile and carry out its steps in a clean root
 	scripts/test-image.sh
+
+test-site: ## axe-core at every page of the site, in a headless Chromium; skipped without one
+	scripts/test-site.sh
 
 site: ## build the site of the documentation into out/site; broken links are errors
 	scripts/site.sh

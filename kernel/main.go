@@ -7,9 +7,6 @@
 package main
 
 import (
-	"fmt"
-	"os"
-
 	"github.com/alecthomas/kong"
 
 	"github.com/ensemble-metamers/metamers/kernel/setup"
@@ -28,10 +25,9 @@ var commands struct {
 func main() {
 	shim.Main() // if called as go, gopls, ... by GoNB
 	setup.Native()
-	if err := setup.Unpack(); err != nil {
-		fmt.Fprintln(os.Stderr, "kernel:", err)
-		os.Exit(1)
-	}
 	ctx := kong.Parse(&commands, kong.Name("kernel"), kong.Description("The Jupyter kernel \"Go (metamers)\"."), kong.UsageOnError())
+	if _, isKernel := ctx.Selected().Target.Addr().Interface().(*runCommand); !isKernel { // which unpacks while it answers
+		ctx.FatalIfErrorf(setup.Unpack())
+	}
 	ctx.FatalIfErrorf(ctx.Run())
 }

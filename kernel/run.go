@@ -51,16 +51,6 @@ func (r *runCommand) Run() error {
 	if err != nil {
 		return err
 	}
-	if err := places.CheckTools(); err != nil {
-		return err
-	}
-	goCommand, err := exec.LookPath("go")
-	if err != nil {
-		return fmt.Errorf("cells need the go command: %w", err)
-	}
-	if goCommand, err = filepath.EvalSymlinks(goCommand); err != nil {
-		return err
-	}
 	path := r.History
 	switch path {
 	case "":
@@ -78,9 +68,29 @@ func (r *runCommand) Run() error {
 		return err
 	}
 	defer life.Close()
-	interp, err := gonb.New(gonb.Options{Self: self, Tools: places.Tools, Go: goCommand, Checkout: checkout, Programs: places.Programs, Engine: places.Engine, Life: life, State: r.State == "on" || r.State == "1" || r.State == "true"})
-	if err != nil {
-		return err
+	open := func() (session.Interpreter, error) {
+		if err := setup.Unpack(); err != nil {
+			return nil, err
+		}
+		if err := places.CheckTools(); err != nil {
+			return nil, err
+		}
+		goCommand, err := exec.LookPath("go")
+		if err != nil {
+			return nil, fmt.Errorf("cells need the go command: %w", err)
+		}
+		if goCommand, err = filepath.EvalSymlinks(goCommand); err != nil {
+			return nil, err
+		}
+		return gonb.New(gonb.Options{Self: self, Tools: places.Tools, Go: goCommand, Checkout: checkout, Programs: places.Programs, Engine: places.Engine, Life: life, State: r.State == "on" || r.State == "1" || r.State == "true"})
+	}
+	var interp session.Interpreter
+	if setup.Unpacked() {
+		if interp, err = open(); err != nil {
+			return err
+		}
+	} else { // Jupyter waits a minute for a kernel that does not answer
+		interp = session.Later(open, "the sources for cells are being unpacked, once")
 	}
 	defer interp.Close()
 	info := session.Info{

@@ -23,7 +23,7 @@ import (
 
 // globals are the flags of every command.
 type globals struct {
-	Backend string `help:"Backend that computes: auto (the fastest available), cuda, xla (XLA on the CPU) go (pure Go, without other libraries) or plugin:FILE (any PJRT plugin; METAMERS_PJRT=FILE does the same; see docs/devices.md)." default:"auto" env:"METAMERS_BACKEND" predictor:"backend"`
+	Backend string `help:"Backend that computes: auto (the fastest available), cuda, xla (XLA on the CPU), go (pure Go, without other libraries) or plugin:FILE (any PJRT plugin; METAMERS_PJRT=FILE does the same; see docs/devices.md)." default:"auto" env:"METAMERS_BACKEND" predictor:"backend"`
 	JSON    bool   `help:"Print results as JSON. Progress is off unless --progress is given."`
 	Quiet   bool   `short:"q" help:"Do not print progress or forecasts."`
 
@@ -99,9 +99,14 @@ The main commands:
 
 metamers --help lists all commands, and metamers COMMAND --help their flags.`
 
+// newParser returns the parser of the command line.
+func newParser(c *cli) *kong.Kong {
+	return kong.Must(c, kong.Name("metamers"), kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Description(description), helpVars())
+}
+
 func main() {
 	var c cli
-	parser := kong.Must(&c, kong.Name("metamers"), kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Description(description), helpVars())
+	parser := newParser(&c)
 	kongcompletion.Register(parser, predictors())
 	args := os.Args[1:]
 	if len(args) == 0 {

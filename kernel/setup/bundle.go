@@ -52,6 +52,15 @@ func bundleDir() string {
 	return filepath.Join(root, strings.TrimSuffix(filepath.Base(bundle()), ".zip"))
 }
 
+// Unpacked reports whether the wheel's archive has been unpacked, or there is no wheel.
+func Unpacked() bool {
+	if !Bundled() {
+		return true
+	}
+	_, err := os.Stat(bundleDir())
+	return err == nil
+}
+
 // Unpack makes what the wheel brought ready: it unpacks the archive, if that has not
 // been done, and has this process and what it starts use the sources, the Go toolchain
 // and the compiler that pip installed. Without a wheel it does nothing.
@@ -60,7 +69,7 @@ func Unpack() error {
 		return nil
 	}
 	dir := bundleDir()
-	if _, err := os.Stat(dir); err != nil {
+	if !Unpacked() {
 		if err := step("unpacking the sources for cells", func() error { return unpack(dir) }); err != nil {
 			return err
 		}

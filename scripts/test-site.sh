@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Has axe-core look at every page of the site in a headless Chromium, at the widths of a
+# phone and of a desktop, light and dark: scripts/test-site.sh [folder for screenshots].
+# A serious or critical finding is an error. Skips, visibly, without Chromium or npm.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+for program in chromium npm; do
+  command -v $program >/dev/null || { echo "test-site: SKIPPED: needs $program (apt-get install $program)" >&2; exit 0; }
+done
+scripts/site.sh
+work=$PWD/.cache/site-test
+version=4.14.1
+if [[ ! -f $work/axe-$version ]]; then
+  rm -rf "$work"
+  mkdir -p "$work/node_modules"
+  (cd "$work" && npm pack --silent axe-core@$version >/dev/null && tar -xzf axe-core-$version.tgz package/axe.min.js)
+  # Playwright's wheel brings a Node.js and the package playwright-core.
+  python3 -m pip install --quiet --disable-pip-version-check --no-deps --target "$work/wheel" -r kernel/test/lab/requirements.txt
+  ln -s ../wheel/playwright/driver/package "$work/node_modules/playwright-core"
+  touch "$work/axe-$version"
+fi
+cp scripts/site-axe.mjs "$work/"
+CHROMIUM=$(command -v chromium) "$work/wheel/playwright/driver/node" "$work/site-axe.mjs" "$work/package/axe.min.js" out/site "$@"
