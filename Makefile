@@ -60,7 +60,7 @@ lab: ## JupyterLab with the kernel "Go (metamers)"; sets up what is missing
 lab-setup: ## all that make lab needs, without opening it
 	@env -u GOOS -u GOARCH go run ./kernel lab --setup-only
 
-test: setup check test-xla test-go race fuzz test-kernel test-lab test-python test-notebooks test-manifests test-slurm test-wheel site ## everything that CI runs
+test: setup check test-xla test-go race fuzz test-kernel test-lab test-python test-notebooks test-manifests test-slurm test-wheel test-site ## everything that CI runs
 
 check: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l cmd kernel metamerkit models)" || { gofmt -d cmd kernel metamerkit models; exit 1; }
