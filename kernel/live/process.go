@@ -60,6 +60,7 @@ type process struct {
 	pumps    []*streams.Pump
 	panics   *streams.PanicHold
 	writing  sync.Mutex
+	number   int64 // of the last request that is answered
 }
 
 // startProcess starts the host.
@@ -155,7 +156,18 @@ func (s *Session) startProcess() (*process, error) {
 func (p *process) send(q protocol.Request) error {
 	p.writing.Lock()
 	defer p.writing.Unlock()
+	if q.Kind != protocol.KindInterrupt {
+		p.number++
+		q.Number = p.number
+	}
 	return p.requests.Encode(q)
+}
+
+// answers reports whether a reply is that of the last request, and not of one that was given up.
+func (p *process) answers(r protocol.Reply) bool {
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	return r.Number == p.number
 }
 
 // drain shows what was written until now.
@@ -179,13 +191,18 @@ func (p *process) ask(q protocol.Request, within time.Duration) (protocol.Reply,
 	if err := p.send(q); err != nil {
 		return protocol.Reply{}, err
 	}
-	select {
-	case r := <-p.replies:
-		return r, nil
-	case <-p.died:
-		return protocol.Reply{}, fmt.Errorf("the session has ended")
-	case <-time.After(within):
-		return protocol.Reply{}, fmt.Errorf("the session does not answer")
+	over := time.After(within)
+	for {
+		select {
+		case r := <-p.replies:
+			if p.answers(r) {
+				return r, nil
+			}
+		case <-p.died:
+			return protocol.Reply{}, fmt.Errorf("the session has ended")
+		case <-over:
+			return protocol.Reply{}, fmt.Errorf("the session does not answer")
+		}
 	}
 }
 

@@ -35,7 +35,7 @@ func strip(s string) string { return state.Strip(s) }
 // its process (host.grace), or so many times that where the process does not get to tell it.
 const (
 	graceTime = 500 * time.Millisecond
-	mostGrace = 20
+	mostGrace = 60
 )
 
 // heavyBytes of loaded cells are worth a word.
@@ -266,7 +266,9 @@ func (s *Session) run(ctx context.Context, p *process, pkg *state.Package, file 
 	end := func() error {
 		select {
 		case r := <-p.replies: // just in time
-			return done(r)
+			if p.answers(r) {
+				return done(r)
+			}
 		default:
 		}
 		syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
@@ -276,7 +278,9 @@ func (s *Session) run(ctx context.Context, p *process, pkg *state.Package, file 
 	for {
 		select {
 		case r := <-p.replies:
-			return done(r)
+			if p.answers(r) {
+				return done(r)
+			}
 		case <-p.died:
 			return ended(p.cause)
 		case <-interrupt:
@@ -284,7 +288,7 @@ func (s *Session) run(ctx context.Context, p *process, pkg *state.Package, file 
 			p.send(protocol.Request{Kind: protocol.KindInterrupt, Cell: q.Cell, Grace: s.grace})
 			over := make(chan struct{})
 			defer close(over)
-			go supervisor.Interrupt(func() []int { return append(supervisor.Descendants(p.cmd.Process.Pid), p.cmd.Process.Pid) }, over)
+			go supervisor.Interrupt(func() []int { return supervisor.Descendants(p.cmd.Process.Pid) }, over) // the process interrupts itself
 			late = time.After(mostGrace * s.grace)
 		case cell := <-p.late:
 			if cell == q.Cell {

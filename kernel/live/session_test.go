@@ -257,10 +257,58 @@ func TestEnds(t *testing.T) {
 	}
 }
 
-// Sources of the checkout that are edited under a session are taken by the next one; a cell
-// that cannot do without them has it started.
-func TestSourcesChange(t *testing.T) {
-	checkout := t.TempDir()
+// A cell that is interrupted while it is loaded has its grace once it is: packages that take
+// long to begin do not end the session.
+func TestInterruptWhileLoading(t *testing.T) {
+	checkout, write := copied(t)
+	if err := os.Mkdir(filepath.Join(checkout, "metamerkit/slow"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	write("metamerkit/slow/slow.go", `package slow
+
+import (
+	"os"
+	"time"
+)
+
+func init() {
+	os.WriteFile(os.Getenv("SLOW")+"/loading", nil, 0o600)
+	for {
+		if _, err := os.Stat(os.Getenv("SLOW") + "/go"); err == nil {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+const Two = 2
+`)
+	t.Setenv("SLOW", dir)
+	s := openIn(t, checkout)
+	play(t, s, step{cell: "x := 3"})
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		for {
+			if _, err := os.Stat(filepath.Join(dir, "loading")); err == nil {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+		cancel()
+		time.Sleep(graceTime + graceTime/2)
+		os.WriteFile(filepath.Join(dir, "go"), nil, 0o600)
+	}()
+	r, err := s.Try(ctx, "import \"github.com/ensemble-metamers/metamers/metamerkit/slow\"\nfmt.Println(slow.Two)")
+	if !errors.Is(err, ErrInterrupted) || r.Stdout != "" {
+		t.Errorf("error %v, showed %q", err, r.Stdout)
+	}
+	play(t, s, step{cell: "x + slow.Two", value: "5"})
+}
+
+// copied returns a checkout with what a session needs, and a function that writes a file in it.
+func copied(t *testing.T) (checkout string, write func(file, text string)) {
+	checkout = t.TempDir()
 	for _, part := range []string{"go.mod", "go.sum", "metamerkit", "kernel/live"} {
 		from, to := filepath.Join("../..", part), filepath.Join(checkout, part)
 		if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
@@ -276,11 +324,18 @@ func TestSourcesChange(t *testing.T) {
 			t.Fatal(part, err)
 		}
 	}
-	write := func(file, text string) {
+	return checkout, func(file, text string) {
+		t.Helper()
 		if err := os.WriteFile(filepath.Join(checkout, file), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+// Sources of the checkout that are edited under a session are taken by the next one; a cell
+// that cannot do without them has it started.
+func TestSourcesChange(t *testing.T) {
+	checkout, write := copied(t)
 	s := openIn(t, checkout)
 	play(t, s, step{cell: "x := 1\ndisplay.Text(x)", value: "1"})
 	write("metamerkit/display/answer.go", "package display\n\nfunc Answer() int { return 42 }\n")

@@ -17,7 +17,9 @@ import (
 // Strip takes out of a text the marks of translated names.
 func Strip(s string) string { return state.Strip(s) }
 
-const answerTime = 5 * time.Second
+// answerTime is how long the process may take to describe variables, whose methods are those of
+// cells, and to take over settings.
+const answerTime = 20 * time.Second
 
 // A Variable is one of a session.
 type Variable struct {

@@ -45,6 +45,7 @@ func (b *Builder) Build(p *state.Package) (file string, err error) {
 	}
 	link := []string{"-o", file, "-importcfg", config, "-buildmode=plugin", "-pluginpath=" + p.Path + "/main", "-s", "-w", "-buildid=", "-extld=" + strings.Join(b.cc, " ")}
 	if _, err := b.output(b.command(filepath.Join(b.tools, "link"), append(link, main)...)); err != nil {
+		os.Remove(file) // an interrupted linker leaves a part
 		return "", fmt.Errorf("linking the cell: %w", err)
 	}
 	return file, nil

@@ -27,6 +27,12 @@ type loaded struct {
 	pointers    func() []any
 }
 
+// A request is to be carried out.
+type request struct {
+	protocol.Request
+	loaded chan struct{} // run closes it when the cell is loaded
+}
+
 var (
 	packages = map[string]*loaded{}
 	bytes    int64  // of memory that their plugins take
@@ -34,13 +40,13 @@ var (
 )
 
 func main() {
-	// The kernel's request says it; the signal is for what cells have notified, and not
-	// ignored by the processes that they start.
+	// A request says that the cell is interrupted. The signal, which this process sends
+	// itself then, does not end it, and is not ignored by the processes that cells start.
 	signal.Notify(make(chan os.Signal, 1), os.Interrupt)
 	in, out := os.NewFile(3, "requests"), os.NewFile(4, "replies")
 	syscall.CloseOnExec(3)
 	syscall.CloseOnExec(4)
-	requests := make(chan protocol.Request)
+	requests := make(chan request)
 	e := json.NewEncoder(out)
 	var writing sync.Mutex
 	reply := func(r protocol.Reply) {
@@ -52,6 +58,7 @@ func main() {
 	}
 	go func() {
 		d := json.NewDecoder(in)
+		loaded := make(chan struct{}) // closed when the last cell is
 		for {
 			var q protocol.Request
 			if err := d.Decode(&q); err != nil {
@@ -59,23 +66,25 @@ func main() {
 			}
 			if q.Kind == protocol.KindInterrupt {
 				running.Interrupt()
-				go func() {
-					grace(q.Grace)
+				syscall.Kill(os.Getpid(), syscall.SIGINT) // to what cells have notified
+				go func(loaded <-chan struct{}) {
+					grace(q.Grace, loaded)
 					reply(protocol.Reply{Late: q.Cell})
-				}()
+				}(loaded)
 				continue
 			}
 			if q.Kind == protocol.KindRun {
 				running.Expect() // here: an interrupt may be the next request
+				loaded = make(chan struct{})
 			}
-			requests <- q
+			requests <- request{q, loaded}
 		}
 	}()
 	for q := range requests {
 		// Each cell has a goroutine of its own, which may end by runtime.Goexit.
 		answer := make(chan protocol.Reply, 1)
 		go func() {
-			var r protocol.Reply
+			r := protocol.Reply{Number: q.Number}
 			defer func() { answer <- r }()
 			carryOut(q, &r)
 		}()
@@ -87,16 +96,17 @@ func main() {
 	}
 }
 
-// grace waits, in steps: on a busy machine each takes longer, as what an interrupted cell
-// does takes longer.
-func grace(d time.Duration) {
+// grace waits until the cell is loaded, which cannot be interrupted, and then in steps: on a
+// busy machine each takes longer, as what an interrupted cell does takes longer.
+func grace(d time.Duration, loaded <-chan struct{}) {
 	const step = 10 * time.Millisecond
+	<-loaded
 	for ; d > 0; d -= step {
 		time.Sleep(step)
 	}
 }
 
-func carryOut(q protocol.Request, r *protocol.Reply) {
+func carryOut(q request, r *protocol.Reply) {
 	switch q.Kind {
 	case protocol.KindRun:
 		run(q, r)
@@ -141,9 +151,10 @@ func load(path, file string) (*loaded, error) {
 	return l, nil
 }
 
-func run(q protocol.Request, r *protocol.Reply) {
+func run(q request, r *protocol.Reply) {
 	defer running.End()
 	l, err := load(q.Package, q.File)
+	close(q.loaded)
 	if err != nil {
 		r.Error = err.Error()
 		return

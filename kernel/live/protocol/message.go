@@ -7,6 +7,7 @@ import "time"
 // A Request goes to the process of the session.
 type Request struct {
 	Kind    string            `json:"kind"`
+	Number  int64             `json:"number"`            // that the reply repeats
 	Package string            `json:"package,omitempty"` // path
 	File    string            `json:"file,omitempty"`    // the plugin
 	Cell    string            `json:"cell,omitempty"`    // number of the execution, for displays
@@ -33,6 +34,7 @@ type Place struct {
 
 // A Reply comes back.
 type Reply struct {
+	Number  int64   `json:"number"`            // of the request
 	Error   string  `json:"error,omitempty"`   // the request could not be carried out
 	Loaded  bool    `json:"loaded,omitempty"`  // the package is there
 	Defined []bool  `json:"defined,omitempty"` // variables that the cell reached
