@@ -89,6 +89,11 @@ func newEngine() *Engine {
 	return e
 }
 
+// Forget drops what the engine keeps in memory of a model.
+func (e *Engine) Forget(model string) {
+	e.nets.Drop(func(k zoo.Key) bool { return k.Model == model })
+}
+
 // Locate returns the path of a model's weight file, or an error that says where it
 // was looked for and the command that brings it (see weightfiles.Locate).
 func Locate(c *card.Card) (string, error) {

@@ -5,8 +5,11 @@
 package local
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math"
 	"path/filepath"
 	"runtime"
 	"sync"
@@ -15,7 +18,6 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/ensemble-metamers/metamers/metamerkit"
-	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
 	"github.com/ensemble-metamers/metamers/metamerkit/engine"
 	"github.com/ensemble-metamers/metamers/metamerkit/paths"
@@ -25,7 +27,7 @@ import (
 
 // Model is a model of one's own.
 type Model struct {
-	Name string // runs are found again by it and by the weights: a changed Forward needs another
+	Name string // runs are found again by it, by the weights, and by the graph that Forward draws
 	// Forward draws the graph from normalised images [B,Size,Size,3] to logits
 	// [B,Classes], and marks its layers (stage.Mark). It reads its weights by their
 	// names in the file, with "/" for "." (block.Weight and the layers of zoo/block do).
@@ -45,18 +47,26 @@ type Model struct {
 
 // Use puts an engine into this program, with models of its own beside those of the
 // zoo, and makes it the one that the verbs of package metamerkit use. A model whose name
-// was used before takes the place of that one.
+// was used before takes the place of that one. Later calls use the same engine.
 func Use(models ...Model) error {
+	uses.Lock()
+	defer uses.Unlock()
 	for _, m := range models {
 		if err := m.introduce(); err != nil {
 			return err
 		}
 	}
-	e, err := engine.Open(backend.Auto)
-	if err != nil {
-		return err
+	if uses.engine == nil {
+		e, err := engine.Open("")
+		if err != nil {
+			return err
+		}
+		uses.engine, uses.handler = e, server.New(e)
 	}
-	metamerkit.Use(server.New(e))
+	for _, m := range models {
+		uses.engine.Forget(m.Name)
+	}
+	metamerkit.Use(uses.handler)
 	return nil
 }
 
@@ -96,20 +106,33 @@ func (m Model) introduce() error {
 	if err := zoo.Introduce(c); err != nil {
 		return fmt.Errorf("local: model %s: %w", m.Name, err)
 	}
+	drawn, err := zoo.Fingerprint(c, m.Forward)
+	if err != nil {
+		zoo.Withdraw(c.Name)
+		return fmt.Errorf("local: %w", err)
+	}
 	zoo.RegisterPyTorch(c.Family, func(json.RawMessage) (zoo.Forward, error) { return m.Forward, nil })
+	zoo.RegisterSum(c.Family, func(path string, sum func(string) (string, error)) (string, error) {
+		weights, err := sum(path)
+		both := sha256.Sum256([]byte(weights + drawn))
+		return hex.EncodeToString(both[:]), err
+	})
 	return nil
 }
 
 var uses struct {
 	sync.Mutex
-	count map[string]int // by name
+	count   map[string]int // by name
+	engine  *engine.Engine
+	handler *server.Handler
 }
 
+// Constants are part of what identifies a model, whatever their size.
+func init() { graph.MinConstValueSizeToKeep = math.MaxInt }
+
 // family names the family of a model: a new one each time, because its function may be
-// another one.
+// another one. The lock is held.
 func family(name string) string {
-	uses.Lock()
-	defer uses.Unlock()
 	if uses.count == nil {
 		uses.count = map[string]int{}
 	}

@@ -73,6 +73,27 @@ func TestOwnModel(t *testing.T) {
 	if _, err := metamerkit.Synthesize(metamerkit.Recipe{Optimizer: metamerkit.Optimizer{Name: "pgd"}, Models: metamerkit.Set("tiny"), Stage: "early", Steps: 2}, metamerkit.Images{ImageSet: refs}); err != nil || !drawn {
 		t.Errorf("the function of a model that was used again was drawn: %v, %v", drawn, err)
 	}
+	// The same graph finds the run again, another one does not.
+	first := run.ID
+	again := func() string {
+		t.Helper()
+		if err := Use(m); err != nil {
+			t.Fatal(err)
+		}
+		run, err := metamerkit.Synthesize(metamerkit.Recipe{Optimizer: metamerkit.Optimizer{Name: "pgd"}, Models: metamerkit.Set("tiny"), Stage: "early", Steps: 30}, metamerkit.Images{ImageSet: refs})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return run.ID
+	}
+	m.Forward = tiny
+	if id := again(); id != first {
+		t.Errorf("the same model again has run %s, want %s", id, first)
+	}
+	m.Forward = func(s *model.Scope, x *Node) *Node { return MulScalar(tiny(s, x), 2) }
+	if id := again(); id == first {
+		t.Error("a model that computes something else has the run of the former one")
+	}
 	m.Name = "resnet20"
 	if err := Use(m); err == nil || !strings.Contains(err.Error(), "resnet20") {
 		t.Errorf("a name of the project's: %v", err)

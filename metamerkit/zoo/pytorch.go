@@ -38,7 +38,10 @@ func PyTorch(build Builder, adapt ...Adapt) Opener {
 			return nil, err
 		}
 		defer f.Close()
-		net := &Net{Forward: forward, SHA256: f.SHA256, Derived: NewDerived(), half: true}
+		net := &Net{Forward: forward, Derived: NewDerived(), half: true}
+		if net.SHA256, err = Sum(c, path, func(string) (string, error) { return f.SHA256, nil }); err != nil {
+			return nil, err
+		}
 		if f.Key != "" {
 			note := fmt.Sprintf("%s: the tensors are those of the entry %q", filepath.Base(path), f.Key)
 			if len(f.Beside) > 0 {

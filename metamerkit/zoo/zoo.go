@@ -33,7 +33,7 @@ type Net struct {
 	// ("/layer1/0/conv1/weight").
 	Weights map[string]*tensors.Tensor
 	Names   map[string]string // by scope path: the name in the file, if it is not the path with dots
-	SHA256  string            // of the whole file and of the files that it refers to, see Sum
+	SHA256  string            // of the file and of all else that identifies the model, see Sum
 	Notes   []string          // sentences that say how names in the file were changed
 	Key     Key               // of the net in caches; set by the caller of Open
 
@@ -91,7 +91,7 @@ func RegisterFamily(name string, open Opener) {
 // file at path. The function sum returns the SHA-256 of one file.
 type Summer func(path string, sum func(path string) (string, error)) (string, error)
 
-// RegisterSum adds the Summer of a family whose models have more than one file.
+// RegisterSum adds the Summer of a family whose models are more than one file with weights.
 func RegisterSum(family string, s Summer) {
 	mu.Lock()
 	defer mu.Unlock()
