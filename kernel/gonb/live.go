@@ -70,12 +70,15 @@ func (in *Interpreter) remembers() bool {
 func (in *Interpreter) remember(ctx context.Context, req session.Request, c *cell.Cell, out session.Output) *session.Failure {
 	ready := make(chan error, 1)
 	go func() { ready <- in.live.Ready() }() // minutes, where nothing of the standard library is compiled yet
+	told := in.live.Report(out)
+	defer told()
 	var err error
 	select {
 	case err = <-ready:
 	case <-ctx.Done():
 		return interrupted()
 	}
+	told()
 	if err != nil {
 		in.mu.Lock()
 		in.state = false

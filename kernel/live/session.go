@@ -140,6 +140,33 @@ func (s *Session) ready() (*process, error) {
 	return p, nil
 }
 
+// A session that compiles packages says so after firstReport, and then ever more seldom.
+const firstReport, lastReport = 1500 * time.Millisecond, 20 * time.Second
+
+// Report tells an output, until stop is called, how far the compiling of packages is that a
+// cell waits for: minutes, where nothing is compiled yet.
+func (s *Session) Report(out session.Output) (stop func()) {
+	over, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for wait := firstReport; ; {
+			select {
+			case <-time.After(wait):
+			case <-over:
+				return
+			}
+			if text := s.o.Builder.Compiling(); text != "" {
+				out.Stream("stderr", text+"\n")
+				wait = min(2*wait, lastReport)
+			}
+		}
+	}()
+	return sync.OnceFunc(func() {
+		close(over)
+		<-done
+	})
+}
+
 // A Cell is to be run.
 type Cell struct {
 	*cell.Cell
@@ -199,6 +226,8 @@ func (s *Session) try(ctx context.Context, c Cell, out session.Output) error {
 		out.Stream("stderr", s.notice+"\n")
 		s.notice = ""
 	}
+	told := s.Report(out)
+	defer told()
 	pkg, imports, problems, err := s.notebook.Compose(c.Cell, c.ID)
 	if err != nil {
 		return err
@@ -225,6 +254,7 @@ func (s *Session) try(ctx context.Context, c Cell, out session.Output) error {
 		}
 		return err
 	}
+	told()
 	return s.run(ctx, p, pkg, file, c, out)
 }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/ensemble-metamers/metamers/kernel/state"
 )
@@ -43,7 +42,7 @@ func (b *Builder) Build(p *state.Package) (file string, err error) {
 	if err := b.compile(dir, "main", p.Path+"/main", fmt.Sprintf(wrapper, p.Path, state.Mark), main); err != nil {
 		return "", err
 	}
-	link := []string{"-o", file, "-importcfg", config, "-buildmode=plugin", "-pluginpath=" + p.Path + "/main", "-s", "-w", "-buildid=", "-extld=" + strings.Join(b.cc, " ")}
+	link := []string{"-o", file, "-importcfg", config, "-buildmode=plugin", "-pluginpath=" + p.Path + "/main", "-s", "-w", "-buildid=", `-extld="` + b.ld + `"`}
 	if _, err := b.output(b.command(filepath.Join(b.tools, "link"), append(link, main)...)); err != nil {
 		os.Remove(file) // an interrupted linker leaves a part
 		return "", fmt.Errorf("linking the cell: %w", err)

@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -58,6 +59,9 @@ type Builder struct {
 	cells   map[string]string // archive by package of a cell
 	tools   string            // folder of compiler and linker
 	cc      []string
+	ld      string // the script that the linker calls in the place of cc
+
+	report atomic.Pointer[report] // of the command that runs
 }
 
 // During has the end of a context end what is compiled, until the next call.
@@ -96,6 +100,9 @@ func (b *Builder) Ready() error {
 		if err := shim.ModInit(b.Dir, b.Checkout); err != nil {
 			return err
 		}
+	}
+	if b.ld, err = b.linker(); err != nil {
+		return err
 	}
 	root := strings.TrimSuffix(filepath.Dir(b.Go), "/bin")
 	if _, err := os.Stat(filepath.Join(root, "pkg", "tool")); err != nil {
@@ -148,6 +155,24 @@ func compiler() ([]string, error) {
 	return nil, ErrNoCompiler
 }
 
+// script links with the C compiler, but for the programs without content by which the Go
+// linker finds out whether options that plugins can do without are known: to link these
+// would take longer than to link the cell.
+const script = `#!/bin/sh
+case "$*" in *trivial.c) exit 1 ;; esac
+exec %s "$@"
+`
+
+// linker writes the script.
+func (b *Builder) linker() (file string, err error) {
+	var quoted []string
+	for _, word := range b.cc {
+		quoted = append(quoted, "'"+strings.ReplaceAll(word, "'", `'\''`)+"'")
+	}
+	file = filepath.Join(b.Plugins, "cc")
+	return file, os.WriteFile(file, fmt.Appendf(nil, script, strings.Join(quoted, " ")), 0o700)
+}
+
 // command prepares a program with the environment of cells' builds.
 func (b *Builder) command(path string, args ...string) *exec.Cmd {
 	cmd := exec.Command(path, args...)
@@ -166,8 +191,11 @@ func (b *Builder) command(path string, args ...string) *exec.Cmd {
 
 // output runs a command and returns what it said. That of one that fails is its error.
 func (b *Builder) output(cmd *exec.Cmd) ([]byte, error) {
-	var out, said bytes.Buffer
+	var out bytes.Buffer
+	var said report
 	cmd.Stdout, cmd.Stderr = &out, &said
+	b.report.Store(&said)
+	defer b.report.Store(nil)
 	start := b.Start
 	if start == nil {
 		start = (*exec.Cmd).Start
@@ -182,7 +210,8 @@ func (b *Builder) output(cmd *exec.Cmd) ([]byte, error) {
 		err = cmd.Wait()
 	}
 	if err != nil {
-		text := strings.TrimSpace(said.String() + out.String())
+		_, text := said.split()
+		text = strings.TrimSpace(text + out.String())
 		if text == "" {
 			text = err.Error()
 		}
@@ -234,7 +263,7 @@ func (b *Builder) list(to map[string]string, paths []string) error {
 		touch(kept)
 		return nil
 	}
-	args := append([]string{"list", "-export", "-deps", "-buildmode=plugin"}, flags...)
+	args := append([]string{"list", "-v", "-export", "-deps", "-buildmode=plugin"}, flags...)
 	args = append(args, "-f", "{{if .Export}}{{.ImportPath}}={{.Export}}{{end}}", "--")
 	out, err := b.output(b.command(b.Go, append(args, paths...)...))
 	if err != nil {
@@ -360,7 +389,7 @@ func (b *Builder) host(key string) (string, error) {
 		return kept, nil
 	}
 	tmp := fmt.Sprintf("%s.%d", kept, os.Getpid())
-	args := append([]string{"build"}, flags...)
+	args := append([]string{"build", "-v"}, flags...)
 	if _, err := b.output(b.command(b.Go, append(args, "-ldflags=-s -w", "-o", tmp, module+"kernel/live/host")...)); err != nil {
 		return "", err
 	}

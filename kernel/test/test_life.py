@@ -23,7 +23,7 @@ def run(kc, code, timeout=120):
     """Executes a cell; returns the reply's content and the messages with output."""
     out = []
     reply = kc.execute_interactive(code, timeout=timeout, allow_stdin=False, output_hook=out.append)
-    return reply["content"], [m for m in out if m["msg_type"] not in ("status", "execute_input")]
+    return reply["content"], [m for m in out if m["msg_type"] not in ("status", "execute_input") and not m["content"].get("text", "").startswith("compiling packages ")]
 
 
 def folders():
