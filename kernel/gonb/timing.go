@@ -32,9 +32,9 @@ func (in *Interpreter) timed(ctx context.Context, req session.Request, line stri
 	if word == "timeit" {
 		if code = strings.TrimSpace(code); code == "" {
 			code, after = strings.TrimPrefix(after, "\n"), ""
-			before += "metamersRunning.Timeit(func() {\n"
+			before += "metamersTimeit.Run(func() {\n"
 		} else {
-			before += "metamersRunning.Timeit(func() { "
+			before += "metamersTimeit.Run(func() { "
 		}
 		after = " })" + after
 		if x, err := parser.ParseExpr(code); err == nil && unusable(x) {

@@ -37,7 +37,7 @@ var flags = []string{"-trimpath", "-tags=netgo,osusergo", "-gcflags=all=-d=wrapg
 // base are the packages that a session knows from the beginning.
 var base = strings.Fields(`bufio bytes cmp context embed encoding/csv encoding/json errors flag fmt image image/color image/jpeg image/png io log maps math math/rand
 	math/rand/v2 net/http os os/exec path/filepath plugin reflect regexp runtime/cgo runtime/debug slices sort strconv strings sync sync/atomic time unicode
-	` + module + `metamerkit ` + module + `metamerkit/display ` + module + `metamerkit/display/running`)
+	` + module + `metamerkit ` + module + `metamerkit/display ` + module + `metamerkit/display/running ` + module + `metamerkit/display/timeit`)
 
 // A Builder builds for one kernel.
 type Builder struct {

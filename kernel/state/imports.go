@@ -18,16 +18,16 @@ const module = "github.com/ensemble-metamers/metamers/"
 // known are packages that cells are likely to name without importing them, besides those
 // of cell.Standard: of several the first that has all that the cell uses of it.
 var known = map[string][]string{
-	"rand":            {"math/rand/v2", "math/rand", "crypto/rand"},
-	"template":        {"text/template", "html/template"},
-	"pprof":           {"runtime/pprof", "net/http/pprof"},
-	"scanner":         {"text/scanner", "go/scanner"},
-	"mk":              {module + "metamerkit"},
-	"metamersRunning": {running}, // of %timeit
-	"display":         {module + "metamerkit/display"},
-	"plot":            {"gonum.org/v1/plot"},
-	"plotter":         {"gonum.org/v1/plot/plotter"},
-	"vg":              {"gonum.org/v1/plot/vg"},
+	"rand":           {"math/rand/v2", "math/rand", "crypto/rand"},
+	"template":       {"text/template", "html/template"},
+	"pprof":          {"runtime/pprof", "net/http/pprof"},
+	"scanner":        {"text/scanner", "go/scanner"},
+	"mk":             {module + "metamerkit"},
+	"metamersTimeit": {module + "metamerkit/display/timeit"}, // of %timeit
+	"display":        {module + "metamerkit/display"},
+	"plot":           {"gonum.org/v1/plot"},
+	"plotter":        {"gonum.org/v1/plot/plotter"},
+	"vg":             {"gonum.org/v1/plot/vg"},
 }
 
 // An imported is an import of a cell's package.

@@ -9,14 +9,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/ensemble-metamers/metamers/kernel/cell"
 )
 
 // Packages that the translation of a cell imports.
 const (
 	running = module + "metamerkit/display/running"
-	display = cell.DisplayPackage
 )
 
 // translate writes the package of a cell that the type checker accepts.
@@ -33,7 +30,7 @@ func (k *composer) translate(imports []imported, unused map[int]bool) *Package {
 	var vars, head strings.Builder
 	k.keep(p, &vars)
 	k.viewAll(p, &vars)
-	value := k.result()
+	k.result()
 
 	head.WriteString("package cell\n")
 	for i, im := range imports {
@@ -44,10 +41,6 @@ func (k *composer) translate(imports []imported, unused map[int]bool) *Package {
 	}
 	fmt.Fprintf(&head, "import %sr %q\n", inner, running)
 	p.Imports = append(p.Imports, running)
-	if value {
-		fmt.Fprintf(&head, "import %sd %q\n", inner, display)
-		p.Imports = append(p.Imports, display)
-	}
 	if len(k.viewed) > 0 {
 		fmt.Fprintf(&head, "import %su \"unsafe\"\n", inner)
 	}
@@ -447,23 +440,22 @@ func (k *composer) typeName(t *types.TypeName) (string, error) {
 	return fmt.Sprintf("%sp%d.%s", inner, i, t.Name()), nil
 }
 
-// result hands the value of the expression that ends the cell to package display.
-func (k *composer) result() bool {
+// result has the value of the expression that ends the cell shown.
+func (k *composer) result() {
 	if k.last == nil {
-		return false
+		return
 	}
 	if k.c.Silenced() {
 		if k.shown { // "x;" is no statement in Go
 			k.insert(k.last.X.Pos(), "_ = ")
 		}
-		return false
+		return
 	}
 	if t := k.info.Types[k.last.X]; t.IsVoid() || t.IsType() || !t.IsValue() && !isTuple(t.Type) {
-		return false
+		return
 	}
-	k.insert(k.last.X.Pos(), inner+"d.Result(")
+	k.insert(k.last.X.Pos(), inner+"r.Result(")
 	k.insert(k.last.X.End(), ")")
-	return true
 }
 
 func isTuple(t types.Type) bool {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/ensemble-metamers/metamers/kernel/live/protocol"
+	"github.com/ensemble-metamers/metamers/metamerkit/display"
 	"github.com/ensemble-metamers/metamers/metamerkit/display/channel"
 	"github.com/ensemble-metamers/metamers/metamerkit/display/running"
 )
@@ -43,6 +44,7 @@ func main() {
 	// A request says that the cell is interrupted. The signal, which this process sends
 	// itself then, does not end it, and is not ignored by the processes that cells start.
 	signal.Notify(make(chan os.Signal, 1), os.Interrupt)
+	running.Result = display.Result
 	in, out := os.NewFile(3, "requests"), os.NewFile(4, "replies")
 	syscall.CloseOnExec(3)
 	syscall.CloseOnExec(4)

@@ -1,16 +1,14 @@
 // Package running connects the code of a notebook cell with its session: it reports whether
 // the cell was interrupted, returns the cell's context, and ends the cell with an error. The
 // kernel inserts calls of Check into the loops and functions of cells. In a program without a
-// session nothing is ever interrupted. The package imports the standard library alone.
+// session nothing is ever interrupted. Every cell links the package, so it imports little.
 package running
 
 import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"iter"
-	"os"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -26,6 +24,10 @@ var cell struct {
 	open      bool   // from Expect to End
 	goroutine string // that runs the cell; "" where none runs yet, or no longer
 }
+
+// Result shows the value of the cell. The session sets it to display.Result, so that cells
+// need not link package display.
+var Result func(values ...any)
 
 // ErrInterrupted is what Check panics with.
 var ErrInterrupted = errors.New("the cell was interrupted")
@@ -150,7 +152,7 @@ func Fail(err error) {
 	case mine:
 		panic(Failure{err})
 	case session:
-		fmt.Fprintln(os.Stderr, "error:", err)
+		println("error: " + err.Error()) // on standard error
 		runtime.Goexit()
 	}
 }
