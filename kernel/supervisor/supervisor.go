@@ -156,6 +156,8 @@ func Watch(dir, mark string) {
 		}
 	}
 	Clean(dir, mark)
+	// So that a kernel that is killed while it cleans up after others leaves nothing of them.
+	cleanStale(filepath.Dir(dir))
 }
 
 // Close kills all that Start started and its descendants, removes the folder and ends
@@ -168,14 +170,14 @@ func (l *Supervisor) Close() {
 	Clean(l.Dir, l.Mark)
 	l.lock.Close()
 	l.sessions.Close()
+	// A kernel that was being killed when this one started held its lock still.
+	cleanStale(filepath.Dir(l.Dir))
 	if pipe != nil {
 		pipe.Close()
 	}
 	if watcher != nil {
 		watcher.Process.Kill()
 	}
-	// A kernel that was being killed when this one started held its lock still.
-	cleanStale(filepath.Dir(l.Dir))
 }
 
 // How long Clean looks again: while processes of the kernel live, and while others come

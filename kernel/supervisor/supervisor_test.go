@@ -22,6 +22,11 @@ func open(t *testing.T) *Supervisor {
 	}
 	t.Cleanup(func() { os.RemoveAll(base) })
 	t.Setenv("XDG_RUNTIME_DIR", base)
+	return mustNew(t)
+}
+
+func mustNew(t *testing.T) *Supervisor {
+	t.Helper()
 	l, err := New()
 	if err != nil {
 		t.Fatal(err)
@@ -157,6 +162,28 @@ func TestStale(t *testing.T) {
 	}
 	if _, err := os.Stat(living.Dir); err != nil {
 		t.Errorf("the living kernel's folder: %v", err)
+	}
+}
+
+// A watcher removes what other dead kernels left too: its kernel may have been killed while it
+// did so.
+func TestWatchStale(t *testing.T) {
+	dead, killed := open(t), mustNew(t)
+	dead.lock.Close()
+	killed.lock.Close()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	stdin := os.Stdin
+	os.Stdin = r
+	defer func() { os.Stdin = stdin }()
+	Watch(killed.Dir, killed.Mark)
+	for _, l := range []*Supervisor{dead, killed} {
+		if _, err := os.Stat(l.Dir); !os.IsNotExist(err) {
+			t.Errorf("the folder %s is there: %v", l.Dir, err)
+		}
 	}
 }
 
