@@ -11,7 +11,7 @@ const browser = await chromium.launch({
   args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
 });
 const page = await browser.newPage({ viewport: { width: 1200, height: 900 } });
-page.setDefaultTimeout(60_000);
+page.setDefaultTimeout(600_000); // for what hangs: nothing here depends on how fast the machine is
 const problems = [];
 page.on('pageerror', e => problems.push(String(e)));
 let shot = 0;
@@ -86,7 +86,7 @@ var plan = mk.Plan{
     await page.waitForFunction(([n, before]) => {
       const img = document.querySelectorAll('.jp-Notebook .jp-CodeCell')[n].querySelector('.jp-OutputArea-executeResult img');
       return img && img.src !== before;
-    }, [1, before], { timeout: 180_000 });
+    }, [1, before]);
     await status('idle');
     return picture(1).getAttribute('src');
   };
@@ -100,7 +100,7 @@ var plan = mk.Plan{
   await step('fig3: live progress', async () => {
     await run(0, plan([a], 1_000_000));
     await run(1);
-    await cell(1).locator('.jp-OutputArea progress').waitFor({ timeout: 90_000 });
+    await cell(1).locator('.jp-OutputArea progress').waitFor();
     await says(1, a + ', early');
     await look('fig3-progress');
   });
@@ -141,6 +141,7 @@ try {
     await run(2);
     await says(2, 'step 3 of 10');
     await look('live');
+    await page.locator('.jp-Stdin-input').press('Enter');
     await says(2, 'done');
     assert.equal(await output(2).locator('progress').count(), 1);
   });
@@ -152,10 +153,10 @@ try {
     for (const began = Date.now(); ;) {
       await page.keyboard.press('Tab');
       try {
-        await page.waitForSelector('.jp-Completer:not(.lm-mod-hidden) .jp-Completer-item', { timeout: 3000 });
+        await page.waitForSelector('.jp-Completer:not(.lm-mod-hidden) .jp-Completer-item', { timeout: 15_000 });
         break;
       } catch (e) {
-        if (Date.now() - began > 240_000) { await look('failed'); throw e; }
+        if (Date.now() - began > 600_000) { await look('failed'); throw e; }
         await page.keyboard.press('Escape');
         await page.keyboard.press('Enter');
         await page.keyboard.press('Control+A');

@@ -10,7 +10,7 @@ cells = [
     "6 * 7",
     SHOW + 'display.Show(display.SVG(`<svg xmlns="http://www.w3.org/2000/svg" width="80" height="40"><circle cx="20" cy="20" r="18" fill="teal"/></svg>`))\n'
     "m := image.NewRGBA(image.Rect(0, 0, 60, 40))\nfor i := range m.Pix {\n\tm.Pix[i] = uint8(i) | uint8(i%4/3*255)\n}\nm",
-    SHOW + 'live, _ := display.NewLive("")\nfor i := range 11 {\n\tlive.Update(display.HTML(fmt.Sprintf("<progress max=10 value=%d></progress> step %d of 10", i, i)))\n\ttime.Sleep(200 * time.Millisecond)\n}\nfmt.Println("done")',
+    SHOW + 'live, _ := display.NewLive("")\nfor i := range 11 {\n\tlive.Update(display.HTML(fmt.Sprintf("<progress max=10 value=%d></progress> step %d of 10", i, i)))\n\tif i == 3 {\n\t\tfmt.Scanln() // until it was seen\n\t}\n}\nfmt.Println("done")',
     "",
     "func half(a int) int {\n\treturn 1 / a\n}\nhalf(0)",
     'var name string\nfmt.Print("Your name: ")\nfmt.Scanln(&name)\nfmt.Println("Hello", name)',
