@@ -105,7 +105,7 @@ test-notebooks: ## every notebook, headless, from a clean state; with models of 
 test-image: ## lint the Dockerfile and carry out its steps in a clean root
 	scripts/test-image.sh
 
-test-site: ## axe-core at every page of the site, in a headless Chromium; skipped without one
+test-site: ## build the site; axe-core at every page in a headless Chromium, skipped without one
 	scripts/test-site.sh
 
 site: ## build the site of the documentation into out/site; broken links are errors

@@ -9,10 +9,13 @@ const source = readFileSync(axe, 'utf8');
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: ['--no-sandbox', '--disable-gpu'] });
 const pages = globSync(`${site}/**/*.html`).filter(p => basename(p) != '404.html'); // its files have absolute paths
 let looks = 0, bad = 0;
-for (const [width, colorScheme] of [[360, 'light'], [1280, 'light'], [1280, 'dark']]) {
+for (const [width, colorScheme] of [[360, 'light'], [1280, 'dark']]) {
   const page = await browser.newPage({ viewport: { width, height: 800 }, colorScheme });
+  page.setDefaultTimeout(300_000);
   for (const file of pages) {
     await page.goto(pathToFileURL(resolve(file)).href);
+    await page.waitForFunction(() => document.querySelector('.md-search[aria-label]')
+      && [...document.querySelectorAll('.md-typeset table:not([class])')].every(t => t.closest('[tabindex]'))); // the theme and site.js are done
     await page.evaluate(source);
     const found = await page.evaluate(() => axe.run(document, { resultTypes: ['violations'] }));
     looks++;

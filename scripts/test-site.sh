@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Has axe-core look at every page of the site in a headless Chromium, at the widths of a
-# phone and of a desktop, light and dark: scripts/test-site.sh [folder for screenshots].
-# A serious or critical finding is an error. Skips, visibly, without Chromium or npm.
+# Builds the site and has axe-core look at every page in a headless Chromium, as on a phone
+# (light) and on a desktop (dark): scripts/test-site.sh [folder for screenshots]. A serious
+# or critical finding is an error. Skips axe-core, visibly, without Chromium or npm.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+scripts/site.sh
 for program in chromium npm; do
   command -v $program >/dev/null || { echo "test-site: SKIPPED: needs $program (apt-get install $program)" >&2; exit 0; }
 done
-scripts/site.sh
 work=$PWD/.cache/site-test
 version=4.14.1
 if [[ ! -f $work/axe-$version ]]; then
