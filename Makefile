@@ -11,6 +11,12 @@ SCALE ?= quick
 SIMD := $(shell [ "$$(go env GOARCH)" != amd64 ] || ! GOEXPERIMENT=simd go version >/dev/null 2>&1 || echo simd)
 # Packages with goroutines or locks.
 RACE_PKGS ?= ./metamerkit/cache ./metamerkit/people/serve ./metamerkit/client ./metamerkit/server ./metamerkit/sweep ./metamerkit/stage ./metamerkit/runs ./metamerkit/weights ./metamerkit/evaluate ./metamerkit/fetch ./metamerkit/display/... ./kernel/...
+# How all is compiled but the kernel's tests and what needs other code: so each package is
+# compiled once. The kernel's set-up compiles programs so too.
+LIKE := GOEXPERIMENT=$(SIMD) GOFLAGS="$(shell go env GOFLAGS) -trimpath"
+LEAN := -ldflags="-s -w"
+# Packages whose tests link a backend.
+COMPUTING = $(shell go list -test -f '{{.ForTest}} {{.ImportPath}} {{join .Deps " "}} ' ./... | sed -n 's|^\([^ ][^ ]*\) .*/metamerkit/backend .*|\1|p' | sort -u)
 COMMIT := $(shell git describe --always --dirty --abbrev=12 2>/dev/null)
 GO_SOURCES := $(shell find cmd metamerkit models testdata/photos testdata/scenes -name '*.go' -o -name '*.json' -o -name '*.yaml' -o -name 'labels.tsv') go.mod go.sum
 
@@ -32,23 +38,22 @@ cuda-libraries: ## bring CUDA 13, cuDNN and NCCL from PyPI (2 GB), where no Pyth
 	@scripts/setup.sh --cuda-libraries
 
 bin/metamers: $(GO_SOURCES)
-	GOEXPERIMENT=$(SIMD) go build -trimpath -ldflags="-s -w -X main.commit=$(COMMIT)" -o $@ ./cmd/metamers
+	$(LIKE) go build -ldflags="-s -w -X main.commit=$(COMMIT)" -o $@ ./cmd/metamers
 
 build: bin/metamers ## build bin/metamers
 
 WHEELS ?= dist
-LEAN := -trimpath -ldflags="-s -w"
 
 wheel: build ## build the wheel for Linux x86-64 into dist/: program, Python module, kernel
-	go build $(LEAN) -o bin/wheel/kernel ./kernel
-	go build -C kernel/tools/gonb $(LEAN) -o ../../../bin/wheel/ tool
-	go build -C kernel/tools/gopls $(LEAN) -o ../../../bin/wheel/ tool
+	$(LIKE) go build $(LEAN) -o bin/wheel/kernel ./kernel
+	$(LIKE) go build -C kernel/tools/gonb $(LEAN) -o ../../../bin/wheel/ tool
+	$(LIKE) go build -C kernel/tools/gopls $(LEAN) -o ../../../bin/wheel/ tool
 	python3 scripts/wheel.py --program bin/metamers --platform linux_x86_64 --kernel bin/wheel/kernel --tools bin/wheel --out $(WHEELS)
 
 wheels: wheel ## build the wheels without kernel and XLA for Linux aarch64 and macOS arm64 too
-	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 go build $(LEAN) -o bin/wheel/metamers-linux-arm64 ./cmd/metamers
+	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 go build -trimpath $(LEAN) -o bin/wheel/metamers-linux-arm64 ./cmd/metamers
 	python3 scripts/wheel.py --program bin/wheel/metamers-linux-arm64 --platform linux_aarch64 --out $(WHEELS)
-	GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 go build $(LEAN) -o bin/wheel/metamers-darwin-arm64 ./cmd/metamers
+	GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 go build -trimpath $(LEAN) -o bin/wheel/metamers-darwin-arm64 ./cmd/metamers
 	python3 scripts/wheel.py --program bin/wheel/metamers-darwin-arm64 --platform macosx_12_0_arm64 --out $(WHEELS)
 
 reproduce: setup build ## a whole study: metamers, seven figures, five tables, claims, one page (SCALE=quick STEPS=200)
@@ -64,21 +69,22 @@ test: setup check test-xla test-go race fuzz test-kernel test-lab test-python te
 
 check: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l cmd kernel metamerkit models)" || { gofmt -d cmd kernel metamerkit models; exit 1; }
-	go vet ./...
-	go build -C tools -o ../bin/staticcheck honnef.co/go/tools/cmd/staticcheck
-	bin/staticcheck ./...
+	$(LIKE) go vet ./...
+	$(LIKE) go build -C tools $(LEAN) -o ../bin/staticcheck honnef.co/go/tools/cmd/staticcheck
+	$(LIKE) bin/staticcheck ./...
 
-test-xla: setup ## all tests, on XLA and on the pure-Go backend
-	go test -timeout 30m ./...
+test-xla: setup ## all tests but those of race, on XLA and on the pure-Go backend
+	$(LIKE) go test -timeout 30m $$(go list ./... | grep -vxF "$$(go list $(RACE_PKGS))") ./kernel/test/sequence
 
-test-go: ## all tests that need no cgo
-	CGO_ENABLED=0 GOEXPERIMENT=$(SIMD) go test -short -timeout 20m ./...
+test-go: ## the portable build, without cgo and SIMD: all that computes
+	CGO_ENABLED=0 go test -short -timeout 20m $(COMPUTING)
 
-race: ## the race detector on packages with goroutines and locks
-	go test -race -timeout 20m $(RACE_PKGS)
+race: ## all tests of packages with goroutines and locks, with the race detector
+	go test -race -timeout 30m $(RACE_PKGS)
+
 
 fuzz: ## each fuzz target, 1000 inputs
-	scripts/fuzz.sh 1000x
+	$(LIKE) scripts/fuzz.sh 1000x
 
 test-kernel: ## the kernel in Jupyter: jupyter_kernel_test, orphans, load (METAMERS_LONG=1: longer)
 	scripts/test-kernel.sh
@@ -90,13 +96,13 @@ test-python: setup ## the Python module, with the program
 	scripts/test-python.sh
 
 test-slurm: setup ## metamers sweep on a real Slurm, with faults; skipped without slurm-wlm, munge or root
-	scripts/test-slurm.sh
+	$(LIKE) scripts/test-slurm.sh
 
 test-wheel: setup ## build the wheel and try it in an empty Python environment
 	scripts/test-wheel.sh
 
 test-manifests: ## the manifests for Kubernetes against its published schema
-	scripts/test-manifests.sh
+	$(LIKE) scripts/test-manifests.sh
 
 test-notebooks: ## every notebook, headless, from a clean state; with models of ImageNet where their weights are
 	scripts/notebooks.sh
