@@ -34,9 +34,9 @@ func (in *Interpreter) command(ctx context.Context, line string, out session.Out
 		if !in.remembers() {
 			return in.compose(ctx, session.Request{Code: line}, line+"\n", out)
 		}
-		return in.stateCommand(words, out)
+		return in.stateCommand(ctx, words, out)
 	case "state", "vars", "restart":
-		return in.stateCommand(words, out)
+		return in.stateCommand(ctx, words, out)
 	}
 	return &session.Failure{Name: "UnknownCommand", Value: line}
 }

@@ -66,19 +66,26 @@ func (in *Interpreter) remembers() bool {
 	return in.state
 }
 
-// remember runs a cell in the session that remembers: GoNB's commands in it first.
-func (in *Interpreter) remember(ctx context.Context, req session.Request, c *cell.Cell, out session.Output) *session.Failure {
+// readyLive starts the process of the session if it does not run, and says how far the
+// compiling is that this takes. It is interrupted where ctx ends; what was begun goes on.
+func (in *Interpreter) readyLive(ctx context.Context, out session.Output) error {
 	ready := make(chan error, 1)
 	go func() { ready <- in.live.Ready() }() // minutes, where nothing of the standard library is compiled yet
-	told := in.live.Report(out)
-	defer told()
-	var err error
+	defer in.live.Report(out)()
 	select {
-	case err = <-ready:
+	case err := <-ready:
+		return err
 	case <-ctx.Done():
+		return live.ErrInterrupted
+	}
+}
+
+// remember runs a cell in the session that remembers: GoNB's commands in it first.
+func (in *Interpreter) remember(ctx context.Context, req session.Request, c *cell.Cell, out session.Output) *session.Failure {
+	err := in.readyLive(ctx, out)
+	if errors.Is(err, live.ErrInterrupted) {
 		return interrupted()
 	}
-	told()
 	if err != nil {
 		in.mu.Lock()
 		in.state = false
@@ -180,8 +187,17 @@ func (in *Interpreter) problems(e *live.CompileError, here string) *session.Fail
 var cellPackage = regexp.MustCompile(`^cells/c[0-9a-f]+\.`)
 
 // stateCommand carries out %state, %vars, %restart, %reset.
-func (in *Interpreter) stateCommand(words []string, out session.Output) *session.Failure {
+func (in *Interpreter) stateCommand(ctx context.Context, words []string, out session.Output) *session.Failure {
 	usage := func(s string) *session.Failure { return &session.Failure{Name: "UsageError", Value: s} }
+	ready := func() *session.Failure {
+		switch err := in.readyLive(ctx, out); {
+		case errors.Is(err, live.ErrInterrupted):
+			return interrupted()
+		case err != nil:
+			return &session.Failure{Name: "StateError", Value: err.Error()}
+		}
+		return nil
+	}
 	switch words[0] {
 	case "state":
 		if len(words) == 1 {
@@ -192,8 +208,8 @@ func (in *Interpreter) stateCommand(words []string, out session.Output) *session
 			return usage("usage: %state on, or %state off")
 		}
 		if words[1] == "on" {
-			if err := in.live.Ready(); err != nil {
-				return &session.Failure{Name: "StateError", Value: err.Error()}
+			if f := ready(); f != nil {
+				return f
 			}
 		}
 		in.mu.Lock()
@@ -216,12 +232,10 @@ func (in *Interpreter) stateCommand(words []string, out session.Output) *session
 		if words[0] == "reset" {
 			in.live.ForgetImports()
 		}
-		if err := in.live.Ready(); err != nil {
-			return &session.Failure{Name: "StateError", Value: err.Error()}
-		}
 		in.mu.Lock()
 		in.memory = cell.Memory{}
 		in.mu.Unlock()
+		return ready()
 	}
 	return nil
 }

@@ -187,7 +187,10 @@ func (s *Session) Run(ctx context.Context, c Cell, out session.Output) error {
 	defer s.o.Builder.During(context.Background())
 	err := s.try(ctx, c, out)
 	if errors.Is(err, errChanged) { // once
-		out.Stream("stderr", s.renew()+"\n")
+		told := s.Report(out)
+		notice := s.renew()
+		told()
+		out.Stream("stderr", notice+"\n")
 		err = s.try(ctx, c, out)
 	}
 	var ended *EndError
