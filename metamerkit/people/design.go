@@ -9,7 +9,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -188,10 +190,14 @@ func (d *Design) SHA256() string {
 
 // Load reads the design of an experiment's folder or file.
 func Load(path string) (*Design, error) {
+	folder := path
 	if st, err := os.Stat(path); err == nil && st.IsDir() {
 		path = filepath.Join(path, DesignName)
 	}
 	data, err := paths.ReadFile(path)
+	if folder != path && errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("experiment: %s is not the folder of an experiment: %w", folder, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("experiment: %w", err)
 	}

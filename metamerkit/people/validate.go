@@ -77,10 +77,10 @@ func (d *Design) validateNumbers() error {
 		from, to float64
 	}{
 		{"refresh rate", d.Times.Refresh, 1, 1000},
-		{"fixation", float64(d.Times.Fixation), 0, 6000},
-		{"image", float64(d.Times.Image), 1, 60000},
-		{"mask", float64(d.Times.Mask), 0, 6000},
-		{"gap", float64(d.Times.Gap), 0, 6000},
+		{"number of frames of the fixation", float64(d.Times.Fixation), 0, 6000},
+		{"number of frames of the image", float64(d.Times.Image), 1, 60000},
+		{"number of frames of the mask", float64(d.Times.Mask), 0, 6000},
+		{"number of frames of the gap", float64(d.Times.Gap), 0, 6000},
 		{"time for an answer", float64(d.Times.Limit), 0, 3600000},
 		{"magnification", float64(d.Display.Magnification), 0, 64},
 		{"visual angle", d.Display.Degrees, 0, 90},
