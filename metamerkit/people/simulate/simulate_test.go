@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"image/png"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
@@ -274,13 +275,15 @@ func look(t *testing.T, p *Page, folder string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := int(at.PerPixel)
-	if float64(m) != at.PerPixel || int(at.Size) != m*want.Bounds().Dx() || at.Left != float64(int(at.Left)) || at.Top != float64(int(at.Top)) {
+	// Chromium has places in float32.
+	whole := func(x float64) bool { return math.Abs(x-math.Round(x)) < 1e-3 }
+	m, left, top, size := int(at.PerPixel), int(math.Round(at.Left)), int(math.Round(at.Top)), int(math.Round(at.Size))
+	if float64(m) != at.PerPixel || size != m*want.Bounds().Dx() || !whole(at.Left) || !whole(at.Top) || !whole(at.Size) {
 		t.Fatalf("the image lies at %+v, expected whole pixels", at)
 	}
-	for y := range int(at.Size) {
-		for x := range int(at.Size) {
-			r1, g1, b1, _ := screen.At(int(at.Left)+x, int(at.Top)+y).RGBA()
+	for y := range size {
+		for x := range size {
+			r1, g1, b1, _ := screen.At(left+x, top+y).RGBA()
 			r2, g2, b2, _ := want.At(x/m, y/m).RGBA()
 			if r1 != r2 || g1 != g2 || b1 != b2 {
 				t.Fatalf("%s: pixel %d, %d of the screen is %d %d %d, expected %d %d %d", at.Src, x, y, r1>>8, g1>>8, b1>>8, r2>>8, g2>>8, b2>>8)
