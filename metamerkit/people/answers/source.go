@@ -109,7 +109,7 @@ func (s source) participants() ([][]row, error) {
 	if first, _, _ := bytes.Cut(s.text, []byte("\n")); bytes.Contains(first, []byte(column)) {
 		return s.table()
 	}
-	lines := strings.Split(string(s.text), "\n")
+	lines := strings.Split(strings.ReplaceAll(string(s.text), "\r\n", "\n"), "\n") // Git on Windows writes \r\n
 	if last := len(lines) - 1; lines[last] != "" {
 		return nil, fmt.Errorf("%s: line %d is cut: it has no end", s.name, last+1)
 	}

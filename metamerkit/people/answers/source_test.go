@@ -66,6 +66,7 @@ func TestSources(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"table":        {whole, ""},
 		"lines":        {file(1) + "\n" + file(2) + "\n", ""}, // as JATOS joins results
+		"from Windows": {strings.ReplaceAll(file(1)+file(2), "\n", "\r\n"), ""},
 		"archive":      {archive(t, map[string]string{"metadata.json": "{}", "study_result_1/comp-result_1/data.txt": file(1), "study_result_2/comp-result_2/data.txt": file(2)}), ""},
 		"edited":       {strings.Replace(whole, ",trial,", ",catch,", 1), "its checksum"},
 		"a row less":   {strings.Replace(whole, strings.SplitAfter(whole, "\r\n")[4], "", 1), "its checksum"},
