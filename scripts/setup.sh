@@ -30,7 +30,7 @@ target=$plugins/$name-$version/$file
 [[ ! -e $target ]] || exit 0
 
 if [[ $(uname -s)/$(uname -m) != Linux/x86_64 ]]; then
-  say "no XLA plugin is published for $(uname -s)/$(uname -m): the pure-Go backend will be used"
+  say "no XLA plugin is published for $(uname -s)/$(uname -m): the pure-Go backend will be used (docs/devices.md names wheels that were not tried)"
   exit 0
 fi
 command -v python3 >/dev/null || fail "python3 is missing: apt-get install python3 python3-pip"

@@ -1,26 +1,37 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/dustin/go-humanize"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
+	"github.com/ensemble-metamers/metamers/metamerkit/devicecheck"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 	"github.com/ensemble-metamers/metamers/metamerkit/weightfiles"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
 )
 
-type doctorCmd struct{}
+type doctorCmd struct {
+	Check bool `help:"Compare what the device computes with stored values of PyTorch: activations, gradients and a short run of networks in the program. Later runs on a device that fails say so in their match statistics."`
+}
 
 func (doctorCmd) Help() string {
 	return `Prints the backend, the folders, the models with and without weights, and how to install
-what is missing. --json lists every version and every path that was searched.`
+what is missing. --json lists every version and every path that was searched.
+
+Examples:
+  metamers doctor
+  metamers doctor --check --backend plugin:/path/to/plugin.so`
 }
 
 // diagnosis is what doctor says, and prints with --json.
@@ -55,7 +66,10 @@ func diagnose(k backend.Kind) diagnosis {
 	return d
 }
 
-func (doctorCmd) Run(g *globals) error {
+func (c doctorCmd) Run(ctx context.Context, g *globals) error {
+	if c.Check {
+		return checkDevice(ctx, g)
+	}
 	d := diagnose(backend.Kind(g.Backend))
 	if g.JSON {
 		e := json.NewEncoder(os.Stdout)
@@ -64,6 +78,50 @@ func (doctorCmd) Run(g *globals) error {
 	}
 	d.print()
 	return nil
+}
+
+// checkDevice compares the device with stored values, and stores what came of it.
+func checkDevice(ctx context.Context, g *globals) error {
+	e, err := g.engine()
+	if err != nil {
+		return err
+	}
+	e.Doubt = "" // of an earlier check
+	began := time.Now()
+	check, err := devicecheck.Run(ctx, e)
+	if err != nil {
+		return err
+	}
+	failed, err := check.Failed(), check.Save()
+	if g.JSON {
+		enc := json.NewEncoder(os.Stdout)
+		enc.SetIndent("", "  ")
+		err = errors.Join(err, enc.Encode(check))
+	} else {
+		fmt.Printf("%s, %s: largest differences from PyTorch on a CPU, as a share of the largest value; the limit is %g\n", check.Device, orNone(check.Version), devicecheck.Limit)
+		for _, p := range check.Parts {
+			state := "passes"
+			if p.Failed() {
+				state = "FAILS"
+			}
+			value := fmt.Sprintf("%.1e", p.Difference)
+			if p.Difference == math.MaxFloat64 {
+				value = "–"
+			}
+			fmt.Printf("%-6s  %8s  %s", state, value, p.What)
+			if p.Error != "" {
+				fmt.Printf(": %.300s", p.Error)
+			}
+			fmt.Println()
+		}
+	}
+	if len(failed) > 0 {
+		return errors.Join(err, fmt.Errorf("%d of %d comparisons fail: do not trust this device; runs on it say so in their match statistics", len(failed), len(check.Parts)))
+	}
+	if err == nil && !g.JSON {
+		fmt.Printf("all %d comparisons pass (%.0f s)\n", len(check.Parts), time.Since(began).Seconds())
+	}
+	return err
 }
 
 func (d diagnosis) print() {
@@ -84,6 +142,11 @@ func (d diagnosis) print() {
 		if p.Kind == d.Kind {
 			line("", "%s plugin %s, %s", p.Kind, p.Version, p.Path)
 		}
+	}
+	if c := d.Check; c == nil && d.Kind != "" {
+		line("check", "the device was not compared with known values: metamers doctor --check")
+	} else if c != nil {
+		line("check", "%d of %d comparisons with known values pass", len(c.Parts)-len(c.Failed()), len(c.Parts))
 	}
 	if c := d.Compiled; c.Path != "" {
 		line("compiled", "%d files, %s of at most %s, in %s (%s)", c.Files, humanize.IBytes(uint64(c.Bytes)), humanize.IBytes(uint64(c.Most)), c.Path, backend.CompiledVar)

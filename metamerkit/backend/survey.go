@@ -25,9 +25,10 @@ type Findings struct {
 	FreeMemory uint64 // bytes of host memory, 0 if unknown
 	GPUs       []string
 	Plugins    []Plugin
-	Kind       Kind     // of the backend that opened, "" if none did
-	Computes   string   // its own description
-	Devices    []string // its devices
+	Kind       Kind         // of the backend that opened, "" if none did
+	Computes   string       // its own description
+	Devices    []string     // its devices
+	Check      *DeviceCheck // the device's last comparison with known values, nil if there was none
 	Folders    []Folder
 	Compiled   Programs
 	ReadOnly   bool     // nothing can be written in the cache folder
@@ -81,6 +82,9 @@ func Survey(want Kind) Findings {
 		f.Plugins = append(f.Plugins, p)
 	}
 	f.open(want)
+	if f.Kind != Named && f.Kind != CUDA {
+		f.wheels()
+	}
 	f.Folders = append(f.Folders, folder("cache", paths.Cache()))
 	if c, err := Compiled(f.Kind); err == nil && c.Dir != "" {
 		f.Compiled = Programs{Path: c.Dir, Most: c.Most}
@@ -112,6 +116,10 @@ func (f *Findings) open(want Kind) {
 	}
 	if b.Notice != "" {
 		f.advise(b.Notice)
+	}
+	f.Check, _ = b.LastCheck() // an error is in Doubt too
+	if d := b.Doubt(); d != "" {
+		f.advise(d)
 	}
 	if b.Kind == Go && !f.SIMD && f.Arch == "amd64" {
 		f.advise("the pure-Go backend is several times faster when built with GOEXPERIMENT=simd: `make build`")

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -72,5 +73,30 @@ func TestCompiler(t *testing.T) {
 		if v != want.version || strings.Join(e, " ") != want.experiments {
 			t.Errorf("compiler(%q) = %q, %q", in, v, e)
 		}
+	}
+}
+
+// A device whose plugin this project has not tried is named with the wheel that has one.
+func TestSurveyNamesWheels(t *testing.T) {
+	if !HasXLA {
+		t.Skip("this program cannot load plugins")
+	}
+	dir := t.TempDir()
+	for name, text := range map[string]string{"kfd": "", "renderD128": "", "vendor": "0x8086\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	defer func(a, r, v string) { amdDevices, renderDevices, drmVendors = a, r, v }(amdDevices, renderDevices, drmVendors)
+	amdDevices, renderDevices, drmVendors = filepath.Join(dir, "kfd"), filepath.Join(dir, "renderD*"), filepath.Join(dir, "vendor")
+	advice := strings.Join(Survey(Go).Advice, "\n")
+	for _, wheel := range []string{"jax-rocm7-pjrt", "jax-oneapi-pjrt"} {
+		if !strings.Contains(advice, "pip download --no-deps "+wheel) {
+			t.Errorf("no advice names %s:\n%s", wheel, advice)
+		}
+	}
+	amdDevices, renderDevices = filepath.Join(dir, "none"), filepath.Join(dir, "none")
+	if advice := strings.Join(Survey(Go).Advice, "\n"); strings.Contains(advice, "jax-rocm7") || strings.Contains(advice, "jax-oneapi") {
+		t.Errorf("advice on devices that are not here:\n%s", advice)
 	}
 }

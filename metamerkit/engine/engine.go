@@ -29,6 +29,9 @@ type Engine struct {
 	// let go, those used longest ago first. New sets it to a quarter of the memory that
 	// is free: on a GPU, of the smaller of host and device memory.
 	Weights int
+	// Doubt says why the device is not to be trusted, "" if nothing is known against it. It
+	// stands in the match statistics of runs. Open sets it by the device's last comparison.
+	Doubt string
 
 	device    device
 	nets      *cache.Cache[zoo.Key, *zoo.Net]
@@ -51,7 +54,7 @@ func Open(k backend.Kind) (*Engine, error) {
 		return nil, err
 	}
 	e := New(b)
-	e.nullFiles = nullFilesIn()
+	e.nullFiles, e.Doubt = nullFilesIn(), b.Doubt()
 	return e, nil
 }
 

@@ -198,6 +198,9 @@ func (e *Engine) Synthesize(ctx context.Context, q Request) (run *metamer.Run, e
 			q.Warn(note)
 		}
 	}
+	if e.Doubt != "" {
+		q.Warn(e.Doubt)
+	}
 	if why := r.Null.Untested(); why != "" && r.Null.Name != metamer.NoNull {
 		q.Warn(why + ": images will not be tested")
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
 	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
@@ -71,6 +72,9 @@ func (e *Engine) testBatch(ctx context.Context, s synth.TappedModel, p *synth.Pr
 	}
 	for i, of := range png {
 		out[i].PNGVerdict, out[i].PNGLoss = of.Verdict, of.Loss
+		if e.Doubt != "" {
+			out[i].Why = strings.TrimPrefix(out[i].Why+"; "+e.Doubt, "; ")
+		}
 	}
 	return out, nil
 }
