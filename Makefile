@@ -77,7 +77,7 @@ test-xla: setup ## all tests but those of race, on XLA and on the pure-Go backen
 	$(LIKE) go test -timeout 30m $$(go list ./... | grep -vxF "$$(go list $(RACE_PKGS))") ./kernel/test/sequence
 
 test-go: ## the portable build, without cgo and SIMD: all that computes
-	CGO_ENABLED=0 go test -short -timeout 20m $(COMPUTING)
+	CGO_ENABLED=0 go test -short -timeout 30m $(COMPUTING)
 
 race: ## all tests of packages with goroutines and locks, with the race detector
 	go test -race -timeout 30m $(RACE_PKGS)
