@@ -28,7 +28,8 @@ import (
 // These types of other packages are declared here so that a cell needs one import.
 type (
 	Recipe    = metamer.Recipe
-	Against   = metamer.Against // of a Recipe: models that its metamers are to differ for
+	Against   = metamer.Against  // of a Recipe: models that its metamers are to differ for
+	Variants  = metamer.Variants // of a Recipe: several metamers of each image that differ from each other
 	Schedule  = metamer.Schedule
 	Optimizer = metamer.Optimizer
 	Start     = metamer.Start

@@ -179,6 +179,19 @@ func (r *Run) Start() ([]float32, error) {
 	return reply.Start, nil
 }
 
+// Spread returns for each reference the mean distance of two of its variants (Recipe.Variants),
+// the root mean square of the difference of their pixels, and the same of their initial images.
+func (r *Run) Spread() (metamers, starts []float64, err error) {
+	reply, err := do(api.Request{Pixels: &api.Pixels{Run: r.ID}})
+	if err != nil {
+		return nil, nil, err
+	}
+	whole := *r.Run
+	whole.Metamers, whole.Start = reply.Pixels, reply.Start
+	metamers, starts = whole.Spread()
+	return metamers, starts, nil
+}
+
 // MIMEBundle shows references, metamers and verdicts.
 func (r *Run) MIMEBundle() (map[string][]byte, error) {
 	refs := r.References

@@ -42,7 +42,7 @@ func Evaluate[R *Run | []*Run](runs R, observers ...string) (Rows, error) {
 	q := api.Evaluation{Observers: observers}
 	var refs []Images
 	for _, r := range list {
-		q.Runs = append(q.Runs, &metamer.Run{ID: r.ID})
+		q.Runs = append(q.Runs, &metamer.Run{ID: r.ID, Recipe: metamer.Recipe{Images: r.References.ref()}})
 		refs = append(refs, r.References)
 	}
 	reply, err := do(api.Request{Evaluate: &q}, refs...)

@@ -18,20 +18,21 @@ import (
 func predictors() kongcompletion.Option {
 	files := complete.PredictFiles("*")
 	return kongcompletion.WithPredictors(map[string]complete.Predictor{
-		"model":     complete.PredictFunc(func(complete.Args) []string { return modelNames() }),
-		"models":    list(modelNames),
-		"stage":     complete.PredictSet(metamer.Stages...),
-		"stages":    list(func() []string { return metamer.Stages }),
-		"images":    complete.PredictOr(complete.PredictSet("cifar10", "cifar10:16", "cifar10:train", "photos", "photos:16", "scenes", "scenes:8"), files),
-		"start":     complete.PredictOr(complete.PredictSet("noise", "grey", "uniform", "reference"), files),
-		"optimizer": complete.PredictSet(metamer.Optimizers()...),
-		"metric":    complete.PredictSet(metamer.Metrics...),
-		"schedule":  complete.PredictSet(metamer.Switch, metamer.Switch+":10", metamer.Switch+":10:random", metamer.Average),
-		"loss":      complete.PredictSet(metamer.Losses...),
-		"backend":   complete.PredictSet(backend.Kinds...),
-		"run":       complete.PredictFunc(func(complete.Args) []string { return runIDs() }),
-		"file":      files,
-		"dir":       complete.PredictDirs("*"),
+		"model":      complete.PredictFunc(func(complete.Args) []string { return modelNames() }),
+		"models":     list(modelNames),
+		"stage":      complete.PredictSet(metamer.Stages...),
+		"stages":     list(func() []string { return metamer.Stages }),
+		"images":     complete.PredictOr(complete.PredictSet("cifar10", "cifar10:16", "cifar10:train", "photos", "photos:16", "scenes", "scenes:8"), files),
+		"start":      complete.PredictOr(complete.PredictSet("noise", "grey", "uniform", "reference"), files),
+		"optimizer":  complete.PredictSet(metamer.Optimizers()...),
+		"metric":     complete.PredictSet(metamer.Metrics...),
+		"schedule":   complete.PredictSet(metamer.Switch, metamer.Switch+":10", metamer.Switch+":10:random", metamer.Average),
+		"loss":       complete.PredictSet(metamer.Losses...),
+		"variantsby": complete.PredictSet(metamer.VariantMetrics...),
+		"backend":    complete.PredictSet(backend.Kinds...),
+		"run":        complete.PredictFunc(func(complete.Args) []string { return runIDs() }),
+		"file":       files,
+		"dir":        complete.PredictDirs("*"),
 	})
 }
 

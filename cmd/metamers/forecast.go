@@ -98,6 +98,7 @@ func look(ctx context.Context, e *engine.Engine, store *runs.Store, p study.Plan
 	if l.images, err = withNotes(images.OpenLine(p.Images, images.Options{Size: p.Size})); err != nil {
 		return l, err
 	}
+	l.images = l.plan.Settings.Variants.Of(l.images)
 	null, err := e.NullSet(p.Settings.Null, l.images.Size)
 	if err != nil {
 		return l, fmt.Errorf("plan %s: %w", p.Name, err)

@@ -31,7 +31,11 @@ func (c *reproduceCmd) open(p study.Plan) (*images.Set, error) {
 		if n, err := fmt.Sscanf(c.Part, "%d-%d", &part[0], &part[1]); n != 2 || err != nil || fmt.Sprintf("%d-%d", part[0], part[1]) != c.Part {
 			return nil, fmt.Errorf("--part %q: expected FROM-TO, such as 32-64 for images 32 to 63", c.Part)
 		}
-		o.Part = &part
+		each := p.Settings.Variants.Each()
+		if part[0]%each != 0 || part[1]%each != 0 {
+			return nil, fmt.Errorf("--part %s: expected all %d variants of each image", c.Part, each)
+		}
+		o.Part = &[2]int{part[0] / each, part[1] / each}
 	}
 	return withNotes(images.OpenLine(p.Images, o))
 }

@@ -109,6 +109,7 @@ func (c *sweepStartCmd) split(g *globals) (*sweep.Sweep, error) {
 			return nil, fmt.Errorf("%w (sweep: {images: N} in the plan gives the number of images on the workers)", err)
 		}
 	}
+	o.Images *= p.Settings.Variants.Each()
 	if o.Store, o.Home, err = c.home(); err != nil {
 		return nil, err
 	}

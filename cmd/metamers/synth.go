@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"image"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -51,7 +52,7 @@ func (f imageFlags) defaults(models []string) imageFlags {
 // recipeFlags are the settings of a recipe; zero values are its defaults.
 type recipeFlags struct {
 	Paper       bool     `help:"Use the paper's procedure, projected gradient descent with 5000 steps. Other flags override its settings."`
-	Steps       int      `positive:"" help:"Number of optimisation steps (default: 1000). If the optimizer chooses another one, such as the default: number of gradient evaluations (default: 400, with --against 1000)."`
+	Steps       int      `positive:"" help:"Number of optimisation steps (default: 1000). If the optimizer chooses another one, such as the default: number of gradient evaluations (default: 400, with --against or --variants 1000)."`
 	Evaluations int      `positive:"" help:"Number of model gradient evaluations for each image, in place of --steps. With a schedule that evaluates all members at every step, it is divided by the number of members."`
 	Schedule    string   `help:"switch, switch:EVERY, switch:EVERY:random or average (default: the optimizer's own, such as switch:10 for pgd)." predictor:"schedule"`
 	Optimizer   string   `help:"Optimizer (default: ${default_optimizer}): ${optimizers}." predictor:"optimizer"`
@@ -160,6 +161,7 @@ func (c *synthCmd) Help() string {
   metamers synth --models resnet20,vit --stage late --images cifar10:8 --optimizer adam --schedule average
   metamers synth --models resnet20,resnet4b --stage late --images cifar10:16 --evaluations 200
   metamers synth --models plain7_48.mm_c10 --against vit_4_96.mm_c10 --stage late --images photos:8 --size 32
+  metamers synth --models plain7_48.mm_c10 --stage late --images photos:8 --size 32 --variants 4
 
 After Ctrl-C the same command resumes. A stored run is shown at once.`
 }
@@ -174,7 +176,7 @@ func (c *synthCmd) Run(ctx context.Context, g *globals) error {
 	if q.Recipe, q.Given, err = c.request(c.Models, c.Stage, set, c.Filter); err != nil {
 		return err
 	}
-	if q.Recipe.Against, err = c.against(); err != nil {
+	if err = c.put(&q.Recipe); err != nil {
 		return err
 	}
 	if q.Recipe.Null.Name, err = nullName(c.Null); err != nil {
@@ -309,11 +311,22 @@ func oneLine(bar *bar, one *study.One) string {
 
 func names(r metamer.Recipe) []string { return r.ModelNames() }
 
+// orNull are the numbers with nil in place of NaN, which JSON has not.
+func orNull(values []float64) (out []*float64) {
+	for _, v := range values {
+		if out = append(out, &v); math.IsNaN(v) {
+			out[len(out)-1] = nil
+		}
+	}
+	return out
+}
+
 // report prints what a run gave, and where the time went if took is not nil.
 func report(g *globals, run *metamer.Run, took *parts) error {
 	if g.JSON {
 		pass, tested := run.Tally()
 		var apart *int
+		distances, starts := run.Spread()
 		if run.Recipe.Against != nil {
 			n, _ := run.Parted()
 			apart = &n
@@ -330,15 +343,18 @@ func report(g *globals, run *metamer.Run, took *parts) error {
 			Against      []metamer.MatchStatistics `json:",omitempty"`
 			AgainstNulls []metamer.Null            `json:",omitempty"`
 			Apart        *int                      `json:",omitempty"`
-			Tested       int                       // images
-			Cached       bool
-			StepsRun     int
+			// Of each image the mean distance of two variants, and of their starts; null: fewer
+			// than two are metamers.
+			Distances, Starts []*float64 `json:",omitempty"`
+			Tested            int        // images
+			Cached            bool
+			StepsRun          int
 			// Evaluations of one model's gradient, of the image that took the most.
 			Evaluations int
 			Seconds     float64
 			Stopped     string
 			Parts       *parts `json:",omitempty"` // of the command's wall time
-		}{run.ID, run.Dir, run.Recipe, run.Names, run.Statistics, run.Nulls, pass, run.Against, run.AgainstNulls, apart, tested, run.Cached, run.StepsRun, run.Recipe.Evaluations(run.StepsRun), run.Seconds, run.Stopped, took})
+		}{run.ID, run.Dir, run.Recipe, run.Names, run.Statistics, run.Nulls, pass, run.Against, run.AgainstNulls, apart, orNull(distances), orNull(starts), tested, run.Cached, run.StepsRun, run.Recipe.Evaluations(run.StepsRun), run.Seconds, run.Stopped, took})
 	}
 	state := fmt.Sprintf("%s, %d steps, %d gradient evaluations, in %.1f s", run.Recipe.Optimizer.Name, run.StepsRun, run.Recipe.Evaluations(run.StepsRun), run.Seconds)
 	if run.Cached {

@@ -11,7 +11,8 @@ import (
 //
 //	recognizability  the observer's class for the metamer against that for the reference
 //	success          the metamer's activations against the null distribution; of runs against
-//	                 other models also apart (docs/against.md)
+//	                 other models also apart, of variants how far they are from each
+//	                 other (docs/against.md)
 //	jsd, cka, rsa    representational similarity of references and of metamers
 //	metrics          image metrics of metamers and of references, without an observer
 var Measures = []string{"recognizability", "success", "jsd", "cka", "rsa", "metrics"}

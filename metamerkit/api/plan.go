@@ -45,10 +45,11 @@ type Settings struct {
 	Optimizer metamer.Optimizer `yaml:"optimizer,omitempty"`
 	Loss      string            `yaml:"loss,omitempty"`
 	Start     string            `yaml:"start,omitempty"`
-	WarmUp    *metamer.WarmUp   `yaml:"warmUp,omitempty"`  // stage, evaluations
-	Against   *metamer.Against  `yaml:"against,omitempty"` // models that the metamers are to differ for (docs/against.md)
-	Round     int               `yaml:"round,omitempty"`   // steps behind the others on images of 8 bits (Recipe.Round)
-	Batch     BatchSize         `yaml:"batch,omitempty"`   // a number or auto
+	WarmUp    *metamer.WarmUp   `yaml:"warmUp,omitempty"`   // stage, evaluations
+	Against   *metamer.Against  `yaml:"against,omitempty"`  // models that the metamers are to differ for (docs/against.md)
+	Variants  *metamer.Variants `yaml:"variants,omitempty"` // metamers of each reference that differ from each other
+	Round     int               `yaml:"round,omitempty"`    // steps behind the others on images of 8 bits (Recipe.Round)
+	Batch     BatchSize         `yaml:"batch,omitempty"`    // a number or auto
 	Seed      uint64            `yaml:"seed,omitempty"`
 	PlainReLU bool              `yaml:"plainReLU,omitempty"`
 	Precision string            `yaml:"precision,omitempty"` // float32 (default), bfloat16 or mixed

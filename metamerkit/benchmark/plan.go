@@ -96,6 +96,9 @@ func (p Plan) validate() error {
 		if m.Settings.Steps != 0 || m.Settings.Seed != 0 {
 			return fmt.Errorf("methods: %s sets steps or a seed; expected evaluations and the plan's seeds", m.Name)
 		}
+		if m.Settings.Variants != nil {
+			return fmt.Errorf("methods: %s makes variants, expected methods that lower the members' loss alone", m.Name)
+		}
 		if m.Settings.Against != nil {
 			return fmt.Errorf("methods: %s is against other models, expected methods that lower the members' loss alone", m.Name)
 		}

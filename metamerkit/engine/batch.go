@@ -44,7 +44,7 @@ func (e *Engine) Batch(ctx context.Context, q api.Batch) (int, error) {
 		}
 		best = min(best, n)
 	}
-	return evenly(q.Count, best), nil
+	return q.Recipes[0].Variants.Whole(evenly(q.Count, best)), nil
 }
 
 // batch is the number of images of n that a recipe, whose members are open, takes at once.

@@ -64,7 +64,7 @@ func (e *Engine) evaluateUnit(ctx context.Context, q Evaluation, u *unit) (rows 
 
 // newObservation begins what is missing of a run by an observer, which is open.
 func (e *Engine) newObservation(q Evaluation, u *unit, missing []string) (p *observation, err error) {
-	p = &observation{q: q, u: *u, base: u.row()}
+	p = &observation{q: q, u: *u, base: u.row(), variants: u.run.Recipe.Variants.Each()}
 	p.base.Observer, p.base.Member = u.observer.Card.Name, u.member
 	acts := u.noLayer == "" && slices.ContainsFunc(missing, func(m string) bool { return m != "recognizability" })
 	var kept bool
@@ -83,6 +83,7 @@ type observation struct {
 	u        unit
 	base     metamer.Row
 	ref, met *reading
+	variants int // images in a row that have one reference; 0: 1
 	rows     metamer.Rows
 }
 
@@ -93,7 +94,11 @@ func (p *observation) measure(ctx context.Context, m string) error {
 	case "success":
 		return p.success(ctx)
 	}
-	if why := metamer.TooFew(p.ref.n, p.q.MinImages); why != "" {
+	why := metamer.TooFew(p.ref.n, p.q.MinImages)
+	if p.variants > 1 {
+		why = "several images of the run are variants of one reference"
+	}
+	if why != "" {
 		p.withheld(m, why)
 		return nil
 	}
@@ -143,7 +148,7 @@ func (p *observation) each(measure string, values []float64, why func(i int) str
 		}
 		p.rows = append(p.rows, r)
 	}
-	mean, low, high, count, err := meanOf(evaluate.Bootstrap(p.q.Bootstrap), measure)(values)
+	mean, low, high, count, err := meanOf(evaluate.Bootstrap(p.q.Bootstrap), measure)(byReference(values, p.variants))
 	reason, err := reasonOf(err)
 	if err != nil {
 		return err
@@ -161,6 +166,25 @@ func meanOf(b evaluate.Bootstrap, measure string) func([]float64) (mean, low, hi
 		return b.Share
 	}
 	return b.Mean
+}
+
+// byReference returns the mean of the variants of each reference, of those that have a value:
+// images are resampled by their reference.
+func byReference(values []float64, variants int) []float64 {
+	if variants < 2 {
+		return values
+	}
+	var out []float64
+	for group := range slices.Chunk(values, variants) {
+		sum, n := 0.0, 0
+		for _, v := range group {
+			if !math.IsNaN(v) {
+				sum, n = sum+v, n+1
+			}
+		}
+		out = append(out, sum/float64(n)) // NaN where there is none
+	}
+	return out
 }
 
 // reasonOf turns what is undefined into a reason.

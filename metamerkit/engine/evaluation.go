@@ -125,7 +125,11 @@ func (e *Engine) Evaluate(ctx context.Context, q Evaluation) (metamer.Rows, erro
 			if err != nil {
 				return nil, err
 			}
-			rows = append(rows, others...)
+			distances, err := spread(q, p)
+			if err != nil {
+				return nil, err
+			}
+			rows = append(append(rows, others...), distances...)
 		}
 		if !pictured(q) {
 			withNames(rows[first:], p.refs)

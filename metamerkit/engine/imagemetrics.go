@@ -53,12 +53,12 @@ func (e *Engine) imageMetrics(ctx context.Context, q Evaluation, p portrait) (me
 		if own, ok := e.metrics.Get(key); ok {
 			rows = slices.Clone(own)
 		} else {
-			if rows, err = e.measureImages(ctx, r, q.Bootstrap, p.references(), p.refs.Pixels, nil, p.refs.Size); err != nil {
+			if rows, err = e.measureImages(ctx, r, q.Bootstrap, p.references(), p.refs.Pixels, nil, p.refs.Size, p.run.Recipe.Variants.Each()); err != nil {
 				return nil, nil, err
 			}
 			e.metrics.Put(key, slices.Clone(rows))
 		}
-		more, err := e.measureImages(ctx, r, q.Bootstrap, p.row(), p.run.Metamers, p.refs.Pixels, p.refs.Size)
+		more, err := e.measureImages(ctx, r, q.Bootstrap, p.row(), p.run.Metamers, p.refs.Pixels, p.refs.Size, p.run.Recipe.Variants.Each())
 		if err != nil {
 			return nil, nil, err
 		}
@@ -89,7 +89,7 @@ func (e *Engine) metricsFile(q Evaluation, p portrait) rowFile {
 
 // measureImages returns a row an image and metric, and one of each metric's mean.
 // Without references, metrics that need one are left out.
-func (e *Engine) measureImages(ctx context.Context, r *imgmetrics.Runner, b metamer.Bootstrap, base metamer.Row, pixels, references []float32, size int) (metamer.Rows, error) {
+func (e *Engine) measureImages(ctx context.Context, r *imgmetrics.Runner, b metamer.Bootstrap, base metamer.Row, pixels, references []float32, size, variants int) (metamer.Rows, error) {
 	given := references
 	if given == nil {
 		given = pixels // of metrics that are left out
@@ -118,7 +118,7 @@ func (e *Engine) measureImages(ctx context.Context, r *imgmetrics.Runner, b meta
 		if m.Reference && references == nil {
 			continue
 		}
-		p := &observation{q: Evaluation{Bootstrap: b}, base: base}
+		p := &observation{q: Evaluation{Bootstrap: b}, base: base, variants: variants}
 		column, why := make([]float64, n), make([]string, n)
 		for i, v := range values {
 			column[i], why[i] = v[k].V, v[k].Why

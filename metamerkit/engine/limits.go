@@ -12,15 +12,16 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/synth"
 )
 
-// limits are how near the members of a recipe against other models must come to the
+// limits are how near the members of a recipe that holds the match must come to the
 // references: as its level says, or so near that their verdict is to pass.
 func (e *Engine) limits(ctx context.Context, members []synth.TappedModel, r metamer.Recipe, set *images.Set) (out []synth.Limit, err error) {
-	if why := r.Null.Untested(); why != "" && r.Against.Level == 0 {
+	level, _ := r.Level()
+	if why := r.Null.Untested(); why != "" && level == 0 {
 		return nil, fmt.Errorf("engine: no level follows from the verdict, since %s: expected a level such as 0.05, or another null set", why)
 	}
 	for _, s := range members {
-		if r.Against.Level > 0 {
-			out = append(out, func([]float32) float64 { return r.Against.Level })
+		if level > 0 {
+			out = append(out, func([]float32) float64 { return level })
 			continue
 		}
 		if s, err = e.exact(s, r); err != nil {

@@ -56,7 +56,7 @@ func means(p portrait, by []metamer.Rows, b evaluate.Bootstrap) (out metamer.Row
 				row.Observer = metamer.Members
 			}
 			var err error
-			row.Value, row.Low, row.High, row.Count, err = meanOf(b, m)(sums[m])
+			row.Value, row.Low, row.High, row.Count, err = meanOf(b, m)(byReference(sums[m], p.run.Recipe.Variants.Each()))
 			if err != nil {
 				row.Reason, _ = reasonOf(err)
 			}

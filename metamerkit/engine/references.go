@@ -13,11 +13,12 @@ import (
 // which the error names all that were tried. They must be the same pixels.
 func References(run *metamer.Run) (*images.Set, error) {
 	r := run.Recipe.Images
-	set, first := reopened(r, r.Name)
+	each := run.Recipe.Variants
+	set, first := reopened(r, each, r.Name)
 	if twofold := (*metamer.TwofoldError)(nil); errors.As(first, &twofold) {
 		for _, reading := range twofold.Readings {
 			if set == nil {
-				set, first = reopened(r, reading.Write)
+				set, first = reopened(r, each, reading.Write)
 			}
 		}
 	}
@@ -26,7 +27,7 @@ func References(run *metamer.Run) (*images.Set, error) {
 			break
 		}
 		var err error
-		if set, err = reopened(r, paths...); err != nil {
+		if set, err = reopened(r, each, paths...); err != nil {
 			first = fmt.Errorf("%w; from %s: %w", first, named(paths), err)
 		}
 	}
@@ -48,18 +49,20 @@ func named(paths []string) string {
 	return fmt.Sprintf("%s and %d more", paths[0], len(paths)-1)
 }
 
-// reopened opens images that must be those of a recipe.
-func reopened(r metamer.ImageRef, spec ...string) (*images.Set, error) {
+// reopened opens images that must be those of a recipe, with their variants.
+func reopened(r metamer.ImageRef, each *metamer.Variants, spec ...string) (*images.Set, error) {
 	var last error
 	for _, filter := range images.Filters {
 		o := images.Options{Size: r.Size, Filter: filter}
 		if r.Of > 0 {
-			o.Part = &[2]int{r.First, r.First + r.Count}
+			n := each.Each()
+			o.Part = &[2]int{r.First / n, (r.First + r.Count) / n}
 		}
 		set, err := images.Open(spec, o)
 		if err != nil {
 			return nil, err
 		}
+		set = each.Of(set)
 		got := set.SHA256()
 		if got == r.SHA256 {
 			return set, nil
@@ -92,7 +95,7 @@ func (r *references) of(run *metamer.Run) (set *images.Set, sum string, err erro
 		r.sums, r.named = map[*images.Set]string{}, map[metamer.ImageRef]*images.Set{}
 	}
 	want := run.Recipe.Images
-	if set = r.given; set == nil {
+	if set = run.Recipe.Variants.Of(r.given); set == nil {
 		if set = r.named[want]; set == nil {
 			if set, err = References(run); err != nil {
 				return nil, "", err

@@ -22,6 +22,7 @@ type Request = api.Synthesis
 // Resolve fills in what the recipe leaves open: defaults, full model names with
 // checksums, the images' reference and software versions.
 func (e *Engine) Resolve(q Request) (metamer.Recipe, error) {
+	q.Images = q.Recipe.Variants.Of(q.Images)
 	q, err := e.withNull(q)
 	if err != nil {
 		return q.Recipe, err
@@ -49,6 +50,7 @@ func (e *Engine) resolve(q Request) (r metamer.Recipe, tapped []synth.TappedMode
 		if r.Batch, err = e.batch(tapped, r, max(q.Images.Of, q.Images.Len())); err != nil {
 			return r, nil, err
 		}
+		r.Batch = r.Variants.Whole(r.Batch)
 	}
 	return r, tapped, r.Validate()
 }
@@ -160,6 +162,7 @@ func (e *Engine) Synthesize(ctx context.Context, q Request) (run *metamer.Run, e
 			q.Warn(fmt.Sprintf("where the files of the null set are could not be noted, so that evaluations in another folder need --null: %v", err))
 		}
 	}()
+	q.Images = q.Recipe.Variants.Of(q.Images)
 	if q, err = e.withNull(q); err != nil {
 		return nil, err
 	}
@@ -282,7 +285,7 @@ func (e *Engine) loop(ctx context.Context, tapped []synth.TappedModel, r metamer
 	}}
 	var s synth.Stepper
 	var err error
-	if r.Against == nil {
+	if !r.Held() {
 		s, err = synth.NewStepper(ctx, c, r, e.config(r), tapped, early)
 	} else {
 		n := len(r.Models)
@@ -290,7 +293,7 @@ func (e *Engine) loop(ctx context.Context, tapped []synth.TappedModel, r metamer
 		if e2 != nil {
 			return nil, e2
 		}
-		s, err = synth.NewAgainst(ctx, c, r, e.config(r), tapped[:n], limits, tapped[n:])
+		s, err = synth.NewHeld(ctx, c, r, e.config(r), tapped[:n], limits, tapped[n:])
 	}
 	if err != nil {
 		return nil, err

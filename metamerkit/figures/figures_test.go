@@ -86,7 +86,7 @@ func TestContactAgainst(t *testing.T) {
 	if got, want := marks(run), []Mark{Apart, NotApart, NotTested}; !slices.Equal(got, want) {
 		t.Errorf("marks %v, expected %v", got, want)
 	}
-	if got := notes(run, set); got[0] != ".04 | 1.2" {
+	if got := notes(run); got[0] != ".04 | 1.2" {
 		t.Errorf("%q", got)
 	}
 	if got := passed(run); got != "3 of 3 pass, 1 apart" {

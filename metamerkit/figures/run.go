@@ -12,18 +12,28 @@ import (
 )
 
 // Contact draws the contact sheet of runs on the same references: the reference
-// images, then a row a run with its verdicts.
+// images, then a row a run with its verdicts. A run with variants has a row for each of them and
+// one of their mean.
 func Contact(title string, refs *images.Set, runs ...*metamer.Run) (image.Image, error) {
+	if refs.Copies > 1 {
+		refs = originals(refs)
+	}
 	s := Sheet{Title: title, Size: refs.Size, Columns: refs.Titles(), Rows: []Row{{Label: "reference", Pixels: refs.Pixels}}}
 	for _, r := range runs {
-		if r.Recipe.Images.Count != refs.Len() || r.Recipe.Images.Size != refs.Size {
+		each := r.Recipe.Variants.Each()
+		if r.Recipe.Images.Count != each*refs.Len() || r.Recipe.Images.Size != refs.Size {
 			return nil, fmt.Errorf("figures: run %s has %d images of %d², the references are %d of %d²", r.ID, r.Recipe.Images.Count, r.Recipe.Images.Size, refs.Len(), refs.Size)
 		}
-		s.Rows = append(s.Rows, Row{
+		row := Row{
 			Label:  Members(r.Recipe.ModelNames()) + r.Recipe.Opponents(),
 			Sub:    fmt.Sprintf("%s · %s, %d steps · %s", r.Recipe.Stage, r.Recipe.Optimizer.Name, r.StepsRun, passed(r)),
-			Pixels: r.Metamers, Marks: marks(r), Notes: notes(r, refs),
-		})
+			Pixels: r.Metamers, Marks: marks(r), Notes: notes(r),
+		}
+		if each == 1 {
+			s.Rows = append(s.Rows, row)
+			continue
+		}
+		s.Rows = append(s.Rows, variantRows(row, each, refs.Size)...)
 	}
 	return s.Render()
 }
@@ -75,8 +85,8 @@ func distancesOf(r *metamer.Run, models []string, statistics []metamer.MatchStat
 
 // notes write the distances below the images of a contact sheet; of a run against other models
 // the largest of a member and, behind a bar, the smallest of these models; nil for a run without.
-func notes(r *metamer.Run, refs *images.Set) []string {
-	out, some := make([]string, refs.Len()), false
+func notes(r *metamer.Run) []string {
+	out, some := make([]string, r.Recipe.Images.Count), false
 	others := distancesOf(r, r.Recipe.Against.Names(), r.Against)
 	for i, of := range distances(r) {
 		var words []string

@@ -126,11 +126,14 @@ func settings(run *metamer.Run) (out []metamer.Setting) {
 	}
 	add("inversion loss", "%s", dash(r.Loss))
 	if a := r.Against; a != nil {
-		level := "so that the verdict passes"
-		if a.Level > 0 {
-			level = fmt.Sprintf("%g", a.Level)
+		add("against", "%s at %s: their %s difference is driven up, relative L2 distances of the members are held below a level (%s), multipliers are updated every %s", strings.Join(a.Names(), ", "), a.Stage, a.Loss, heldAt(a.Level), english.Plural(a.Every, "step", ""))
+	}
+	if v := r.Variants; v != nil {
+		how := "from different starts"
+		if v.Repel() {
+			how += "; the root mean square of the difference of their pixels is driven up, relative L2 distances of the members are held below a level (" + heldAt(v.Level) + "), multipliers are updated every " + english.Plural(v.Every, "step", "")
 		}
-		add("against", "%s at %s: their %s difference is driven up, relative L2 distances of the members are held below a level (%s), multipliers are updated every %s", strings.Join(a.Names(), ", "), a.Stage, a.Loss, level, english.Plural(a.Every, "step", ""))
+		add("variants", "%d of each reference, %s", v.Count, how)
 	}
 	var penalties []string
 	for _, p := range r.Penalties {
@@ -192,4 +195,12 @@ func ReLUText(r metamer.Recipe) string {
 		return "one-sided residual: units that are active in the reference are compared before the ReLU"
 	}
 	return "part of the loss, as it is"
+}
+
+// heldAt says at which level the match of the members is held.
+func heldAt(level float64) string {
+	if level > 0 {
+		return fmt.Sprintf("%g", level)
+	}
+	return "so that the verdict passes"
 }

@@ -52,31 +52,6 @@ func (a *Against) validate(r Recipe) error {
 	if err := check("loss", a.Loss, Losses); err != nil {
 		return fmt.Errorf("against: %w", err)
 	}
-	if !(a.Level >= 0) || math.IsInf(a.Level, 0) {
-		return fmt.Errorf("against: the level is %v, expected a relative L2 distance above 0, or 0 for that of the verdict", a.Level)
-	}
-	if a.Every < 1 {
-		return fmt.Errorf("against: multipliers are updated every %d steps, expected at least 1", a.Every)
-	}
-	for _, c := range []struct {
-		given bool
-		what  string
-	}{
-		{r.Schedule.Kind != "" && r.Schedule.Kind != Average, "the schedule " + r.Schedule.Kind + ", expected average"},
-		{r.Loss != "relative-l2", "the loss " + r.Loss + ", expected relative-l2"},
-		{r.Start.Kind == "reference", "the start reference, which has no gradient"},
-		{len(r.Penalties) > 0, "a penalty"},
-		{r.Stop != Stop{}, "a stop criterion"},
-		{r.WarmUp != nil, "a warm-up"},
-		{r.Round > 0, "steps on rounded images"},
-	} {
-		if c.given {
-			return fmt.Errorf("against: a recipe against other models cannot have %s", c.what)
-		}
-	}
-	if a.Level == 0 && r.Null.Name == NoNull {
-		return fmt.Errorf("against: without a null set no level follows from the verdict, expected a level such as 0.05")
-	}
 	return nil
 }
 
@@ -119,9 +94,16 @@ func (r Recipe) StageOf(i int) string {
 	return r.Stage
 }
 
-// Opponents says which models a recipe is against, "" for none: " against {C, D}", with
-// their stage if it is another.
+// Opponents says what metamers are to differ for, "" for nothing: " against {C, D}", with the
+// stage of these models if it is another, or ", 4 variants of each image".
 func (r Recipe) Opponents() string {
+	if v := r.Variants; v != nil {
+		text := fmt.Sprintf(", %d variants of each image", v.Count)
+		if !v.Repel() {
+			text += " from different starts"
+		}
+		return text
+	}
 	if r.Against == nil {
 		return ""
 	}

@@ -24,6 +24,10 @@ type ImageSet struct {
 	// how many images the whole has; 0: this is the whole.
 	First, Of int
 
+	// Copies is how often each image of another set stands in this one, next to each other
+	// (Variants.Of); 0: once.
+	Copies int
+
 	// Notes are what a reader should know of how files became images: those that were
 	// left out or turned. They are no part of the set's SHA-256.
 	Notes []string

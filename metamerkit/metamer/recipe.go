@@ -126,10 +126,12 @@ type Recipe struct {
 	Stage  string     `json:"stage"`
 	// Against, if set, are models that the metamers are to differ for.
 	Against *Against `json:"against,omitempty"`
-	Images  ImageRef `json:"images"`
+	// Variants, if set, asks for several metamers of each reference that differ from each other.
+	Variants *Variants `json:"variants,omitempty"`
+	Images   ImageRef  `json:"images"`
 	// Steps: default 1000. With the schedule average each is an evaluation of every
 	// member's gradient (see Evaluations); with the optimiser fast it is the number of
-	// evaluations, default 400, and 1000 against other models.
+	// evaluations, default 400, and 1000 where the match is held at a level (Held).
 	Steps     int       `json:"steps"`
 	Schedule  Schedule  `json:"schedule"`
 	Optimizer Optimizer `json:"optimizer"`
@@ -173,12 +175,17 @@ func ParseBatch(text string) (int, error) {
 func (r Recipe) WithDefaults() Recipe {
 	def(&r.Optimizer.Name, DefaultOptimizer)
 	solver := r.solver()
-	if r.Against == nil {
+	if r.Variants != nil {
+		r.Variants = r.Variants.withDefaults()
+	}
+	if !r.Held() {
 		def(&r.Steps, solver.Steps)
 	}
 	def(&r.Steps, 1000)
 	if r.Against != nil {
 		r.Against = r.Against.withDefaults(r)
+	}
+	if r.Held() {
 		if slices.Contains(solver.Schedules, Average) {
 			def(&r.Schedule.Kind, Average)
 		}
@@ -211,6 +218,7 @@ func (r Recipe) WithDefaults() Recipe {
 		r.WarmUp = &w
 	}
 	def(&r.Batch, 16)
+	r.Batch = r.Variants.Whole(r.Batch)
 	if r.NullPairs == 0 {
 		def(&r.Null.Name, DefaultNull)
 	}
@@ -295,8 +303,10 @@ func (r Recipe) Validate() error {
 	if r.Round > 0 && r.Stop != (Stop{}) {
 		return fmt.Errorf("recipe: %d steps on rounded images and a stop criterion: expected one of them", r.Round)
 	}
-	if err := r.Against.validate(r); err != nil {
-		return fmt.Errorf("recipe: %w", err)
+	for _, err := range []error{r.Against.validate(r), r.Variants.validate(r), r.validateHeld()} {
+		if err != nil {
+			return fmt.Errorf("recipe: %w", err)
+		}
 	}
 	if w := r.WarmUp; w != nil {
 		switch {

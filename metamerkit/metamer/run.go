@@ -163,6 +163,9 @@ func (r *Run) Verdict() string {
 	if r.Recipe.Against != nil {
 		text += "; " + r.apartText()
 	}
+	if r.Recipe.Variants != nil && r.Metamers != nil {
+		text += "; " + r.spreadText()
+	}
 	return text
 }
 

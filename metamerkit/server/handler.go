@@ -5,6 +5,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -119,7 +120,7 @@ func (j *job) synthesize(q api.Synthesis) (*api.Reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	q.Recipe.Images = metamer.ImageRef{}
+	refs, q.Recipe.Images = q.Recipe.Variants.Of(refs), metamer.ImageRef{}
 	if q.Recipe.Null.Name, err = j.nullName(q.Recipe.Null.Name); err != nil {
 		return nil, err
 	}
@@ -179,7 +180,8 @@ func (j *job) evaluate(q api.Evaluation) (*api.Reply, error) {
 			return nil, err
 		}
 		q.Runs = append(q.Runs, run)
-		refs, err := j.sets.get(metamer.ImageRef{SHA256: run.Recipe.Images.SHA256})
+		// Of variants the program names the references themselves.
+		refs, err := j.sets.get(metamer.ImageRef{SHA256: cmp.Or(r.Recipe.Images.SHA256, run.Recipe.Images.SHA256)})
 		if err != nil {
 			return nil, err
 		}

@@ -37,6 +37,32 @@ func TestPlanAgainst(t *testing.T) {
 	}
 }
 
+// A plan gives the number of variants, or more of what they are.
+func TestPlanVariants(t *testing.T) {
+	for text, want := range map[string]metamer.Variants{
+		"3": {Count: 3, Metric: "pixels", Every: 10}, "{count: 2, metric: none}": {Count: 2, Metric: "none"}, "{count: 2, level: 0.1}": {Count: 2, Metric: "pixels", Level: 0.1, Every: 10},
+	} {
+		p, err := Parse([]byte("sets: [[a]]\nsettings: {variants: " + text + "}\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := p.Recipe(p.Sets[0], "late")
+		if *r.Variants != want || r.Batch%want.Count != 0 {
+			t.Errorf("%s: %+v in batches of %d, expected %+v", text, r.Variants, r.Batch, want)
+		}
+		again, err := yaml.Marshal(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if q, err := Parse(again); err != nil || q.Recipe(q.Sets[0], "late").ID() != r.ID() {
+			t.Errorf("%v\n%s", err, again)
+		}
+	}
+	if _, err := Parse([]byte("sets: [[a]]\nsettings: {variants: 1}\n")); err == nil || !strings.Contains(err.Error(), "expected at least 2") {
+		t.Errorf("one variant: %v", err)
+	}
+}
+
 // againstRun has two images: both are metamers for the member a, the first one also for b.
 func againstRun() *metamer.Run {
 	null := metamer.Null{Set: "photos:64", Pairs: 2016, Pearson: 0.9, Spearman: 0.8, SNR: 10}

@@ -97,7 +97,7 @@ func (t task) name() string {
 func (p Plan) measure(ctx context.Context, e api.Engine, model, stage string, set *images.Set) (v Speed, err error) {
 	var whole, matching [2]float64
 	steps := 1
-	p.Settings.Against = nil
+	p.Settings.Against, p.Settings.Variants = nil, nil
 	for round := range whole {
 		r := p.Recipe([]string{model}, stage)
 		r.Steps = steps
@@ -131,7 +131,7 @@ func (p Plan) measure(ctx context.Context, e api.Engine, model, stage string, se
 // timeEvaluation evaluates images as if they were each other's metamers, twice: the first time
 // compiles.
 func (p Plan) timeEvaluation(ctx context.Context, e api.Engine, observer, stage string, set *images.Set) (j EvaluationSpeed, err error) {
-	p.Settings.Against = nil
+	p.Settings.Against, p.Settings.Variants = nil, nil
 	q := api.Evaluation{Images: set, Observers: []string{observer}, Measures: p.observed()}
 	q.Bootstrap.Resamples = probeResamples // the rest is resampling's
 	if observer == "" {

@@ -96,6 +96,7 @@ func Do(ctx context.Context, e api.Engine, p Plan, o Options) (*Result, error) {
 			o.Warn(n)
 		}
 	}
+	r.Images = p.Settings.Variants.Of(r.Images)
 	if err := r.resolve(ctx, e, o); err != nil {
 		return nil, err
 	}

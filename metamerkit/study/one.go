@@ -24,9 +24,10 @@ func NewOne(r metamer.Recipe, set *images.Set, s *Speeds) *One {
 	p.Settings = Settings{
 		Steps: r.Steps, Schedule: r.Schedule, Loss: r.Loss, Start: r.Start.Kind, WarmUp: r.WarmUp, Round: r.Round, Batch: api.BatchSize(r.Batch), Seed: r.Seed, PlainReLU: r.PlainReLU, Precision: r.Precision, Null: r.Null.Name,
 		Against:   r.Against,
+		Variants:  r.Variants,
 		Optimizer: r.Optimizer,
 	}
-	return &One{plan: p, set: set, speeds: s}
+	return &One{plan: p, set: r.Variants.Of(set), speeds: s}
 }
 
 // Expected is how long the run takes, and whether that is known.

@@ -199,7 +199,7 @@ func (p Plan) Recipe(set []string, stage string) metamer.Recipe {
 	r := metamer.Recipe{
 		Stage: stage, Steps: s.Steps, Schedule: s.Schedule, Loss: s.Loss, Batch: int(s.Batch), Seed: s.Seed, PlainReLU: s.PlainReLU, Precision: s.Precision,
 		Optimizer: s.Optimizer,
-		Start:     metamer.Start{Kind: s.Start}, WarmUp: s.WarmUp, Round: s.Round, Against: s.Against, Null: metamer.NullRef{Name: s.Null},
+		Start:     metamer.Start{Kind: s.Start}, WarmUp: s.WarmUp, Round: s.Round, Against: s.Against, Variants: s.Variants, Null: metamer.NullRef{Name: s.Null},
 	}
 	for _, m := range set {
 		r.Models = append(r.Models, metamer.ModelRef{Name: m})

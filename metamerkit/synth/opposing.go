@@ -13,16 +13,21 @@ import (
 )
 
 // opposing is the compiled step of an optimiser that holds the distances of some models below
-// levels and drives the differences of others up. For each image apart it lowers the
-// augmented Lagrangian of Hestenes (1969), Powell (1969) and Rockafellar (1973),
+// levels and drives other differences up: those of other models, or those of the variants of
+// an image from each other. For each image it lowers the augmented Lagrangian of Hestenes
+// (1969), Powell (1969) and Rockafellar (1973),
 //
 //	L = −mean_G D_G + Σ_F max(0, λ_F + ρ c_F)² / 2ρ,  c_F = d_F/ε_F − 1,  D_G = v_G/(1+v_G)
 //
 // with the relative L2 distance d_F of a member F, its level ε_F and the objective v_G of a
-// model G. When it is due, λ_F becomes max(0, λ_F + ρ c_F). It knows no model.
+// model G. For variants D_G is the logarithm of the root mean square of the difference from the
+// pixels of another variant G: it has no scale that would have to be chosen, is at most 0, and
+// curves so that quasi-Newton steps are about as long as the variants are apart; levels are
+// eased (easeAt). When it is due, λ_F becomes max(0, λ_F + ρ c_F). It knows no model.
 type opposing struct {
 	reader
 	members, others int
+	variants        int // images of a batch in a row that drive each other apart; 1: none does
 	g               *Graph
 }
 
@@ -42,16 +47,26 @@ func (u *opposing) multipliers() shapes.Shape {
 	return shapes.Make(dtypes.Float32, u.cfg.Batch, 2*u.members)
 }
 
-// shapes are those of the optimiser's arrays and of multipliers. A Searcher keeps the losses
-// of all models and then their values.
-func (u *opposing) shapes() []shapes.Shape {
-	return append(u.slotShapes(2*(u.members+u.others)), u.multipliers())
+// more are the shapes of the arrays behind the optimiser's: multipliers and, where variants
+// drive each other apart, the images that a Searcher is driven from. These stay between two
+// updates, so that each image searches along a fixed objective.
+func (u *opposing) more() []shapes.Shape {
+	if u.variants > 1 && u.cfg.searcher() != nil {
+		return []shapes.Shape{u.multipliers(), u.imageShape()}
+	}
+	return []shapes.Shape{u.multipliers()}
 }
 
-func newOpposing(b compute.Backend, cfg Config, members, others int) (*opposing, error) {
-	u := &opposing{reader: reader{Name: cfg.Optimizer.Name, cfg: cfg, backend: b}, members: members, others: others}
+// shapes are those of the optimiser's arrays and of more. A Searcher keeps the losses of all
+// models and then their values.
+func (u *opposing) shapes() []shapes.Shape {
+	return append(u.slotShapes(2*(u.members+u.others)), u.more()...)
+}
+
+func newOpposing(b compute.Backend, cfg Config, members, others, variants int) (*opposing, error) {
+	u := &opposing{reader: reader{Name: cfg.Optimizer.Name, cfg: cfg, backend: b}, members: members, others: others, variants: variants}
 	err := exceptions.TryCatch[error](func() {
-		g := NewGraph(b, cfg.Optimizer.Name+" step against")
+		g := NewGraph(b, cfg.Optimizer.Name+" step held")
 		s := Situation{Optimizer: cfg.Optimizer, Images: Parameter(g, "images", u.imageShape())}
 		for i, shape := range u.shapes() {
 			s.State = append(s.State, Parameter(g, fmt.Sprintf("slot%d", i), shape))
@@ -60,6 +75,7 @@ func newOpposing(b compute.Backend, cfg Config, members, others int) (*opposing,
 		s.Coefficients = Parameter(g, "coef", shapes.Make(dtypes.Float32, numCoefficients))
 		due := LogicalAnd(s.Active, BroadcastToDims(Parameter(g, "due", shapes.Make(dtypes.Bool, 1)), cfg.Batch))
 		perImage := shapes.Make(dtypes.Float32, cfg.Batch)
+		ease := BroadcastToDims(Parameter(g, "ease", shapes.Make(dtypes.Float32, 1)), cfg.Batch)
 		var losses, values, gradients []*Node
 		for i := range members + others {
 			losses = append(losses, Parameter(g, fmt.Sprintf("loss%d", i), perImage))
@@ -67,7 +83,7 @@ func newOpposing(b compute.Backend, cfg Config, members, others int) (*opposing,
 			gradients = append(gradients, Parameter(g, fmt.Sprintf("gradient%d", i), u.imageShape()))
 		}
 		seen := Stack(append(losses, values...), 1)
-		x, slot := u.draw(s, due, seen, gradients)
+		x, slot := u.draw(s, due, ease, seen, gradients)
 		if search := cfg.searcher(); search != nil {
 			seen = slot[search.Losses()]
 		}
@@ -75,33 +91,41 @@ func newOpposing(b compute.Backend, cfg Config, members, others int) (*opposing,
 		u.g = g
 	})
 	if err != nil {
-		return nil, fmt.Errorf("synth: compiling the step of %s against other models: %w", cfg.Optimizer.Name, err)
+		return nil, fmt.Errorf("synth: compiling the step of %s with the match held: %w", cfg.Optimizer.Name, err)
 	}
 	return u, nil
 }
 
 // draw is the step from what was seen of all models [B,2N], losses before values, and their
 // gradients.
-func (u *opposing) draw(s Situation, due, seen *Node, gradients []*Node) (x *Node, slot []*Node) {
-	last := len(s.State) - 1
-	held := s.State[last]
-	s.State = s.State[:last]
+func (u *opposing) draw(s Situation, due, ease, seen *Node, gradients []*Node) (x *Node, slot []*Node) {
+	behind := len(s.State) - len(u.more())
+	held, others := s.State[behind], s.Images // others are the images that variants are driven from
+	if behind+1 < len(s.State) {
+		others = s.State[behind+1]
+	}
+	s.State = s.State[:behind]
 	search := u.cfg.searcher()
 	if search == nil {
-		held = u.raise(held, seen, due)
-	}
-	s.Value, s.Gradient = u.lagrangian(held, seen, gradients)
-	if search == nil {
+		held = u.raise(held, ease, seen, due)
+		s.Value, s.Gradient = u.lagrangian(held, ease, seen, gradients)
+		_, s.Gradient = u.repelled(s.Images, others, s.Value, s.Gradient)
 		s.Gradient = unit(s.Gradient)
 		x, slot = solver(u.cfg.Optimizer.Name).Step(s)
 		return x, append(slot, held)
 	}
+	s.Value, s.Gradient = u.lagrangian(held, ease, seen, gradients)
+	s.Value, s.Gradient = u.repelled(s.State[search.Trial()], others, s.Value, s.Gradient)
 	s.Losses = seen
 	x, slot = solver(u.cfg.Optimizer.Name).Step(s)
-	next := u.raise(held, slot[search.Losses()], due)
+	next := u.raise(held, ease, slot[search.Losses()], due)
 	// Where the objective is another, the images are evaluated again before the next search.
-	due = LogicalAny(NotEqual(next, held), 1)
-	held = next
+	more := []*Node{next}
+	if u.variants > 1 {
+		more = append(more, pick(due, x, others))
+	} else {
+		due = LogicalAny(NotEqual(next, held), 1)
+	}
 	for i := range slot {
 		switch {
 		case i == search.Trial():
@@ -110,23 +134,42 @@ func (u *opposing) draw(s Situation, due, seen *Node, gradients []*Node) (x *Nod
 			slot[i] = pick(due, ZerosLike(slot[i]), slot[i])
 		}
 	}
-	return x, append(slot, held)
+	return x, append(slot, more...)
+}
+
+// repelled adds to L [B] of images x and to its gradient the differences of variants from the
+// others.
+func (u *opposing) repelled(x, others, value, gradient *Node) (*Node, *Node) {
+	d := x.Shape().Dimensions
+	groups := Reshape(others, append([]int{d[0] / u.variants, u.variants}, d[1:]...)...)
+	for k := 1; k < u.variants; k++ { // from the variant k places on
+		turned := Concatenate([]*Node{Slice(groups, AxisRange(), AxisRange(k)), Slice(groups, AxisRange(), AxisRange(0, k))}, 1)
+		apart := Sub(x, Reshape(turned, d...))
+		square := MaxScalar(ReduceMean(Square(apart), 1, 2, 3), 1e-14)
+		share := 1 / float64(u.variants-1)
+		value = Sub(value, MulScalar(Log(square), share/2))
+		gradient = Sub(gradient, Mul(apart, each(MulScalar(Inverse(square), share/float64(d[1]*d[2]*d[3])))))
+	}
+	return value, gradient
 }
 
 // column is one of an array [B,N]: [B].
 func column(a *Node, i int) *Node { return Reshape(Slice(a, AxisRange(), AxisElem(i)), -1) }
 
 // constraint is c of member m at its value, and its derivative by the value.
-func (u *opposing) constraint(held, value *Node, m int) (c, slope *Node) {
+func (u *opposing) constraint(held, ease, value *Node, m int) (c, slope *Node) {
 	level, distance := column(held, u.members+m), Sqrt(MaxScalar(value, 1e-14))
+	if u.variants > 1 {
+		level = Pow(level, OneMinus(ease))
+	}
 	return AddScalar(Div(distance, level), -1), Inverse(MulScalar(Mul(level, distance), 2))
 }
 
 // raise updates the multipliers of the images that are due, by what was seen at them.
-func (u *opposing) raise(held, seen, due *Node) *Node {
+func (u *opposing) raise(held, ease, seen, due *Node) *Node {
 	var next []*Node
 	for m := range u.members {
-		c, _ := u.constraint(held, column(seen, u.members+u.others+m), m)
+		c, _ := u.constraint(held, ease, column(seen, u.members+u.others+m), m)
 		next = append(next, ClipScalar(Add(column(held, m), MulScalar(c, stiffness)), 0, mostMultiplier))
 	}
 	for m := range u.members {
@@ -136,7 +179,7 @@ func (u *opposing) raise(held, seen, due *Node) *Node {
 }
 
 // lagrangian is L [B] and its gradient [B,S,S,3].
-func (u *opposing) lagrangian(held, seen *Node, gradients []*Node) (value, gradient *Node) {
+func (u *opposing) lagrangian(held, ease, seen *Node, gradients []*Node) (value, gradient *Node) {
 	add := func(v, slope, g *Node) {
 		g = Mul(g, each(slope))
 		if value == nil {
@@ -148,7 +191,7 @@ func (u *opposing) lagrangian(held, seen *Node, gradients []*Node) (value, gradi
 	for i, g := range gradients {
 		v := column(seen, u.members+u.others+i)
 		if i < u.members {
-			c, slope := u.constraint(held, v, i)
+			c, slope := u.constraint(held, ease, v, i)
 			force := MaxScalar(Add(column(held, i), MulScalar(c, stiffness)), 0)
 			add(MulScalar(Square(force), 1/(2.0*stiffness)), Mul(force, slope), g)
 			continue
@@ -163,9 +206,9 @@ func (u *opposing) lagrangian(held, seen *Node, gradients []*Node) (value, gradi
 // step takes one step from what the models gave (Gradients.at), which it lets go of. It
 // returns losses and values [B,2N] of all models: before the step, or of a Searcher at the
 // images.
-func (u *opposing) step(st *State, active []bool, coef Coefficients, due bool, seen []*tensors.Tensor) (flat []float32, err error) {
+func (u *opposing) step(st *State, active []bool, coef Coefficients, due bool, ease float64, seen []*tensors.Tensor) (flat []float32, err error) {
 	err = exceptions.TryCatch[error](func() {
-		in := append(u.donate(st), active, coef[:], []bool{due})
+		in := append(u.donate(st), active, coef[:], []bool{due}, []float32{float32(ease)})
 		for _, t := range seen {
 			in = append(in, t)
 		}
@@ -178,7 +221,7 @@ func (u *opposing) step(st *State, active []bool, coef Coefficients, due bool, s
 		}
 	})
 	if err != nil {
-		return nil, fmt.Errorf("synth: a step of %s against other models: %w", u.Name, err)
+		return nil, fmt.Errorf("synth: a step of %s with the match held: %w", u.Name, err)
 	}
 	return flat, nil
 }

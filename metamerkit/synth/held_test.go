@@ -94,7 +94,7 @@ func TestAgainstLinear(t *testing.T) {
 			t.Fatal(err)
 		}
 		cfg := Config{Batch: batch, Size: size, Loss: r.Loss, Optimizer: r.Optimizer, Loops: b.Loops()}
-		stepper, err := NewAgainst(t.Context(), Compiler{Backend: b.Compute}, r, cfg, []TappedModel{a}, []Limit{func([]float32) float64 { return level }}, []TappedModel{other})
+		stepper, err := NewHeld(t.Context(), Compiler{Backend: b.Compute}, r, cfg, []TappedModel{a}, []Limit{func([]float32) float64 { return level }}, []TappedModel{other})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -154,6 +154,105 @@ func TestAgainstLinear(t *testing.T) {
 			mate := func(of []float32) []float32 { return append(slices.Clone(of[:pixels]), of[:pixels]...) }
 			if other := run(t, b, optimizer, c.steps, 0, mate(refs), mate(start)); !slices.Equal(other.Images[:pixels], got.Images[:pixels]) {
 				t.Errorf("%s: an image has other bits beside another", optimizer)
+			}
+		}
+	})
+}
+
+// The member sees half of the pixels. Two variants of an image that are farthest apart within
+// [0,1] lie at opposite ends of the other half, and at opposite sides of the level in the
+// first. Batch-mates of other references change no bit, and neither does an interruption.
+func TestVariantsLinear(t *testing.T) {
+	const size, batch, level = 4, 4, 0.1
+	const pixels, half = size * size * 3, size * size * 3 / 2
+	a := linear("a", size, half, func(pixel, unit int) float64 {
+		if pixel == unit {
+			return 1
+		}
+		return 0
+	})
+	refs, start := make([]float32, batch*pixels), make([]float32, batch*pixels)
+	want := make([]float64, 2) // of each pair
+	for b := range batch {
+		power := 0.0
+		for i := range pixels {
+			x := 0.5 + 0.1*math.Sin(float64(7*i+b/2))
+			refs[b*pixels+i], start[b*pixels+i] = float32(x), float32(0.5+0.03*math.Sin(float64(i*i+b)))
+			if i < half {
+				power += x * x
+			}
+		}
+		want[b/2] = math.Sqrt((half + 4*level*level*power) / pixels)
+	}
+	run := func(t *testing.T, b *backend.Backend, optimizer string, steps, stopAt int, refs, start []float32) *Cursor {
+		r := metamer.Recipe{
+			Models: []metamer.ModelRef{{Name: "a"}}, Stage: "last", Steps: steps, Optimizer: metamer.Optimizer{Name: optimizer, Metric: map[string]string{"lbfgs": "pixels", "fourier": "pixels"}[optimizer]},
+			Variants: &metamer.Variants{Count: 2, Level: level},
+		}.WithDefaults()
+		r.Images.Count, r.Batch = batch, batch
+		if err := r.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		stepper, err := NewHeld(t.Context(), Compiler{Backend: b.Compute}, r, Config{Batch: batch, Size: size, Loss: r.Loss, Optimizer: r.Optimizer, Loops: b.Loops()},
+			[]TappedModel{a}, []Limit{func([]float32) float64 { return level }}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := &Loop{Recipe: r, Stepper: stepper}
+		cursor := l.NewCursor(slices.Clone(start), batch)
+		interrupted := errors.New("interrupted")
+		l.Each = func(c *Cursor, _ []float64) error {
+			if c.Step == stopAt {
+				return interrupted
+			}
+			return nil
+		}
+		if err = l.Run(context.Background(), refs, cursor); errors.Is(err, interrupted) {
+			l.Each = nil
+			err = l.Run(context.Background(), refs, cursor)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cursor
+	}
+	backendtest.Each(t, func(t *testing.T, b *backend.Backend) {
+		for optimizer, near := range map[string]float64{"lbfgs": 1e-4, "adam": 2e-3, "fourier": 5e-3} {
+			if b.Kind != backend.Go && optimizer != "adam" {
+				continue // XLA compiles longer than it runs
+			}
+			const steps = 400
+			got := run(t, b, optimizer, steps, 0, refs, start)
+			for pair := range 2 {
+				x, y := got.Images[2*pair*pixels:], got.Images[(2*pair+1)*pixels:]
+				far := 0.0
+				var seen [2]float64
+				of := 0.0
+				for i := range pixels {
+					far += math.Pow(float64(x[i]-y[i]), 2) / pixels
+					if ref := float64(refs[2*pair*pixels+i]); i < half {
+						of += ref * ref
+						seen[0] += math.Pow(float64(x[i])-ref, 2)
+						seen[1] += math.Pow(float64(y[i])-ref, 2)
+					}
+				}
+				t.Logf("%s: %.6f apart, expected %.6f", optimizer, math.Sqrt(far), want[pair])
+				if math.Abs(math.Sqrt(far)-want[pair]) > near {
+					t.Errorf("%s: %.6f apart, expected %.6f", optimizer, math.Sqrt(far), want[pair])
+				}
+				for _, d := range seen {
+					if d = math.Sqrt(d / of); math.Abs(d-level) > 20*near {
+						t.Errorf("%s: %.6f at the member, expected %g", optimizer, d, level)
+					}
+				}
+			}
+			again := run(t, b, optimizer, steps, 35, refs, start)
+			if !slices.Equal(again.Images, got.Images) || !slices.EqualFunc(again.Slots, got.Slots, slices.Equal[[]float32]) {
+				t.Errorf("%s: an interrupted run has other bits", optimizer)
+			}
+			mate := func(of []float32) []float32 { return append(slices.Clone(of[:2*pixels]), of[:2*pixels]...) }
+			if other := run(t, b, optimizer, steps, 0, mate(refs), mate(start)); !slices.Equal(other.Images[:2*pixels], got.Images[:2*pixels]) {
+				t.Errorf("%s: variants have other bits beside another image's", optimizer)
 			}
 		}
 	})

@@ -1,0 +1,136 @@
+package synth
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+)
+
+// Limit says how near the activations of one member must come to those of the reference,
+// which are given: the largest relative L2 distance.
+type Limit func(reference []float32) float64
+
+// held evaluates the members of a recipe, whose match is held at a level, and the models that
+// it is against at every step (docs/against.md).
+type held struct {
+	r      metamer.Recipe
+	cfg    Config
+	limits []Limit
+	models members // first the members, then the others
+	update *opposing
+}
+
+// NewHeld compiles the steps of a recipe that holds the match at a level (Recipe.Held): for its
+// members, each with a limit, and the models that it is against, at their layers. It stops
+// between two compilations when ctx ends.
+func NewHeld(ctx context.Context, c Compiler, r metamer.Recipe, cfg Config, members []TappedModel, limits []Limit, others []TappedModel) (Stepper, error) {
+	if r.Schedule.Kind != metamer.Average {
+		return nil, fmt.Errorf("synth: a match that is held at a level cannot follow the schedule %s", r.Schedule.Kind)
+	}
+	cfg.Values = true
+	a := &held{r: r, cfg: cfg, limits: limits}
+	var err error
+	if a.models, err = newMembers(ctx, c, cfg, members); err != nil {
+		return nil, err
+	}
+	if r.Against != nil {
+		// What drives activations apart must not move dead units: it is the difference itself.
+		apart := cfg
+		apart.Loss, apart.PlainReLU = r.Against.Loss, true
+		second, err := newMembers(ctx, c, apart, others)
+		if err != nil {
+			return nil, err
+		}
+		a.models.units = append(a.models.units, second.units...)
+		a.models.gradients = append(a.models.gradients, second.gradients...)
+	}
+	variants := 1
+	if r.Variants.Repel() {
+		variants = r.Variants.Count
+	}
+	k := Key{Kind: fmt.Sprintf("held against %d variants %d", len(others), variants), Config: fmt.Sprint(cfg), Members: len(members)}
+	a.update, err = compiled(ctx, c, k, func() (*opposing, error) { return newOpposing(c.Backend, cfg, len(members), len(others), variants) })
+	return a, err
+}
+
+// Begin also sets the levels, which depend on the references.
+func (a *held) Begin(_ int, refs, images []float32, slots [][]float32) (*State, error) {
+	st, err := begin(a.cfg, 2*len(a.models.units), a.models.units, refs, images, slots, a.update.more()...)
+	if err != nil || slots != nil {
+		return st, err
+	}
+	n := len(a.limits)
+	levels := make([]float32, a.cfg.Batch*2*n)
+	for m, limit := range a.limits {
+		flat, err := tensors.CopyFlatData[float32](st.targets[m])
+		if err != nil {
+			return nil, fmt.Errorf("synth: activations of %s: %w", a.r.Models[m].Name, err)
+		}
+		for b := range a.cfg.Batch {
+			per := len(flat) / a.cfg.Batch
+			levels[b*2*n+n+m] = float32(limit(flat[b*per : (b+1)*per]))
+		}
+	}
+	at, more := len(st.Slots)-len(a.update.more()), a.update.more()
+	st.Slots[at] = tensors.FromFlatDataAndDimensions(levels, more[0].Dimensions...)
+	if len(more) > 1 { // all variants are at their starts
+		st.Slots[at+1] = tensors.FromFlatDataAndDimensions(slices.Clone(images), more[1].Dimensions...)
+	}
+	return st, nil
+}
+
+// Take takes one step.
+func (a *held) Take(ctx context.Context, st *State, step int, active []bool) (int, []Losses, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, nil, err
+	}
+	search, at := a.cfg.searcher(), st.Images
+	if search != nil {
+		at = st.Slots[search.Trial()]
+	}
+	var seen []*tensors.Tensor
+	for i, g := range a.models.gradients {
+		out, err := g.at(at, st.targets[i])
+		if err != nil {
+			return 0, nil, err
+		}
+		seen = append(seen, out...)
+	}
+	_, every := a.r.Level()
+	due := step > 0 && step%every == 0
+	flat, err := a.update.step(st, active, coefficients(a.r, a.cfg.Size, step), due, easeAt(a.r, step), seen)
+	if err != nil {
+		return 0, nil, err
+	}
+	n := len(a.models.units)
+	var out []Losses
+	for m := range n {
+		row := make([]float32, a.cfg.Batch)
+		for b := range row {
+			row[b] = flat[b*2*n+m]
+		}
+		out = append(out, Losses{step, m, row})
+	}
+	for i := range a.r.Tapped() {
+		if err := finite(slices.Clone(out[i:i+1]), active, a.r, a.r.StageOf(i)); err != nil {
+			return 1, out, err
+		}
+	}
+	return 1, out, nil
+}
+
+// easeAt is how much the levels are eased at a step, the same from one update of the multipliers
+// to the next. Variants take their distance first: their levels ε begin at 1 and fall to
+// their values over the first half of the steps, as ε to the power of 1 − ease.
+func easeAt(r metamer.Recipe, step int) float64 {
+	if !r.Variants.Repel() {
+		return 0
+	}
+	_, every := r.Level()
+	since := max(step-1, 0) / every * every
+	return max(1-2*float64(since)/float64(r.Steps), 0)
+}
