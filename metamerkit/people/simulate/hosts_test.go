@@ -370,8 +370,8 @@ func TestCognition(t *testing.T) {
 			html += `<link rel="stylesheet" href="external/` + e.Name() + `">`
 		}
 	}
-	html += `</head><body><script>{ const init = initJsPsych, run = location.search;
-		initJsPsych = o => init({ ...o, on_data_update: data => fetch("trials" + run, { method: "POST", body: JSON.stringify(data), keepalive: true }) }); }</script><script>` +
+	html += `</head><body><script>var sent = []; { const init = initJsPsych, run = location.search;
+		initJsPsych = o => init({ ...o, on_data_update: data => sent.push(fetch("trials" + run, { method: "POST", body: JSON.stringify(data) })) }); }</script><script>` +
 		string(task) + `</script></body></html>`
 	runs := map[string][]map[string]any{}
 	var mu sync.Mutex
@@ -398,8 +398,26 @@ func TestCognition(t *testing.T) {
 	})
 	s := httptest.NewServer(mux)
 	defer s.Close()
-	p := takePart(t, b, d, s.URL+"/?participant=3", s.URL+"/?participant=4")
-	s.Close() // waits for the last trials
+	p := &Participants{Design: d, Choices: make([]int, len(d.Stimuli))}
+	for i, st := range d.Stimuli {
+		p.Choices[i] = (st.Answer + i%2) % len(d.Choices)
+	}
+	ctx := context.Background()
+	for _, name := range []string{"3", "4"} {
+		one, err := b.Page(d, s.URL+"/?participant="+name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := one.Participate(ctx, func(i int) int { return p.Choices[i] }); err != nil {
+			t.Fatal(err)
+		}
+		// The page must not close before its last trial is there.
+		if _, err := Evaluate[int](ctx, one, `Promise.all(sent).then(all => all.length)`); err != nil {
+			t.Fatal(err)
+		}
+		one.Close()
+	}
+	s.Close()
 	names := map[string]bool{"run_id": true, "recorded_at": true, "ip": true}
 	for _, trials := range runs {
 		for _, trial := range trials {
