@@ -60,12 +60,14 @@ func (w *writer) Synthesize(ctx context.Context, q api.Synthesis) (*metamer.Run,
 		w.mu.Unlock()
 		return nil, ctx.Err()
 	}
-	q.Stepped()
-	q.Progress(metamer.Progress{Phase: metamer.Writing, Usage: metamer.Usage{Cores: 2, Processor: time.Second, Memory: 1 << 20}})
-	if q.Next != nil {
+	if q.Next != nil { // before the next begins
 		w.mu.Lock()
 		w.foretold = append(w.foretold, name(*q.Next))
 		w.mu.Unlock()
+	}
+	q.Stepped()
+	q.Progress(metamer.Progress{Phase: metamer.Writing, Usage: used})
+	if q.Next != nil {
 		<-w.start(name(*q.Next)) // hangs if the next run waits for this one
 	}
 	if w.failing == name(q.Recipe) {
@@ -73,6 +75,20 @@ func (w *writer) Synthesize(ctx context.Context, q api.Synthesis) (*metamer.Run,
 	}
 	return run, nil
 }
+
+// Evaluate says in its reports what was used, as an engine does.
+func (w *writer) Evaluate(ctx context.Context, q api.Evaluation) (metamer.Rows, error) {
+	q = q.WithDefaults()
+	show := q.Progress
+	q.Progress = func(p metamer.Progress) {
+		p.Usage = used
+		show(p)
+	}
+	return w.made.Evaluate(ctx, q)
+}
+
+// used is what all reports of a writer say.
+var used = metamer.Usage{Cores: 2, Processor: time.Second, Memory: 1 << 20}
 
 // The files of a run are written while the next is computed, two runs at a time, and the
 // runs come in the plan's order.
@@ -96,8 +112,8 @@ func TestOverlap(t *testing.T) {
 	if !slices.Equal(got, want) || !slices.Equal(ran, want) || !slices.Equal(w.foretold, want[1:]) || w.most != 2 {
 		t.Errorf("runs %v, told %v, foretold %v, expected %v; %d at once", got, ran, w.foretold, want, w.most)
 	}
-	if r.Spent.Cores != 0 && r.Spent.Memory != 0 { // the evaluation's reports say nothing
-		t.Errorf("%+v", r.Spent)
+	if r.Spent.Cores != used.Cores || r.Spent.Memory != used.Memory {
+		t.Errorf("%+v, expected %+v", r.Spent, used)
 	}
 }
 
