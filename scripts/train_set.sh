@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 [ -x bin/metamers ] || make setup build
 OUT=${OUT:-trained}
-if bin/metamers doctor 2>/dev/null | grep -q '^backend *cuda'; then GPU=1; else GPU=; fi
+if grep -q '^backend *cuda' <<<"$(bin/metamers doctor 2>/dev/null)"; then GPU=1; else GPU=; fi
 echo "train_set: $([ "$GPU" ] && echo "GPU" || echo "CPU") plan"
 
 epochs() { awk -v e="$1" -v s="${EPOCHS_SCALE:-1}" 'BEGIN { n = int(e * s + .5); print n < 1 ? 1 : n }'; }
