@@ -98,27 +98,7 @@ func TestAgainstLinear(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l := &Loop{Recipe: r, Stepper: stepper}
-		cursor := l.NewCursor(slices.Clone(start), batch)
-		interrupted := errors.New("interrupted")
-		l.Each = func(c *Cursor, _ []float64) error {
-			if c.Step == stopAt {
-				return interrupted
-			}
-			return nil
-		}
-		err = l.Run(context.Background(), refs, cursor)
-		if stopAt > 0 {
-			if !errors.Is(err, interrupted) {
-				t.Fatal(err)
-			}
-			l.Each = nil
-			err = l.Run(context.Background(), refs, cursor)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		return cursor
+		return runInterrupted(t, &Loop{Recipe: r, Stepper: stepper}, refs, start, stopAt)
 	}
 	distances := func(x []float32, b int) (member, other float64) {
 		seen, all, of, to := 0.0, 0.0, 0.0, 0.0
@@ -198,23 +178,7 @@ func TestVariantsLinear(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l := &Loop{Recipe: r, Stepper: stepper}
-		cursor := l.NewCursor(slices.Clone(start), batch)
-		interrupted := errors.New("interrupted")
-		l.Each = func(c *Cursor, _ []float64) error {
-			if c.Step == stopAt {
-				return interrupted
-			}
-			return nil
-		}
-		if err = l.Run(context.Background(), refs, cursor); errors.Is(err, interrupted) {
-			l.Each = nil
-			err = l.Run(context.Background(), refs, cursor)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		return cursor
+		return runInterrupted(t, &Loop{Recipe: r, Stepper: stepper}, refs, start, stopAt)
 	}
 	backendtest.Each(t, func(t *testing.T, b *backend.Backend) {
 		for optimizer, near := range map[string]float64{"lbfgs": 1e-4, "adam": 2e-3, "fourier": 5e-3} {
@@ -256,4 +220,30 @@ func TestVariantsLinear(t *testing.T) {
 			}
 		}
 	})
+}
+
+// runInterrupted runs a loop from start to its end. With stopAt > 0 it is interrupted at that
+// step and resumed.
+func runInterrupted(t *testing.T, l *Loop, refs, start []float32, stopAt int) *Cursor {
+	t.Helper()
+	cursor := l.NewCursor(slices.Clone(start), l.Recipe.Images.Count)
+	interrupted := errors.New("interrupted")
+	l.Each = func(c *Cursor, _ []float64) error {
+		if c.Step == stopAt {
+			return interrupted
+		}
+		return nil
+	}
+	err := l.Run(context.Background(), refs, cursor)
+	if stopAt > 0 {
+		if !errors.Is(err, interrupted) {
+			t.Fatal(err)
+		}
+		l.Each = nil
+		err = l.Run(context.Background(), refs, cursor)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cursor
 }
