@@ -311,7 +311,7 @@ func oneLine(bar *bar, one *study.One) string {
 
 func names(r metamer.Recipe) []string { return r.ModelNames() }
 
-// orNull are the numbers with nil in place of NaN, which JSON has not.
+// orNull returns the values with nil in place of NaN, which JSON cannot hold.
 func orNull(values []float64) (out []*float64) {
 	for _, v := range values {
 		if out = append(out, &v); math.IsNaN(v) {

@@ -2,7 +2,7 @@
 // own, reached as any Jupyter kernel is) compose and build the programs of cells,
 // and runs them itself, so that their streams, displays, input and end are its own.
 //
-// What is done here instead of by GoNB, and why, is in docs/notes/kernel.md.
+// docs/notes/kernel.md says what this package does instead of GoNB, and why.
 package gonb
 
 import (

@@ -143,8 +143,8 @@ func (s *Session) ready() (*process, error) {
 // A session that compiles packages says so after firstReport, and then ever more seldom.
 const firstReport, lastReport = 1500 * time.Millisecond, 20 * time.Second
 
-// Report tells an output, until stop is called, how far the compiling of packages is that a
-// cell waits for: minutes, where nothing is compiled yet.
+// Report writes to out how far the compilation is that a cell waits for, until stop is called.
+// With an empty build cache it takes minutes.
 func (s *Session) Report(out session.Output) (stop func()) {
 	over, done := make(chan struct{}), make(chan struct{})
 	go func() {

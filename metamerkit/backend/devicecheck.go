@@ -19,8 +19,8 @@ type DeviceCheck struct {
 	Parts           []CheckPart
 }
 
-// CheckPart is a comparison. The difference is a share of the largest value, and the largest
-// number where there was nothing to compare.
+// CheckPart is a comparison. Its difference is a share of the largest value, or
+// math.MaxFloat64 if nothing could be compared.
 type CheckPart struct {
 	What              string
 	Difference, Limit float64

@@ -231,8 +231,7 @@ func nullKeyOf(s synth.TappedModel, set metamer.NullRef, size int) nullKey {
 	return nullKey{s.Net.Key, s.Layer, set.SHA256, size}
 }
 
-// cachedNull returns a null distribution that is kept in memory or on disk, nil if there is
-// none.
+// cachedNull returns a null distribution from memory or disk, nil if neither has it.
 func (e *Engine) cachedNull(s synth.TappedModel, set metamer.NullRef, size int) *evaluate.Null {
 	key := nullKeyOf(s, set, size)
 	dist, ok := e.nulls.Get(key)

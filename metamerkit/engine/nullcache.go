@@ -65,7 +65,7 @@ func loadNull(files filecache.Cache, key digest, member string, set metamer.Null
 	return evaluate.NullOf(member, set, values)
 }
 
-// cacheNull keeps a distribution for later processes.
+// cacheNull stores a distribution for later processes.
 func cacheNull(files filecache.Cache, key digest, dist *evaluate.Null) error {
 	var data []byte
 	for _, values := range dist.Values() {

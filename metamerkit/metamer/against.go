@@ -23,7 +23,7 @@ type Against struct {
 	Every int `json:"every" yaml:"every,omitempty"`
 }
 
-// withDefaults fills in what is open.
+// withDefaults sets the fields that are unset.
 func (a Against) withDefaults(r Recipe) *Against {
 	def(&a.Stage, r.Stage)
 	def(&a.Loss, "correlation")

@@ -103,7 +103,7 @@ func (r Recipe) Chosen(name string) Recipe {
 	return r
 }
 
-// withDefaults fills in what is open of the settings that the optimiser has.
+// withDefaults sets the optimiser's settings that are unset.
 func (s Solver) withDefaults(o Optimizer) Optimizer {
 	def(&o.StepSize, s.Defaults.StepSize)
 	def(&o.Halvings, s.Defaults.Halvings)

@@ -32,7 +32,7 @@ func (v *Variants) UnmarshalYAML(unmarshal func(any) error) error {
 	return unmarshal((*fields)(v))
 }
 
-// withDefaults fills in what is open.
+// withDefaults sets the fields that are unset.
 func (v Variants) withDefaults() *Variants {
 	def(&v.Metric, "pixels")
 	if v.Repel() {

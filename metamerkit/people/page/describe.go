@@ -59,8 +59,8 @@ func psychDS(d *people.Design) []byte {
 	})
 }
 
-// psychDSIgnore lists, as gitignore does, what is no part of a Psych-DS dataset: the page,
-// the lab's links, and what is for other programs.
+// psychDSIgnore lists the files that are not part of a Psych-DS dataset, in the form of
+// .gitignore: the page, the lab's links and the files for other programs.
 const psychDSIgnore = `design.json
 *.js
 *.html
