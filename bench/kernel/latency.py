@@ -127,32 +127,38 @@ def measure(name):
         rows[what] = [f() for _ in range(times)]
         print(f"{name}: {what}: median {statistics.median(rows[what]):.3f} s", file=sys.stderr)
 
-    def ready():
+    def ready(code=None):
         begin = time.perf_counter()
         km = KernelManager(kernel_name=name)
         km.start_kernel(stderr=open(os.devnull, "w"))
         kc = km.client()
         kc.start_channels()
         kc.wait_for_ready(timeout=60)
+        if code:
+            execute(kc, code)
         took = time.perf_counter() - begin
         kc.stop_channels()
         km.shutdown_kernel()
         return took
 
+    draw = lambda: random.randrange(1 << 40)
+    line = "" if name == "metamers-go" else "%%\n"
+    line += "fmt.Println(%d)"
     repeat("ready after start", ready)
+    repeat("first cell after start", lambda: ready(line % draw()))
     km = KernelManager(kernel_name=name)
     km.start_kernel(stderr=open(os.devnull, "w"))
     kc = km.client()
     kc.start_channels()
     kc.wait_for_ready(timeout=60)
-    draw = lambda: random.randrange(1 << 40)
     try:
-        execute(kc, f"%%\nfmt.Println({draw()})")
-        repeat("edited cell, a printed line", lambda: execute(kc, f"%%\nfmt.Println({draw()})"))
-        same = f"%%\nfmt.Println({draw()})"
+        execute(kc, line % draw())
+        repeat("edited cell, a printed line", lambda: execute(kc, line % draw()))
+        same = line % draw()
         execute(kc, same)
         repeat("unchanged cell", lambda: execute(kc, same))
         if name == "metamers-go":
+            repeat("edited cell, a variable", lambda: execute(kc, f"x := {draw()}"))
             repeat("edited cell, its value", lambda: execute(kc, f"{draw()} + 1"))
             picture = 'm := image.NewGray(image.Rect(0, 0, 200, 200))\nm.Pix[%d] = 255\nm'
             execute(kc, picture % 1)
