@@ -6,7 +6,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/site.sh
 for program in chromium npm; do
-  command -v $program >/dev/null || { echo "test-site: SKIPPED: needs $program (apt-get install $program)" >&2; exit 0; }
+  command -v $program >/dev/null && continue
+  echo "test-site: SKIPPED: needs $program (apt-get install $program)" >&2
+  [[ -z ${METAMERS_REQUIRE_DATA-} ]]
+  exit
 done
 work=$PWD/.cache/site-test
 version=4.14.1

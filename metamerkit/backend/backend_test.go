@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/paths/pathstest"
 )
 
 // bare gives the test a machine with an empty cache and no wishes.
@@ -41,6 +43,20 @@ func write(t *testing.T, path string, content []byte) {
 	if err := os.WriteFile(path, content, 0o644); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// pluginHere returns XLA's plugin for the CPU, which set-up brings. It skips builds that
+// cannot load one.
+func pluginHere(t *testing.T) string {
+	t.Helper()
+	if !HasXLA {
+		t.Skip("built without cgo: no plugin can be loaded")
+	}
+	path, err := FindPlugin(XLA)
+	if err != nil {
+		pathstest.Missing(t, "no XLA on the CPU here: %v", err)
+	}
+	return path
 }
 
 // mentions fails unless the text is one line that holds all the words.
@@ -155,10 +171,7 @@ func TestDamagedPlugin(t *testing.T) {
 }
 
 func TestPathThatLooksLikeCUDA(t *testing.T) {
-	cpu, err := FindPlugin(XLA)
-	if err != nil || !HasXLA {
-		t.Skipf("no XLA on the CPU here (cgo: %v, plugin: %v)", HasXLA, err)
-	}
+	cpu := pluginHere(t)
 	bare(t)
 	dir := filepath.Join(t.TempDir(), "home", "nvidia")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -168,7 +181,7 @@ func TestPathThatLooksLikeCUDA(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("PJRT_PLUGIN_LIBRARY_PATH", dir)
-	_, err = Open(XLA)
+	_, err := Open(XLA)
 	if err == nil {
 		t.Fatal("go-xla now loads such a plugin: drop the check")
 	}
@@ -176,13 +189,7 @@ func TestPathThatLooksLikeCUDA(t *testing.T) {
 }
 
 func TestGPUWithoutPlugin(t *testing.T) {
-	if !HasXLA {
-		t.Skip("built without cgo: there is no XLA to fall back to")
-	}
-	cpu, err := FindPlugin(XLA)
-	if err != nil {
-		t.Skipf("no XLA CPU plugin on this machine: %v", err)
-	}
+	cpu := pluginHere(t)
 	bare(t)
 	withGPU(t, true)
 	t.Setenv("PJRT_PLUGIN_LIBRARY_PATH", filepath.Dir(cpu))
@@ -243,9 +250,10 @@ func TestSetupAgreesOnVersions(t *testing.T) {
 // The CPU is one device: each further one is a thread of its own that competes
 // for the cores.
 func TestOneDevice(t *testing.T) {
+	pluginHere(t)
 	b, err := Open(XLA)
 	if err != nil {
-		t.Skipf("no XLA here: %v", err)
+		t.Fatal(err)
 	}
 	defer b.Compute.Finalize()
 	if n := b.Compute.NumDevices(); n != 1 {

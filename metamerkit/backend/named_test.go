@@ -10,10 +10,7 @@ import (
 
 // A plugin that the user names computes, by either way to name it, and says which file it is.
 func TestNamed(t *testing.T) {
-	path, err := FindPlugin(XLA)
-	if err != nil || !HasXLA {
-		t.Skipf("no plugin here: %v", err)
-	}
+	path := pluginHere(t)
 	t.Setenv(PluginVar, path)
 	for _, want := range []Kind{Auto, Named + ":" + Kind(path)} {
 		b, err := Open(want)

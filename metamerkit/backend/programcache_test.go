@@ -21,19 +21,18 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/filecache"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths/pathstest"
 )
 
 // withPlugin gives the test an empty cache and XLA's plugin.
 func withPlugin(t *testing.T) (b *Backend, files filecache.Cache) {
 	t.Helper()
-	cpu, err := FindPlugin(XLA)
-	if err != nil {
-		t.Skipf("no XLA on the CPU here: %v", err)
-	}
+	cpu := pluginHere(t)
 	bare(t)
 	t.Setenv(CompiledVar, "")
 	t.Setenv("PJRT_PLUGIN_LIBRARY_PATH", filepath.Dir(cpu))
-	if b, err = Open(XLA); err != nil {
+	b, err := Open(XLA)
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.Compute.Finalize)
@@ -248,10 +247,7 @@ func TestSurroundings(t *testing.T) {
 
 // The checksum of the plugin is computed once, and again when the file has changed.
 func TestPluginSum(t *testing.T) {
-	plugin, err := FindPlugin(XLA)
-	if err != nil {
-		t.Skipf("no XLA on the CPU here: %v", err)
-	}
+	plugin := pluginHere(t)
 	bare(t)
 	now, err := identity(plugin)
 	if err != nil {
@@ -289,11 +285,11 @@ func TestPluginSum(t *testing.T) {
 func TestTable(t *testing.T) {
 	cc, err := exec.Command("go", "env", "CC").Output()
 	if err != nil {
-		t.Skipf("no go command: %v", err)
+		pathstest.Missing(t, "no go command: %v", err)
 	}
 	dir, err := exec.Command("go", "list", "-f", "{{.Dir}}", "github.com/gomlx/go-xla/pjrt").Output()
 	if err != nil {
-		t.Skipf("the source of go-xla is not here: %v", err)
+		pathstest.Missing(t, "the source of go-xla is not here: %v", err)
 	}
 	here, err := filepath.Abs("pjrt.h")
 	if err != nil {

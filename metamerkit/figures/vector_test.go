@@ -13,6 +13,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/figures"
 	"github.com/ensemble-metamers/metamers/metamerkit/figures/figurestest"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths/pathstest"
 )
 
 // The SVG and the PDF of each figure, drawn by programs of others, look like its PNG.
@@ -73,7 +74,7 @@ func rasterise(t *testing.T, name string, args ...string) []byte {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
-		t.Skipf("%v (packages librsvg2-bin and poppler-utils)", err)
+		pathstest.Missing(t, "%v (packages librsvg2-bin and poppler-utils)", err)
 	}
 	var errs bytes.Buffer
 	c := exec.Command(path, args...)

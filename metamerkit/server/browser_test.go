@@ -16,6 +16,7 @@ import (
 
 	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/client"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths/pathstest"
 )
 
 // page tries all that a page can: %[1]s is the engine's address, %[2]s its token (as if
@@ -91,7 +92,7 @@ func (d *driven) Do(ctx context.Context, q api.Request, show func(api.Event)) (*
 func TestBrowser(t *testing.T) {
 	browser, err := exec.LookPath("chromium")
 	if err != nil {
-		t.Skip("no chromium")
+		pathstest.Missing(t, "no chromium")
 	}
 	plain, token, err := ListenTCP(":0")
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
+	"github.com/ensemble-metamers/metamers/metamerkit/paths/pathstest"
 )
 
 var (
@@ -16,8 +17,9 @@ var (
 	opened = map[backend.Kind]*backend.Backend{}
 )
 
-// Open returns the backend of that kind, opened once a process, and skips the
-// test with the reason where it cannot be had.
+// Open returns the backend of that kind, opened once a process, and skips the test with
+// the reason where it cannot be had. A program that could load XLA's plugin and does not
+// find it fails where METAMERS_REQUIRE_DATA is set; builds without cgo have no XLA.
 func Open(t testing.TB, k backend.Kind) *backend.Backend {
 	t.Helper()
 	mu.Lock()
@@ -26,6 +28,9 @@ func Open(t testing.TB, k backend.Kind) *backend.Backend {
 		return b
 	}
 	b, err := backend.Open(k)
+	if err != nil && k == backend.XLA && backend.HasXLA {
+		pathstest.Missing(t, "no %s backend here: %v", k, err)
+	}
 	if err != nil {
 		t.Skipf("no %s backend here: %v", k, err)
 	}

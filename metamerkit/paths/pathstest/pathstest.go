@@ -6,8 +6,9 @@ import (
 	"testing"
 )
 
-// Missing skips a test that needs data which are not in the repository: CIFAR-10,
-// photographs, weights. With METAMERS_REQUIRE_DATA set, as in CI, the test fails.
+// Missing skips a test that needs what is not in the repository and what set-up, packages.sh
+// or the folder of data has: CIFAR-10, photographs, weights, XLA's plugin, jsPsych, a
+// browser. With METAMERS_REQUIRE_DATA set, as in CI, the test fails.
 func Missing(t testing.TB, format string, args ...any) {
 	t.Helper()
 	if os.Getenv("METAMERS_REQUIRE_DATA") != "" {

@@ -55,7 +55,7 @@ func experiment(t *testing.T, source people.Source, change func(*people.Design))
 	t.Helper()
 	js, err := page.JSPsych(context.Background(), "")
 	if err != nil {
-		t.Skipf("no jsPsych here: %v", err) // it comes from a network
+		pathstest.Missing(t, "no jsPsych here: %v", err) // it comes from a network
 	}
 	settings := peopletest.Settings()
 	change(&settings)
