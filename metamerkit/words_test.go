@@ -11,9 +11,11 @@ import (
 	"testing"
 )
 
-// Words that this project once had for itself, with what is said instead.
+// Words that this project once had for itself, with what is said instead. Others of that time,
+// such as place, ahead, warm, slope and foreign, are words of plain English or of mathematics
+// too, and are not looked for.
 var privateWords = map[string]string{
-	"errands?": "request", "desk": "server", "shelf": "cache", "depot": "weights", "lifeline": "supervisor",
+	"errands?": "request", "remote (server|client)s?": "server, client", "recall(s|ed)?": "cache", "lacking": "missing", "desk": "server", "shelf": "cache", "depot": "weights", "lifeline": "supervisor",
 	"contest": "benchmark", "mover": "update step", "judg(e|es|ed|ing)": "evaluate, test",
 	"evidence": "match statistics", // but for the file evidence.json and its field
 }

@@ -29,9 +29,9 @@ func (t *table) pairsOf(do func(ensemble, single string)) {
 }
 
 // basis says how much was compared.
-func basis(m *mean, what, lacking string) string {
+func basis(m *mean, what, missing string) string {
 	if m.n == 0 {
-		return lacking
+		return missing
 	}
 	return fmt.Sprintf("%d %s, %d images", m.n, what, len(m.sum))
 }

@@ -33,9 +33,9 @@ observers: ["*.linf8", twenty]`))
 		t.Error(err) // as one of cnn:*, and by its alias
 	}
 	p.Sets = p.Sets[:4]
-	got, lacking, err := p.Resolved(context.Background(), m, false)
-	if err != nil || lacking != nil {
-		t.Fatal(lacking, err)
+	got, missing, err := p.Resolved(context.Background(), m, false)
+	if err != nil || missing != nil {
+		t.Fatal(missing, err)
 	}
 	want := [][]string{{"resnet20"}, {"vgg11"}, {"resnet20.linf8"}, {"vgg11.linf8"}, {"resnet20.linf8", "vgg11.linf8"}, {"resnet20", "vgg11"}, {"resnet20", "vit_tiny_patch16_224.augreg_in21k_ft_in1k", "cct_small.linf8"}}
 	if !slices.EqualFunc(got.Sets, want, slices.Equal) {

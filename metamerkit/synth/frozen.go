@@ -32,20 +32,20 @@ func (r *reader) prepare(c *card.Card, layers []string) (f frozen, err error) {
 		g, noted := r.note(c, layers)
 		defer g.Finalize()
 		f.keys = noted.Keys
-		var lacking []string
+		var missing []string
 		var nodes []*Node
 		for _, k := range f.keys {
 			if d.Get(k) == nil {
-				lacking = append(lacking, k)
+				missing = append(missing, k)
 				nodes = append(nodes, MulScalar(noted.Nodes[k], 1)) // behind the last variable: see drawTarget
 			}
 		}
-		if lacking == nil {
+		if missing == nil {
 			return
 		}
 		compile(g, nodes...)
 		for i, t := range g.Run(r.inputs(tensors.FromShape(r.imageShape()))...) {
-			d.Put(lacking[i], t)
+			d.Put(missing[i], t)
 		}
 	})
 	for _, k := range f.keys {

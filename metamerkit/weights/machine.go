@@ -221,7 +221,7 @@ func (m *machine) remember(at uint32) error {
 	return m.charge(64)
 }
 
-func (m *machine) recall(at uint32) error {
+func (m *machine) fromMemo(at uint32) error {
 	v, ok := m.memo[at]
 	if !ok {
 		return m.malformed(fmt.Sprintf("it refers to value %d, which does not exist", at))

@@ -261,7 +261,7 @@ func (m *machine) remembered(op byte) error {
 		return err
 	}
 	if op == 'h' || op == 'j' || op == 'g' {
-		return m.recall(uint32(at))
+		return m.fromMemo(uint32(at))
 	}
 	return m.remember(uint32(at))
 }
