@@ -19,6 +19,7 @@ plugins=${METAMERS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/metamers}/plugins
 [[ ! -d $plugins ]] || ln -s "$plugins" "$work/cache/plugins"
 export METAMERS_CACHE=$work/cache
 cd "$work"
+grep -qx 'metamers = metamers_papermill:Engine' env/lib/python*/site-packages/metamers-*.dist-info/entry_points.txt
 "$bin/metamers" version
 "$bin/metamers" synth --quiet --models plain7_48.mm_c10 --stage early --images photos:1 --size 32 --evaluations 4 --null photos:8 >/dev/null
 if said=$("$bin/metamers" lab 2>&1); then

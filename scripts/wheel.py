@@ -5,7 +5,9 @@
 
 The same files give the same bytes. The wheel has
 
-    metamers/, metamers_kernel.py            the Python module, and the start of the kernel
+    metamers/                                the Python module
+    metamers_kernel.py                       the start of the kernel
+    metamers_papermill.py                    papermill's parameters in Go
     bin/metamers, bin/metamers-kernel        the programs
     share/jupyter/kernels/metamers-go        the registration with Jupyter
     share/metamers/kernel-SUM.zip            for the kernel: sources (of this module, without
@@ -174,7 +176,8 @@ def main() -> None:
     parser.add_argument("--tools", type=Path, help="folder with gonb, goimports and gopls")
     parser.add_argument("--out", type=Path, default=Path("dist"), help="folder of the wheel")
     args = parser.parse_args()
-    project = tomllib.loads((ROOT / "python/pyproject.toml").read_text())["project"]
+    project_file = tomllib.loads((ROOT / "python/pyproject.toml").read_text())
+    project = project_file["project"]
     version, program = project["version"], args.program.read_bytes()
     data, info = f"metamers-{version}.data", f"metamers-{version}.dist-info"
     wheel = Archive()
@@ -184,7 +187,10 @@ def main() -> None:
     wheel.add(f"{data}/scripts/metamers", program, program=True)
     needs = program
     if args.kernel:
-        wheel.add("metamers_kernel.py", (ROOT / "python/metamers_kernel.py").read_bytes())
+        for module in project_file["tool"]["setuptools"]["py-modules"]:
+            wheel.add(f"{module}.py", (ROOT / f"python/{module}.py").read_bytes())
+        groups = "".join(f"[{name}]\n" + "".join(f"{k} = {v}\n" for k, v in group.items()) for name, group in project["entry-points"].items())
+        wheel.add(f"{info}/entry_points.txt", groups.encode())
         wheel.add(f"{data}/scripts/metamers-kernel", args.kernel.read_bytes(), program=True)
         needs += args.kernel.read_bytes() + b"".join((args.tools / name).read_bytes() for name in TOOLS)
         archive = kernel_archive(args.tools)
