@@ -3,6 +3,7 @@ package claims
 import (
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -151,4 +152,33 @@ func b2f(b bool) float64 {
 		return 1
 	}
 	return 0
+}
+
+// Variants of an image count as one image: rows of them give what rows of their means give.
+func TestVariantsAreOneImage(t *testing.T) {
+	recipe := metamer.Recipe{Variants: &metamer.Variants{Count: 2, Metric: "pixels"}, Images: metamer.ImageRef{Count: 24, Size: 32}}
+	var variants, means metamer.Rows
+	for s, set := range []string{"a", "b"} {
+		for i := range 12 {
+			x, y := float64((i*7+s*3)%5), float64((i*3+s)%4)
+			row := metamer.Row{Run: set, Set: set, Stage: "late", Measure: "noise", Count: 1}
+			for k, v := range []float64{x, y} {
+				row.Image, row.Value, row.Made = 2*i+k, v, recipe.Made()
+				if i == 3 && k == 1 {
+					row.Value = math.NaN() // of this image one variant has a value
+				}
+				variants = append(variants, row)
+			}
+			row.Image, row.Value, row.Made = i, (x+y)/2, nil
+			if i == 3 {
+				row.Value = x
+			}
+			means = append(means, row)
+		}
+	}
+	a, err1 := Compare(variants, "noise", evaluate.Bootstrap{})
+	b, err2 := Compare(means, "noise", evaluate.Bootstrap{})
+	if err1 != nil || err2 != nil || len(a) != 1 || a[0].Images != 12 || !reflect.DeepEqual(a, b) {
+		t.Errorf("%v %v\n%+v\n%+v", err1, err2, a, b)
+	}
 }

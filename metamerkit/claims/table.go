@@ -27,6 +27,10 @@ type table struct {
 
 func newTable(rows metamer.Rows, cards map[string]*card.Card) (*table, error) {
 	t := &table{cards: cards, each: map[cell][]float64{}, overall: map[cell]float64{}}
+	rows, err := byReference(rows)
+	if err != nil {
+		return nil, err
+	}
 	for _, r := range rows {
 		t.images = max(t.images, r.Image+1)
 	}
@@ -64,6 +68,54 @@ func newTable(rows metamer.Rows, cards map[string]*card.Card) (*table, error) {
 		}
 	}
 	return t, nil
+}
+
+// byReference puts one row in the place of the rows of an image's variants, with the mean of
+// their values: images are compared by their reference.
+func byReference(rows metamer.Rows) (out metamer.Rows, err error) {
+	each := 1
+	for _, r := range rows {
+		if r.Image >= 0 && r.Made != nil && strings.Contains(r.Made.Settings, `"variants"`) {
+			made, err := r.Made.Recipe()
+			if err != nil {
+				return nil, fmt.Errorf("claims: %w", err)
+			}
+			each = made.Variants.Each()
+			break
+		}
+	}
+	if each == 1 {
+		return rows, nil
+	}
+	type place struct {
+		cell
+		image int
+	}
+	at, count := map[place]int{}, map[int]float64{}
+	for _, r := range rows {
+		if r.Image < 0 {
+			out = append(out, r)
+			continue
+		}
+		r.Image /= each
+		p := place{cell{r.Measure, r.Set, r.Stage, r.Observer}, r.Image}
+		i, ok := at[p]
+		switch {
+		case !ok:
+			at[p] = len(out)
+			if !math.IsNaN(r.Value) {
+				count[len(out)] = 1
+			}
+			out = append(out, r)
+		case math.IsNaN(r.Value):
+		case count[i] == 0:
+			out[i].Value, count[i] = r.Value, 1
+		default:
+			count[i]++
+			out[i].Value += (r.Value - out[i].Value) / count[i]
+		}
+	}
+	return out, nil
 }
 
 func members(set string) []string { return strings.Split(set, "+") }

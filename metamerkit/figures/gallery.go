@@ -16,20 +16,24 @@ import (
 
 // Gallery draws Figure 2: metamers of a few reference images for several model
 // sets, a block a stage. Runs must be of the references; which are the images'
-// indices, nil for the first four. A disc says that the image is a metamer for
+// indices, nil for the first four; of several variants of an image the first is shown. A disc says that the image is a metamer for
 // every member, a ring that it is not, a bar that this is not tested; beside it stands the
 // largest relative L2 distance of a member.
 func Gallery(s *Study, refs *images.Set, which []int, runs ...*metamer.Run) (*Figure, error) {
 	g := &gallery{study: s, refs: refs, which: which, runs: map[string]*metamer.Run{}, marks: map[*metamer.Run][]Mark{}, distances: map[*metamer.Run][][]float64{}}
+	each := max(refs.Copies, 1)
+	n := refs.Len() / each
 	if g.which == nil {
-		for i := range min(4, refs.Len()) {
+		for i := range min(4, n) {
 			g.which = append(g.which, i)
 		}
 	}
-	for _, i := range g.which {
-		if i < 0 || i >= refs.Len() {
-			return nil, fmt.Errorf("figures: gallery of image %d, the set %s has %d", i, refs.Name, refs.Len())
+	g.which = slices.Clone(g.which)
+	for k, i := range g.which {
+		if i < 0 || i >= n {
+			return nil, fmt.Errorf("figures: gallery of image %d, the set %s has %d", i, refs.Name, n)
 		}
+		g.which[k] = i * each // the first variant
 	}
 	var sets [][]string
 	seen, stages := map[string]bool{}, map[string]bool{}

@@ -222,14 +222,16 @@ func (o *overview) examples(c draw.Canvas, at func(x, y vg.Length) vg.Point) {
 	head := style(fontSmall, false, axisInk, text.XCenter, text.YBottom)
 	c.FillText(head, at(463, 34), "reference")
 	c.FillText(head, at(517, 34), "metamer")
-	shown := 0
+	shown, each := 0, max(o.refs.Copies, 1)
+	taken := map[int]bool{} // references: of variants one is shown
 	verdicts, distances := marks(o.run), distances(o.run)
 	// Metamers first; where there are too few, the others, marked as such.
 	for _, want := range []Mark{Pass, NotTested, Fail} {
 		for i := range o.refs.Len() {
-			if verdicts[i] != want || shown == 4 {
+			if verdicts[i] != want || shown == 4 || taken[i/each] {
 				continue
 			}
+			taken[i/each] = true
 			y := 84 + vg.Length(shown)*47
 			picture(c, o.refs.Image(i), o.refs.Size, at(441, y), 44)
 			picture(c, o.run.Metamers[i*per:(i+1)*per], o.refs.Size, at(495, y), 44)
