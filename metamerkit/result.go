@@ -93,24 +93,40 @@ func (r *Result) Runs() ([]*Run, error) {
 }
 
 // Run returns the run at a stage of a set, which is given by its members' full names or by
-// a group's name.
-func (r *Result) Run(stage string, set ...string) (*Run, error) {
-	if len(set) == 1 && r.Plan.Groups[set[0]] != nil {
-		set = r.Plan.Groups[set[0]]
+// a group's name. Of a plan with Pairs it is that of the set alone.
+func (r *Result) Run(stage string, set ...string) (*Run, error) { return r.find(stage, set, nil) }
+
+// Pair returns the run at a stage of a set against another one, of a plan with Pairs. Sets are
+// given as in Run.
+func (r *Result) Pair(stage string, set, against []string) (*Run, error) {
+	if len(against) == 0 {
+		return nil, errors.New("metamerkit: a pair of a set and nothing, expected another set")
+	}
+	return r.find(stage, set, against)
+}
+
+func (r *Result) find(stage string, set, against []string) (*Run, error) {
+	for _, s := range []*[]string{&set, &against} {
+		if len(*s) == 1 && r.Plan.Groups[(*s)[0]] != nil {
+			*s = r.Plan.Groups[(*s)[0]]
+		}
 	}
 	runs, err := r.Runs()
 	if err != nil {
 		return nil, err
 	}
 	for _, run := range runs {
-		if run.Recipe.Stage == stage && slices.Equal(run.Recipe.ModelNames(), set) {
+		if run.Recipe.Stage == stage && slices.Equal(run.Recipe.ModelNames(), set) && (!r.Plan.Pairs || slices.Equal(run.Recipe.Against.Names(), against)) {
 			return run, nil
 		}
+	}
+	if against != nil {
+		return nil, fmt.Errorf("metamerkit: the study has no run of %q against %q at stage %q", set, against, stage)
 	}
 	return nil, fmt.Errorf("metamerkit: the study has no run of %q at stage %q", set, stage)
 }
 
-// Figure returns one of figure1 to figure7.
+// Figure returns one of figure1 to figure8.
 func (r *Result) Figure(name string) (*Figure, error) {
 	return figure(name, func(f api.Format) (*api.Figure, error) {
 		f.Name = name
@@ -145,7 +161,12 @@ func (r *Result) SingleQuality() (*Figure, error) { return r.Figure("figure6") }
 // SingleDivergence returns Figure 7: JSD in bits of single-model metamers.
 func (r *Result) SingleDivergence() (*Figure, error) { return r.Figure("figure7") }
 
-// Tables returns Tables 1 to 5: models, model sets, stages, settings, numbers.
+// Parting returns Figure 8, of a plan with Pairs: how far metamers for each set are driven
+// apart in each other set.
+func (r *Result) Parting() (*Figure, error) { return r.Figure("figure8") }
+
+// Tables returns Tables 1 to 5: models, model sets, stages, settings, numbers; and Table 6, the
+// numbers of Figure 8, of a plan with Pairs.
 func (r *Result) Tables() []*Table {
 	var out []*Table
 	for i := range r.tables {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -215,7 +216,7 @@ func (c *reproduceCmd) dryRun(ctx context.Context, g *globals, e *engine.Engine,
 		case unknown && !known(l.forecast, part):
 			expected = "not known"
 		}
-		fmt.Fprintf(t, "%d\t%s\t%s\t%s\n", i+1, l.plan.Label(part.Set), part.Stage, expected)
+		fmt.Fprintf(t, "%d\t%s\t%s\t%s\n", i+1, label(l.plan, part), part.Stage, expected)
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -230,9 +231,17 @@ func (c *reproduceCmd) dryRun(ctx context.Context, g *globals, e *engine.Engine,
 	return nil
 }
 
-// known reports whether the speed of every member of a part is.
+// label names the set of a part, and the other set of a pair.
+func label(p study.Plan, part study.Part) string {
+	if part.Against == nil {
+		return p.Label(part.Set)
+	}
+	return p.Label(part.Set) + " against " + p.Label(part.Against)
+}
+
+// known reports whether the speed of every model of a part is.
 func known(f *study.Forecast, p study.Part) bool {
-	for _, m := range p.Set {
+	for _, m := range slices.Concat(p.Set, p.Against) {
 		for _, u := range f.Unknown {
 			if u == m+", "+p.Stage {
 				return false

@@ -20,8 +20,8 @@ import (
 // open opens the plan's images, or the part that is wanted.
 func (c *reproduceCmd) open(p study.Plan) (*images.Set, error) {
 	o := images.Options{Size: p.Size}
-	if (c.Set == nil) != (c.Stage == "") || c.Set == nil && c.Part != "" {
-		return nil, fmt.Errorf("--set and --stage go together, and --part with them")
+	if (c.Set == nil) != (c.Stage == "") || c.Set == nil && (c.Part != "" || c.Against != nil) {
+		return nil, fmt.Errorf("--set and --stage go together, and --part and --against with them")
 	}
 	if c.Part != "" {
 		if c.Blocks > 0 {
@@ -40,7 +40,7 @@ func (c *reproduceCmd) open(p study.Plan) (*images.Set, error) {
 	return withNotes(images.OpenLine(p.Images, o))
 }
 
-// one leaves of a plan the set and stage that are wanted.
+// one leaves of a plan the set and stage, and the pair, that are wanted.
 func (c *reproduceCmd) one(p study.Plan) (study.Plan, error) {
 	full := func(names []string) (out []string) {
 		for _, n := range names {
@@ -51,11 +51,18 @@ func (c *reproduceCmd) one(p study.Plan) (study.Plan, error) {
 		}
 		return out
 	}
-	i := slices.IndexFunc(p.Sets, func(set []string) bool { return slices.Equal(full(set), full(c.Set)) })
-	if i < 0 || !slices.Contains(p.Stages, c.Stage) {
-		return p, fmt.Errorf("plan %s has no set %s at stage %s: its sets are %v, its stages %v", p.Name, strings.Join(c.Set, "+"), c.Stage, p.Sets, p.Stages)
+	cells := p.Cells()
+	i := slices.IndexFunc(cells, func(of study.Cell) bool {
+		return slices.Equal(full(of.Set), full(c.Set)) && of.Stage == c.Stage && slices.Equal(full(of.Against), full(c.Against))
+	})
+	if i < 0 {
+		what := strings.Join(c.Set, "+")
+		if c.Against != nil {
+			what += " against " + strings.Join(c.Against, "+")
+		}
+		return p, fmt.Errorf("plan %s has no set %s at stage %s: its sets are %v, its stages %v", p.Name, what, c.Stage, p.Sets, p.Stages)
 	}
-	p.Sets, p.Stages = [][]string{p.Sets[i]}, []string{c.Stage}
+	p = p.Only(cells[i])
 	p.Groups = maps.Clone(p.Groups)
 	maps.DeleteFunc(p.Groups, func(_ string, group []string) bool { return !slices.Equal(full(group), full(p.Sets[0])) })
 	return p, nil

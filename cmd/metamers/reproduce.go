@@ -36,15 +36,16 @@ type reproduceCmd struct {
 	Out        string        `help:"Output folder for figures, tables, rows and index.html." default:"out" type:"path"`
 	peopleFlag
 
-	Set    []string `group:"One piece of the plan" help:"Run and evaluate only this model set of the plan, at --stage, without figures." placeholder:"MODEL,…" predictor:"models"`
-	Stage  string   `group:"One piece of the plan" help:"Run only this stage." predictor:"stage"`
-	Part   string   `group:"One piece of the plan" help:"Run only images FROM to TO-1 (counted from 0), as a separate run with the same bits and without rows." placeholder:"FROM-TO"`
-	Blocks int      `positive:"" group:"One piece of the plan" help:"Join the run from runs of N images each, a multiple of the batch size. Missing parts are synthesised." placeholder:"N"`
+	Set     []string `group:"One piece of the plan" help:"Run and evaluate only this model set of the plan, at --stage, without figures." placeholder:"MODEL,…" predictor:"models"`
+	Stage   string   `group:"One piece of the plan" help:"Run only this stage." predictor:"stage"`
+	Against []string `group:"One piece of the plan" help:"Run only the pair with this other set, in a plan with pairs." placeholder:"MODEL,…" predictor:"models"`
+	Part    string   `group:"One piece of the plan" help:"Run only images FROM to TO-1 (counted from 0), as a separate run with the same bits and without rows." placeholder:"FROM-TO"`
+	Blocks  int      `positive:"" group:"One piece of the plan" help:"Join the run from runs of N images each, a multiple of the batch size. Missing parts are synthesised." placeholder:"N"`
 }
 
 func (c *reproduceCmd) Help() string {
 	return `Runs a whole experiment: metamers for every model set and stage of a plan, evaluations,
-Figures 1 to 7, Tables 1 to 5 and an HTML page with all of them. After Ctrl-C the same
+Figures 1 to 8, Tables 1 to 6 and an HTML page with all of them. After Ctrl-C the same
 command resumes.
 
 A plan is a YAML file:
@@ -204,7 +205,11 @@ func planLine(p study.Plan, set *images.Set) string {
 	if r.IsPaper() {
 		how = "the paper's procedure: " + how
 	}
-	return fmt.Sprintf("%s: %s; %s at %s; %s; null distribution: %s", p.Name, imagesLine(set), english.Plural(len(p.Sets), "model set", ""), strings.Join(p.Stages, ", "), how, r.NullOf())
+	sets := english.Plural(len(p.Sets), "model set", "")
+	if p.Pairs {
+		sets += ", alone and against each other,"
+	}
+	return fmt.Sprintf("%s: %s; %s at %s; %s; null distribution: %s", p.Name, imagesLine(set), sets, strings.Join(p.Stages, ", "), how, r.NullOf())
 }
 
 func ranLine(run *metamer.Run) string {

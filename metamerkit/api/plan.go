@@ -19,6 +19,10 @@ type Plan struct {
 	Sets   ModelSets           `yaml:"sets"`             // model names or patterns, or one name of a group
 	Stages []string            `yaml:"stages"`           // default early, middle, late
 
+	// Pairs also makes a run of each set against each other set that shares no model with it
+	// (docs/against.md), which Figure 8 shows. Settings.Against may then set how, without models.
+	Pairs bool `yaml:"pairs,omitempty"`
+
 	Settings Settings `yaml:"settings"`
 
 	Observers []string `yaml:"observers,omitempty"` // default: every available model with the same classes

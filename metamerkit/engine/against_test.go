@@ -70,8 +70,10 @@ func TestAgainst(t *testing.T) {
 			t.Errorf("%s: %+v, expected 1 with Wilson's interval", name, r)
 		}
 	}
-	if r, want := found["apart/correlation vit_4_96.mm_c10"], 1-(run.Against[0].Pearson+run.Against[1].Pearson)/2; math.Abs(r.Value-want) > 1e-12 {
-		t.Errorf("difference %v, expected %v", r.Value, want)
+	for _, name := range []string{"apart/correlation ", "apart/correlation vit_4_96.mm_c10"} { // of all models together, and of each
+		if r, want := found[name], 1-(run.Against[0].Pearson+run.Against[1].Pearson)/2; math.Abs(r.Value-want) > 1e-12 || r.Count != 2 || !slices.Equal(r.Against(), []string{"vit_4_96.mm_c10"}) {
+			t.Errorf("%s: %+v, expected %v", name, r, want)
+		}
 	}
 	blocks, err := runs.Open(t.TempDir())
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 // holds. Of each of these models as an observer: apart, which is 1 for an image that is a
 // metamer for every member and not for this model, and apart/correlation, 1 − Pearson's
 // correlation at this model where the image is a metamer for every member. Without an
-// observer: apart for all of these models together.
+// observer: apart for all of these models together, and the mean of apart/correlation over them.
 func apart(q Evaluation, p portrait) (metamer.Rows, error) {
 	run := p.run
 	if len(run.Against) == 0 {
@@ -37,6 +37,7 @@ func apart(q Evaluation, p portrait) (metamer.Rows, error) {
 		}
 		return math.NaN()
 	}
+	sum, others := make([]float64, n), float64(len(run.Recipe.Against.Models))
 	for _, name := range run.Recipe.Against.Names() {
 		parted, difference := make([]float64, n), make([]float64, n)
 		for _, s := range run.Against {
@@ -59,12 +60,18 @@ func apart(q Evaluation, p portrait) (metamer.Rows, error) {
 		if err := o.each("apart/correlation", difference, why(match)); err != nil {
 			return nil, err
 		}
+		for i, v := range difference {
+			sum[i] += v / others
+		}
 	}
 	all := make([]float64, n)
 	for i, outcome := range whole {
 		all[i] = value(outcome)
 	}
 	o.base.Observer = ""
-	err := o.each("apart", all, why(whole))
+	if err := o.each("apart", all, why(whole)); err != nil {
+		return nil, err
+	}
+	err := o.each("apart/correlation", sum, why(match))
 	return o.rows, err
 }

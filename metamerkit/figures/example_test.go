@@ -127,6 +127,25 @@ func ExampleDivergence_single() {
 	// Output: Jensen-Shannon divergence, 529 × 259 points: as testdata/figure7.png
 }
 
+// At late one pair has no metamer, so that there is no tree.
+func ExampleParting() {
+	golden(figures.Parting(figurestest.Pairs()))
+	// Output: Who parts from whom, 774 × 614 points: as testdata/figure8.png
+}
+
+func ExamplePartings() {
+	s := figurestest.Pairs()
+	s.Sets = s.Sets[4:]
+	fmt.Print(figures.Partings(s).Markdown())
+	// Output:
+	// | metamers for | stage | against | metamers | apart | 1 − r |
+	// |---|---|---|---:|---:|---:|
+	// | vit_tiny_patch16_224.augreg_in21k_ft_in1k | middle | cct_small.linf8 | 16 of 16 | 1.000 (0.800–1.000) | 1.024 (0.944–1.094) |
+	// | vit_tiny_patch16_224.augreg_in21k_ft_in1k | late | cct_small.linf8 | 16 of 16 | 1.000 (0.800–1.000) | 1.124 (1.044–1.194) |
+	// | cct_small.linf8 | middle | vit_tiny_patch16_224.augreg_in21k_ft_in1k | 11 of 16 | 0.688 (0.487–0.787) | 0.597 (0.517–0.667) |
+	// | cct_small.linf8 | late | vit_tiny_patch16_224.augreg_in21k_ft_in1k | 0 of 16 | 0.000 (0.000–0.100) | – |
+}
+
 func ExampleTrainingCurves() {
 	t := figures.Training{Name: "plain7_48.mm_c10_linf8"}
 	for i, v := range [][4]float64{{2.09, .22, .544, .195}, {1.78, .32, .562, .281}, {1.7, .35, .604, .305}, {1.63, .37, .622, .297}} {

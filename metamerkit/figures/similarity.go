@@ -41,7 +41,7 @@ func Divergence(s *Study, measure string, keep func(set []string) bool) (*Figure
 		}
 		return nil, need(false, "divergence", "measure "+measure+" of an observer")
 	}
-	m.measure = measure
+	m.measure, m.unit = measure, "bits"
 	m.max = math.Ceil(max(m.max, 0.01)*20) / 20 // to the next .05
 	m.lay()
 	return &Figure{
@@ -54,7 +54,7 @@ func Divergence(s *Study, measure string, keep func(set []string) bool) (*Figure
 // matrix is a row of heat maps with shared rows.
 type matrix struct {
 	study             *Study
-	measure           string
+	measure, unit     string
 	stages, observers []string
 	sets              [][]string
 	cells             int
@@ -180,7 +180,7 @@ func (m *matrix) scale(c draw.Canvas, colors func(float64) color.Color, top, bot
 		c.FillText(st, vg.Point{X: x + 11, Y: low + vg.Length(f)*(top-low)}, fmt.Sprintf("%.2g", f*m.max))
 	}
 	st.XAlign, st.YAlign = text.XLeft, text.YBottom
-	c.FillText(st, vg.Point{X: x, Y: top + 6}, "bits")
+	c.FillText(st, vg.Point{X: x, Y: top + 6}, m.unit)
 }
 
 // blues rises evenly in darkness from nearly white at 0, so that it is read in

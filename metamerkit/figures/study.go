@@ -21,6 +21,9 @@ type Study struct {
 	Cards map[string]*card.Card
 	// Names of model sets that have one, by SetName.
 	Names map[string]string
+	// Pairs says that rows of runs against other models are of pairs of sets (Parting); the
+	// other figures and tables leave them out.
+	Pairs bool
 	// Settings names optimiser, start and loss: results depend on them, so that every
 	// figure does.
 	Settings string
@@ -160,8 +163,11 @@ func (s *Study) look() map[rowName]int {
 	}
 	s.index, s.indexed, s.length = map[rowName]int{}, &s.Rows[0], len(s.Rows)
 	for i, r := range s.Rows {
+		if r.Image >= 0 || s.Pairs && r.Against() != nil {
+			continue
+		}
 		n := rowName{r.Measure, r.Set, r.Stage, r.Observer}
-		if _, dup := s.index[n]; r.Image < 0 && !dup { // the first counts
+		if _, dup := s.index[n]; !dup { // the first counts
 			s.index[n] = i
 		}
 	}

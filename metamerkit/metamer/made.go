@@ -100,6 +100,18 @@ func (m *Made) Recipe() (Recipe, error) {
 	return r, nil
 }
 
+// Against names the models that the metamers of the row's run were to differ for, nil for none.
+func (r Row) Against() []string {
+	if r.Made == nil || !strings.Contains(r.Made.Settings, `"against"`) { // most rows
+		return nil
+	}
+	made, err := r.Made.Recipe()
+	if err != nil {
+		return nil // rows of someone's own
+	}
+	return made.Against.Names()
+}
+
 // Describe names what results depend on: optimiser, steps, start and loss.
 func (r Recipe) Describe() string {
 	if r.Optimizer.Name == "elsewhere" {

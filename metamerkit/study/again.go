@@ -136,6 +136,7 @@ func (p *Plan) join(q Plan) {
 		}
 	}
 	p.Measures = measures
+	p.Pairs = p.Pairs || q.Pairs
 	p.Name += " and " + q.Name
 }
 
@@ -161,8 +162,9 @@ func (a *Again) Compatible(named ...*metamer.Run) error {
 // one stage cannot be drawn together, and are an error.
 func (a *Again) Result() (r *Result, notes []string, err error) {
 	r = &Result{Plan: a.Plan, Cards: map[string]*card.Card{}, settings: a.Plan.Sets == nil}
-	type place struct{ set, stage string }
+	type place struct{ set, stage, against string }
 	runs, made := map[place]string{}, map[string]*metamer.Made{}
+	against := map[[2]string]string{} // of a set at a stage; others make it a plan with pairs
 	var order []string
 	references := false
 	for _, row := range a.Rows {
@@ -178,7 +180,12 @@ func (a *Again) Result() (r *Result, notes []string, err error) {
 			r.Rows = append(r.Rows, row)
 			continue
 		}
-		at := place{row.Set, row.Stage}
+		at := place{row.Set, row.Stage, strings.Join(row.Against(), "+")}
+		if before, ok := against[[2]string{row.Set, row.Stage}]; ok && before != at.against {
+			r.Plan.Pairs = true
+		} else if !ok {
+			against[[2]string{row.Set, row.Stage}] = at.against
+		}
 		if before, ok := runs[at]; ok && before != row.Run {
 			made[row.Run] = row.Made
 			two := a.sources([]string{before, row.Run}, made)
@@ -201,6 +208,9 @@ func (a *Again) Result() (r *Result, notes []string, err error) {
 	sources := a.sources(order, made)
 	if err := oneImageSet(sources); err != nil {
 		return nil, nil, err
+	}
+	if r.Plan.Pairs { // which differ in more than models
+		sources = slices.DeleteFunc(sources, func(s source) bool { return s.recipe.Against != nil })
 	}
 	if r.mixed = unlike(sources); r.mixed != "" {
 		notes = append(notes, "the runs differ in "+r.mixed+": results depend on them")

@@ -170,7 +170,7 @@ func TestAgainRefused(t *testing.T) {
 	if err := (&Again{}).Read(t.TempDir()); err == nil || !strings.Contains(err.Error(), "study.json") {
 		t.Error(err)
 	}
-	for _, names := range [][]string{{"fig8"}, {"table0"}, {""}} {
+	for _, names := range [][]string{{"fig9"}, {"table0"}, {""}} {
 		if _, err := Parts(names); err == nil {
 			t.Errorf("%v are parts", names)
 		}

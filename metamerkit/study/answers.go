@@ -3,7 +3,6 @@ package study
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 
 	"github.com/dustin/go-humanize/english"
@@ -23,6 +22,7 @@ func (r *Result) Answers() (out []Answer) {
 		{"How close?", r.howClose()},
 		{"Against what?", r.against()},
 		{"Are they metamers?", r.areMetamers()},
+		{"Who parts from whom?", r.whoParts()},
 		{"Converged?", r.converged()},
 		{"Another seed?", r.anotherSeed()},
 		{"Which layers, and why?", r.whichLayers()},
@@ -36,11 +36,11 @@ func (r *Result) Answers() (out []Answer) {
 	return out
 }
 
-// byStage calls do with the runs of each stage that has any.
+// byStage calls do with the runs of each stage that has any, without those of pairs.
 func (r *Result) byStage(do func(stage string, runs []*metamer.Run)) {
 	for _, stage := range r.Plan.Stages {
 		var runs []*metamer.Run
-		for _, run := range r.Runs {
+		for _, run := range r.alone() {
 			if run.Recipe.Stage == stage {
 				runs = append(runs, run)
 			}
@@ -191,18 +191,22 @@ func (r *Result) whichImages() string {
 	if r.Images == nil {
 		return ""
 	}
-	names := slices.Clone(r.Images.Names)
+	var names []string
+	each := max(r.Images.Copies, 1)
+	for i := 0; i < r.Images.Len(); i += each {
+		names = append(names, r.Images.Names[i])
+	}
 	if n := len(names); n > fewNames {
 		names = append(names[:fewNames-1:fewNames-1], fmt.Sprintf("%d others", n-fewNames+1))
 	}
 	sum := r.Images.SHA256()
-	return fmt.Sprintf("%s: %s of %d² pixels, SHA-256 %s…: %s.", r.Images.Name, english.Plural(r.Images.Len(), "image", ""), r.Images.Size, sum[:12], strings.Join(names, ", "))
+	return fmt.Sprintf("%s: %s of %d² pixels, SHA-256 %s…: %s.", r.Images.Name, r.countImages(), r.Images.Size, sum[:12], strings.Join(names, ", "))
 }
 
 // compared says how many of the images that claims compare are metamers.
 func (r *Result) compared() string {
 	pass, tested := 0, 0
-	for _, run := range r.Runs {
+	for _, run := range r.alone() {
 		p, t := run.Tally()
 		pass, tested = pass+p, tested+t
 	}
@@ -212,8 +216,18 @@ func (r *Result) compared() string {
 	return fmt.Sprintf("Of the images that these claims compare %d of %d are metamers for every member of their set; the others are compared all the same.", pass, tested)
 }
 
+// countImages says how many references there are, and how many variants of each.
+func (r *Result) countImages() string {
+	each := max(r.Images.Copies, 1)
+	text := english.Plural(r.Images.Len()/each, "image", "")
+	if each > 1 {
+		text += fmt.Sprintf(" (%d variants of each)", each)
+	}
+	return text
+}
+
 // summary is the first sentence of the page.
 func (r *Result) summary() string {
-	return fmt.Sprintf("%s, %s of %d² pixels; %s at %s, %s.", r.Images.Name, english.Plural(r.Images.Len(), "image", ""), r.Images.Size,
+	return fmt.Sprintf("%s, %s of %d² pixels; %s at %s, %s.", r.Images.Name, r.countImages(), r.Images.Size,
 		english.Plural(len(r.Plan.Sets), "model set", ""), english.Plural(len(r.Plan.Stages), "stage", ""), english.Plural(len(r.Plan.Observers), "observer", ""))
 }

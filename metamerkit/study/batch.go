@@ -14,10 +14,8 @@ func (p Plan) Batched(ctx context.Context, e api.Engine, set *images.Set) (Plan,
 		return p, nil
 	}
 	q := api.Batch{Count: max(set.Of, set.Len()), Size: set.Size}
-	for _, models := range p.Sets {
-		for _, stage := range p.Stages {
-			q.Recipes = append(q.Recipes, p.Recipe(models, stage))
-		}
+	for _, c := range p.Cells() {
+		q.Recipes = append(q.Recipes, p.Of(c))
 	}
 	n, err := e.Batch(ctx, q)
 	p.Settings.Batch = api.BatchSize(n)

@@ -31,15 +31,13 @@ func (p Plan) Calibrate(ctx context.Context, e api.Engine, s *Speeds, set *image
 			todo = append(todo, t)
 		}
 	}
-	for _, stage := range p.Stages {
-		for _, members := range p.Sets {
-			r := p.Recipe(members, stage)
-			for i, m := range r.Tapped() {
-				batch := min(r.Batch, set.Len())
-				key := s.key(p, m.Name, r.StageOf(i), batch, set.Size)
-				_, known := s.Of[key]
-				note(task{key: key, model: m.Name, stage: r.StageOf(i), images: batch}, known)
-			}
+	for _, c := range p.Cells() {
+		r := p.Of(c)
+		for i, m := range r.Tapped() {
+			batch := min(r.Batch, set.Len())
+			key := s.key(p, m.Name, r.StageOf(i), batch, set.Size)
+			_, known := s.Of[key]
+			note(task{key: key, model: m.Name, stage: r.StageOf(i), images: batch}, known)
 		}
 	}
 	evaluation := func(observer, stage string) {

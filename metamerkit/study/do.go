@@ -209,19 +209,17 @@ func (e *MissingModelsError) Error() string {
 func (r *Result) work() []float64 {
 	var out []float64
 	n := float64(r.Images.Len())
-	for _, set := range r.Plan.Sets {
-		for range r.Plan.Stages {
-			rec := r.Plan.Recipe(set, "")
-			out = append(out, n*float64(rec.Evaluations(rec.AllSteps())))
-		}
+	for _, c := range r.Plan.Cells() {
+		rec := r.Plan.Of(c)
+		out = append(out, n*float64(rec.Evaluations(rec.AllSteps())))
 	}
 	// A forward pass is about a third of a gradient evaluation.
-	return append(out, n*float64(len(out)*len(r.Plan.Observers))*2)
+	return append(out, n*float64(len(r.Plan.Sets)*len(r.Plan.Stages)*len(r.Plan.Observers))*2)
 }
 
 // Study is what figures and tables are drawn from.
 func (r *Result) Study() *figures.Study {
-	s := &figures.Study{Rows: r.Rows, Sets: r.Plan.Sets, Observers: r.Plan.Observers, Cards: r.Cards, Names: r.Plan.names()}
+	s := &figures.Study{Rows: r.Rows, Sets: r.Plan.Sets, Observers: r.Plan.Observers, Cards: r.Cards, Names: r.Plan.names(), Pairs: r.Plan.Pairs}
 	if !r.settings {
 		s.Settings = r.Plan.Describe()
 	} else if runs := r.made(); len(runs) > 0 && runs[0].Recipe.Optimizer.Name != "" {
@@ -242,10 +240,11 @@ func (r *Result) Models() []*card.Card {
 	return out
 }
 
-// Run returns the run of a set at a stage, nil if the plan has none.
-func (r *Result) Run(set []string, stage string) *metamer.Run {
+// Run returns the run of a set at a stage, nil if the plan has none. Of a plan with pairs it
+// returns that against no models, or against those given.
+func (r *Result) Run(set []string, stage string, against ...string) *metamer.Run {
 	for _, run := range r.Runs {
-		if slices.Equal(run.Recipe.ModelNames(), set) && run.Recipe.Stage == stage {
+		if slices.Equal(run.Recipe.ModelNames(), set) && run.Recipe.Stage == stage && (!r.Plan.Pairs || slices.Equal(run.Recipe.Against.Names(), against)) {
 			return run
 		}
 	}

@@ -84,13 +84,12 @@ func (d *doing) carryOut(ctx context.Context) error {
 	return err
 }
 
-// cell is a run of a plan: a model set at a stage.
+// cell is a run of a plan that is being made.
 type cell struct {
-	part  int // of the clock
-	set   []string
-	stage string
-	run   *metamer.Run
-	err   error
+	Cell
+	part int // of the clock
+	run  *metamer.Run
+	err  error
 
 	computed chan struct{} // closed when its steps are taken: match statistics and files are left
 	done     chan struct{} // closed when it is over
@@ -103,10 +102,8 @@ func (d *doing) runs(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var cells []*cell
-	for _, set := range d.r.Plan.Sets {
-		for _, stage := range d.r.Plan.Stages {
-			cells = append(cells, &cell{part: len(cells), set: set, stage: stage, computed: make(chan struct{}), done: make(chan struct{})})
-		}
+	for i, c := range d.r.Plan.Cells() {
+		cells = append(cells, &cell{Cell: c, part: i, computed: make(chan struct{}), done: make(chan struct{})})
 	}
 	began := time.Now()
 	// over waits for a run and takes it.
@@ -124,7 +121,7 @@ func (d *doing) runs(ctx context.Context) error {
 	for i, c := range cells {
 		var next *metamer.Recipe
 		if i+1 < len(cells) {
-			r := d.r.Plan.Recipe(cells[i+1].set, cells[i+1].stage)
+			r := d.r.Plan.Of(cells[i+1].Cell)
 			next = &r
 		}
 		if n := len(d.r.Runs); n > 0 {
@@ -171,8 +168,11 @@ func (d *doing) ran(run *metamer.Run) {
 
 func (d *doing) synthesize(ctx context.Context, c *cell, next *metamer.Recipe) (*metamer.Run, error) {
 	names := &figures.Study{Cards: d.r.Cards, Names: d.r.Plan.names()}
-	what := names.Label(c.set) + ", " + c.stage
-	recipe := d.r.Plan.Recipe(c.set, c.stage)
+	what := names.Label(c.Set) + ", " + c.Stage
+	if c.Against != nil {
+		what += ", against " + names.Label(c.Against)
+	}
+	recipe := d.r.Plan.Of(c.Cell)
 	var w watch
 	computed := false
 	d.mu.Lock()

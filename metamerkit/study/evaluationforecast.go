@@ -66,7 +66,7 @@ func (f *Forecast) overlap(steps, concurrent load, matching float64, last int) {
 	}
 	behind := load{} // the last two runs
 	for _, p := range f.Parts[max(len(f.Parts)-2, 0):] {
-		if !p.Evaluated {
+		if !p.Evaluated && p.Against == nil {
 			behind.join(f.each[p.Stage])
 		}
 	}

@@ -144,7 +144,7 @@ func (d *doing) evaluate(ctx context.Context, runs []*metamer.Run) error {
 	alone := j.over
 	d.mu.Unlock()
 	began := time.Now()
-	rows, err := d.e.Evaluate(ctx, q)
+	rows, err := d.r.measured(ctx, d.e, q)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.concurrent--
@@ -159,13 +159,42 @@ func (d *doing) evaluate(ctx context.Context, runs []*metamer.Run) error {
 		rows = slices.DeleteFunc(rows, func(r metamer.Row) bool { return r.Set == "" })
 	}
 	j.rows = append(j.rows, rows...)
-	if alone && d.f != nil {
+	if alone && d.f != nil && !slices.ContainsFunc(runs, d.r.isPair) {
 		d.o.Speeds.evaluated(d.f, runs, j.seen, time.Since(began))
 	}
 	for _, run := range runs {
-		j.seen[run.Recipe.Stage] = true
+		if !d.r.isPair(run) {
+			j.seen[run.Recipe.Stage] = true
+		}
 	}
 	return nil
+}
+
+// measured evaluates runs: those of pairs by their members, which say how well the match is
+// held; how far the other set is driven apart is in the run.
+func (r *Result) measured(ctx context.Context, e api.Engine, q api.Evaluation) (rows metamer.Rows, err error) {
+	var alone, pairs []*metamer.Run
+	for _, run := range q.Runs {
+		if r.isPair(run) {
+			pairs = append(pairs, run)
+		} else {
+			alone = append(alone, run)
+		}
+	}
+	if q.Runs = alone; alone != nil {
+		if rows, err = e.Evaluate(ctx, q); err != nil {
+			return nil, err
+		}
+	}
+	for _, run := range pairs {
+		q.Runs, q.Observers, q.Measures = []*metamer.Run{run}, run.Recipe.ModelNames(), pairMeasures
+		more, err := e.Evaluate(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, more...)
+	}
+	return rows, nil
 }
 
 // evaluated takes over what evaluations took that nothing was done beside; before are the

@@ -14,6 +14,7 @@ import (
 type Part struct {
 	Set       []string
 	Stage     string
+	Against   []string      // see Cell
 	Stored    bool          // it is in the store
 	Evaluated bool          // and its rows are
 	Expected  time.Duration // 0 where it is stored, or where Forecast.Unknown says so
@@ -118,53 +119,57 @@ func (p Plan) Forecast(s *Speeds, warm map[string]bool, set *images.Set, stored 
 	files := s.files(size) * float64(n)
 	cores := float64(runtime.NumCPU())
 	probed := map[string]bool{} // members at stages whose compiled units serve an evaluation too
-	for _, members := range p.Sets {
-		for _, stage := range p.Stages {
-			r := p.Recipe(members, stage)
-			r.Images = metamer.ImageRef{Name: set.Name, Count: n, Size: size}
-			part := Part{Set: members, Stage: stage, Bytes: int64(n) * int64(size*size*3) * 10} // two arrays of float32, previews
-			batch := min(r.Batch, n)
-			batches := float64((n + batch - 1) / batch)
-			evaluations := float64(r.Evaluations(r.AllSteps()))
-			part.Stored, part.Evaluated = stored(r, len(p.Observers))
-			if !part.Evaluated {
-				open[stage]++
-				f.Evaluations += len(p.Observers)
-			}
-			if !part.Stored {
-				f.Gradients += int64(evaluations) * int64(n)
-				var compile, own load
-				sum, evaluated := 0.0, 0.0
-				for i, m := range r.Tapped() {
-					m, stage := m.Name, r.StageOf(i)
-					v, ok := known(m, stage, batch)
-					if !ok {
-						continue
-					}
-					if batch == min(api.Evaluation{}.WithDefaults().Batch, n) {
-						probed[m+", "+stage] = true
-					}
-					own.add(batches*turns(r, i)*v.Step, v.StepBusy)
-					evaluated += v.matching(n)
-					if key := s.key(p, m, stage, batch, size); !compiled[key] {
-						compiled[key] = true
-						evaluated += v.Null
-						compile.add(v.Compile, v.CompileBusy)
-					}
-				}
-				sum += evaluated
-				if last < 0 {
-					sum += compile.seconds
-				} else {
-					sum += compile.beside(steps)
-				}
-				part.Expected = seconds(sum + own.seconds + files/cores) // written beside the next run
-				concurrent.add(matching, 1)
-				last, steps, matching = len(f.Parts), own, evaluated
-				all.join(own)
-			}
-			f.Parts = append(f.Parts, part)
+	for _, c := range p.Cells() {
+		r, stage := p.Of(c), c.Stage
+		r.Images = metamer.ImageRef{Name: set.Name, Count: n, Size: size}
+		part := Part{Set: c.Set, Stage: stage, Against: c.Against, Bytes: int64(n) * int64(size*size*3) * 10} // two arrays of float32, previews
+		batch := min(r.Batch, n)
+		batches := float64((n + batch - 1) / batch)
+		evaluations := float64(r.Evaluations(r.AllSteps()))
+		observers := len(p.Observers)
+		if c.Against != nil { // measured by the members, which takes next to nothing
+			observers = len(c.Set)
 		}
+		part.Stored, part.Evaluated = stored(r, observers)
+		if !part.Evaluated {
+			f.Evaluations += observers
+			if c.Against == nil {
+				open[stage]++
+			}
+		}
+		if !part.Stored {
+			f.Gradients += int64(evaluations) * int64(n)
+			var compile, own load
+			sum, evaluated := 0.0, 0.0
+			for i, m := range r.Tapped() {
+				m, stage := m.Name, r.StageOf(i)
+				v, ok := known(m, stage, batch)
+				if !ok {
+					continue
+				}
+				if batch == min(api.Evaluation{}.WithDefaults().Batch, n) {
+					probed[m+", "+stage] = true
+				}
+				own.add(batches*turns(r, i)*v.Step, v.StepBusy)
+				evaluated += v.matching(n)
+				if key := s.key(p, m, stage, batch, size); !compiled[key] {
+					compiled[key] = true
+					evaluated += v.Null
+					compile.add(v.Compile, v.CompileBusy)
+				}
+			}
+			sum += evaluated
+			if last < 0 {
+				sum += compile.seconds
+			} else {
+				sum += compile.beside(steps)
+			}
+			part.Expected = seconds(sum + own.seconds + files/cores) // written beside the next run
+			concurrent.add(matching, 1)
+			last, steps, matching = len(f.Parts), own, evaluated
+			all.join(own)
+		}
+		f.Parts = append(f.Parts, part)
 	}
 	if last >= 0 {
 		f.Parts[last].Expected += seconds(files * (1 - 1/cores))

@@ -21,7 +21,7 @@ func (r *Result) Losses() (*figures.Figure, error) {
 	if len(r.Runs) == 0 {
 		return nil, fmt.Errorf("figures: %s shows traces, and no run of these rows is in the store", lossesName)
 	}
-	return figures.Losses(r.Study(), r.Runs...)
+	return figures.Losses(r.Study(), r.alone()...)
 }
 
 // tests reports whether any run was tested against a null distribution.
@@ -46,11 +46,13 @@ func (r *Result) Match() *figures.Table {
 		Columns: []figures.Column{{Head: "model set"}, {Head: "stage"}, {Head: "member"}, {Head: "metamers", Right: true}, {Head: pngHead, Right: true}, {Head: "same class", Right: true},
 			{Head: "relative L2", Right: true}, {Head: "initial image", Right: true}, {Head: "null: nearest", Right: true}, {Head: "JPEG copy", Right: true},
 			{Head: "Pearson", Right: true}, {Head: "null: largest", Right: true}, {Head: "Spearman", Right: true}, {Head: "null: largest", Right: true}, {Head: "SNR, dB", Right: true}, {Head: "null: largest", Right: true}, {Head: "largest p", Right: true}}}
-	if slices.ContainsFunc(r.Runs, func(run *metamer.Run) bool { return run.Recipe.Against != nil }) {
+	if r.Plan.Pairs {
+		t.Caption += " Runs against another set stand in Table 6."
+	} else if slices.ContainsFunc(r.Runs, func(run *metamer.Run) bool { return run.Recipe.Against != nil }) {
 		t.Caption += " Models that the metamers are to differ for (against) follow the members; their images are metamers that are none for any of these models."
 	}
 	s := r.Study()
-	for _, run := range r.Runs {
+	for _, run := range r.alone() {
 		for m, name := range run.Recipe.TappedNames() {
 			c := closeness(run, m)
 			stage, shown, passed := run.Recipe.StageOf(m), name, verdict(run)

@@ -14,8 +14,8 @@ import (
 
 // The parts of a study by the names of their files, in their order.
 var (
-	FigureNames = []string{"figure1", "figure2", "figure3", "figure4", "figure5", "figure6", "figure7"}
-	TableNames  = []string{matchName, "claims", claimsByPeople, peopleAndNetworks, "table1", "table2", "table3", "table4", "table5", "differences"}
+	FigureNames = []string{"figure1", "figure2", "figure3", "figure4", "figure5", "figure6", "figure7", "figure8"}
+	TableNames  = []string{matchName, "claims", claimsByPeople, peopleAndNetworks, "table1", "table2", "table3", "table4", "table5", "table6", "differences"}
 )
 
 // drawn are the names of all figures: those of FigureNames and the loss curves.
@@ -30,7 +30,7 @@ var (
 // Figure draws one of FigureNames.
 func (r *Result) Figure(name string) (*figures.Figure, error) {
 	draw := map[string]func() (*figures.Figure, error){"figure1": r.Overview, "figure2": r.Gallery, "figure3": r.Recognizability, "figure4": r.Quality,
-		"figure5": r.Divergence, "figure6": r.SingleQuality, "figure7": r.SingleDivergence, lossesName: r.Losses}[name]
+		"figure5": r.Divergence, "figure6": r.SingleQuality, "figure7": r.SingleDivergence, "figure8": r.Parting, lossesName: r.Losses}[name]
 	if draw == nil {
 		return nil, fmt.Errorf("study: %w", metamer.Unknown("figure", name, drawn))
 	}
@@ -96,11 +96,14 @@ func Parts(names []string) ([]string, error) {
 
 // Available returns the parts that the results can show. It leaves out figures of measures that
 // the plan does not name or whose values are withheld, comparisons of single models with
-// ensembles if the plan lacks either, claims if none is tested, people if nobody took part,
+// ensembles if the plan lacks either, Figure 8 and Table 6 if it has no pairs, claims if none is tested, people if nobody took part,
 // and pictures of runs if there are only rows.
 func (r *Result) Available(parts []string) (out []string) {
 	measure := map[string]string{"figure3": "recognizability", "figure4": "metrics", "figure5": "jsd", "figure6": "metrics", "figure7": "jsd"}
 	for _, name := range parts {
+		if (name == "figure8" || name == "table6") && !r.Plan.Pairs {
+			continue
+		}
 		m := measure[name]
 		if m != "" && !slices.Contains(r.Plan.measures(), m) || (name == "figure6" || name == "figure7") && !(slices.ContainsFunc(r.Plan.Sets, single) && slices.ContainsFunc(r.Plan.Sets, ensemble)) ||
 			m == "jsd" && r.withheld() != "" || name == matchName && len(r.Runs) == 0 || name == lossesName && !slices.ContainsFunc(r.Runs, traced) || name == "claims" && !r.tested() ||

@@ -182,10 +182,18 @@ func (p Plan) Validate() error {
 	if err := p.Settings.Check(); err != nil {
 		return err
 	}
+	if err := p.validatePairs(); err != nil {
+		return err
+	}
+	recipes := []metamer.Recipe{}
 	for _, set := range p.Sets {
-		// Images are not opened yet: any number passes.
-		r := p.Recipe(set, p.Stages[0])
-		r.Images.Count = 1
+		recipes = append(recipes, p.Recipe(set, p.Stages[0]))
+	}
+	if p.Pairs {
+		recipes = append(recipes, p.Recipe(p.Sets[0], p.Stages[0], "each other set"))
+	}
+	for _, r := range recipes {
+		r.Images.Count = 1 // images are not opened yet: any number passes
 		if err := r.Validate(); err != nil {
 			return fmt.Errorf("settings: %w", err)
 		}
@@ -193,9 +201,13 @@ func (p Plan) Validate() error {
 	return nil
 }
 
-// Recipe is the plan's recipe for a model set at a stage, with defaults.
-func (p Plan) Recipe(set []string, stage string) metamer.Recipe {
+// Recipe is the plan's recipe for a model set at a stage, with defaults; in a plan with pairs,
+// against other models where these are given.
+func (p Plan) Recipe(set []string, stage string, against ...string) metamer.Recipe {
 	s := p.Settings
+	if p.Pairs {
+		s.Against = p.opposed(against)
+	}
 	r := metamer.Recipe{
 		Stage: stage, Steps: s.Steps, Schedule: s.Schedule, Loss: s.Loss, Batch: int(s.Batch), Seed: s.Seed, PlainReLU: s.PlainReLU, Precision: s.Precision,
 		Optimizer: s.Optimizer,

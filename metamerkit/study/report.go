@@ -178,6 +178,8 @@ func (r *Result) leftOut(asked []string) (out []string) {
 		}
 		why := "the plan does not measure them"
 		switch {
+		case name == "figure8":
+			continue // only plans with pairs have it
 		case (name == "figure6" || name == "figure7") && !slices.ContainsFunc(r.Plan.Sets, single):
 			why = "the plan has no single models"
 		case (name == "figure6" || name == "figure7") && !slices.ContainsFunc(r.Plan.Sets, ensemble):
@@ -204,7 +206,8 @@ const (
 
 // thumbnails are small pictures of the references, and more says how many have none.
 func (r *Result) thumbnails() (out []thumbnail, more string, err error) {
-	for i := range min(r.Images.Len(), mostThumbnails) {
+	each := max(r.Images.Copies, 1) // of variants one
+	for i := 0; i < min(r.Images.Len(), mostThumbnails*each); i += each {
 		n := r.Images.Size
 		img := image.NewRGBA(image.Rect(0, 0, n, n))
 		for p, px := 0, r.Images.Image(i); p < n*n; p++ {
@@ -217,7 +220,7 @@ func (r *Result) thumbnails() (out []thumbnail, more string, err error) {
 		}
 		out = append(out, thumbnail{r.Images.Names[i], dataURL("image/png", buf.Bytes())})
 	}
-	if rest := r.Images.Len() - len(out); rest > 0 {
+	if rest := r.Images.Len()/each - len(out); rest > 0 {
 		more = fmt.Sprintf("and %s", english.Plural(rest, "other", ""))
 	}
 	return out, more, nil
@@ -228,8 +231,10 @@ func (r *Result) sheets(dir string) (out []sheet, err error) {
 	for _, set := range r.Plan.Sets {
 		var runs []*metamer.Run
 		for _, stage := range r.Plan.Stages {
-			if run := r.Run(set, stage); run != nil {
-				runs = append(runs, run)
+			for _, run := range r.Runs {
+				if run.Recipe.Stage == stage && slices.Equal(run.Recipe.ModelNames(), set) {
+					runs = append(runs, run)
+				}
 			}
 		}
 		if runs == nil {

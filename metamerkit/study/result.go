@@ -70,7 +70,7 @@ func (r *Result) Gallery() (*figures.Figure, error) {
 	if err := r.shown("figure2"); err != nil {
 		return nil, err
 	}
-	return figures.Gallery(r.Study(), r.Images, r.Plan.Examples, r.Runs...)
+	return figures.Gallery(r.Study(), r.Images, r.Plan.Examples, r.alone()...)
 }
 
 // Recognizability is Figure 3.
@@ -106,6 +106,20 @@ func (r *Result) SingleDivergence() (*figures.Figure, error) {
 	return renamed("figure7", "Jensen-Shannon divergence of single-model metamers")(figures.Divergence(r.Study(), metamer.JSD, single))
 }
 
+// Parting is Figure 8: how far metamers for each set are driven apart in each other set.
+func (r *Result) Parting() (*figures.Figure, error) { return figures.Parting(r.pairs()) }
+
+// pairs is Study with the settings of pairs.
+func (r *Result) pairs() *figures.Study {
+	s := r.Study()
+	for _, run := range r.made() {
+		if r.isPair(run) {
+			s.Settings = run.Recipe.Describe()
+		}
+	}
+	return s
+}
+
 func renamed(name, title string) func(*figures.Figure, error) (*figures.Figure, error) {
 	return func(f *figures.Figure, err error) (*figures.Figure, error) {
 		if err == nil {
@@ -115,10 +129,13 @@ func renamed(name, title string) func(*figures.Figure, error) (*figures.Figure, 
 	}
 }
 
-// Figures returns Figures 1 to 7. One that the rows have nothing for is left out,
+// Figures returns Figures 1 to 7, and Figure 8 of a plan with pairs. One that the rows have nothing for is left out,
 // and the error says so; the others are there all the same.
 func (r *Result) Figures() (out []*figures.Figure, err error) {
 	for _, name := range FigureNames {
+		if name == "figure8" && !r.Plan.Pairs {
+			continue
+		}
 		f, e := r.Figure(name)
 		if e != nil {
 			err = errors.Join(err, e)
@@ -129,23 +146,40 @@ func (r *Result) Figures() (out []*figures.Figure, err error) {
 	return out, err
 }
 
-// Tables returns Tables 1 to 5.
+// Tables returns Tables 1 to 5, and Table 6 of a plan with pairs.
 func (r *Result) Tables() []*figures.Table {
-	return []*figures.Table{
+	out := []*figures.Table{
 		figures.Models(r.Models()...), figures.ModelSets(r.Study()), figures.Stages(r.Models()...),
 		figures.Settings(r.made()...), figures.Numbers(r.Study(), figures.Metrics),
 	}
+	if r.Plan.Pairs {
+		out = append(out, figures.Partings(r.pairs()))
+	}
+	return out
 }
 
 // made are the runs with their recipes: those at hand, else, without pixels, what the
-// rows say of them.
-func (r *Result) made() (out []*metamer.Run) {
+// rows say of them. The runs of pairs are said to be against each other set.
+func (r *Result) made() []*metamer.Run {
+	out := r.recipes()
+	for i, run := range out {
+		if r.isPair(run) {
+			against, general := *run.Recipe.Against, *run
+			against.Models = metamer.Refs("each other set")
+			general.Recipe.Against = &against
+			out[i] = &general
+		}
+	}
+	return out
+}
+
+func (r *Result) recipes() (out []*metamer.Run) {
 	if len(r.Runs) > 0 {
 		return slices.DeleteFunc(slices.Clone(r.Runs), func(run *metamer.Run) bool { return run.Source != "" })
 	}
 	seen := map[string]bool{}
 	for _, row := range r.Rows {
-		if key := row.Set + " " + row.Stage; row.Made == nil || row.Set == "" || seen[key] || row.Made.Optimizer == "elsewhere" {
+		if key := fmt.Sprint(row.Set, " ", row.Stage, row.Against()); row.Made == nil || row.Set == "" || seen[key] || row.Made.Optimizer == "elsewhere" {
 			continue
 		} else if rec, err := row.Made.Recipe(); err == nil { // else rows of someone's own
 			seen[key] = true
@@ -163,7 +197,11 @@ func (r *Result) made() (out []*metamer.Run) {
 func (r *Result) Claims() ([]claims.Claim, error) {
 	o := claims.Options{}
 	o.Bootstrap.Resamples = r.Plan.Bootstrap
-	return claims.Of(r.Rows, r.Cards, o)
+	rows := r.Rows
+	if r.Plan.Pairs {
+		rows = rows.Where(func(row metamer.Row) bool { return row.Against() == nil })
+	}
+	return claims.Of(rows, r.Cards, o)
 }
 
 // ClaimsTable renders the claims that are tested.

@@ -178,6 +178,9 @@ func (p *Plan) resolve(c *catalogue, lenient bool) (err error) {
 			}
 		}
 	}
+	if err := p.paired(); err != nil {
+		return err
+	}
 	if p.Observers == nil {
 		labels := c.by[p.Sets[0][0]].Card.Labels
 		for _, m := range c.models {

@@ -37,7 +37,7 @@ func (s *Sweep) Expect() (*Cost, error) {
 	c := &Cost{}
 	for _, i := range pending {
 		sh := s.Shards[i]
-		rec := s.Plan.Recipe(sh.Set, sh.Stage)
+		rec := s.Plan.Recipe(sh.Set, sh.Stage, sh.Against...)
 		if sh.Phase == Evaluations {
 			if s.Block < s.Images { // the joined run
 				c.Bytes += float64(sh.To) * s.imageBytes(rec)
@@ -45,13 +45,15 @@ func (s *Sweep) Expect() (*Cost, error) {
 			continue
 		}
 		c.Bytes += float64(sh.To-sh.From) * s.imageBytes(rec)
-		unit, from := past.seconds(sh, s.side(), s.Backend), ""
+		models := rec.TappedNames()
+		name := strings.Join(models, "+")
+		unit, from := past.seconds(models, sh.Stage, s.side(), s.Backend), ""
 		if unit > 0 {
-			from = "runs in the store of " + strings.Join(sh.Set, "+")
-		} else if unit = s.stated(sh.Set); unit > 0 {
-			from = "the plan's seconds for " + strings.Join(sh.Set, "+")
+			from = "runs in the store of " + name
+		} else if unit = s.stated(models); unit > 0 {
+			from = "the plan's seconds for " + name
 		} else {
-			if name := strings.Join(sh.Set, "+"); !slices.Contains(c.Unknown, name) {
+			if !slices.Contains(c.Unknown, name) {
 				c.Unknown = append(c.Unknown, name)
 			}
 			continue
@@ -105,7 +107,7 @@ func (s *Sweep) side() int {
 type history struct{ list []pastRun }
 
 type pastRun struct {
-	set            []string
+	set            []string // of all models that are evaluated
 	stage, backend string
 	size           int
 	work, seconds  float64
@@ -113,11 +115,11 @@ type pastRun struct {
 
 // seconds of a gradient evaluation: the mean over runs of the set and stage at
 // that size, else of the set; 0: there are none.
-func (h *history) seconds(sh Shard, side int, backend string) float64 {
+func (h *history) seconds(models []string, stage string, side int, backend string) float64 {
 	for _, anyStage := range []bool{false, true} {
 		work, seconds := 0.0, 0.0
 		for _, p := range h.list {
-			if slices.Equal(p.set, sh.Set) && p.size == side && (anyStage || p.stage == sh.Stage) && (backend == "" || backend == "auto" || backend == p.backend) {
+			if slices.Equal(p.set, models) && p.size == side && (anyStage || p.stage == stage) && (backend == "" || backend == "auto" || backend == p.backend) {
 				work, seconds = work+p.work, seconds+p.seconds
 			}
 		}
@@ -156,7 +158,7 @@ func (s *Sweep) past() (*history, error) {
 			continue // no run, or a damaged one
 		}
 		work := float64(r.Images.Count * r.Evaluations(took.StepsRun))
-		h.list = append(h.list, pastRun{r.ModelNames(), r.Stage, r.Backend, r.Images.Size, work, took.Seconds})
+		h.list = append(h.list, pastRun{r.TappedNames(), r.Stage, r.Backend, r.Images.Size, work, took.Seconds})
 	}
 	return h, nil
 }

@@ -19,8 +19,10 @@ type Shard struct {
 	Phase string   `json:"phase"`
 	Set   []string `json:"set"`
 	Stage string   `json:"stage"`
-	From  int      `json:"from"` // images
-	To    int      `json:"to"`
+	// Against is the other set of a pair; nil: none (study.Cell).
+	Against []string `json:"against,omitempty"`
+	From    int      `json:"from"` // images
+	To      int      `json:"to"`
 	// Work is in gradient evaluations of one image (a forward pass counts a third).
 	Work float64 `json:"work"`
 	// Needs are the shards that come first: Needs[0] up to Needs[1].
@@ -30,6 +32,9 @@ type Shard struct {
 // String names a shard for people.
 func (s Shard) String() string {
 	name := strings.Join(s.Set, "+") + ", " + s.Stage
+	if s.Against != nil {
+		name += ", against " + strings.Join(s.Against, "+")
+	}
 	if s.Phase == Evaluations {
 		return "evaluation of " + name
 	}
@@ -37,8 +42,8 @@ func (s Shard) String() string {
 }
 
 // Split divides a pinned plan with n images into shards of at most block images: all
-// of the first phase, set by set and stage by stage, then an evaluation for each set
-// and stage. A block below n must be a multiple of the batch; 0: four batches.
+// of the first phase, cell by cell (study.Plan.Cells), then an evaluation for each cell.
+// A block below n must be a multiple of the batch; 0: four batches.
 func Split(p study.Plan, n, block int) ([]Shard, int, error) {
 	if n < 1 {
 		return nil, 0, fmt.Errorf("sweep: plan %s has no images", p.Name)
@@ -53,23 +58,22 @@ func Split(p study.Plan, n, block int) ([]Shard, int, error) {
 	}
 	var runs, evaluations []Shard
 	per := (n + block - 1) / block
-	count := len(p.Sets) * len(p.Stages) * per
-	for _, set := range p.Sets {
-		for _, stage := range p.Stages {
-			first := len(runs)
-			for from := 0; from < n; from += block {
-				to := min(from+block, n)
-				rec := p.Recipe(set, stage)
-				work := float64((to - from) * rec.Evaluations(rec.AllSteps()))
-				runs = append(runs, Shard{Index: len(runs), Phase: Runs, Set: set, Stage: stage, From: from, To: to, Work: work})
-			}
-			evaluations = append(evaluations, Shard{
-				Index: count + len(evaluations), Phase: Evaluations, Set: set, Stage: stage, From: 0, To: n,
-				// References and metamers are read by every observer.
-				Work:  float64(n*len(p.Observers)) * 2 / 3,
-				Needs: [2]int{first, len(runs)},
-			})
+	cells := p.Cells()
+	count := len(cells) * per
+	for _, c := range cells {
+		first := len(runs)
+		for from := 0; from < n; from += block {
+			to := min(from+block, n)
+			rec := p.Of(c)
+			work := float64((to - from) * rec.Evaluations(rec.AllSteps()))
+			runs = append(runs, Shard{Index: len(runs), Phase: Runs, Set: c.Set, Stage: c.Stage, Against: c.Against, From: from, To: to, Work: work})
 		}
+		evaluations = append(evaluations, Shard{
+			Index: count + len(evaluations), Phase: Evaluations, Set: c.Set, Stage: c.Stage, Against: c.Against, From: 0, To: n,
+			// References and metamers are read by every observer.
+			Work:  float64(n*len(p.Only(c).Observers)) * 2 / 3,
+			Needs: [2]int{first, len(runs)},
+		})
 	}
 	return append(runs, evaluations...), block, nil
 }
@@ -78,6 +82,9 @@ func Split(p study.Plan, n, block int) ([]Shard, int, error) {
 // returns at once if the store holds it.
 func (s *Sweep) Args(sh Shard) []string {
 	args := []string{"reproduce", "--scale", s.path("plan.yaml"), "--store", s.Store, "--set", strings.Join(sh.Set, ","), "--stage", sh.Stage}
+	if sh.Against != nil {
+		args = append(args, "--against", strings.Join(sh.Against, ","))
+	}
 	if s.Backend != "" && s.Backend != "auto" {
 		args = append([]string{"--backend", s.Backend}, args...)
 	}

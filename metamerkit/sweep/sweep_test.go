@@ -499,3 +499,29 @@ func TestShardsPerJob(t *testing.T) {
 		}
 	}
 }
+
+// A plan with pairs has shards of each pair, whose commands name the other set.
+func TestSplitPairs(t *testing.T) {
+	p, err := study.Parse([]byte("images: photos:4\nsize: 32\nsets: [[a], [b, c]]\npairs: true\nstages: [late]\nobservers: [a, b]\nsettings: {steps: 10, batch: 2, optimizer: {name: adam}}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	s, err := New(p, Options{Home: filepath.Join(dir, "sweeps"), Store: filepath.Join(dir, "runs"), Images: 4, Block: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Shards) != 4*2+4 {
+		t.Fatalf("%d shards", len(s.Shards))
+	}
+	pair, evaluation := s.Shards[7], s.Shards[11]
+	if args := strings.Join(s.Args(pair), " "); !strings.HasSuffix(args, "--set b,c --stage late --against a --part 2-4") || !strings.Contains(pair.String(), "b+c, late, against a") {
+		t.Error(pair, args)
+	}
+	if args := strings.Join(s.Args(evaluation), " "); !strings.Contains(args, "--against a") || evaluation.Needs != [2]int{6, 8} {
+		t.Error(evaluation, args, evaluation.Needs)
+	}
+	if s.Shards[0].Work*3 != pair.Work { // one model, and two against one
+		t.Errorf("work %v and %v", s.Shards[0].Work, pair.Work)
+	}
+}

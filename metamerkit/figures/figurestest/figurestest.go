@@ -122,3 +122,41 @@ func Runs(sets ...[]string) (*images.Set, []*metamer.Run) {
 	}
 	return refs, runs
 }
+
+// Pairs is Study with made-up values of pairs of single models at two stages; of the last pair
+// no image matches, of some not all.
+func Pairs() *figures.Study {
+	s := Study()
+	s.Pairs = true
+	var single [][]string
+	for _, o := range s.Observers {
+		single = append(single, []string{o})
+		for k, stage := range metamer.Stages[1:] {
+			s.Rows = append(s.Rows, metamer.Row{Set: o, Stage: stage, Observer: metamer.Members, Member: true, Measure: "match/pearson", Image: -1, Value: 0.97 + 0.01*float64(k), Low: 0.96, High: 0.99, Count: 16},
+				metamer.Row{Set: o, Stage: stage, Observer: o, Member: true, Measure: metamer.JSD, Image: -1, Value: 0.02, Low: 0.01, High: 0.03})
+			for _, other := range s.Observers {
+				if other == o {
+					continue
+				}
+				kin := strings.Split(o, ".")[0] == strings.Split(other, ".")[0]
+				v := 0.5 + 0.6*noise(o+other) + 0.1*float64(k)
+				if kin {
+					v /= 2
+				}
+				s.Rows = append(s.Rows, metamer.Row{Set: o, Stage: stage, Observer: other, Measure: metamer.JSD, Image: -1, Value: 0.3 * v, Low: 0, High: 0.5})
+				run := metamer.Recipe{Models: metamer.Refs(o), Stage: stage, Images: metamer.ImageRef{Name: "made up", Count: 16, Size: 32}, Against: &metamer.Against{Models: metamer.Refs(other), Stage: stage, Loss: "correlation", Every: 10}}
+				pass := 16 - int(6*noise(other+o))
+				difference := metamer.Row{Run: o + other + stage, Set: o, Stage: stage, Measure: "apart/correlation", Image: -1, Value: v, Low: v - 0.08, High: v + 0.07, Count: pass, Made: run.Made()}
+				if k == 1 && o == s.Observers[5] && other == s.Observers[4] {
+					difference.Value, difference.Low, difference.High, difference.Count, pass = math.NaN(), math.NaN(), math.NaN(), 0, 0
+				}
+				share := difference
+				share.Measure, share.Value, share.Count = "apart", float64(pass)/16, 16
+				share.Low, share.High = max(share.Value-.2, 0), min(share.Value+.1, 1)
+				s.Rows = append(s.Rows, difference, share)
+			}
+		}
+	}
+	s.Sets = single
+	return s
+}
