@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"go/ast"
+	"go/constant"
 	"go/token"
 	"go/types"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -454,8 +456,28 @@ func (k *composer) result() {
 	if t := k.info.Types[k.last.X]; t.IsVoid() || t.IsType() || !t.IsValue() && !isTuple(t.Type) {
 		return
 	}
+	if text := tooLarge(k.info.Types[k.last.X]); text != "" {
+		k.insert(k.last.X.Pos(), inner+"r.Result("+strconv.Quote(text)+"); const _ = ")
+		return
+	}
 	k.insert(k.last.X.Pos(), inner+"r.Result(")
 	k.insert(k.last.X.End(), ")")
+}
+
+// tooLarge returns a constant that no int or float64 can hold, as text.
+func tooLarge(t types.TypeAndValue) string {
+	switch basic, _ := t.Type.(*types.Basic); {
+	case t.Value == nil || basic == nil:
+	case basic.Kind() == types.UntypedInt:
+		if _, fits := constant.Int64Val(constant.ToInt(t.Value)); !fits {
+			return t.Value.ExactString()
+		}
+	case basic.Kind() == types.UntypedFloat:
+		if v, _ := constant.Float64Val(t.Value); math.IsInf(v, 0) {
+			return t.Value.String()
+		}
+	}
+	return ""
 }
 
 func isTuple(t types.Type) bool {
