@@ -67,11 +67,13 @@ lab-setup: ## all that make lab needs, without opening it
 
 test: setup check test-xla test-go race fuzz test-kernel test-lab test-python test-notebooks test-manifests test-slurm test-wheel test-site ## everything that CI runs
 
-check: ## gofmt, go vet, staticcheck
+check: ## gofmt, go vet, staticcheck, actionlint
 	@test -z "$$(gofmt -l cmd kernel metamerkit models)" || { gofmt -d cmd kernel metamerkit models; exit 1; }
 	$(LIKE) go vet ./...
 	$(LIKE) go build -C tools $(LEAN) -o ../bin/staticcheck honnef.co/go/tools/cmd/staticcheck
 	$(LIKE) bin/staticcheck ./...
+	$(LIKE) go build -C tools $(LEAN) -o ../bin/actionlint github.com/rhysd/actionlint/cmd/actionlint
+	bin/actionlint
 
 test-xla: setup ## all tests but those of race, on XLA and on the pure-Go backend
 	$(LIKE) go test -timeout 30m $$(go list ./... | grep -vxF "$$(go list $(RACE_PKGS))") ./kernel/test/sequence
