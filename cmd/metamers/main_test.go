@@ -228,8 +228,14 @@ func TestCompletion(t *testing.T) {
 		}
 	}
 	for _, shell := range []string{"bash", "zsh", "fish"} {
-		if stdout, stderr, status := try(t, "completion", "-c", shell); status != 0 || !strings.Contains(stdout, "complete") {
-			t.Errorf("%s: %s%s", shell, stdout, stderr)
+		// The files of the release's archives say the same of the program on PATH.
+		want, err := os.ReadFile(filepath.Join("completions", "metamers."+shell))
+		if err != nil {
+			t.Fatal(err)
+		}
+		self, _ := os.Executable()
+		if stdout, stderr, status := try(t, "completion", "-c", shell); status != 0 || strings.ReplaceAll(stdout, self, "metamers") != string(want) {
+			t.Errorf("%s: %s%s, expected\n%s", shell, stdout, stderr, want)
 		}
 	}
 	if stdout, _, _ := try(t, "--help"); !strings.Contains(stdout, "metamers completion") {
