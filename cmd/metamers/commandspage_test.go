@@ -133,32 +133,41 @@ func TestCommandsOfPages(t *testing.T) {
 	pages = append(append(pages, notes...), "../../README.md")
 	found, parser := 0, newParser(new(cli))
 	for _, page := range pages {
-		text, err := os.ReadFile(page)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if page == commandsPage {
-			text = examplesOnly.ReplaceAll(text, nil)
-		}
-		for _, b := range pageCode.FindAllStringSubmatch(string(text), -1) {
-			if b[1] != "" && b[1] != "sh" {
-				continue // another language
+		for _, line := range commandsOf(t, page) {
+			if strings.HasPrefix(line, "completion") {
+				continue // it leaves the process
 			}
-			for _, m := range pageCommand.FindAllStringSubmatch(b[0], -1) {
-				line := pageComment.ReplaceAllString(strings.ReplaceAll(m[1], "\\\n", " "), "")
-				if strings.HasPrefix(line, "completion") {
-					continue // it leaves the process
-				}
-				found++
-				if err := takes(parser, line); err != nil {
-					t.Errorf("%s: metamers %s: %v", filepath.Base(page), line, err)
-				}
+			found++
+			if err := takes(parser, line); err != nil {
+				t.Errorf("%s: metamers %s: %v", filepath.Base(page), line, err)
 			}
 		}
 	}
 	if found < 100 {
 		t.Errorf("%d commands were found on %d pages, expected 100 or more", found, len(pages))
 	}
+}
+
+// commandsOf returns the commands of a page, without the name of the program.
+func commandsOf(t *testing.T, page string) []string {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if page == commandsPage {
+		text = examplesOnly.ReplaceAll(text, nil)
+	}
+	var lines []string
+	for _, b := range pageCode.FindAllStringSubmatch(string(text), -1) {
+		if b[1] != "" && b[1] != "sh" {
+			continue // another language
+		}
+		for _, m := range pageCommand.FindAllStringSubmatch(b[0], -1) {
+			lines = append(lines, pageComment.ReplaceAllString(strings.ReplaceAll(m[1], "\\\n", " "), ""))
+		}
+	}
+	return lines
 }
 
 // examplesOnly are the lines of docs/commands.md that say how a command is called.
@@ -181,4 +190,40 @@ func takes(parser *kong.Kong, line string) error {
 		return nil
 	}
 	return err
+}
+
+var target = regexp.MustCompile(`(?m)^([a-z-]+):`)
+
+// Every target of make on a page is one of the Makefile.
+func TestTargetsOfPages(t *testing.T) {
+	makefile, err := os.ReadFile("../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	have := map[string]bool{}
+	for _, m := range target.FindAllStringSubmatch(string(makefile), -1) {
+		have[m[1]] = true
+	}
+	pages, _ := filepath.Glob("../../docs/*.md")
+	pages = append(pages, "../../README.md", "../../CONTRIBUTING.md")
+	line, found := regexp.MustCompile("(?m)^    make (.*)$|`make ([^-`][^`]*)`"), 0
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range line.FindAllStringSubmatch(string(text), -1) {
+			for _, w := range strings.Fields(pageComment.ReplaceAllString(m[1]+m[2], "")) {
+				if !strings.Contains(w, "=") {
+					found++
+					if !have[w] {
+						t.Errorf("%s: make %s: the Makefile has no such target", filepath.Base(page), w)
+					}
+				}
+			}
+		}
+	}
+	if found < 15 {
+		t.Errorf("%d targets were found, expected 15 or more", found)
+	}
 }

@@ -76,3 +76,20 @@ func TestModelsList(t *testing.T) {
 		}
 	}
 }
+
+// In a terminal lines are as wide as it is at most, and columns are whole or left out.
+func TestModelsListFits(t *testing.T) {
+	rows := []modelRow{{Name: "resnet20_cifar10", Kind: "cnn", Training: "standard", Title: "ResNet-20 of six blocks for CIFAR-10", Weights: "a"}, {Name: "vit", Kind: "transformer", Training: "robust", Title: "ViT"}}
+	for width, want := range map[int]string{
+		0:  "name              kind         training  weights    title\nresnet20_cifar10  cnn          standard  available  ResNet-20 of six blocks for CIFAR-10\nvit               transformer  robust    missing    ViT\n",
+		75: "name              kind         training  weights    title\nresnet20_cifar10  cnn          standard  available  ResNet-20 of six block…\nvit               transformer  robust    missing    ViT\n",
+		60: "name              kind         training  weights\nresnet20_cifar10  cnn          standard  available\nvit               transformer  robust    missing\n",
+		40: "name              kind         training\nresnet20_cifar10  cnn          standard\nvit               transformer  robust\n",
+		10: "name\nresnet20_…\nvit\n",
+	} {
+		got, err := printed(t, func() error { printModels(rows, width); return nil })
+		if err != nil || got != want {
+			t.Errorf("width %d: %v\n%s\nexpected\n%s", width, err, got, want)
+		}
+	}
+}

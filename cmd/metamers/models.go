@@ -175,7 +175,7 @@ mark the layers that models add proposes for early, middle and late.`)
 }
 
 type modelsCheckCmd struct {
-	Names []string `arg:"" optional:"" help:"Names of models (default: all)." predictor:"model"`
+	Names []string `arg:"" optional:"" help:"Names of models (default: all whose weights are on this machine)." predictor:"model"`
 	With  string   `help:"Compare a model with activations and logits computed by PyTorch. The help of models add shows a script that writes the file." type:"existingfile" placeholder:"FILE.npz"`
 }
 
@@ -206,17 +206,22 @@ func (m modelsCheckCmd) Run(ctx context.Context, g *globals) error {
 	if m.With != "" {
 		return m.with(ctx, g)
 	}
-	if len(m.Names) == 0 {
+	all := len(m.Names) == 0
+	if all {
 		m.Names = zoo.Names()
 	}
 	type result struct{ Name, Path, Error string }
 	var results []result
-	bad := 0
+	bad, without := 0, 0
 	for _, n := range m.Names {
 		c, err := zoo.Lookup(n)
 		var f weightfiles.Found
 		if err == nil {
 			f, _, err = opened(c)
+		}
+		if missing := new(*weightfiles.MissingError); all && errors.As(err, missing) {
+			without++
+			continue
 		}
 		r := result{Name: n, Path: f.Path}
 		if err != nil {
@@ -237,8 +242,11 @@ func (m modelsCheckCmd) Run(ctx context.Context, g *globals) error {
 			return err
 		}
 	}
+	if without > 0 && !g.JSON {
+		fmt.Printf("%d models have no weights on this machine\n", without)
+	}
 	if bad > 0 {
-		return fmt.Errorf("%d of %d models cannot be used", bad, len(m.Names))
+		return fmt.Errorf("%d of %d models cannot be used", bad, len(results))
 	}
 	return nil
 }

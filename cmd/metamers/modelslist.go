@@ -129,7 +129,11 @@ func oneOf(flag, value string, rows []modelRow, of func(modelRow) string) error 
 	return fmt.Errorf("%s is %q: expected one of %s", flag, value, strings.Join(values, ", "))
 }
 
-// printModels prints rows in lines of at most width columns, unless that is 0.
+// titleRoom is the least number of columns in which a title says something.
+const titleRoom = 20
+
+// printModels prints rows in lines of at most width columns, unless that is 0. A column that
+// has no room is left out.
 func printModels(rows []modelRow, width int) {
 	head := modelRow{Name: "name", Kind: "kind", Training: "training", Title: "title"}
 	cells := [][4]string{{head.Name, head.Kind, head.Training, "weights"}}
@@ -150,11 +154,24 @@ func printModels(rows []modelRow, width int) {
 			wide[i] = max(wide[i], len(text))
 		}
 	}
+	shown, used := 1, wide[0]
+	for shown < len(wide) && (width == 0 || used+2+wide[shown] <= width) {
+		used += 2 + wide[shown]
+		shown++
+	}
+	titled := shown == len(wide) && (width == 0 || used+2+titleRoom <= width)
 	for i, c := range cells {
-		line := fmt.Sprintf("%-*s  %-*s  %-*s  %-*s  %s", wide[0], c[0], wide[1], c[1], wide[2], c[2], wide[3], c[3], titles[i])
+		line := fmt.Sprintf("%-*s", wide[0], c[0])
+		for k := 1; k < shown; k++ {
+			line += fmt.Sprintf("  %-*s", wide[k], c[k])
+		}
+		if titled {
+			line += "  " + titles[i]
+		}
+		line = strings.TrimRight(line, " ")
 		if r := []rune(line); width > 0 && len(r) > width {
 			line = string(r[:width-1]) + "…"
 		}
-		fmt.Println(strings.TrimRight(line, " "))
+		fmt.Println(line)
 	}
 }
