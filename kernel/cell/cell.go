@@ -47,8 +47,9 @@ type chunk struct {
 	name  string      // text of the second token
 }
 
-// own are the commands that the kernel carries out itself.
-var own = map[string]bool{"help": true, "require": true, "state": true, "vars": true, "restart": true, "time": true, "timeit": true, "reset": true}
+// own are the commands that the kernel carries out itself; %%time and %%timeit are %time and
+// %timeit, as people know them from IPython.
+var own = map[string]bool{"%time": true, "%timeit": true, "help": true, "require": true, "state": true, "vars": true, "restart": true, "time": true, "timeit": true, "reset": true}
 
 var cellCommands = map[string]bool{"%%writefile": true, "%%script": true, "%%bash": true, "%%sh": true, "%%gx": true}
 
@@ -134,7 +135,7 @@ func (c *Cell) scan() {
 			flush(len(c.Source))
 			break
 		}
-		if fresh && c.depth <= 0 && c.lineStart(off) && isSpecial(c.line(off)) {
+		if fresh && c.depth <= 0 && c.startsLine(off) && isSpecial(c.line(off)) {
 			end := c.takeSpecial(off)
 			for i := off; i < end; i++ {
 				if blank[i] != '\n' {
@@ -219,6 +220,15 @@ func (c *Cell) takeSpecial(start int) (end int) {
 
 // lineStart reports whether a line begins at an offset.
 func (c *Cell) lineStart(at int) bool { return at == 0 || c.Source[at-1] == '\n' }
+
+// startsLine reports whether a special line may begin at an offset: at the beginning of a
+// line; a command with % may be indented, as in IPython, since no statement begins so.
+func (c *Cell) startsLine(at int) bool {
+	if c.Source[at] == '%' {
+		at = len(strings.TrimRight(c.Source[:at], " \t"))
+	}
+	return c.lineStart(at)
+}
 
 // isMethod tells "func (r T) Name(" from a call of a function literal.
 func (k chunk) isMethod(src string) bool {

@@ -48,6 +48,20 @@ func TestComplete(t *testing.T) {
 	}
 }
 
+// What the composed file has behind the cell is not named.
+func TestEndOfCell(t *testing.T) {
+	for source, want := range map[string]string{
+		"x :=":            "line 1, column 5: expected operand, found the end of the cell",
+		"a +\n// comment": "line 2, column 11: expected operand, found the end of the cell",
+		"x := )":          "line 1, column 6: expected operand, found ')'",
+		"if x { y := }":   "line 1, column 13: expected operand, found '}'",
+	} {
+		if err := Parse(source).Check(); err == nil || err.Error() != want {
+			t.Errorf("%q: %v, want %s", source, err, want)
+		}
+	}
+}
+
 func TestCheckPlaces(t *testing.T) {
 	for _, x := range []struct {
 		source       string

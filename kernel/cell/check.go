@@ -72,6 +72,9 @@ func (c *Cell) parse() (*ast.File, *token.FileSet, error) {
 			e.Line, e.Column = len(lines), len(lines[len(lines)-1])+1
 		}
 		e.Text = lines[e.Line-1]
+		if what, found, ok := strings.Cut(e.Message, ", found "); ok && c.lex == nil && c.depth >= 0 && c.atEnd(e) && found != "" {
+			e.Message = what + ", found the end of the cell" // not the bracket that closes the function around it
+		}
 		return e
 	}
 	if c.lex != nil {
