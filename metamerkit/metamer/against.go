@@ -64,14 +64,19 @@ func Refs(names ...string) (refs []ModelRef) {
 }
 
 // Names lists the models in order.
-func (a *Against) Names() (names []string) {
+func (a *Against) Names() []string {
 	if a == nil {
 		return nil
 	}
-	for _, m := range a.Models {
-		names = append(names, m.Name)
+	return names(a.Models)
+}
+
+func names(refs []ModelRef) []string {
+	out := make([]string, len(refs))
+	for i, m := range refs {
+		out[i] = m.Name
 	}
-	return names
+	return out
 }
 
 // Tapped are all models whose gradients a run evaluates: the members and, behind them, those

@@ -235,85 +235,87 @@ func def[T comparable](v *T, d T) {
 // Validate reports the first setting that cannot be carried out. Call it on a
 // recipe with defaults.
 func (r Recipe) Validate() error {
+	if err := r.validate(); err != nil {
+		return fmt.Errorf("recipe: %w", err)
+	}
+	return nil
+}
+
+func (r Recipe) validate() error {
 	if len(r.Models) == 0 {
-		return fmt.Errorf("recipe: no model given")
+		return fmt.Errorf("no model given")
 	}
 	seen := map[string]bool{}
 	for _, m := range r.Models {
 		if seen[m.Name] {
-			return fmt.Errorf("recipe: model %s is in the set twice", m.Name)
+			return fmt.Errorf("model %s is in the set twice", m.Name)
 		}
 		seen[m.Name] = true
 	}
 	o := r.Optimizer
 	solver, known := SolverOf(o.Name)
 	if !known && len(solvers) > 0 {
-		return fmt.Errorf("recipe: %w", Unknown("optimiser", o.Name, Optimizers()))
+		return Unknown("optimiser", o.Name, Optimizers())
 	}
 	if known {
 		if err := solver.refuses(r); err != nil {
-			return fmt.Errorf("recipe: %w", err)
+			return err
 		}
 	}
 	if o.Memory < 0 || o.Memory > 100 {
-		return fmt.Errorf("recipe: the optimiser's memory is %d pairs, expected 1 to 100", o.Memory)
-	}
-	if o.Metric != "" {
-		if err := check("metric", o.Metric, Metrics); err != nil {
-			return fmt.Errorf("recipe: %w", err)
-		}
+		return fmt.Errorf("the optimiser's memory is %d pairs, expected 1 to 100", o.Memory)
 	}
 	open := !known || len(solver.Schedules) == 0 // the schedule is chosen later
-	if !open || r.Schedule.Kind != "" {
-		if err := check("schedule", r.Schedule.Kind, Schedules); err != nil {
-			return fmt.Errorf("recipe: %w", err)
-		}
-	}
-	for _, c := range []error{
-		check("loss", r.Loss, Losses),
-		check("start", r.Start.Kind, Starts),
+	for _, c := range []struct {
+		what, name string
+		known      []string
+		open       bool // "" is allowed
+	}{
+		{"metric", o.Metric, Metrics, true},
+		{"schedule", r.Schedule.Kind, Schedules, open},
+		{"loss", r.Loss, Losses, false},
+		{"start", r.Start.Kind, Starts, false},
+		{"precision", r.Precision, Precisions, true},
 	} {
-		if c != nil {
-			return fmt.Errorf("recipe: %w", c)
+		if c.name == "" && c.open {
+			continue
 		}
-	}
-	if r.Precision != "" {
-		if err := check("precision", r.Precision, Precisions); err != nil {
-			return fmt.Errorf("recipe: %w", err)
+		if err := check(c.what, c.name, c.known); err != nil {
+			return err
 		}
 	}
 	if r.WarmUp != nil && r.WarmUp.Precision != "" {
 		if err := check("precision", r.WarmUp.Precision, Precisions); err != nil {
-			return fmt.Errorf("recipe: of the first evaluations: %w", err)
+			return fmt.Errorf("of the first evaluations: %w", err)
 		}
 	}
 	if r.Schedule.Kind == Switch {
 		if err := check("order", r.Schedule.Order, orders); err != nil {
-			return fmt.Errorf("recipe: %w", err)
+			return err
 		}
 	}
 	for _, p := range r.Penalties {
 		if err := check("penalty", p.Name, Penalties); err != nil {
-			return fmt.Errorf("recipe: %w", err)
+			return err
 		}
 		if !(p.Weight > 0) || math.IsInf(p.Weight, 0) {
-			return fmt.Errorf("recipe: penalty %s has weight %v, expected a finite number above 0", p.Name, p.Weight)
+			return fmt.Errorf("penalty %s has weight %v, expected a finite number above 0", p.Name, p.Weight)
 		}
 	}
 	if r.Round > 0 && r.Stop != (Stop{}) {
-		return fmt.Errorf("recipe: %d steps on rounded images and a stop criterion: expected one of them", r.Round)
+		return fmt.Errorf("%d steps on rounded images and a stop criterion: expected one of them", r.Round)
 	}
 	for _, err := range []error{r.Against.validate(r), r.Variants.validate(r), r.validateHeld()} {
 		if err != nil {
-			return fmt.Errorf("recipe: %w", err)
+			return err
 		}
 	}
 	if w := r.WarmUp; w != nil {
 		switch {
 		case w.Stage == "" || w.Stage == r.Stage && (w.Precision == "" || w.Precision == cmp.Or(r.Precision, "float32")):
-			return fmt.Errorf("recipe: the synthesis begins at the stage %q, expected another than its own, %q, or another precision", w.Stage, r.Stage)
+			return fmt.Errorf("the synthesis begins at the stage %q, expected another than its own, %q, or another precision", w.Stage, r.Stage)
 		case w.Evaluations < r.Evaluations(1) || w.Evaluations > r.Evaluations(r.Steps-1):
-			return fmt.Errorf("recipe: %d evaluations at the stage %s, expected %d to %d of %d", w.Evaluations, w.Stage, r.Evaluations(1), r.Evaluations(r.Steps-1), r.Evaluations(r.Steps))
+			return fmt.Errorf("%d evaluations at the stage %s, expected %d to %d of %d", w.Evaluations, w.Stage, r.Evaluations(1), r.Evaluations(r.Steps-1), r.Evaluations(r.Steps))
 		}
 	}
 	for _, n := range []struct {
@@ -326,13 +328,13 @@ func (r Recipe) Validate() error {
 		{"halvings", float64(r.Optimizer.Halvings), 0}, {"start standard deviation", r.Start.Std, 0},
 	} {
 		if !(n.got >= n.from) {
-			return fmt.Errorf("recipe: %s is %v, expected at least %v", n.what, n.got, n.from)
+			return fmt.Errorf("%s is %v, expected at least %v", n.what, n.got, n.from)
 		}
 	}
 	if solver.Defaults.StepSize > 0 && !(o.StepSize > 0) || math.IsInf(o.StepSize, 0) {
-		return fmt.Errorf("recipe: step size is %v, expected a finite number above 0", o.StepSize)
+		return fmt.Errorf("step size is %v, expected a finite number above 0", o.StepSize)
 	} else if o.Momentum < 0 || o.Momentum >= 1 || o.Beta2 < 0 || o.Beta2 >= 1 {
-		return fmt.Errorf("recipe: momentum %v and beta2 %v must be in [0,1)", o.Momentum, o.Beta2)
+		return fmt.Errorf("momentum %v and beta2 %v must be in [0,1)", o.Momentum, o.Beta2)
 	}
 	return nil
 }
@@ -389,9 +391,5 @@ func (r Recipe) ID() string {
 
 // ModelNames lists the members in order.
 func (r Recipe) ModelNames() []string {
-	names := make([]string, len(r.Models))
-	for i, m := range r.Models {
-		names[i] = m.Name
-	}
-	return names
+	return names(r.Models)
 }

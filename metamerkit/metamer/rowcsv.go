@@ -3,6 +3,7 @@ package metamer
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"encoding/csv"
 	"errors"
@@ -42,14 +43,7 @@ type RowError struct {
 }
 
 func (e *RowError) Error() string {
-	return fmt.Sprintf("rows: %s: line %d: %s", cmpOr(e.Path, "input"), e.Line, e.Problem)
-}
-
-func cmpOr(a, b string) string {
-	if a == "" {
-		return b
-	}
-	return a
+	return fmt.Sprintf("rows: %s: line %d: %s", cmp.Or(e.Path, "input"), e.Line, e.Problem)
 }
 
 // RowWriter writes rows as CSV, one by one.
@@ -143,7 +137,7 @@ func (r *RowReader) wrap(err error) error {
 	if errors.As(err, &p) {
 		return &RowError{r.path, p.Line, p.Err.Error()}
 	}
-	return fmt.Errorf("rows: %s: %w", cmpOr(r.path, "input"), err)
+	return fmt.Errorf("rows: %s: %w", cmp.Or(r.path, "input"), err)
 }
 
 // Read returns the next row; the error is io.EOF behind the last one.
