@@ -124,31 +124,40 @@ func (c *activationsCmd) Run(ctx context.Context, g *globals) error {
 	return nil
 }
 
-// read reads activations, several batches at a time, and shows the progress. The last piece
-// takes what is left, so that no batch has a size of its own unless the set is no larger.
+// read reads activations and shows the progress.
 func (c *activationsCmd) read(ctx context.Context, g *globals, e *engine.Engine, what string, set *images.Set) (acts [][][]float32, shapes [][]int, err error) {
 	bar := newCountBar(g, c.Model, what+" read", set.Len())
 	defer bar.clear()
 	acts = make([][][]float32, len(c.Stage))
-	piece := 4 * c.Batch
+	err = inPieces(ctx, bar, set, c.Batch, func(piece *images.Set) (err error) {
+		var some [][][]float32
+		some, shapes, err = e.Activations(c.Model, c.Stage, piece, c.Batch)
+		for i := range some {
+			acts[i] = append(acts[i], some[i]...)
+		}
+		return err
+	})
+	return acts, shapes, err
+}
+
+// inPieces calls read with pieces of a set of several batches each, and shows the progress. The
+// last piece takes what is left, so that no batch has a size of its own unless the set is no
+// larger.
+func inPieces(ctx context.Context, bar *countBar, set *images.Set, batch int, read func(*images.Set) error) error {
 	for from, n := 0, set.Len(); from < n; bar.set(from) {
-		to := from + piece
-		if n-to < c.Batch {
+		to := from + 4*batch
+		if n-to < batch {
 			to = n
 		}
 		if err := ctx.Err(); err != nil {
-			return nil, nil, err
+			return err
 		}
-		var some [][][]float32
-		if some, shapes, err = e.Activations(c.Model, c.Stage, set.Slice(from, to), c.Batch); err != nil {
-			return nil, nil, err
-		}
-		for i := range acts {
-			acts[i] = append(acts[i], some[i]...)
+		if err := read(set.Slice(from, to)); err != nil {
+			return err
 		}
 		from = to
 	}
-	return acts, shapes, nil
+	return nil
 }
 
 // open opens the images, or a run's metamers and its references.
@@ -167,11 +176,7 @@ func (c *activationsCmd) open() (set, references *images.Set, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	id, err := runNamed(store, c.OfRun)
-	if err != nil {
-		return nil, nil, err
-	}
-	run, err := store.Load(id)
+	run, err := loadRun(store, c.OfRun)
 	if err != nil {
 		return nil, nil, err
 	}

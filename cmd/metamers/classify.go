@@ -167,7 +167,7 @@ func (c *classifyCmd) one(ctx context.Context, g *globals, e *engine.Engine, m *
 			top = append(top, guess{k, className(m, zero, k), probability(l, k)})
 		}
 		want, known := truth[set.Names[i]]
-		if truth == nil && set.Labels[i] >= 0 && zero == nil && comparable(set, m) {
+		if truth == nil && set.Labels[i] >= 0 && zero == nil && sameClasses(set, m) {
 			want, known = set.Labels[i], true
 		}
 		if known {
@@ -208,31 +208,20 @@ func allFinite(v []float32) bool {
 	return !slices.ContainsFunc(v, func(x float32) bool { return x-x != 0 })
 }
 
-// logits reads a model's logits, several batches at a time. The last piece takes what is left,
-// so that no batch has a size of its own unless the set is no larger.
+// logits reads a model's logits and shows the progress.
 func (c *classifyCmd) logits(ctx context.Context, g *globals, e *engine.Engine, model string, set *images.Set, zero *engine.ZeroShot) (out [][]float32, err error) {
 	bar := newCountBar(g, model, "images classified", set.Len())
 	defer bar.clear()
-	piece := 4 * c.Batch
-	for n := set.Len(); len(out) < n; bar.set(len(out)) {
-		from, to := len(out), len(out)+piece
-		if n-to < c.Batch {
-			to = n
-		}
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		l, err := e.Logits(model, set.Slice(from, to), c.Batch, zero)
-		if err != nil {
-			return nil, err
-		}
+	err = inPieces(ctx, bar, set, c.Batch, func(piece *images.Set) error {
+		l, err := e.Logits(model, piece, c.Batch, zero)
 		out = append(out, l...)
-	}
-	return out, nil
+		return err
+	})
+	return out, err
 }
 
-// comparable says whether a set's own labels are the model's classes.
-func comparable(set *images.Set, m *card.Card) bool {
+// sameClasses says whether a set's own labels are the model's classes.
+func sameClasses(set *images.Set, m *card.Card) bool {
 	names := labels.Names(m.Labels)
 	return len(names) > 0 && len(names) == len(set.ClassNames)
 }
@@ -243,15 +232,7 @@ func order(l []float32) []int {
 	for i := range out {
 		out[i] = i
 	}
-	slices.SortStableFunc(out, func(a, b int) int {
-		switch {
-		case l[a] > l[b]:
-			return -1
-		case l[a] < l[b]:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(out, func(a, b int) int { return cmp.Compare(l[b], l[a]) })
 	return out
 }
 

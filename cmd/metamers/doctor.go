@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -72,9 +73,7 @@ func (c doctorCmd) Run(ctx context.Context, g *globals) error {
 	}
 	d := diagnose(backend.Kind(g.Backend))
 	if g.JSON {
-		e := json.NewEncoder(os.Stdout)
-		e.SetIndent("", "  ")
-		return e.Encode(d)
+		return printIndented(d)
 	}
 	d.print()
 	return nil
@@ -94,9 +93,7 @@ func checkDevice(ctx context.Context, g *globals) error {
 	}
 	failed, err := check.Failed(), check.Save()
 	if g.JSON {
-		enc := json.NewEncoder(os.Stdout)
-		enc.SetIndent("", "  ")
-		err = errors.Join(err, enc.Encode(check))
+		err = errors.Join(err, printIndented(check))
 	} else {
 		fmt.Printf("%s, %s: largest differences from PyTorch on a CPU, as a share of the largest value; the limit is %g\n", check.Device, orNone(check.Version), devicecheck.Limit)
 		for _, p := range check.Parts {
@@ -187,11 +184,13 @@ func (d diagnosis) print() {
 	}
 }
 
+// printIndented prints a value as JSON for people.
+func printIndented(v any) error {
+	enc := json.NewEncoder(os.Stdout)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
 func gib(bytes uint64) float64 { return float64(bytes) / (1 << 30) }
 
-func orNone(s string) string {
-	if s == "" {
-		return "none"
-	}
-	return s
-}
+func orNone(s string) string { return cmp.Or(s, "none") }

@@ -107,13 +107,8 @@ type engineStatusCmd struct{}
 
 func (engineStatusCmd) Run(ctx context.Context, g *globals) error {
 	st, err := g.client().Status(ctx)
-	var gone *client.UnreachableError
-	if errors.As(err, &gone) {
-		fmt.Println("no engine runs")
-		return nil
-	}
 	if err != nil {
-		return err
+		return unlessGone(err)
 	}
 	if g.JSON {
 		return json.NewEncoder(os.Stdout).Encode(st)
@@ -131,7 +126,11 @@ type engineStopCmd struct{}
 func (engineStopCmd) Run(ctx context.Context, g *globals) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	err := g.client().Stop(ctx)
+	return unlessGone(g.client().Stop(ctx))
+}
+
+// unlessGone is an error of a client, unless no engine runs, which it then says.
+func unlessGone(err error) error {
 	var gone *client.UnreachableError
 	if errors.As(err, &gone) {
 		fmt.Println("no engine runs")

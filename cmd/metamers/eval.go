@@ -100,18 +100,8 @@ func (c *evalCmd) Run(ctx context.Context, g *globals) error {
 		}
 		slices.Reverse(ids) // oldest first
 	}
-	for _, prefix := range ids {
-		id, err := runNamed(store, prefix)
-		if err != nil {
-			return err
-		}
-		run, err := store.Load(id)
-		if err != nil {
-			return err
-		}
-		if !slices.ContainsFunc(q.Runs, func(r *metamer.Run) bool { return r.ID == id }) {
-			q.Runs = append(q.Runs, run)
-		}
+	if q.Runs, err = loadRuns(store, ids); err != nil {
+		return err
 	}
 	if len(q.Runs) == 0 {
 		return fmt.Errorf("no runs in %s: make one with metamers synth", store.Where())

@@ -7,12 +7,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/engine"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/labels"
-	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/people"
 	"github.com/ensemble-metamers/metamers/metamerkit/people/page"
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo"
@@ -91,7 +89,7 @@ func (c *experimentMakeCmd) Run(ctx context.Context, g *globals) error {
 			return fmt.Errorf("--answers %s goes with the task %s: the task %s has no classes as choices", c.Answers, people.Recognition, plan.Task)
 		}
 	}
-	source, err := c.source(ctx, g, plan.Task == people.Recognition)
+	source, err := c.source(g, plan.Task == people.Recognition)
 	if err != nil {
 		return err
 	}
@@ -141,23 +139,13 @@ func (c *experimentMakeCmd) design(size int) people.Design {
 
 // source opens the runs, the references and the other images, with their classes if the
 // task needs them.
-func (c *experimentMakeCmd) source(ctx context.Context, g *globals, classes bool) (s people.Source, err error) {
+func (c *experimentMakeCmd) source(g *globals, classes bool) (s people.Source, err error) {
 	store, err := openFound(c.Store)
 	if err != nil {
 		return s, err
 	}
-	for _, prefix := range c.Runs {
-		id, err := runNamed(store, prefix)
-		if err != nil {
-			return s, err
-		}
-		run, err := store.Load(id)
-		if err != nil {
-			return s, err
-		}
-		if !slices.ContainsFunc(s.Runs, func(r *metamer.Run) bool { return r.ID == id }) {
-			s.Runs = append(s.Runs, run)
-		}
+	if s.Runs, err = loadRuns(store, c.Runs); err != nil {
+		return s, err
 	}
 	s.Natural, s.PracticeCount, s.CatchCount, s.Participants = c.Natural, c.Practice, c.Catch, c.Participants
 	if s.References, err = referencesOf(s.Runs[0], c.Images, "bicubic"); err != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"math"
 	"path/filepath"
 	"slices"
 
@@ -80,10 +79,4 @@ func (c *experimentSimulateCmd) choices(g *globals, d *people.Design) ([]int, er
 }
 
 // sureness is the largest probability that logits give to a class.
-func sureness(logits []float32) float64 {
-	top, sum := float64(slices.Max(logits)), 0.0
-	for _, l := range logits {
-		sum += math.Exp(float64(l) - top)
-	}
-	return 1 / sum
-}
+func sureness(l []float32) float64 { return probability(l, order(l)[0]) }

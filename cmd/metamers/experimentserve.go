@@ -29,7 +29,7 @@ Example:
   metamers experiment serve exp --participants 20`
 }
 
-func (c *experimentServeCmd) Run(ctx context.Context, g *globals) error {
+func (c *experimentServeCmd) Run(ctx context.Context) error {
 	if c.Participants < 1 {
 		return fmt.Errorf("--participants is %d, expected at least 1", c.Participants)
 	}

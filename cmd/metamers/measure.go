@@ -14,6 +14,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/engine"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/imgmetrics"
+	"gonum.org/v1/gonum/stat"
 )
 
 type measureCmd struct {
@@ -351,19 +352,8 @@ func statistics(v []float64) []string {
 	if len(v) == 0 {
 		return []string{"-", "-", "-", "-", "0"}
 	}
-	sum, squares := 0.0, 0.0
-	for _, x := range v {
-		sum += x
-	}
-	mean := sum / float64(len(v))
-	for _, x := range v {
-		squares += (x - mean) * (x - mean)
-	}
-	sd := "-"
-	if len(v) > 1 {
-		sd = short(math.Sqrt(squares / float64(len(v)-1)))
-	}
-	return []string{short(mean), sd, short(slices.Min(v)), short(slices.Max(v)), fmt.Sprint(len(v))}
+	mean, deviation := stat.MeanStdDev(v, nil) // NaN for one value
+	return []string{short(mean), short(deviation), short(slices.Min(v)), short(slices.Max(v)), fmt.Sprint(len(v))}
 }
 
 func short(v float64) string {

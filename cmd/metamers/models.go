@@ -89,9 +89,7 @@ func (m modelsShowCmd) Run(g *globals) error {
 	if err != nil {
 		return err
 	}
-	enc := json.NewEncoder(os.Stdout)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(c); err != nil || g.JSON {
+	if err := printIndented(c); err != nil || g.JSON {
 		return err
 	}
 	f, net, err := opened(c)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -154,10 +155,7 @@ var otherwise = "An architecture that the zoo does not have comes in as an ONNX 
 
 // locate says where the weights lie, after downloading them if need be.
 func (c *modelsAddCmd) locate(ctx context.Context, g *globals, m *card.Card) error {
-	path := c.ONNX
-	if path == "" {
-		path = c.Weights
-	}
+	path := cmp.Or(c.ONNX, c.Weights)
 	if strings.HasPrefix(path, "http://") || strings.HasPrefix(path, "https://") {
 		m.Weights.URL = path
 		to := filepath.Join(paths.Cache(), "weights", m.Name, m.Weights.File)
@@ -171,9 +169,7 @@ func (c *modelsAddCmd) locate(ctx context.Context, g *globals, m *card.Card) err
 	}
 	path, err := filepath.Abs(path)
 	m.Weights.Path, m.Weights.SHA256 = path, c.SHA256
-	if m.Weights.Source == "" {
-		m.Weights.Source = path
-	}
+	m.Weights.Source = cmp.Or(m.Weights.Source, path)
 	return err
 }
 

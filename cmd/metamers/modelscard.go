@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,25 +34,20 @@ func (c *modelsAddCmd) card() (*card.Card, error) {
 		return nil, fmt.Errorf("expected --arch with --weights, or --onnx alone")
 	}
 	base := filepath.Base(file)
-	if m.Name = c.Name; m.Name == "" {
-		m.Name = strings.Trim(unfit.ReplaceAllString(strings.TrimSuffix(base, filepath.Ext(base)), "_"), "_.-")
-	}
-	m.Title = c.Title
-	if m.Title == "" {
-		m.Title = m.Name + " (added)"
-	}
+	m.Name = cmp.Or(c.Name, strings.Trim(unfit.ReplaceAllString(strings.TrimSuffix(base, filepath.Ext(base)), "_"), "_.-"))
+	m.Title = cmp.Or(c.Title, m.Name+" (added)")
 	m.Weights = card.Weights{File: strings.TrimLeft(unfit.ReplaceAllString(base, "_"), "_.-"), Key: c.Key, Strip: c.Strip, Source: c.Source}
 	if err := c.config(m); err != nil {
 		return nil, err
 	}
-	for _, s := range []struct {
-		to   *string
-		from string
-	}{{&m.Kind, c.Kind}, {&m.Training, c.Training}, {&m.Labels, c.Labels}, {&m.Licence, c.Licence}, {&m.Input.Filter, c.Filter}, {&m.Input.Order, c.Order}} {
-		if s.from != "" {
-			*s.to = s.from
-		}
-	}
+	override(&m.Kind, c.Kind)
+	override(&m.Training, c.Training)
+	override(&m.Labels, c.Labels)
+	override(&m.Licence, c.Licence)
+	override(&m.Input.Filter, c.Filter)
+	override(&m.Input.Order, c.Order)
+	override(&m.Input.Size, c.Size)
+	override(&m.Input.Crop, c.Crop)
 	for _, v := range []struct {
 		name string
 		to   *[3]float64
@@ -68,12 +64,6 @@ func (c *modelsAddCmd) card() (*card.Card, error) {
 			}
 			*v.to = [3]float64(v.from)
 		}
-	}
-	if c.Size != 0 {
-		m.Input.Size = c.Size
-	}
-	if c.Crop != 0 {
-		m.Input.Crop = c.Crop
 	}
 	for s, layer := range c.Stages {
 		if !slices.Contains(metamer.Stages, s) {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -37,6 +38,29 @@ func runOrPath(s *runs.Store, arg string) (name string, isRun bool, err error) {
 // perhaps behind "run:", where an argument can be nothing else.
 func runNamed(s *runs.Store, arg string) (string, error) {
 	return s.Resolve(strings.TrimPrefix(arg, "run:"))
+}
+
+// loadRun loads a run of the store, given by its ID or the beginning of it.
+func loadRun(s *runs.Store, arg string) (*metamer.Run, error) {
+	id, err := runNamed(s, arg)
+	if err != nil {
+		return nil, err
+	}
+	return s.Load(id)
+}
+
+// loadRuns loads runs of the store in order, each once.
+func loadRuns(s *runs.Store, args []string) (out []*metamer.Run, err error) {
+	for _, arg := range args {
+		run, err := loadRun(s, arg)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.ContainsFunc(out, func(r *metamer.Run) bool { return r.ID == run.ID }) {
+			out = append(out, run)
+		}
+	}
+	return out, nil
 }
 
 // imageSpec is the value of --images: a set's name, a folder or files. It takes all values that

@@ -68,11 +68,8 @@ func (c *reproduceCmd) plan() (study.Plan, error) {
 		p.Images = strings.TrimSuffix("photos:"+n, ":")
 		fmt.Fprintln(os.Stderr, "CIFAR-10 is missing (metamers data get cifar10 downloads it): using the embedded photographs,", p.Images)
 	}
-	for _, o := range []struct{ to, from *int }{{&p.Size, &c.Size}, {&p.Settings.Steps, &c.Steps}} {
-		if *o.from != 0 {
-			*o.to = *o.from
-		}
-	}
+	override(&p.Size, c.Size)
+	override(&p.Settings.Steps, c.Steps)
 	p.Pull = p.Pull || c.Pull
 	if c.Seed != nil {
 		p.Settings.Seed = *c.Seed

@@ -86,11 +86,7 @@ func (c runsShowCmd) Run(g *globals) error {
 	if err != nil {
 		return err
 	}
-	id, err := runNamed(s, c.ID)
-	if err != nil {
-		return err
-	}
-	run, err := s.Load(id)
+	run, err := loadRun(s, c.ID)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -159,10 +160,7 @@ func (c *sweepStartCmd) Run(ctx context.Context, g *globals) error {
 
 // kubernetes writes manifests.
 func (c *sweepStartCmd) kubernetes(g *globals, s *sweep.Sweep) error {
-	dir := c.Manifests
-	if dir == "" {
-		dir = s.ID()
-	}
+	dir := cmp.Or(c.Manifests, s.ID())
 	if err := s.WriteManifests(dir); err != nil {
 		return err
 	}

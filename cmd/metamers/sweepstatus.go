@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -114,9 +115,7 @@ func (c *sweepStartCmd) local(ctx context.Context, g *globals, s *sweep.Sweep, p
 		if e == nil {
 			e = json.NewEncoder(os.Stdout).Encode(st)
 		}
-		if err == nil {
-			err = e
-		}
+		err = cmp.Or(err, e)
 	} else if err == nil {
 		fmt.Printf("done; for figures and tables: metamers reproduce --scale %s --store %s\n", s.PlanPath(), s.Store)
 	}

@@ -85,9 +85,7 @@ func (f recipeFlags) recipe(models []string, stage string) (r metamer.Recipe, er
 		Optimizer: metamer.Optimizer{Name: f.Optimizer, StepSize: f.StepSize, Halvings: f.Halvings, Momentum: f.Momentum, Beta2: f.Beta2, Metric: f.Metric, Memory: f.Memory},
 		Stop:      metamer.Stop{Loss: f.StopLoss, Patience: f.Patience}, Start: metamer.Start{Kind: f.Start},
 	}
-	for _, m := range models {
-		r.Models = append(r.Models, metamer.ModelRef{Name: m})
-	}
+	r.Models = metamer.Refs(models...)
 	if r.Schedule, err = metamer.ParseSchedule(f.Schedule); err != nil {
 		return r, err
 	}
@@ -231,7 +229,7 @@ func savePNG(path string, draw func() (image.Image, error)) error {
 // synthesize runs a request. It says first what it will do and, before it computes, how long
 // that takes.
 func synthesize(ctx context.Context, g *globals, e *engine.Engine, q engine.Request, took *parts) (*metamer.Run, error) {
-	bar := newBar(g, strings.Join(names(q.Recipe), "+")+" "+q.Recipe.Stage, q.Recipe.TappedNames())
+	bar := newBar(g, strings.Join(q.Recipe.ModelNames(), "+")+" "+q.Recipe.Stage, q.Recipe.TappedNames())
 	one := forecastOne(bar, e, q)
 	q.Progress = took.progress(func(p metamer.Progress) {
 		switch p.Phase {
@@ -308,8 +306,6 @@ func oneLine(bar *bar, one *study.One) string {
 	bar.unknown = true
 	return "the time is not known for these models on this machine; the first steps show it"
 }
-
-func names(r metamer.Recipe) []string { return r.ModelNames() }
 
 // orNull returns the values with nil in place of NaN, which JSON cannot hold.
 func orNull(values []float64) (out []*float64) {

@@ -71,30 +71,20 @@ docs/training.md for how to use the model.`
 // options are the architecture's recipe with the flags that were given.
 func (c *trainCmd) options(a train.Architecture) (train.Options, error) {
 	o := a.Recipe
-	text := func(to *string, v string) {
-		if v != "" {
-			*to = v
-		}
-	}
-	number := func(to *float64, v float64) {
-		if v != 0 {
-			*to = v
-		}
-	}
 	if c.Optimizer != "" && c.Optimizer != o.Optimizer {
 		o.LR, o.Decay = 0, 0 // the recipe's belong to the other optimiser
 	}
-	text(&o.Optimizer, c.Optimizer)
-	text(&o.Schedule, c.Schedule)
-	text(&o.Average, c.Average)
-	text(&o.Precision, c.Precision)
-	text(&o.Method, c.Method)
-	number(&o.LR, c.LR)
-	number(&o.Decay, c.Decay)
-	number(&o.Clip, c.Clip)
-	number(&o.Warmup, c.Warmup)
-	number(&o.Smoothing, c.Smoothing)
-	number(&o.Mixup, c.Mixup)
+	override(&o.Optimizer, c.Optimizer)
+	override(&o.Schedule, c.Schedule)
+	override(&o.Average, c.Average)
+	override(&o.Precision, c.Precision)
+	override(&o.Method, c.Method)
+	override(&o.LR, c.LR)
+	override(&o.Decay, c.Decay)
+	override(&o.Clip, c.Clip)
+	override(&o.Warmup, c.Warmup)
+	override(&o.Smoothing, c.Smoothing)
+	override(&o.Mixup, c.Mixup)
 	o.Within, o.Epochs, o.Batch, o.Crop, o.NoFlip, o.Cutout, o.Limit, o.Seed = c.Within, c.Epochs, c.Batch, c.Crop, c.NoFlip, c.Cutout, c.Limit, c.Seed
 	var err error
 	if c.Robust != "" {
