@@ -25,8 +25,8 @@ type activationsCmd struct {
 	Out       string   `required:"" help:"Output .npz file with images, labels and one array [N,…] per stage." type:"path" placeholder:"FILE.npz" predictor:"file"`
 	Batch     int      `default:"16" help:"Batch size."`
 	Gradients string   `help:"Also write the initial images (start) and, for each stage, the inversion loss of the initial images against the images (loss.STAGE, [N]) and its gradient with respect to their pixels (gradient.STAGE, [N,S,S,3]). START is noise, uniform, reference or an image file." placeholder:"START" predictor:"start"`
-	Loss      string   `help:"Loss of the gradients: relative-l2, squared-l2, cosine or correlation." default:"relative-l2" predictor:"loss"`
-	Penalty   []string `help:"Image penalty whose gradient is added to the gradients, but not to the losses: tv=WEIGHT or grey=WEIGHT." placeholder:"NAME=WEIGHT"`
+	Loss      string   `help:"Loss of the gradients: ${losses}." default:"relative-l2" predictor:"loss"`
+	Penalty   []string `help:"Image penalty whose gradient is added to the gradients, but not to the losses: ${penalties}." placeholder:"NAME=WEIGHT"`
 	PlainRelu bool     `help:"Use the plain gradient of a tapped ReLU, which is zero for inactive units."`
 	Seed      uint64   `help:"Random seed for noise images."`
 }

@@ -62,8 +62,8 @@ type recipeFlags struct {
 	Momentum    float64  `positive:"" help:"${momentum}."`
 	Beta2       float64  `positive:"" help:"${beta2}."`
 	Memory      int      `positive:"" help:"${memory}."`
-	Loss        string   `help:"relative-l2, squared-l2, cosine or correlation." default:"relative-l2" predictor:"loss"`
-	Penalty     []string `help:"Add an image regulariser, tv=WEIGHT or grey=WEIGHT. Results name it." placeholder:"NAME=WEIGHT"`
+	Loss        string   `help:"${losses}." default:"relative-l2" predictor:"loss"`
+	Penalty     []string `help:"Add an image regulariser, ${penalties}. Results name it." placeholder:"NAME=WEIGHT"`
 	Start       string   `help:"noise (default), grey, uniform, reference, or an image file." predictor:"start"`
 	WarmUp      string   `help:"Spend the first evaluations at another stage, such as middle:40, or in another precision, such as late:200:mixed. Not every optimizer can. Results name it." placeholder:"STAGE:EVALUATIONS[:PRECISION]"`
 	Round       int      `positive:"" help:"Number of further steps on the images rounded to 8 bits, so that PNG files of the metamers match too. Each evaluates every model. The default is no such step. Results name it." placeholder:"STEPS"`

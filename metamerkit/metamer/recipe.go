@@ -29,15 +29,13 @@ const (
 // chooses lbfgs or fourier by the size of the images and the layers (docs/fast.md).
 const DefaultOptimizer = "fast"
 
-// The names a recipe may use; those of optimisers are Optimizers().
+// The names a recipe may use. Those of optimisers are Optimizers(); losses, penalties and
+// starts are in parts.go.
 var (
 	Schedules  = []string{Switch, Average}
 	orders     = []string{"given", "random"}
 	Metrics    = []string{"1/f", "natural", "pixels"}
-	Losses     = []string{"relative-l2", "squared-l2", "cosine", "correlation"}
-	Penalties  = []string{"tv", "grey"}
 	Precisions = []string{"float32", "bfloat16", "mixed"}
-	Starts     = []string{"noise", "uniform", "reference", "image", "grey"}
 )
 
 // ModelRef names a model and pins its weights.
@@ -199,16 +197,8 @@ func (r Recipe) WithDefaults() Recipe {
 		def(&r.Schedule.Order, "given")
 	}
 	r.Optimizer = solver.withDefaults(r.Optimizer)
-	def(&r.Loss, "relative-l2")
-	def(&r.Start.Kind, "noise")
-	if r.Start.Kind == "noise" {
-		def(&r.Start.Mean, 0.5)
-		def(&r.Start.Std, 0.05)
-	}
-	if r.Start.Kind == "grey" {
-		def(&r.Start.Mean, 0.5)
-		def(&r.Start.Std, 0.001)
-	}
+	def(&r.Loss, Losses[0])
+	r.Start = r.Start.withDefaults()
 	if r.Precision == "float32" {
 		r.Precision = ""
 	}

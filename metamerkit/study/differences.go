@@ -131,10 +131,7 @@ func (r *Result) hereStages() string {
 
 func (r *Result) hereLoss() string {
 	return r.vary(func(rec metamer.Recipe) string {
-		text := map[string]string{
-			"relative-l2": "relative L2 distance of each image (Feather et al. 2023)", "squared-l2": "squared L2 distance of each image",
-			"cosine": "cosine distance of each image", "correlation": "1 − Pearson correlation of each image",
-		}[rec.Loss]
+		text := metamer.LossAbout(rec.Loss)
 		for _, p := range rec.Penalties {
 			text += fmt.Sprintf(", and the penalty %s × %g", p.Name, p.Weight)
 		}

@@ -26,6 +26,11 @@ func TestDifferences(t *testing.T) {
 		f    func(x *Node) *Node // [2,9,9,3] → anything
 	}
 	var parts []part
+	for name, known := range map[string][]string{"losses": metamer.Losses, "penalties": metamer.Penalties} {
+		if have := map[string]int{"losses": len(losses), "penalties": len(penalties)}[name]; have != len(known) {
+			t.Errorf("%d formulas of %s, expected one for each of %v", have, name, known)
+		}
+	}
 	for _, l := range metamer.Losses {
 		parts = append(parts, part{l, func(x *Node) *Node { return distance(l, x, ConstTensor(x.Graph(), noise(5, 2, 9, 9, 3))) }})
 	}

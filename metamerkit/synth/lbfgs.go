@@ -83,9 +83,6 @@ func (lbfgs) Coefficients(o metamer.Optimizer, at Moment) Coefficients {
 	return Coefficients{float32(o.StepSize * at.side()), float32(at.side())}
 }
 
-// dot is the inner product of each image of u and v [B,S,S,3]: [B].
-func dot(u, v *Node) *Node { return ReduceSum(Mul(u, v), 1, 2, 3) }
-
 // each gives a number an image [B] the rank of images.
 func each(v *Node) *Node { return Reshape(v, -1, 1, 1, 1) }
 

@@ -12,30 +12,47 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
-// distance returns the inversion loss per image [B] of activations a against the
-// targets t, both [B,…].
-//
-//	relative-l2  ‖a−t‖₂ / ‖t‖₂  (Feather et al. 2023)
-//	squared-l2   ‖a−t‖₂²
-//	cosine       1 − a·t / (‖a‖‖t‖)
-//	correlation  1 − Pearson correlation over the elements
-func distance(loss string, a, t *Node) *Node {
-	axes := xslices.Iota(1, a.Rank()-1) // no reshape: XLA would compute the difference twice
-	if loss == "correlation" {
-		a, t = Sub(a, ReduceAndKeep(a, ReduceMean, axes...)), Sub(t, ReduceAndKeep(t, ReduceMean, axes...))
-	}
-	dot := func(u, v *Node) *Node { return ReduceSum(Mul(u, v), axes...) }
-	switch loss {
-	case "relative-l2":
+// losses are the formulas of metamer.Losses, per image [B], of activations a and targets t,
+// both [B,…]. Sums are over all axes but the first.
+var losses = map[string]func(a, t *Node) *Node{
+	// ‖a−t‖₂ / ‖t‖₂ (Feather et al. 2023)
+	"relative-l2": func(a, t *Node) *Node {
 		d := Sub(a, t)
 		return Div(root(dot(d, d)), MaxScalar(root(dot(t, t)), 1e-12))
-	case "squared-l2":
+	},
+	// ‖a−t‖₂²
+	"squared-l2": func(a, t *Node) *Node {
 		d := Sub(a, t)
 		return dot(d, d)
-	case "cosine", "correlation":
-		return OneMinus(Div(dot(a, t), MaxScalar(Mul(root(dot(a, a)), root(dot(t, t))), 1e-12)))
+	},
+	"cosine": unlike,
+	// 1 − Pearson correlation over the elements
+	"correlation": func(a, t *Node) *Node { return unlike(centred(a), centred(t)) },
+}
+
+// distance returns the inversion loss of a name per image [B] of activations a against the
+// targets t, both [B,…].
+func distance(loss string, a, t *Node) *Node {
+	formula, known := losses[loss]
+	if !known {
+		panic("synth: unknown loss " + loss)
 	}
-	panic("synth: unknown loss " + loss)
+	return formula(a, t)
+}
+
+// elements are the axes of an image's activations.
+func elements(a *Node) []int {
+	return xslices.Iota(1, a.Rank()-1) // no reshape: XLA would compute the difference twice
+}
+
+// dot is the inner product of each image of u and v [B,…]: [B].
+func dot(u, v *Node) *Node { return ReduceSum(Mul(u, v), elements(u)...) }
+
+func centred(a *Node) *Node { return Sub(a, ReduceAndKeep(a, ReduceMean, elements(a)...)) }
+
+// unlike is 1 − a·t / (‖a‖‖t‖).
+func unlike(a, t *Node) *Node {
+	return OneMinus(Div(dot(a, t), MaxScalar(Mul(root(dot(a, a)), root(dot(t, t))), 1e-12)))
 }
 
 // root is √x with the gradient 0 at 0, as PyTorch's norm has it.
@@ -44,25 +61,27 @@ func root(x *Node) *Node {
 	return Where(zero, ZerosLike(x), Sqrt(Where(zero, OnesLike(x), x)))
 }
 
-// penalty returns the weighted sum of the penalties per image [B].
-//
-//	tv    mean absolute difference of neighbouring pixels, both directions
-//	grey  mean squared distance to 0.5
+// penalties are the formulas of metamer.Penalties, per image [B], of images x [B,S,S,3].
+var penalties = map[string]func(x *Node) *Node{
+	// mean absolute difference of neighbouring pixels, both directions
+	"tv": func(x *Node) *Node {
+		across := Sub(Slice(x, AxisRange(), AxisRange(), AxisRangeToEnd(1)), Slice(x, AxisRange(), AxisRange(), AxisRange(0, x.Shape().Dim(2)-1)))
+		down := Sub(Slice(x, AxisRange(), AxisRangeToEnd(1)), Slice(x, AxisRange(), AxisRange(0, x.Shape().Dim(1)-1)))
+		return Add(ReduceMean(Abs(across), 1, 2, 3), ReduceMean(Abs(down), 1, 2, 3))
+	},
+	// mean squared distance to 0.5
+	"grey": func(x *Node) *Node { return ReduceMean(Square(AddScalar(x, -0.5)), 1, 2, 3) },
+}
+
+// penalty returns the weighted sum of the penalties per image [B], nil of none.
 func penalty(ps []metamer.Penalty, x *Node) *Node {
 	var sum *Node
 	for _, p := range ps {
-		var v *Node
-		switch p.Name {
-		case "tv":
-			across := Sub(Slice(x, AxisRange(), AxisRange(), AxisRangeToEnd(1)), Slice(x, AxisRange(), AxisRange(), AxisRange(0, x.Shape().Dim(2)-1)))
-			down := Sub(Slice(x, AxisRange(), AxisRangeToEnd(1)), Slice(x, AxisRange(), AxisRange(0, x.Shape().Dim(1)-1)))
-			v = Add(ReduceMean(Abs(across), 1, 2, 3), ReduceMean(Abs(down), 1, 2, 3))
-		case "grey":
-			v = ReduceMean(Square(AddScalar(x, -0.5)), 1, 2, 3)
-		default:
+		formula, known := penalties[p.Name]
+		if !known {
 			panic("synth: unknown penalty " + p.Name)
 		}
-		v = MulScalar(v, p.Weight)
+		v := MulScalar(formula(x), p.Weight)
 		if sum == nil {
 			sum = v
 		} else {
