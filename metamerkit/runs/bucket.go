@@ -222,12 +222,17 @@ func (s *Store) upload(ctx context.Context, b Bucket, id string) error {
 	if err := paths.WriteFile(file, func(f *os.File) error { return pack(f, filepath.Join(s.Dir, id)) }); err != nil {
 		return err
 	}
-	f, err := os.Open(file)
+	return putFile(ctx, b, objectKey(id), file, true)
+}
+
+// putFile writes a file as an object.
+func putFile(ctx context.Context, b Bucket, key, path string, onlyNew bool) error {
+	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	return b.Put(ctx, objectKey(id), f, true)
+	return b.Put(ctx, key, f, onlyNew)
 }
 
 // send publishes a run that is finished in the folder. Where another machine was
@@ -288,13 +293,8 @@ func (s *Store) setAsideObject(ctx context.Context, id string) (name string, err
 		}
 		return "", err
 	}
-	f, err := os.Open(file)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
 	aside := fmt.Sprintf("damaged/%s-%d.zip", id, time.Now().UnixNano())
-	if err := b.Put(ctx, aside, f, true); err != nil {
+	if err := putFile(ctx, b, aside, file, true); err != nil {
 		return "", err
 	}
 	return aside, b.Delete(ctx, objectKey(id))

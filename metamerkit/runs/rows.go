@@ -147,12 +147,7 @@ func sendRows(dir, name string) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.Open(filepath.Join(dir, "rows", name))
-	if err != nil {
-		return fmt.Errorf("runs: %w", err)
-	}
-	defer f.Close()
-	if err := b.Put(ctx, id+"/rows/"+name, f, false); err != nil {
+	if err := putFile(ctx, b, id+"/rows/"+name, filepath.Join(dir, "rows", name), false); err != nil {
 		return fmt.Errorf("runs: keeping rows in %s: %w", s.URL, err)
 	}
 	return nil

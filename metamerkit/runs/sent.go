@@ -34,12 +34,7 @@ func (w *Work) elsewhere(what string, do func(ctx context.Context, b Bucket) err
 
 func (w *Work) sendCheckpoint() {
 	w.elsewhere("writing", func(ctx context.Context, b Bucket) error {
-		f, err := os.Open(w.checkpointPath())
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		return b.Put(ctx, checkpointKey(w.ID), f, false)
+		return putFile(ctx, b, checkpointKey(w.ID), w.checkpointPath(), false)
 	})
 }
 
