@@ -1,6 +1,7 @@
 package zoo
 
 import (
+	"iter"
 	"math"
 	"slices"
 
@@ -28,7 +29,8 @@ type Layer struct {
 	Learned bool
 }
 
-// Describe returns the layers in order, with shapes and fractions of the computation.
+// Describe returns the layers in order, with shapes without the batch and fractions of the
+// computation. An input that the net cannot take is an error.
 func (n *Net) Describe(in card.Input) (out []Layer, err error) {
 	err = n.sketch(in, func(s *model.Scope, images *Node) {
 		var at []*Node
@@ -74,16 +76,8 @@ func (c *costs) depends(n *Node) bool { _, ok := c.cost[n]; return ok }
 
 // of is the cost of a node and of all that it depends on.
 func (c *costs) of(n *Node) (sum float64) {
-	seen := map[*Node]bool{n: true}
-	for next := []*Node{n}; len(next) > 0; {
-		n, next = next[len(next)-1], next[:len(next)-1]
+	for n := range ancestors(n) {
 		sum += c.cost[n]
-		for _, in := range n.Inputs() {
-			if c.depends(in) && !seen[in] {
-				seen[in] = true
-				next = append(next, in)
-			}
-		}
 	}
 	return sum
 }
@@ -100,20 +94,31 @@ func (c *costs) learned(n *Node) bool {
 
 // reaches says whether a node or one that it depends on is wanted.
 func reaches(n *Node, wanted func(n *Node) bool) bool {
-	seen := map[*Node]bool{n: true}
-	for next := []*Node{n}; len(next) > 0; {
-		n, next = next[len(next)-1], next[:len(next)-1]
+	for n := range ancestors(n) {
 		if wanted(n) {
 			return true
 		}
-		for _, in := range n.Inputs() {
-			if !seen[in] {
-				seen[in] = true
-				next = append(next, in)
+	}
+	return false
+}
+
+// ancestors yields a node and all that it depends on, each once.
+func ancestors(n *Node) iter.Seq[*Node] {
+	return func(yield func(*Node) bool) {
+		seen := map[*Node]bool{n: true}
+		for next := []*Node{n}; len(next) > 0; {
+			n, next = next[len(next)-1], next[:len(next)-1]
+			if !yield(n) {
+				return
+			}
+			for _, in := range n.Inputs() {
+				if !seen[in] {
+					seen[in] = true
+					next = append(next, in)
+				}
 			}
 		}
 	}
-	return false
 }
 
 // whole tells the nodes through which every path from the images to the output goes. Paths are

@@ -72,7 +72,8 @@ func Bicubic(from, to int) []float32 {
 }
 
 // Tap builds the net for images [B,S,S,3] in [0,1] and returns the activations of the
-// layers, in the type of the images. "logits" is a layer as well.
+// layers, in the type of the images. "logits" is a layer as well. Like all functions that
+// build graphs it panics where the net lacks a layer.
 func (n *Net) Tap(s *model.Scope, in card.Input, images *Node, o stage.Options, layers ...string) []*Node {
 	acts := stage.Capture(images.Graph(), o, func() {
 		x := Prepare(in, images)
@@ -87,7 +88,8 @@ func (n *Net) Tap(s *model.Scope, in card.Input, images *Node, o stage.Options, 
 	return acts
 }
 
-// Layers returns the names of all layers that the net marks, in order.
+// Layers returns the names of all layers that the net marks, in order. An input that the
+// net cannot take is an error.
 func (n *Net) Layers(in card.Input) (names []string, err error) {
 	err = n.sketch(in, func(s *model.Scope, images *Node) {
 		names = stage.List(images.Graph(), func() { n.Forward(s, Prepare(in, images)) })
@@ -96,7 +98,8 @@ func (n *Net) Layers(in card.Input) (names []string, err error) {
 }
 
 // Reads returns the scope paths of the variables that the layers depend on, in order of
-// creation, and the shapes of the layers' activations for one image.
+// creation, and the shapes [1,…] of the layers' activations for one image. A layer that the
+// net lacks is an error.
 func (n *Net) Reads(in card.Input, layers ...string) (paths []string, acts []shapes.Shape, err error) {
 	err = n.sketch(in, func(s *model.Scope, images *Node) {
 		for _, a := range n.Tap(s, in, images, stage.Options{}, layers...) {
@@ -119,7 +122,8 @@ func (n *Net) sketch(in card.Input, draw func(s *model.Scope, images *Node)) err
 }
 
 // Footprint estimates the bytes per image that the forward pass keeps for the gradient: the
-// outputs of all nodes up to the layer, for images of size×size pixels.
+// outputs of all nodes up to the layer, for images of size×size pixels. A layer that the net
+// lacks is an error.
 func (n *Net) Footprint(in card.Input, size int, layer string) (bytes uint64, err error) {
 	err = sketch(n.Weights, func(s *model.Scope, g *Graph) {
 		x := Parameter(g, "images", shapes.Make(dtypes.Float32, 1, size, size, 3))

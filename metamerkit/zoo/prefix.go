@@ -95,14 +95,6 @@ func under(in map[string]*weights.Tensor, prefix string) map[string]*weights.Ten
 	return out
 }
 
-func rename(in map[string]*weights.Tensor, prefix string) map[string]*weights.Tensor {
-	out := map[string]*weights.Tensor{}
-	for key, t := range in {
-		out[strings.TrimPrefix(key, prefix)] = t
-	}
-	return out
-}
-
 func without(in map[string]*weights.Tensor, drop func(key string) bool) map[string]*weights.Tensor {
 	out := map[string]*weights.Tensor{}
 	for key, t := range in {

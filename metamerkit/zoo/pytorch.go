@@ -82,7 +82,7 @@ func PyTorch(build Builder, adapt ...Adapt) Opener {
 type Adapt func(tensors map[string]*weights.Tensor) (map[string]*weights.Tensor, error)
 
 // Parameters returns the number of learned values that forward reads, which excludes
-// running statistics.
+// running statistics. A card whose graph cannot be drawn is an error.
 func Parameters(c *card.Card, forward Forward) (n int, err error) {
 	all, err := Variables(c, forward)
 	for path, s := range all {
@@ -93,7 +93,8 @@ func Parameters(c *card.Card, forward Forward) (n int, err error) {
 	return n, err
 }
 
-// Variables returns the shapes of all variables that forward reads, by scope path.
+// Variables returns the shapes of all variables that forward reads, by scope path. A card
+// whose graph cannot be drawn is an error.
 func Variables(c *card.Card, forward Forward) (map[string]shapes.Shape, error) {
 	var store *model.Store
 	err := sketch(nil, func(s *model.Scope, g *Graph) {

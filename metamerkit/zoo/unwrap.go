@@ -61,7 +61,7 @@ func (w wrapping) unwrap(in map[string]*weights.Tensor) (map[string]*weights.Ten
 			if owns(w.want, p) || !all(in, p) {
 				continue
 			}
-			in, changed = rename(in, p), true
+			in, changed = under(in, p), true
 			w.off += p
 			notes = append(notes, fmt.Sprintf("the prefix %q was taken off %d names", p, len(in)))
 		}

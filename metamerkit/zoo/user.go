@@ -60,15 +60,8 @@ var introduced = map[string]*card.Card{}
 // Introduce adds a card for the running program only, and replaces a card of this name that
 // it added before. An invalid card, and a name that a stored card has, are an error.
 func Introduce(c *card.Card) error {
-	text, err := json.Marshal(c)
-	if err == nil {
-		_, err = card.Parse(text)
-	}
-	if err == nil {
-		err = taken(c)
-	}
-	if err != nil {
-		return fmt.Errorf("zoo: %w", err)
+	if _, err := encode(c); err != nil {
+		return err
 	}
 	mu.Lock()
 	defer mu.Unlock()
@@ -108,7 +101,7 @@ func readCard(path string) (*card.Card, error) {
 	return c, nil
 }
 
-// taken returns a name of the card that a built-in card has, or "".
+// taken returns an error if a built-in card has a name of the card.
 func taken(c *card.Card) error {
 	load()
 	for _, n := range append([]string{c.Name}, c.Aliases...) {
@@ -124,16 +117,21 @@ func Free(c *card.Card) error {
 	if err := taken(c); err != nil {
 		return fmt.Errorf("zoo: %w", err)
 	}
-	path := filepath.Join(CardFolder(), c.Name+".json")
-	if _, err := os.Lstat(path); err == nil {
-		return fmt.Errorf("zoo: you have a card %s already (%s): metamers models rm %s removes it", c.Name, path, c.Name)
+	if _, err := os.Lstat(userCard(c.Name)); err == nil {
+		return alreadyThere(c)
 	}
 	return nil
 }
 
-// AddCard writes a card to CardFolder, where Lookup finds it, and returns its path. A name
-// that is taken is an error.
-func AddCard(c *card.Card) (path string, err error) {
+// userCard is the path of a user's card.
+func userCard(name string) string { return filepath.Join(CardFolder(), name+".json") }
+
+func alreadyThere(c *card.Card) error {
+	return fmt.Errorf("zoo: you have a card %s already (%s): metamers models rm %s removes it", c.Name, userCard(c.Name), c.Name)
+}
+
+// encode returns the text of a valid card whose name is not taken by a built-in one.
+func encode(c *card.Card) ([]byte, error) {
 	text, err := json.MarshalIndent(c, "", "  ")
 	if err == nil {
 		_, err = card.Parse(text)
@@ -142,15 +140,25 @@ func AddCard(c *card.Card) (path string, err error) {
 		err = taken(c)
 	}
 	if err != nil {
-		return "", fmt.Errorf("zoo: %w", err)
+		return nil, fmt.Errorf("zoo: %w", err)
+	}
+	return text, nil
+}
+
+// AddCard writes a card to CardFolder, where Lookup finds it, and returns its path. A name
+// that is taken is an error.
+func AddCard(c *card.Card) (path string, err error) {
+	text, err := encode(c)
+	if err != nil {
+		return "", err
 	}
 	if err := os.MkdirAll(CardFolder(), 0o777); err != nil {
 		return "", fmt.Errorf("zoo: %w", err)
 	}
-	path = filepath.Join(CardFolder(), c.Name+".json")
+	path = userCard(c.Name)
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
 	if errors.Is(err, os.ErrExist) {
-		return "", fmt.Errorf("zoo: you have a card %s already (%s): metamers models rm %s removes it", c.Name, path, c.Name)
+		return "", alreadyThere(c)
 	}
 	if err != nil {
 		return "", fmt.Errorf("zoo: %w", err)
@@ -173,7 +181,7 @@ func RemoveCard(name string) (string, error) {
 	if c := users[name]; c != nil {
 		name = c.Name
 	}
-	path := filepath.Join(CardFolder(), name+".json")
+	path := userCard(name)
 	err := os.ErrNotExist
 	if !strings.ContainsRune(name, filepath.Separator) {
 		err = os.Remove(path)
