@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/ensemble-metamers/metamers/metamerkit/card"
 	"github.com/ensemble-metamers/metamers/metamerkit/evaluate"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
@@ -145,8 +144,7 @@ func (e *Engine) Accuracy(name string, set *images.Set) (float64, error) {
 		if set.Labels[i] < 0 {
 			return 0, fmt.Errorf("engine: image %s has no label", set.Names[i])
 		}
-		// Where a logit is NaN there is no class.
-		if k := argmax(a); k == set.Labels[i] && !slices.ContainsFunc(a, func(x float32) bool { return x != x }) {
+		if evaluate.Class(a) == set.Labels[i] {
 			hits++
 		}
 	}
@@ -170,10 +168,4 @@ func (e *Engine) Activations(name string, stages []string, set *images.Set, batc
 	}
 	acts, err = e.readPixels(context.Background(), p, set.Pixels)
 	return acts, p.Shapes, err
-}
-
-// Card is zoo.Lookup, for callers that hold an engine.
-func (e *Engine) Card(name string) (*card.Card, error) {
-	c, _, err := e.Model(name)
-	return c, err
 }
