@@ -4,6 +4,7 @@ import (
 	"math"
 
 	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/support/xslices"
 )
 
 func init() {
@@ -129,10 +130,7 @@ func instanceNorm(c *call) *value {
 	if rank < 3 {
 		c.refuse("", "", "its input has the shape %v, expected [N,C,…]", c.dims(0))
 	}
-	var axes []int
-	for a := 2; a < rank; a++ {
-		axes = append(axes, a)
-	}
+	axes := xslices.Iota(2, rank-2)
 	l := c.along(0, append(axes, 1)...)
 	channels := c.dims(0)[1]
 	y := normalized(l.x, l.axes(axes), epsilon, true)
@@ -168,10 +166,7 @@ func layerNorm(c *call, centred bool) *value {
 	}
 	rank := c.rank(0)
 	first := c.axis("axis", c.int("axis", -1), rank)
-	var axes []int
-	for a := first; a < rank; a++ {
-		axes = append(axes, a+1)
-	}
+	axes := xslices.Iota(first+1, rank-first)
 	x := c.plain(0)
 	var y *Node
 	if centred {

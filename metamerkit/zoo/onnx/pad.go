@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/support/xslices"
 )
 
 func init() {
@@ -65,9 +66,7 @@ func (c *call) pads() *padding {
 		c.refuse("value", "", "it is %v %v for an input of %v", p.value.kind, p.value.dims, c.in[0].kind)
 	}
 	if axes == nil {
-		for a := range from {
-			axes = append(axes, a)
-		}
+		axes = xslices.Iota(0, len(from))
 	}
 	if len(list) != 2*len(axes) {
 		c.refuse("pads", "", "it is %v for %d axes", list, len(axes))

@@ -2,6 +2,7 @@ package onnx
 
 import (
 	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/support/xslices"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/zoo/block"
 )
@@ -53,10 +54,7 @@ func init() {
 			if c.rank(0) < 3 || !c.value(0).kind.IsFloat() {
 				c.refuse("", "", "its input is %v %v, expected [N,C,…] of floating type", c.in[0].kind, c.dims(0))
 			}
-			var axes []int
-			for a := 2; a < c.rank(0); a++ {
-				axes = append(axes, a)
-			}
+			axes := xslices.Iota(2, c.rank(0)-2)
 			l := c.along(0, axes...)
 			return l.wrap(f(c, l.x, l.axes(axes)))
 		}, nil, name)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/support/xslices"
 )
 
 func init() {
@@ -118,9 +119,7 @@ func (c *call) reduction(inputSince int) (axes []int, keep bool) {
 		none = c.bool("noop_with_empty_axes", false)
 	}
 	if len(axes) == 0 && !none {
-		for a := range rank {
-			axes = append(axes, a)
-		}
+		axes = xslices.Iota(0, rank)
 	}
 	axes = c.axes("axes", axes, rank)
 	slices.Sort(axes)
@@ -200,9 +199,8 @@ func (c *call) softmax(f func(x *Node, axes []int) *Node) *value {
 		if first == rank { // each element is alone
 			c.refuse("axis", "", "it is %d for %d axes", first, rank)
 		}
-		for a := c.axis("axis", first, rank); a < rank; a++ {
-			axes = append(axes, a)
-		}
+		at := c.axis("axis", first, rank)
+		axes = xslices.Iota(at, rank-at)
 	}
 	l := c.along(0, axes...)
 	return l.wrap(f(l.x, l.axes(axes)))

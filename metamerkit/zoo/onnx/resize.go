@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/gomlx/compute-onnx/support/protos"
+	"github.com/gomlx/gomlx/support/xslices"
 )
 
 func init() {
@@ -42,9 +43,7 @@ func resize(c *call) *value {
 		}
 	}
 	if axes == nil {
-		for a := range from {
-			axes = append(axes, a)
-		}
+		axes = xslices.Iota(0, len(from))
 	}
 	scales, to := c.scales(axes)
 	switch {

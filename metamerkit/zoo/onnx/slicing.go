@@ -3,6 +3,8 @@ package onnx
 import (
 	"math"
 	"slices"
+
+	"github.com/gomlx/gomlx/support/xslices"
 )
 
 // slices are the starts, counts and steps of Slice on all axes.
@@ -21,9 +23,7 @@ func (c *call) slices() (starts, counts, steps []int) {
 		}
 	}
 	if axes == nil {
-		for a := range from {
-			axes = append(axes, a)
-		}
+		axes = xslices.Iota(0, len(from))
 	}
 	if by == nil {
 		by = slices.Repeat([]int{1}, len(from))
