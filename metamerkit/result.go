@@ -21,7 +21,9 @@ type Result struct {
 	tables []Table
 }
 
-// Study carries out a plan. It computes only runs and evaluations that are not stored.
+// Study carries out a plan. It computes only runs and evaluations that are not stored. The
+// error names the setting, model or image set of the plan that cannot be used, or is that
+// of the first run that failed.
 func Study(p Plan) (*Result, error) {
 	text, err := json.Marshal(p)
 	if err != nil {
@@ -94,6 +96,7 @@ func (r *Result) Runs() ([]*Run, error) {
 
 // Run returns the run at a stage of a set, which is given by its members' full names or by
 // a group's name. Of a plan with Pairs it is that of the set alone.
+// A run that is not in the study is an error.
 func (r *Result) Run(stage string, set ...string) (*Run, error) { return r.find(stage, set, nil) }
 
 // Pair returns the run at a stage of a set against another one, of a plan with Pairs. Sets are
@@ -126,7 +129,8 @@ func (r *Result) find(stage string, set, against []string) (*Run, error) {
 	return nil, fmt.Errorf("metamerkit: the study has no run of %q at stage %q", set, stage)
 }
 
-// Figure returns one of figure1 to figure8.
+// Figure returns one of figure1 to figure8. Another name, and a figure that lacks its rows,
+// are errors.
 func (r *Result) Figure(name string) (*Figure, error) {
 	return figure(name, func(f api.Format) (*api.Figure, error) {
 		f.Name = name

@@ -20,8 +20,10 @@ type Images struct {
 }
 
 // OpenImages opens an image set: scenes[:N] or photos[:N] (embedded photographs, meant for
-// 224² and 32² pixels), cifar10[:N], a folder or files. Spaces separate several files; a path with spaces stands alone or in
-// quotes. size is the pixels a side; without it CIFAR-10 has 32, all else 224.
+// 224² and 32² pixels), cifar10[:N], a folder or files. Spaces separate several files. A
+// path with spaces is given alone or in quotes. The images are square with size pixels a
+// side; the default is 224, and CIFAR-10 always has 32. The error names the set or the file
+// that cannot be read.
 func OpenImages(spec string, size ...int) (Images, error) {
 	q := api.Open{Spec: []string{spec}}
 	if name, _, _ := strings.Cut(spec, ":"); len(size) > 0 && name != "cifar10" {
@@ -87,7 +89,7 @@ func (s Images) Image(i int) ([]float32, error) {
 }
 
 // Part returns images from up to but without to as a part of this set; recipes then name
-// the whole set.
+// the whole set. A range that is empty or not in the set is an error.
 func (s Images) Part(from, to int) (Images, error) {
 	set, err := s.Load()
 	if err != nil {
@@ -97,7 +99,8 @@ func (s Images) Part(from, to int) (Images, error) {
 	return Images{ImageSet: part}, err
 }
 
-// Slice returns images from up to but without to as a set of their own.
+// Slice returns images from up to but without to as a set of their own. It panics if the
+// range is not in the set, as a slice does.
 func (s Images) Slice(from, to int) (Images, error) {
 	set, err := s.Load()
 	if err != nil {

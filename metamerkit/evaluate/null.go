@@ -23,7 +23,8 @@ func Untestable(member string, set metamer.NullRef) *Null {
 
 // NewNull computes the statistics of all pairs of a null set from the inner products of the
 // activations and of their ranks. SNR depends on which image is the reference; the larger
-// of the two values counts.
+// of the two values counts. Numbers of images that do not give the set's number of pairs
+// are an error.
 func NewNull(member string, set metamer.NullRef, values, ranks *Gram) (*Null, error) {
 	n := values.N
 	if n != ranks.N || n*(n-1)/2 != set.Pairs {
