@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -180,6 +181,9 @@ func (in *Interpreter) interrupt(e *execution, b *backend) {
 	}, interruptGrace, e.over)
 }
 
+// unknownCommand is what GoNB, for which the cell does not fail, says of a command.
+var unknownCommand = regexp.MustCompile(`^"(%.*)" unknown or not implemented yet\.\s*$`)
+
 // published takes GoNB's messages about this execution. Errors are told in another
 // way, and once a program ran or a build failed GoNB has only errors to tell.
 func (e *execution) published(m *wire.Message) {
@@ -205,7 +209,11 @@ func (e *execution) published(m *wire.Message) {
 		}
 	case "stream":
 		e.finishShell()
-		if !over {
+		if m := unknownCommand.FindStringSubmatch(c.Text); m != nil && c.Name == "stderr" && !over {
+			e.mu.Lock()
+			e.failed = &session.Failure{Name: "UsageError", Value: m[1] + " is no command: %help lists them"}
+			e.mu.Unlock()
+		} else if !over {
 			e.out.Stream(c.Name, c.Text)
 		}
 	case "display_data":
