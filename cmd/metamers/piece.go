@@ -83,7 +83,7 @@ func (c *reproduceCmd) piece(ctx context.Context, g *globals, e *engine.Engine, 
 	}
 	if set.Of == 0 {
 		o.Extra = extras(set)
-	} else if batch := p.Recipe(p.Sets[0], c.Stage).Batch; set.First%batch != 0 || set.Len()%batch != 0 && set.First+set.Len() != set.Of {
+	} else if batch := p.Recipe(p.Sets[0], c.Stage).Batch / p.Settings.Variants.Each(); set.First%batch != 0 || set.Len()%batch != 0 && set.First+set.Len() != set.Of {
 		return fmt.Errorf("--part %s: expected multiples of the batch, %d, so that the part has the bits of the whole", c.Part, batch)
 	}
 	r, err := study.Do(ctx, e, p, o)

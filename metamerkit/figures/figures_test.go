@@ -1,10 +1,12 @@
 package figures
 
 import (
+	"bytes"
 	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
@@ -94,5 +96,40 @@ func TestContactAgainst(t *testing.T) {
 	}
 	if _, err := Contact("Title", set, run); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Figure 2 counts references, not variants, and shows the first variant of each.
+func TestGalleryOfVariants(t *testing.T) {
+	set, run := sample(6, 1)
+	per := set.Size * set.Size * 3
+	for p := range set.Pixels { // each reference twice; all metamers differ
+		set.Pixels[p] = float32(p/per/2) / 3
+		run.Metamers[p] = float32(p/per) / 6
+	}
+	set.Copies = 2
+	some, kept := sample(3, 1)
+	for i := range 3 {
+		copy(some.Pixels[i*per:], set.Image(2*i))
+		copy(kept.Metamers[i*per:(i+1)*per], run.Metamers[2*i*per:])
+		kept.Statistics[i].Verdict = run.Statistics[2*i].Verdict
+	}
+	for _, which := range [][]int{nil, {2, 0}} {
+		a, err := Gallery(&Study{}, set, which, run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := Gallery(&Study{}, some, which, kept)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, err1 := a.PNG(0)
+		y, err2 := b.PNG(0)
+		if err1 != nil || err2 != nil || !bytes.Equal(x, y) {
+			t.Errorf("images %v: the figure of variants is another: %v %v", which, err1, err2)
+		}
+	}
+	if _, err := Gallery(&Study{}, set, []int{3}, run); err == nil || !strings.Contains(err.Error(), "has 3") {
+		t.Errorf("image 3 of three: %v", err)
 	}
 }
