@@ -184,6 +184,10 @@ func (in *Interpreter) interrupt(e *execution, b *backend) {
 // unknownCommand is what GoNB, for which the cell does not fail, says of a command.
 var unknownCommand = regexp.MustCompile(`^"(%.*)" unknown or not implemented yet\.\s*$`)
 
+// endOfShell is how GoNB says that a shell command ended. ^C comes first if GoNB had heard of
+// the interrupt by then.
+var endOfShell = regexp.MustCompile(`^(\^C\n)?(signal: [a-z ]+( \(core dumped\))?|exit status \d+)\n$`)
+
 // published takes GoNB's messages about this execution. Errors are told in another
 // way, and once a program ran or a build failed GoNB has only errors to tell.
 func (e *execution) published(m *wire.Message) {
@@ -200,7 +204,7 @@ func (e *execution) published(m *wire.Message) {
 	}
 	e.mu.Lock()
 	over := e.program != nil || e.building != nil || e.refused
-	over = over || e.interrupted && c.Name == "stderr" && strings.HasPrefix(c.Text, "^C\n") // how the shell's process ended
+	over = over || e.interrupted && c.Name == "stderr" && endOfShell.MatchString(c.Text)
 	e.mu.Unlock()
 	switch m.Header.Type {
 	case "status":

@@ -42,7 +42,7 @@ func (p Plan) Cells() (out []Cell) {
 // Of is the plan's recipe for a cell.
 func (p Plan) Of(c Cell) metamer.Recipe { return p.Recipe(c.Set, c.Stage, c.Against...) }
 
-// Only leaves of a plan one cell. Of a pair it measures the match only, as the whole plan does.
+// Only is the plan reduced to one cell. A pair is measured as in the whole plan: its match only.
 func (p Plan) Only(c Cell) Plan {
 	if p.Pairs {
 		p.Settings.Against, p.Pairs = p.opposed(c.Against), false
