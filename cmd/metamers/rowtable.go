@@ -151,7 +151,11 @@ func rowsTable(w io.Writer, rows metamer.Rows) error {
 		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		heads := slices.Clone(has)
 		for i, h := range heads {
-			if h == "" {
+			switch {
+			case h != "":
+			case strings.HasPrefix(m, "apart"):
+				heads[i] = "all other models"
+			default:
 				heads[i] = "image"
 			}
 		}
