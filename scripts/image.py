@@ -5,9 +5,10 @@
 WORK/context.tar is the build context. The root sees this machine's programs (/usr, /opt,
 a copy of /etc) in place of the base image, and folders of its own elsewhere. Each
 FOLDER, a cache of this machine that VARIABLE names there, lies at its own path below a
-layer that takes all writes. RUN, COPY, ENV, ARG, USER, WORKDIR, SHELL and CMD are obeyed as docker build and
-run do; anything else that would change the image is an error. Needs root, in mount and
-process namespaces of its own (test-image.sh).
+layer that takes all writes. RUN, COPY, ENV, ARG, USER, WORKDIR, SHELL, CMD and
+HEALTHCHECK are obeyed as docker build and run do; anything else that would change the
+image is an error. Needs root, in mount and process namespaces of its own
+(test-image.sh).
 """
 import json
 import os
@@ -93,7 +94,7 @@ class Image:
         # What the base image sets, and what this machine needs to reach its registries.
         self.env = {"PATH": f"{go}/bin:{sys.base_prefix}/bin:{STANDARD}", "GOTOOLCHAIN": "local", "HOME": "/root"}
         self.env |= {k: v for k, v in os.environ.items() if re.match(r"(PIP|SSL|CURL|REQUESTS)_|(.*_)?PROXY$|GO(PROXY|SUMDB|NOSUMDB|FLAGS)$", k, re.I)}
-        self.args, self.user, self.dir, self.shell, self.cmd = {}, "root", "/", ["/bin/sh", "-c"], None
+        self.args, self.user, self.dir, self.shell, self.cmd, self.health = {}, "root", "/", ["/bin/sh", "-c"], None, None
 
     def expand(self, text):
         known = self.args | self.env
@@ -196,7 +197,9 @@ def build(image, target):
                 image.shell = json.loads(value)
             case "CMD":
                 image.cmd = json.loads(value)
-            case "EXPOSE" | "LABEL" | "HEALTHCHECK":
+            case "HEALTHCHECK":
+                image.health = json.loads(value.partition("CMD ")[2])
+            case "EXPOSE" | "LABEL":
                 pass
             case _:
                 raise SystemExit(f"image: {name} is not understood here")
@@ -238,9 +241,14 @@ def use(image):
         except urllib.error.HTTPError as e:
             assert e.code == 403, e
         say("JupyterLab answers, with its token only")
+        health = [a.replace(":8888", f":{port}") for a in image.health]
+        image.run(health, "HEALTHCHECK")
     finally:
         lab.send_signal(signal.SIGTERM)
         lab.wait(30)
+    with image.start(health, stderr=subprocess.DEVNULL) as p:
+        if p.wait() == 0:
+            raise SystemExit("image: the health check passes although JupyterLab has ended")
     # A cell that needs the engine, executed where a folder would be mounted.
     book = {"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": {"name": "metamers-go", "display_name": "Go (metamers)", "language": "go"}},
             "cells": [{"cell_type": "code", "id": "a", "metadata": {}, "outputs": [], "execution_count": None,
