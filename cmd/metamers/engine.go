@@ -129,7 +129,7 @@ func (engineStopCmd) Run(ctx context.Context, g *globals) error {
 	return unlessGone(g.client().Stop(ctx))
 }
 
-// unlessGone is an error of a client, unless no engine runs, which it then says.
+// unlessGone returns an error of a client. If no engine runs, it prints that and returns nil.
 func unlessGone(err error) error {
 	var gone *client.UnreachableError
 	if errors.As(err, &gone) {

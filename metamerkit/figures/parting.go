@@ -66,7 +66,7 @@ func (s *Study) own(set []string, stage string) (metamer.Row, bool) {
 	return r, ok
 }
 
-// symmetric holds the mean of both directions of every two of n things; false where one lacks.
+// symmetric returns the mean of both directions for every two of n things, and false if one is missing.
 func symmetric(n int, of func(i, j int) (float64, bool)) ([][]float64, bool) {
 	d := make([][]float64, n)
 	for i := range d {

@@ -100,7 +100,7 @@ func (m *Made) Recipe() (Recipe, error) {
 	return r, nil
 }
 
-// Against names the models that the metamers of the row's run were to differ for, nil for none.
+// Against returns the names of the other models of the row's run, nil for a run against none.
 func (r Row) Against() []string {
 	if r.Made == nil || !strings.Contains(r.Made.Settings, `"against"`) { // most rows
 		return nil
