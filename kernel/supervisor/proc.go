@@ -13,12 +13,14 @@ type process struct {
 	start                string // ticks since the system started: tells a pid from its next owner
 	exiting              bool   // forks and execs nothing any more
 	starting             bool   // its executable has no environment yet
+	forked               bool   // it has not executed a program
 }
 
 // Flags of a process in /proc/PID/stat.
 const (
-	flagExiting = 0x4
-	flagKernel  = 0x200000
+	flagExiting    = 0x4
+	flagForkNoExec = 0x40
+	flagKernel     = 0x200000
 )
 
 // processes returns all processes except this one, the newest pids first, and how many
@@ -73,6 +75,7 @@ func readProcess(pid int) (p process, state string, ok bool) {
 	}
 	p = process{pid: pid, parent: number(1), session: number(3), start: f[19]}
 	p.exiting = flags&flagExiting != 0
+	p.forked = flags&flagForkNoExec != 0
 	// env_end is set last when an executable is loaded. Who may not read the addresses
 	// sees zeros, but may not read the environment either.
 	p.starting = !p.exiting && f[48] == "0"

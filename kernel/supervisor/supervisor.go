@@ -66,13 +66,20 @@ func (l *Supervisor) Start(cmd *exec.Cmd) error {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
 	}
 	cmd.SysProcAttr.Setsid = true
-	if err := cmd.Start(); err != nil {
-		return err
+	for unstarted := *cmd; ; *cmd = unstarted {
+		if err := cmd.Start(); err != nil {
+			return err
+		}
+		p, _, ok := readProcess(cmd.Process.Pid)
+		if ok && !p.forked {
+			fmt.Fprintf(l.sessions, "%d %s\n", p.pid, p.start)
+		}
+		if !ok || !p.forked {
+			return nil
+		}
+		// An interrupt of the kernel's process group ended it before it had a session.
+		cmd.Wait()
 	}
-	if p, _, ok := readProcess(cmd.Process.Pid); ok {
-		fmt.Fprintf(l.sessions, "%d %s\n", p.pid, p.start)
-	}
-	return nil
 }
 
 // New removes what dead kernels of this user left, makes a folder, and starts a

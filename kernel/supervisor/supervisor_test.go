@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -245,5 +246,46 @@ func TestStopNext(t *testing.T) {
 	cmd.Wait()
 	if n := cmd.ProcessState.ExitCode(); n != 1 {
 		t.Errorf("interrupted %d times", n)
+	}
+}
+
+// Jupyter interrupts the process group of the kernel, in which a process is until it has a
+// session of its own.
+func TestStartInterrupted(t *testing.T) {
+	const env = "METAMERS_TEST_INTERRUPTED"
+	if os.Getenv(env) == "" {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestStartInterrupted$", "-test.v")
+		cmd.Env = append(os.Environ(), env+"=1")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return
+	}
+	l := open(t)
+	defer l.Close()
+	heard := make(chan os.Signal, 1)
+	signal.Notify(heard, syscall.SIGINT)
+	over := make(chan struct{})
+	defer close(over)
+	go func() {
+		for {
+			select {
+			case <-over:
+				return
+			default:
+				syscall.Kill(0, syscall.SIGINT)
+				time.Sleep(50 * time.Microsecond)
+			}
+		}
+	}()
+	for range 300 {
+		cmd := exec.Command("true")
+		if err := l.Start(cmd); err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Wait(); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -311,7 +311,7 @@ class Load(unittest.TestCase):
 
         reply = kc.execute_interactive(code, timeout=60, allow_stdin=False, output_hook=hook)["content"]
         took = time.time() - at[0]
-        self.assertEqual(reply.get("ename"), "Interrupted", f"after {after} s")
+        self.assertEqual(reply.get("ename"), "Interrupted", f"after {after} s: {reply}")
         return [m["content"] for m in out if m["msg_type"] not in ("status", "execute_input", "error")], took
 
     def test_interrupt_at_any_moment(self):
