@@ -252,7 +252,7 @@ def use(image):
     # A cell that needs the engine, executed where a folder would be mounted.
     book = {"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": {"name": "metamers-go", "display_name": "Go (metamers)", "language": "go"}},
             "cells": [{"cell_type": "code", "id": "a", "metadata": {}, "outputs": [], "execution_count": None,
-                       "source": 'import mk "github.com/ensemble-metamers/metamers/metamerkit"\n\nphotos := mk.Must(mk.OpenImages("photos:4", 32))\nrun := mk.Must(mk.Synthesize(mk.Recipe{Models: mk.Set("plain7_48.mm_c10"), Stage: "early", Steps: 20}, photos))\nlen(run.Metamers)'}]}
+                       "source": 'import mk "github.com/ensemble-metamers/metamers/metamerkit"\n\nphotos := mk.Must(mk.OpenImages("photos:4", 32))\nrun := mk.Must(mk.Synthesize(mk.Recipe{Models: mk.Set("plain7_48.mm_c10"), Stage: "early", Steps: 20}, photos))\nlen(mk.Must(run.Metamers()))'}]}
     (root / "home/metamers/work/cell.ipynb").write_text(json.dumps(book))
     os.chown(root / "home/metamers/work/cell.ipynb", *image.account())
     image.env["METAMERS_ENGINE_IDLE"] = "2s"
