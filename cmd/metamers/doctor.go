@@ -136,8 +136,11 @@ func (d diagnosis) print() {
 		line("backend", "%s on %s", d.Kind, orNone(strings.Join(d.Devices, ", ")))
 	}
 	for _, p := range d.Plugins {
-		if p.Kind == d.Kind {
+		if p.Path != "" && (p.Kind == d.Kind || p.Kind == backend.CUDA) {
 			line("", "%s plugin %s, %s", p.Kind, p.Version, p.Path)
+		}
+		if p.Path != "" && p.Kind == backend.CUDA {
+			line("", "CUDA's libraries: %s", cmp.Or(p.Libraries, "not beside the plugin"))
 		}
 	}
 	if c := d.Check; c == nil && d.Kind != "" {

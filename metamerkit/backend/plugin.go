@@ -92,6 +92,18 @@ func pluginFolder(k Kind) string {
 	return "pjrt-cpu-" + PluginVersion
 }
 
+// libraries returns the folder nvidia in which a CUDA plugin looks for CUDA's libraries, ""
+// if there is none: in the folder of its folder, as in the cache, or one above, as pip has it.
+func libraries(plugin string) string {
+	dir := filepath.Dir(filepath.Dir(plugin))
+	for _, d := range []string{dir, filepath.Dir(dir)} {
+		if matches(filepath.Join(d, "nvidia", "*", "lib", "*.so*")) {
+			return filepath.Join(d, "nvidia")
+		}
+	}
+	return ""
+}
+
 // FindPlugin returns the path of a kind's plugin, or an error that says where it
 // was looked for and how to get it.
 func FindPlugin(k Kind) (string, error) {

@@ -41,6 +41,9 @@ type Plugin struct {
 	Version string   // the version that set-up brings
 	Looked  []string // paths, in order
 	Path    string   // where it was found, "" if nowhere
+	// Libraries is the folder of CUDA's libraries beside the plugin, "" if there is none
+	// or the plugin needs none.
+	Libraries string
 }
 
 // Programs are the compiled programs that are kept for later processes.
@@ -78,6 +81,12 @@ func Survey(want Kind) Findings {
 		var err error
 		if p.Path, err = FindPlugin(k); err != nil && HasXLA && (k == XLA || len(f.GPUs) > 0) {
 			f.advise(err.Error())
+		}
+		if k == CUDA && p.Path != "" {
+			p.Libraries = libraries(p.Path)
+			if len(f.GPUs) == 0 {
+				f.advise("no NVIDIA GPU: " + gpuDevices + " matches no file, so the CUDA plugin is not used. It needs NVIDIA's driver; in a container, docker run --gpus all")
+			}
 		}
 		f.Plugins = append(f.Plugins, p)
 	}

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -51,6 +52,25 @@ func TestSurveyWithGPUAdvisesThePlugin(t *testing.T) {
 	}
 	if advice := strings.Join(f.Advice, "\n"); !strings.Contains(advice, mend(CUDA)) {
 		t.Errorf("advice %q does not mention %q", advice, mend(CUDA))
+	}
+}
+
+// A CUDA plugin without a GPU is named, with CUDA's libraries, and advice says why it is idle.
+func TestSurveyWithCUDAButNoGPU(t *testing.T) {
+	cache := bare(t)
+	places := Places(CUDA)
+	plugin := places[len(places)-1]
+	write(t, plugin, nil)
+	library := filepath.Join(cache, "plugins", "nvidia", "cu13", "lib", "libcudart.so.13")
+	for _, want := range []string{"", filepath.Join(cache, "plugins", "nvidia")} {
+		f := Survey(Go)
+		if i := slices.IndexFunc(f.Plugins, func(p Plugin) bool { return p.Kind == CUDA }); f.Plugins[i].Path != plugin || f.Plugins[i].Libraries != want {
+			t.Errorf("plugin %+v, want %s with libraries %q", f.Plugins[i], plugin, want)
+		}
+		if advice := strings.Join(f.Advice, "\n"); !strings.Contains(advice, "no NVIDIA GPU") {
+			t.Errorf("advice %q does not say that there is no GPU", advice)
+		}
+		write(t, library, nil)
 	}
 }
 
