@@ -61,7 +61,7 @@ var Differences = []Difference{
 		"each with a test, a number, an interval and a verdict, which may be “undecided”; a plan that cannot decide a claim does not test it", (*Result).hereClaims},
 }
 
-const differencesTitle = "How ours differs from the paper"
+const differencesTitle = "Differences from the paper"
 
 // DifferencesTable says how this study differs from the paper, from its recipes and
 // rows.

@@ -21,7 +21,7 @@ func offers() *figures.Table {
 // docs/differences.md is what the program offers.
 func TestDifferencesDocument(t *testing.T) {
 	const path = "../../docs/differences.md"
-	want := "# How ours differs from the paper\n\nThe experiment is that of " + Paper + ". This page lists where the program does something other than the paper, and what it settles where the paper is silent. What a study did stands on its own page, from its recipes and rows.\n\n" + offers().Markdown()
+	want := "# Differences from the paper\n\nThis page lists where the program does something other than the paper whose experiment it repeats (" + Paper + "), and what it settles where the paper is silent. What a study did stands on its own page, from its recipes and rows.\n\n" + offers().Markdown()
 	got, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
