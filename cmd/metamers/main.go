@@ -44,7 +44,7 @@ func (g *globals) AfterApply() error {
 type cli struct {
 	globals
 
-	Demo        demoCmd        `cmd:"" computes:"" help:"Make metamers of one photograph and show them in the browser (20 seconds)."`
+	Demo        demoCmd        `cmd:"" computes:"" help:"Make metamers of one photograph and show them in the browser (20 seconds with XLA)."`
 	Synth       synthCmd       `cmd:"" computes:"" help:"Synthesise metamers of images for a model set at a stage."`
 	Reproduce   reproduceCmd   `cmd:"" computes:"" help:"Run a study from a plan: metamers, evaluations, figures, tables, claims and an HTML page."`
 	Sweep       sweepCmd       `cmd:"" help:"Run a plan in shards: on all devices of this machine, on Slurm or on Kubernetes."`
@@ -86,7 +86,7 @@ Run "metamers completion" to set up Tab completion of names and files.`
 const first = purpose + `
 
 Try first:
-  metamers demo                   metamers of a photograph, in the browser (20 seconds)
+  metamers demo                   metamers of a photograph, in the browser (20 seconds with XLA)
   metamers models --available     the networks on this machine
   metamers synth --models plain7_48.mm_c10_linf8,resnet8_48.mm_c10_linf8 --stage late --images photos:4 --size 32
 

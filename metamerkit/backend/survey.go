@@ -85,7 +85,7 @@ func Survey(want Kind) Findings {
 		if k == CUDA && p.Path != "" {
 			p.Libraries = libraries(p.Path)
 			if len(f.GPUs) == 0 {
-				f.advise("no NVIDIA GPU: " + gpuDevices + " matches no file, so the CUDA plugin is not used. It needs NVIDIA's driver; in a container, docker run --gpus all")
+				f.advise("there is no NVIDIA GPU here, as nothing matches " + gpuDevices + ": the CUDA plugin is not used. A GPU needs NVIDIA's driver, and in a container docker run --gpus all")
 			}
 		}
 		f.Plugins = append(f.Plugins, p)
@@ -130,8 +130,8 @@ func (f *Findings) open(want Kind) {
 	if d := b.Doubt(); d != "" {
 		f.advise(d)
 	}
-	if b.Kind == Go && !f.SIMD && f.Arch == "amd64" {
-		f.advise("the pure-Go backend is several times faster when built with GOEXPERIMENT=simd: `make build`")
+	if b.Kind == Go && b.Notice == "" && !f.SIMD && f.Arch == "amd64" {
+		f.advise("the pure-Go backend is several times faster in a program built with GOEXPERIMENT=simd")
 	}
 }
 

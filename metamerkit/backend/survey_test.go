@@ -67,7 +67,7 @@ func TestSurveyWithCUDAButNoGPU(t *testing.T) {
 		if i := slices.IndexFunc(f.Plugins, func(p Plugin) bool { return p.Kind == CUDA }); f.Plugins[i].Path != plugin || f.Plugins[i].Libraries != want {
 			t.Errorf("plugin %+v, want %s with libraries %q", f.Plugins[i], plugin, want)
 		}
-		if advice := strings.Join(f.Advice, "\n"); !strings.Contains(advice, "no NVIDIA GPU") {
+		if advice := strings.Join(f.Advice, "\n"); !strings.Contains(advice, "there is no NVIDIA GPU here") {
 			t.Errorf("advice %q does not say that there is no GPU", advice)
 		}
 		write(t, library, nil)

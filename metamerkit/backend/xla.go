@@ -42,6 +42,7 @@ func openPlugin(k Kind, path string) (*Backend, error) {
 	if k == CUDA {
 		config += ",tf32=" + strconv.FormatBool(roundProducts())
 		compileFast()
+		useLibraries(libraries(path))
 	} else if k == XLA && filepath.Base(filepath.Dir(path)) == pluginFolder(k) {
 		fuseByXLA()
 	}
@@ -57,10 +58,10 @@ func openPlugin(k Kind, path string) (*Backend, error) {
 		if k == CUDA {
 			how = "it needs an NVIDIA driver and the CUDA 13 libraries (`make setup-cuda` says which)"
 			if GPU() == "" {
-				how = "there is no NVIDIA GPU at " + gpuDevices
+				how = "there is no NVIDIA GPU here, as nothing matches " + gpuDevices
 			}
 		}
-		return nil, fmt.Errorf("backend: loading the plugin %s: %w; %s", path, err, how)
+		return nil, fmt.Errorf("backend: the plugin %s does not start: %s (%w)", path, how, err)
 	}
 	return &Backend{Compute: b, Kind: k, Plugin: path, Version: PluginVersion}, nil
 }
@@ -97,6 +98,18 @@ func compileFast() {
 // A plugin that does not know a flag ends the process, so others are not told.
 func fuseByXLA() {
 	setFlag("ynn_fusion_type", "--xla_cpu_experimental_ynn_fusion_type=individual_dot,individual_convolution")
+}
+
+// useLibraries names the folder of CUDA's libraries to XLA. go-xla does so only where it is
+// beside the plugin's own folder, not where pip puts it, and warns that there is none.
+func useLibraries(dir string) {
+	if dir == "" || strings.ContainsAny(dir, " \t") {
+		return
+	}
+	setFlag("xla_gpu_cuda_data_dir", "--xla_gpu_cuda_data_dir="+dir)
+	if os.Getenv("GOPJRT_CUDA_CHECKS") == "" {
+		os.Setenv("GOPJRT_CUDA_CHECKS", "no")
+	}
 }
 
 // setFlag adds a flag of XLA unless the user's own XLA_FLAGS say something of it.
