@@ -72,6 +72,23 @@ func TestBadImages(t *testing.T) {
 	}
 }
 
+// Cells and plans name files in the home folder as a shell does.
+func TestHomeFolder(t *testing.T) {
+	var b bytes.Buffer
+	if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, 40, 40))); err != nil {
+		t.Fatal(err)
+	}
+	p := writeFile(t, "a.png", b.Bytes())
+	t.Setenv("HOME", filepath.Dir(p))
+	s, err := Open([]string{"~/a.png"}, Options{Size: 32, Folder: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(s.Paths, []string{p}) {
+		t.Errorf("paths %q, expected %q", s.Paths, p)
+	}
+}
+
 func TestFakeCIFAR(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(dir, "cifar-10-batches-bin"), 0o755); err != nil {

@@ -30,8 +30,14 @@ func Default(size int) string {
 	return "scenes:16"
 }
 
-// within is a path as it is seen from the folder dir ("": the working directory).
+// within is a path as it is seen from the folder dir ("": the working directory). As in a
+// shell, ~/ at its beginning is the home folder; no shell has seen what cells and plans name.
 func within(dir, path string) string {
+	if rest, ok := strings.CutPrefix(path, "~/"); ok {
+		if home, err := os.UserHomeDir(); err == nil {
+			return filepath.Join(home, rest)
+		}
+	}
 	if dir == "" || filepath.IsAbs(path) {
 		return path
 	}
