@@ -66,6 +66,11 @@ class GoTranslator(Translator):
         return f"// {cmt_str}"
 
     @classmethod
+    def codify(cls, parameters, comment="Parameters"):
+        """Begin with a comment by which the kernel knows the cell: without a session it refuses it."""
+        return super().codify(parameters, comment + " of papermill")
+
+    @classmethod
     def inspect(cls, parameters_cell):
         """Return the variables that the cell defines, each on a line of its own or several on one."""
         found = []

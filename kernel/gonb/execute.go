@@ -28,6 +28,9 @@ const (
 	keptSources    = 2000
 )
 
+// parameters is how a cell begins that papermill adds (python/metamers_papermill.py).
+const parameters = "// Parameters of papermill\n"
+
 // An execution is one cell being run.
 type execution struct {
 	in    *Interpreter
@@ -78,6 +81,9 @@ func (in *Interpreter) Execute(ctx context.Context, req session.Request, out ses
 	}
 	if in.remembers() && !c.Program() {
 		return in.remember(ctx, req, c, out)
+	}
+	if strings.HasPrefix(req.Code, parameters) && !in.remembers() {
+		return &session.Failure{Name: "ParametersError", Value: "papermill's parameters would be lost at the end of their cell: without a session (%state off) each cell is a program of its own. Run the notebook with %state on"}
 	}
 	code, _ := c.Render()
 	return in.compose(ctx, req, code, out)

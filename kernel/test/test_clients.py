@@ -68,6 +68,13 @@ class Clients(unittest.TestCase):
         self.assertIn("CompileError: undefined: stege\nline 2", done.stderr)
         self.assertIn("Passed unknown parameter: stege", done.stderr)
 
+    def test_papermill_without_a_session(self):
+        """Parameters that later cells would not see are refused."""
+        done, book = self.papermill(["%state off", "var steps = 3", "steps"], "-p", "steps", "4")
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("ParametersError: papermill's parameters would be lost", done.stderr)
+        self.assertEqual([c.outputs for c in book.cells if c.source == "steps"], [[]])
+
     def test_two_kernels(self):
         """Each kernel has a session of its own."""
         a, b = Kernel(), Kernel()

@@ -23,7 +23,7 @@ import (
 var once string
 
 // seeds are those that failed once and 30 more, 500 with METAMERS_LONG=1, or
-// METAMERS_SEED alone. Of those that fail still it returns why.
+// those of METAMERS_SEED alone (7, or 501-674). Of those that fail still it returns why.
 func seeds(t *testing.T) (out []uint64, broken map[uint64]string) {
 	number := func(s string) uint64 {
 		n, err := strconv.ParseUint(s, 10, 64)
@@ -44,7 +44,15 @@ func seeds(t *testing.T) (out []uint64, broken map[uint64]string) {
 		}
 	}
 	if s := os.Getenv("METAMERS_SEED"); s != "" {
-		return []uint64{number(s)}, nil
+		first, last, is := strings.Cut(s, "-")
+		if !is {
+			last = first
+		}
+		out = nil
+		for n := number(first); n <= number(last); n++ {
+			out = append(out, n)
+		}
+		return out, nil
 	}
 	n := uint64(30)
 	if os.Getenv("METAMERS_LONG") != "" {
