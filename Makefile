@@ -25,7 +25,9 @@ GO_SOURCES := $(shell find cmd metamerkit models testdata/photos testdata/scenes
 .PHONY: help setup setup-cuda cuda-libraries build reproduce lab lab-setup test check test-xla test-go race fuzz test-kernel test-lab test-python test-notebooks test-image test-slurm test-manifests test-wheel test-site site wheel wheels notebooks clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+	@awk -F ':.*## ' '/^## /{print "\n" substr($$0, 4)} /^[a-z-]+:.*## /{printf "  %-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+## Set up and build
 
 setup: ## bring the XLA CPU plugin into the cache folder
 	@scripts/setup.sh
@@ -56,6 +58,8 @@ wheels: wheel ## build the wheels without kernel and XLA for Linux aarch64 and m
 	GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 go build -trimpath $(LEAN) -o bin/wheel/metamers-darwin-arm64 ./cmd/metamers
 	python3 scripts/wheel.py --program bin/wheel/metamers-darwin-arm64 --platform macosx_12_0_arm64 --out $(WHEELS)
 
+## Use
+
 reproduce: setup build ## a whole study: metamers, seven figures, five tables, claims, one page (SCALE=quick STEPS=200)
 	bin/metamers reproduce --scale $(SCALE) $(if $(STEPS),--steps $(STEPS))
 
@@ -64,6 +68,8 @@ lab: ## JupyterLab with the kernel "Go (metamers)"; sets up what is missing
 
 lab-setup: ## all that make lab needs, without opening it
 	@env -u GOOS -u GOARCH go run ./kernel lab --setup-only
+
+## Test
 
 test: setup check test-xla test-go race fuzz test-kernel test-lab test-python test-notebooks test-manifests test-slurm test-wheel test-site ## everything that CI runs
 
@@ -83,7 +89,6 @@ test-go: ## the portable build, without cgo and SIMD: all that computes
 
 race: ## all tests of packages with goroutines and locks, with the race detector
 	go test -race -timeout 30m $(RACE_PKGS)
-
 
 fuzz: ## each fuzz target, 1000 inputs
 	$(LIKE) scripts/fuzz.sh 1000x
@@ -110,11 +115,13 @@ test-notebooks: ## every notebook, headless, from a clean state; with models of 
 	scripts/notebooks.sh
 	scripts/notebooks.sh --imagenet
 
-test-image: ## lint the Dockerfile and carry out its steps in a clean root
+test-image: ## lint the Dockerfile and carry out its steps for the CPU in a clean root (GPU: scripts/test-image.sh cuda)
 	scripts/test-image.sh
 
 test-site: ## build the site; axe-core at every page in a headless Chromium, skipped without one
 	scripts/test-site.sh
+
+## Documents
 
 site: ## build the site of the documentation into out/site; broken links are errors
 	scripts/site.sh
