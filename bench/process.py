@@ -13,6 +13,10 @@ def own_cache(folder):
     return str(folder)
 
 
+class Failed(SystemExit):
+    """A program that ended, or that did what it should not."""
+
+
 class Process:
     def __init__(self, name, command, env):
         self.name = name
@@ -21,14 +25,14 @@ class Process:
     def line(self):
         line = self.p.stdout.readline()
         if not line:
-            raise SystemExit(f"bench: {self.name} ended with status {self.p.wait()} (its message is above)")
+            raise Failed(f"{self.name} ended with status {self.p.wait()} (its message is above)")
         return line.strip()
 
     def ready(self):
         """What the program says of itself once it is ready."""
         line = self.line()
         if line.split()[:1] != ["ready"]:
-            raise SystemExit(f"bench: {self.name} said {line!r}, expected ready")
+            raise Failed(f"{self.name} said {line!r}, expected ready")
         return line.removeprefix("ready").strip()
 
     def ask(self, command):

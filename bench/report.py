@@ -55,7 +55,21 @@ def markdown(result):
             if "metamers" in c["programs"] and name != "metamers":
                 ratio = "{1:.2f} ({0:.2f}–{2:.2f})".format(*quartiles([r["metamers"] / r[name] for r in rounds]))
             lines.append(f"| {c['model']} | {c['stage']} | {c['batch']} × {c['steps']} | {name} | {ms} | {ratio} | {c['firstSeconds'][name]:.1f} | {c['peakMiB'][name]:.0f} |")
+        for name in c.get("failed", {}):
+            lines.append(f"| {c['model']} | {c['stage']} | {c['batch']} × {c['steps']} | {name} | failed | – | – | – |")
+        lines += best(c)
     return "\n".join(lines + losses(result))
+
+
+def best(c):
+    """Rows with this project's time as a part of that of the fastest peer of each round, for each precision."""
+    lines = []
+    for ours, low in (("metamers", False), ("metamers-mixed", True)):
+        peers = [n for n in c["programs"] if not n.startswith("metamers") and (low or not n.endswith("bfloat16"))]
+        if ours in c["programs"] and len(peers) > 1:
+            ratio = "{1:.2f} ({0:.2f}–{2:.2f})".format(*quartiles([r[ours] / min(r[n] for n in peers) for r in c["secondsPerStep"]]))
+            lines.append(f"| {c['model']} | {c['stage']} | {c['batch']} × {c['steps']} | {ours} / the fastest of {len(peers)} peers | – | **{ratio}** | – | – |")
+    return lines
 
 
 def losses(result):

@@ -39,6 +39,9 @@ def flags():
     a.add_argument("--golden", help="take reference images and start from this file of testdata/golden")
     a.add_argument("--images", help="folder of PNGs, for a network at 224²")
     a.add_argument("--step-size", type=float, default=1, help="of pgd's first steps")
+    a.add_argument("--channels-last", action="store_true", help="PyTorch: that layout of images and kernels")
+    a.add_argument("--bfloat16", action="store_true", help="PyTorch: autocast to bfloat16")
+    a.add_argument("--compile", action="store_true", help="PyTorch: torch.compile")
     a.add_argument("--scan", action="store_true", help="JAX: all steps of a run in one executable")
     return a.parse_args()
 

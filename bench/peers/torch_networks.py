@@ -22,6 +22,8 @@ class PassReLU(torch.autograd.Function):
 
 def network(a):
     w = {k: torch.from_numpy(v) for k, v in np.load(a.weights).items()}
+    if a.channels_last and a.model in serve.DEPTHS:
+        w = {k: v.contiguous(memory_format=torch.channels_last) if v.ndim == 4 else v for k, v in w.items()}
     if a.model in serve.DEPTHS:
         return cifar(a, w)
     import timm
@@ -29,7 +31,7 @@ def network(a):
     missing, unexpected = model.load_state_dict(w, strict=False)
     if unexpected or any(not k.endswith("num_batches_tracked") for k in missing):
         raise SystemExit(f"peers: timm's {a.model} has other weights: {missing} {unexpected}")
-    return late_of(model)
+    return late_of(model.to(memory_format=torch.channels_last) if a.channels_last else model)
 
 
 def late_of(model):

@@ -1,4 +1,4 @@
-"""The step in PyTorch, eager: relative L2, pgd."""
+"""The step in PyTorch: relative L2, pgd; eager in float32, unless flags say otherwise."""
 import torch
 
 import serve
@@ -7,14 +7,22 @@ from torch_networks import network
 a = serve.flags()
 torch.set_num_threads(a.threads)
 activation = network(a)
+layout = torch.channels_last if a.channels_last else torch.contiguous_format
+if a.compile:
+    activation = torch.compile(activation)
 
 
 def nchw(images):
-    return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous()
+    return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(memory_format=layout)
+
+
+def activations(x):
+    with torch.autocast("cpu", torch.bfloat16, enabled=a.bfloat16):
+        return activation(x).float().flatten(1)
 
 
 with torch.no_grad():
-    target = activation(nchw(serve.references(a))).flatten(1)
+    target = activations(nchw(serve.references(a)))
     target_norm = target.norm(dim=1)
 
 
@@ -22,7 +30,7 @@ def run(start, sizes):
     x, losses = nchw(start), []
     for size in sizes.tolist():
         x.requires_grad_()
-        loss = (activation(x).flatten(1) - target).norm(dim=1) / target_norm
+        loss = (activations(x) - target).norm(dim=1) / target_norm
         g, = torch.autograd.grad(loss.sum(), x)
         with torch.no_grad():
             g /= g.flatten(1).norm(dim=1).view(-1, 1, 1, 1) + 1e-10
