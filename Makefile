@@ -22,7 +22,7 @@ GO_SOURCES := $(shell find cmd metamerkit models testdata/photos testdata/scenes
 
 # Targets run one after the other whatever -j says: each uses all cores itself.
 .NOTPARALLEL:
-.PHONY: help setup setup-cuda cuda-libraries build reproduce lab lab-setup test check test-xla test-go race fuzz test-kernel test-lab test-python test-notebooks test-image test-slurm test-manifests test-wheel test-site site wheel wheels notebooks clean
+.PHONY: help setup setup-cuda setup-onednn cuda-libraries build reproduce lab lab-setup test check test-xla test-go race fuzz test-kernel test-lab test-python test-notebooks test-image test-slurm test-manifests test-wheel test-site site wheel wheels notebooks clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^## /{print "\n" substr($$0, 4)} /^[a-z-]+:.*## /{printf "  %-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ setup: ## bring the XLA CPU plugin into the cache folder
 
 setup-cuda: setup ## bring the XLA CUDA plugin too, for an NVIDIA GPU
 	@scripts/setup.sh --cuda
+
+setup-onednn: setup ## bring oneDNN, which makes --precision mixed fast on a CPU with avx512_bf16
+	@scripts/setup.sh --onednn
 
 cuda-libraries: ## bring CUDA 13, cuDNN and NCCL from PyPI (2 GB), where no Python environment has them
 	@scripts/setup.sh --cuda-libraries

@@ -4,6 +4,7 @@
 # this script:
 #   scripts/setup.sh          XLA's CPU plugin (plugins.txt)
 #   scripts/setup.sh --cuda   XLA's CUDA plugin (plugins-cuda.txt)
+#   scripts/setup.sh --onednn oneDNN (onednn.txt), for --precision mixed on a CPU
 #   scripts/setup.sh --cuda-libraries   CUDA, cuDNN and NCCL (cuda-libraries.txt), where
 #                             no Python environment has them
 # Says what it does; does nothing when all is there.
@@ -16,8 +17,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 case ${1-} in
   "")     name=pjrt-cpu    pins=$here/plugins.txt      file=pjrt_c_api_cpu_plugin.so size="63 MB" ;;
   --cuda) name=pjrt-cuda13 pins=$here/plugins-cuda.txt file=xla_cuda_plugin.so       size="134 MB" ;;
+  --onednn) name=onednn    pins=$here/onednn.txt       file=libdnnl.so.3.2           size="39 MB" ;;
   --cuda-libraries) name="CUDA's libraries" pins=${CUDA_LIBRARIES:-$here/cuda-libraries.txt} file="" size="2 GB" ;;
-  *)      fail "unknown option $1 (usage: scripts/setup.sh [--cuda | --cuda-libraries])" ;;
+  *)      fail "unknown option $1 (usage: scripts/setup.sh [--cuda | --onednn | --cuda-libraries])" ;;
 esac
 [[ $(<"$pins") =~ ==([0-9.]+)\  ]] || fail "$pins pins no version"
 version=${BASH_REMATCH[1]}
@@ -58,7 +60,7 @@ fi
 say "fetching $name $version (about $size) into ${target%/*}"
 python3 -m pip download --quiet --no-deps --no-cache-dir --require-hashes --only-binary :all: \
   --dest "$work" --requirement "$pins" >&2 \
-  || fail "pip could not fetch the plugin (see above). Without it the pure-Go backend works: make build"
+  || fail "pip could not fetch $name (see above). The program works without it, slower: make build"
 python3 - "$work" "$file" <<'PY'
 import glob, os, shutil, sys, zipfile
 work, file = sys.argv[1:]

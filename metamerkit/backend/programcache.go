@@ -13,7 +13,10 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"unsafe"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/backend/onednn"
 )
 
 // A programCache compiles in place of a plugin. It loads programs that an earlier process
@@ -34,31 +37,37 @@ var programCaches struct {
 }
 
 // cacheCompiled puts a programCache in place of the compiler of a plugin, once a process. If it
-// cannot, each process compiles its programs itself.
-func cacheCompiled(k Kind, path string) error {
-	if files, err := Compiled(k); err != nil || files.Dir == "" {
-		return err
+// cannot, each process compiles its programs itself. library is a file with oneDNN for the
+// plugin, or ""; the notice says why it is not used.
+func cacheCompiled(k Kind, path, library string) (notice string, err error) {
+	if files, err := Compiled(k); err != nil || files.Dir == "" && library == "" {
+		return "", err
 	}
 	programCaches.Lock()
 	defer programCaches.Unlock()
 	slot := len(programCaches.of)
 	if slot == C.pjrt_slots {
-		return nil
+		return "", nil
 	}
 	fixed := surroundings(k, path) // the file is looked at before it is loaded
 	cPath := C.CString(path)
 	defer C.free(unsafe.Pointer(cPath))
 	table := C.pjrt_open(cPath)
 	if table == nil {
-		return nil // go-xla says what is wrong with it
+		return "", nil // go-xla says what is wrong with it
 	}
 	n := &programCache{table: table, kind: k, fixed: sync.OnceValues(fixed)}
 	programCaches.of = append(programCaches.of, n) // before it can be called
 	if n.compile = C.pjrt_replace(table, C.int(slot)); n.compile == nil {
 		programCaches.of = programCaches.of[:slot]
-		return nil
+		return "", nil
 	}
-	return nil
+	if library != "" {
+		if err := onednn.Open(unsafe.Pointer(table), library); err != nil {
+			return "--precision mixed is slow here (" + oneLine(err) + ")", nil
+		}
+	}
+	return "", nil
 }
 
 //export metamersCompile
@@ -71,6 +80,9 @@ func metamersCompile(slot C.int, args *C.struct_pjrt_compile) unsafe.Pointer {
 
 // compiled is PJRT_Client_Compile.
 func (k *programCache) compiled(args *C.struct_pjrt_compile) unsafe.Pointer {
+	if k.kind == XLA && onednn.Ready() {
+		defer rewrite(args)()
+	}
 	files, err := Compiled(k.kind)
 	if err != nil || files.Dir == "" {
 		return C.pjrt_call(k.compile, unsafe.Pointer(args))
@@ -97,6 +109,28 @@ func (k *programCache) compiled(args *C.struct_pjrt_compile) unsafe.Pointer {
 	}
 	_ = files.Keep(key, made) // without it the next process compiles again
 	return nil
+}
+
+// rewritten counts the operations that oneDNN computes in the programs of this process.
+var rewritten atomic.Int64
+
+// rewrite gives operations of the program that is to be compiled to oneDNN, until undo.
+func rewrite(args *C.struct_pjrt_compile) (undo func()) {
+	given := args.program
+	text, n := onednn.Rewrite(C.GoStringN(given.code, C.int(given.code_size)))
+	rewritten.Add(int64(n))
+	if n == 0 {
+		return func() {}
+	}
+	program := (*C.struct_pjrt_program)(C.malloc(C.sizeof_struct_pjrt_program))
+	*program = *given
+	program.code, program.code_size = C.CString(text), C.size_t(len(text))
+	args.program = program
+	return func() {
+		args.program = given
+		C.free(unsafe.Pointer(program.code))
+		C.free(unsafe.Pointer(program))
+	}
 }
 
 func say(what string, err error) { fmt.Fprintf(os.Stderr, "metamers: %s: %s\n", what, oneLine(err)) }

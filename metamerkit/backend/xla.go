@@ -14,6 +14,7 @@ import (
 	"github.com/gomlx/go-xla/compute/xla"
 	"github.com/gomlx/go-xla/pjrt"
 
+	"github.com/ensemble-metamers/metamers/metamerkit/backend/onednn"
 	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
@@ -46,7 +47,12 @@ func openPlugin(k Kind, path string) (*Backend, error) {
 	} else if k == XLA && filepath.Base(filepath.Dir(path)) == pluginFolder(k) {
 		fuseByXLA()
 	}
-	if err := cacheCompiled(k, path); err != nil {
+	library, version, err := oneDNN(k)
+	if err != nil {
+		return nil, err
+	}
+	notice, err := cacheCompiled(k, path, library)
+	if err != nil {
 		return nil, err
 	}
 	b, err := xla.NewWithOptions(config, options(k, path))
@@ -63,7 +69,11 @@ func openPlugin(k Kind, path string) (*Backend, error) {
 		}
 		return nil, fmt.Errorf("backend: the plugin %s does not start: %s (%w)", path, how, err)
 	}
-	return &Backend{Compute: b, Kind: k, Plugin: path, Version: PluginVersion}, nil
+	out := &Backend{Compute: b, Kind: k, Plugin: path, Version: PluginVersion, Notice: notice}
+	if k == XLA && onednn.Ready() {
+		out.OneDNN = version
+	}
+	return out, nil
 }
 
 // TF32Var lets a GPU round the factors of products and convolutions to 10 bits of

@@ -1,7 +1,10 @@
 package block
 
 import (
+	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/backend/onednn"
 )
 
 // depthwise is the convolution of each channel alone, kernel [K,K,1,C]: shifted views
@@ -19,12 +22,27 @@ func (w Window) depthwise(x, kernel *Node, training bool) *Node {
 	spread := func(v *Node) *Node {
 		return w.spread(x, func(i, j int, v []*Node) *Node { return Mul(v[0], factors(i, j)) }, v)
 	}
+	if !training && w.stride() == 1 && x.DType() == dtypes.BFloat16 && onCPU(x) && onednn.Ready() {
+		return w.depthwiseWhole(x, kernel)
+	}
 	if !training {
 		return linear(x, forward, spread)
 	}
 	return adjoint([]*Node{x, kernel}, func(in []*Node) *Node { return forward(in[0]) }, func(v *Node) []*Node {
 		return []*Node{spread(v), w.correlate(x, v)}
 	})
+}
+
+// depthwiseWhole is depthwise with stride 1 as a convolution with a group for each channel,
+// and so its gradient, which oneDNN computes many times faster than XLA.
+func (w Window) depthwiseWhole(x, kernel *Node) *Node {
+	pads, _ := w.frame(x)
+	convolve := func(kernel *Node, pads [2][2]int) func(x *Node) *Node {
+		return func(x *Node) *Node {
+			return Convolve(x, kernel).PaddingPerDim(pads[:]).ChannelGroupCount(channels(x)).Done()
+		}
+	}
+	return linear(x, convolve(kernel, pads), convolve(Reverse(kernel, 0, 1), w.back(x)))
 }
 
 // correlate is the gradient of depthwise by its kernel [K,K,1,C], for a gradient v of

@@ -1,6 +1,7 @@
 package block
 
 import (
+	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 )
@@ -10,9 +11,9 @@ import (
 // 128 channels and more on few pixels it takes about half the time of XLA's CPU
 // convolution, which is slow for 512; on larger images it moves more numbers than it
 // saves. It takes a fifth of a second to compile, so that convolutions of small images
-// do not use it.
+// do not use it. It is for float32: in bfloat16 the transformed numbers would be rounded.
 func (w Window) filtered(x *Node, out int) bool {
-	if !w.dense3(x, out, 128) {
+	if x.DType() != dtypes.Float32 || !w.dense3(x, out, 128) {
 		return false
 	}
 	_, n := w.frame(x)

@@ -1,0 +1,6 @@
+//go:build !cgo || !linux || !amd64
+
+package onednn
+
+// Ready reports whether oneDNN is loaded, which it is on linux/amd64 with cgo only.
+func Ready() bool { return false }

@@ -1,0 +1,7 @@
+// Products and convolutions of bfloat16 by oneDNN.
+#pragma once
+#include "facts.h"
+
+// Loads oneDNN from a file and registers metamers.convolve and metamers.multiply with a
+// plugin, given by what its GetPjrtApi returns. Returns what is wrong, NULL if nothing is.
+const char *onednn_open(void *table, const char *file);

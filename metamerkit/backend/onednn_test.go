@@ -1,0 +1,126 @@
+//go:build cgo && linux && amd64
+
+package backend
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+)
+
+// withOneDNN opens XLA's CPU plugin with oneDNN.
+func withOneDNN(t *testing.T) *Backend {
+	t.Helper()
+	pluginHere(t)
+	b, err := Open(XLA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Compute.Finalize)
+	if b.OneDNN == "" {
+		t.Skipf("no oneDNN here (make setup-onednn): %s", b.Notice)
+	}
+	return b
+}
+
+func normal(seed uint64, dims ...int) *tensors.Tensor {
+	rng, n := rand.New(rand.NewPCG(seed, 1)), 1
+	for _, d := range dims {
+		n *= d
+	}
+	v := make([]float32, n)
+	for i := range v {
+		v[i] = float32(rng.NormFloat64())
+	}
+	return tensors.FromFlatDataAndDimensions(v, dims...)
+}
+
+// Convolutions and products of bfloat16, and their gradients by the image, are given to oneDNN
+// and are XLA's of the same numbers in float32, but for the rounding of results.
+func TestOneDNN(t *testing.T) {
+	b := withOneDNN(t)
+	convolution := func(stride, pad, groups int) func(x, k *Node) *Node {
+		return func(x, k *Node) *Node {
+			return Convolve(x, k).Strides(stride).PaddingPerDim([][2]int{{pad, pad}, {pad, pad}}).ChannelGroupCount(groups).Done()
+		}
+	}
+	attention := func(x, k *Node) *Node { // [B,T,H,D]: scores of each head
+		return Dot(x, k).WithAccumulatorDType(dtypes.InvalidDType).General([]int{3}, []int{0, 2}, []int{3}, []int{0, 2})
+	}
+	product := func(x, k *Node) *Node {
+		return Dot(x, k).WithAccumulatorDType(dtypes.InvalidDType).General([]int{2}, nil, []int{0}, nil)
+	}
+	for _, c := range []struct {
+		name string
+		f    func(x, k *Node) *Node
+		x, k *tensors.Tensor
+		all  int64 // operations that oneDNN computes, result and gradient
+	}{
+		{"3x3", convolution(1, 1, 1), normal(1, 3, 14, 14, 32), normal(2, 3, 3, 32, 48), 2},
+		{"3x3 stride 2", convolution(2, 1, 1), normal(1, 3, 15, 14, 32), normal(2, 3, 3, 32, 48), 2},
+		{"7x7 stride 2", convolution(2, 3, 1), normal(1, 2, 32, 32, 3), normal(2, 7, 7, 3, 16), 2},
+		{"depthwise", convolution(1, 3, 24), normal(1, 2, 14, 14, 24), normal(2, 7, 7, 1, 24), 1},
+		{"product", product, normal(1, 2, 100, 64), normal(2, 64, 96), 2},
+		{"attention", attention, normal(1, 2, 50, 3, 32), normal(2, 2, 50, 3, 32), 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			of := func(typ dtypes.DType) []*tensors.Tensor {
+				return MustExecOnceN(b.Compute, func(x, k *Node) []*Node {
+					x, k = ConvertDType(ConvertDType(x, dtypes.BFloat16), typ), ConvertDType(ConvertDType(k, dtypes.BFloat16), typ)
+					y := c.f(x, k)
+					out := []*Node{y}
+					if c.all > 1 {
+						out = append(out, Gradient(ReduceAllSum(Mul(StopGradient(y), y)), x)[0])
+					}
+					for i := range out {
+						out[i] = ConvertDType(out[i], dtypes.Float32)
+					}
+					return out
+				}, c.x, c.k)
+			}
+			want := of(dtypes.Float32)
+			before := rewritten.Load()
+			got := of(dtypes.BFloat16)
+			if n := rewritten.Load() - before; n < c.all {
+				t.Errorf("oneDNN computes %d operations, expected %d: has go-xla's text changed?", n, c.all)
+			}
+			for i := range want {
+				var off, norm float64
+				w := tensors.MustCopyFlatData[float32](want[i])
+				for j, v := range tensors.MustCopyFlatData[float32](got[i]) {
+					off += math.Pow(float64(v-w[j]), 2)
+					norm += math.Pow(float64(w[j]), 2)
+				}
+				if r := math.Sqrt(off / norm); !(r < 1e-2 && r > 0) {
+					t.Errorf("output %d is off by %g of its norm, expected up to 1e-2 and not nothing", i, r)
+				}
+			}
+		})
+	}
+}
+
+// An image's convolution does not depend on the other images of its batch.
+func TestOneDNNAlone(t *testing.T) {
+	b := withOneDNN(t)
+	k := normal(2, 3, 3, 64, 64)
+	of := func(x *tensors.Tensor) []float32 {
+		y := MustExecOnce(b.Compute, func(x, k *Node) *Node {
+			return ConvertDType(Convolve(ConvertDType(x, dtypes.BFloat16), ConvertDType(k, dtypes.BFloat16)).PadSame().Done(), dtypes.Float32)
+		}, x, k)
+		return tensors.MustCopyFlatData[float32](y)
+	}
+	x := normal(1, 5, 14, 14, 64)
+	all, pixels := of(x), tensors.MustCopyFlatData[float32](x)
+	for i := range 5 {
+		one := len(pixels) / 5
+		for j, v := range of(tensors.FromFlatDataAndDimensions(pixels[i*one:(i+1)*one], 1, 14, 14, 64)) {
+			if v != all[i*one+j] {
+				t.Fatalf("image %d alone has %g, beside others %g", i, v, all[i*one+j])
+			}
+		}
+	}
+}
