@@ -5,6 +5,8 @@ import (
 	"math"
 	"testing"
 
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
@@ -107,5 +109,14 @@ func TestWhichForm(t *testing.T) {
 		if got := on(c.kind, c.w, c.size, c.in, c.out, c.training); got != c.want {
 			t.Errorf("%s, %+v, %d², %d to %d, training %v: %v", c.kind, c.w, c.size, c.in, c.out, c.training, got)
 		}
+	}
+}
+
+// Filters are for float32: a network in bfloat16 has XLA's convolution, or oneDNN's.
+func TestFilteredFloat32(t *testing.T) {
+	g := NewGraph(backendtest.Open(t, backend.XLA).Compute, "filtered")
+	x := Parameter(g, "x", shapes.Make(dtypes.Float32, 4, 14, 14, 256))
+	if w := (Window{K: 3, Pad: 1}); !w.filtered(x, 256) || w.filtered(ConvertDType(x, dtypes.BFloat16), 256) {
+		t.Error("expected filters in float32 alone")
 	}
 }
