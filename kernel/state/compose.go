@@ -393,12 +393,12 @@ func (k *composer) problem(at int, imports []imported, e types.Error) {
 		k.problems[len(k.problems)-1].Message += "\n" + e.Msg
 		return
 	}
-	p.Hint = k.hint(e.Msg)
+	p.Hint = k.hint(e.Msg, e.Pos)
 	k.problems = append(k.problems, p)
 }
 
 // hint returns a likely cause of an error, or an empty string.
-func (k *composer) hint(message string) string {
+func (k *composer) hint(message string, at token.Pos) string {
 	if name, ok := strings.CutPrefix(message, "undefined: "); ok {
 		if why := k.n.lost[name]; why != "" {
 			return why
@@ -406,6 +406,15 @@ func (k *composer) hint(message string) string {
 	}
 	if strings.HasPrefix(message, "no new variables on left side of :=") {
 		return "the cell defines the variable already; assign to it with ="
+	}
+	if strings.HasSuffix(message, " value in assignment") {
+		for _, s := range k.run.Body.List {
+			if a, ok := s.(*ast.AssignStmt); ok && a.Tok == token.ASSIGN && len(a.Lhs) == 1 && len(a.Rhs) == 1 && a.Rhs[0].Pos() == at {
+				if name, ok := a.Lhs[0].(*ast.Ident); ok && !slices.Contains(k.vars, name.Name) {
+					return Strip(name.Name) + " := … makes a variable of another type"
+				}
+			}
+		}
 	}
 	return ""
 }
