@@ -48,11 +48,7 @@ def cache() -> Path:
 
 
 def store(images: np.ndarray) -> Path:
-    """Write images as PNG files into the cache folder and return their folder.
-
-    It is named by their SHA-256, so that the same images are written once, and later
-    evaluations find them.
-    """
+    """Write images as PNG files, once, into a folder of the cache named by their SHA-256, and return it."""
     sum = hashlib.sha256(repr(images.shape).encode() + images.tobytes()).hexdigest()[:16]
     folder = cache() / "python" / sum
     if folder.is_dir():

@@ -42,11 +42,10 @@ def add_torch_model(model, name: str, size: int, *, mean, std, **settings) -> st
     model.eval()
     onnx = None
     try:
-        with tempfile.TemporaryDirectory() as folder, torch.no_grad():
+        with tempfile.TemporaryDirectory() as folder, torch.no_grad(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Constant folding")  # what is not folded is right, too
             exported, check = Path(folder) / "net.onnx", Path(folder) / "check.npz"
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "Constant folding")  # a model that is not folded is right, too
-                torch.onnx.export(model, x[:1].to(device), str(exported), dynamo=False)
+            torch.onnx.export(model, x[:1].to(device), str(exported), dynamo=False)
             onnx = keep(exported, name)
             shape = (3, 1, 1)
             seen = (x - torch.tensor(mean).view(shape)) / torch.tensor(std).view(shape)
@@ -62,11 +61,7 @@ def add_torch_model(model, name: str, size: int, *, mean, std, **settings) -> st
 
 
 def keep(exported: Path, name: str) -> Path:
-    """Move a file into the cache folder, where the program reads it from now on.
-
-    Raises:
-        FileExistsError: A model with this name was added before.
-    """
+    """Move a file into the cache folder, where the program reads it from now on."""
     path = cache() / "python" / "models" / f"{name}.onnx"
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists():
