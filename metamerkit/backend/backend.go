@@ -143,9 +143,6 @@ func auto() (*Backend, error) {
 	if err != nil {
 		if b, e := openGo(); e == nil {
 			b.Notice = fmt.Sprintf("computing on the pure-Go backend, several times slower than XLA (%s)", oneLine(err))
-			if !SIMD() && runtime.GOARCH == "amd64" {
-				b.Notice += "; it is several times faster in a program built with GOEXPERIMENT=simd"
-			}
 			return b, nil
 		}
 		return nil, err
