@@ -6,7 +6,7 @@ SHELL := /bin/bash
 # Test data beside the checkout is found by itself; METAMERS_DATA names others.
 export METAMERS_DATA ?= $(abspath $(wildcard ../shared/data))
 SCALE ?= quick
-# The experiment makes the pure-Go backend several times faster; compilers that
+# The experiment makes the pure-Go backend faster for some models; compilers that
 # do not know it build without.
 SIMD := $(shell [ "$$(go env GOARCH)" != amd64 ] || ! GOEXPERIMENT=simd go version >/dev/null 2>&1 || echo simd)
 # Packages with goroutines or locks.
@@ -84,7 +84,7 @@ check: ## gofmt, go vet, staticcheck, actionlint
 	$(LIKE) go build -C tools $(LEAN) -o ../bin/actionlint github.com/rhysd/actionlint/cmd/actionlint
 	bin/actionlint
 
-test-xla: setup ## all tests but those of race, on XLA and on the pure-Go backend
+test-xla: setup-onednn ## all tests but those of race, on XLA and on the pure-Go backend
 	$(LIKE) go test -timeout 30m $$(go list ./... | grep -vxF "$$(go list $(RACE_PKGS))") ./kernel/test/sequence
 
 test-go: ## the portable build, without cgo and SIMD: all that computes

@@ -10,19 +10,26 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/paths/pathstest"
 )
 
 // withOneDNN opens XLA's CPU plugin with oneDNN.
 func withOneDNN(t *testing.T) *Backend {
 	t.Helper()
 	pluginHere(t)
+	if file, _, err := oneDNN(XLA); err != nil {
+		t.Fatal(err)
+	} else if file == "" {
+		pathstest.Missing(t, "oneDNN is not here: make setup-onednn brings it")
+	}
 	b, err := Open(XLA)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.Compute.Finalize)
 	if b.OneDNN == "" {
-		t.Skipf("no oneDNN here (make setup-onednn): %s", b.Notice)
+		t.Skipf("this processor has no instructions for bfloat16: %s", b.Notice)
 	}
 	return b
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // Missing skips a test that needs what is not in the repository and what set-up, packages.sh
-// or the folder of data has: CIFAR-10, photographs, weights, XLA's plugin, jsPsych, a
+// or the folder of data has: CIFAR-10, photographs, weights, XLA's plugin, oneDNN, jsPsych, a
 // browser. With METAMERS_REQUIRE_DATA set, as in CI, the test fails.
 func Missing(t testing.TB, format string, args ...any) {
 	t.Helper()
