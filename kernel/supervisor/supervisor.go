@@ -71,14 +71,18 @@ func (l *Supervisor) Start(cmd *exec.Cmd) error {
 			return err
 		}
 		p, _, ok := readProcess(cmd.Process.Pid)
-		if ok && !p.forked {
-			fmt.Fprintf(l.sessions, "%d %s\n", p.pid, p.start)
-		}
-		if !ok || !p.forked {
+		if !ok {
 			return nil
 		}
-		// An interrupt of the kernel's process group ended it before it had a session.
-		cmd.Wait()
+		if !p.forked {
+			fmt.Fprintf(l.sessions, "%d %s\n", p.pid, p.start)
+			return nil
+		}
+		// An interrupt of the kernel's process group can end it before it runs its program.
+		err := cmd.Wait()
+		if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGINT {
+			return fmt.Errorf("%s ended before it ran: %w", cmd.Path, err)
+		}
 	}
 }
 

@@ -249,8 +249,8 @@ func TestStopNext(t *testing.T) {
 	}
 }
 
-// Jupyter interrupts the process group of the kernel, in which a process is until it has a
-// session of its own.
+// Jupyter interrupts the process group of the kernel. A process is in it until it has a session
+// of its own, and then ends without running its program.
 func TestStartInterrupted(t *testing.T) {
 	const env = "METAMERS_TEST_INTERRUPTED"
 	if os.Getenv(env) == "" {
