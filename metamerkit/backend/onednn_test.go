@@ -1,49 +1,33 @@
 //go:build cgo && linux && amd64
 
-package backend
+package backend_test
 
 import (
 	"math"
-	"math/rand/v2"
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
+	"github.com/ensemble-metamers/metamers/metamerkit/backend"
+	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
 	"github.com/ensemble-metamers/metamers/metamerkit/paths/pathstest"
 )
 
 // withOneDNN opens XLA's CPU plugin with oneDNN.
-func withOneDNN(t *testing.T) *Backend {
+func withOneDNN(t *testing.T) *backend.Backend {
 	t.Helper()
-	pluginHere(t)
-	if file, _, err := oneDNN(XLA); err != nil {
+	b := backendtest.Open(t, backend.XLA)
+	if file, _, err := backend.OneDNNFile(backend.XLA); err != nil {
 		t.Fatal(err)
 	} else if file == "" {
 		pathstest.Missing(t, "oneDNN is not here: make setup-onednn brings it")
 	}
-	b, err := Open(XLA)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(b.Compute.Finalize)
 	if b.OneDNN == "" {
 		t.Skipf("this processor has no instructions for bfloat16: %s", b.Notice)
 	}
 	return b
-}
-
-func normal(seed uint64, dims ...int) *tensors.Tensor {
-	rng, n := rand.New(rand.NewPCG(seed, 1)), 1
-	for _, d := range dims {
-		n *= d
-	}
-	v := make([]float32, n)
-	for i := range v {
-		v[i] = float32(rng.NormFloat64())
-	}
-	return tensors.FromFlatDataAndDimensions(v, dims...)
 }
 
 // Convolutions and products of bfloat16, and their gradients by the image, are given to oneDNN
@@ -67,12 +51,12 @@ func TestOneDNN(t *testing.T) {
 		x, k *tensors.Tensor
 		all  int64 // operations that oneDNN computes, result and gradient
 	}{
-		{"3x3", convolution(1, 1, 1), normal(1, 3, 14, 14, 32), normal(2, 3, 3, 32, 48), 2},
-		{"3x3 stride 2", convolution(2, 1, 1), normal(1, 3, 15, 14, 32), normal(2, 3, 3, 32, 48), 2},
-		{"7x7 stride 2", convolution(2, 3, 1), normal(1, 2, 32, 32, 3), normal(2, 7, 7, 3, 16), 2},
-		{"depthwise", convolution(1, 3, 24), normal(1, 2, 14, 14, 24), normal(2, 7, 7, 1, 24), 1},
-		{"product", product, normal(1, 2, 100, 64), normal(2, 64, 96), 2},
-		{"attention", attention, normal(1, 2, 50, 3, 32), normal(2, 2, 50, 3, 32), 1},
+		{"3x3", convolution(1, 1, 1), backendtest.Normal(1, 3, 14, 14, 32), backendtest.Normal(2, 3, 3, 32, 48), 2},
+		{"3x3 stride 2", convolution(2, 1, 1), backendtest.Normal(1, 3, 15, 14, 32), backendtest.Normal(2, 3, 3, 32, 48), 2},
+		{"7x7 stride 2", convolution(2, 3, 1), backendtest.Normal(1, 2, 32, 32, 3), backendtest.Normal(2, 7, 7, 3, 16), 2},
+		{"depthwise", convolution(1, 3, 24), backendtest.Normal(1, 2, 14, 14, 24), backendtest.Normal(2, 7, 7, 1, 24), 1},
+		{"product", product, backendtest.Normal(1, 2, 100, 64), backendtest.Normal(2, 64, 96), 2},
+		{"attention", attention, backendtest.Normal(1, 2, 50, 3, 32), backendtest.Normal(2, 2, 50, 3, 32), 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			of := func(typ dtypes.DType) []*tensors.Tensor {
@@ -90,9 +74,9 @@ func TestOneDNN(t *testing.T) {
 				}, c.x, c.k)
 			}
 			want := of(dtypes.Float32)
-			before := rewritten.Load()
+			before := backend.Rewritten()
 			got := of(dtypes.BFloat16)
-			if n := rewritten.Load() - before; n < c.all {
+			if n := backend.Rewritten() - before; n < c.all {
 				t.Errorf("oneDNN computes %d operations, expected %d: has go-xla's text changed?", n, c.all)
 			}
 			for i := range want {
@@ -113,14 +97,14 @@ func TestOneDNN(t *testing.T) {
 // An image's convolution does not depend on the other images of its batch.
 func TestOneDNNAlone(t *testing.T) {
 	b := withOneDNN(t)
-	k := normal(2, 3, 3, 64, 64)
+	k := backendtest.Normal(2, 3, 3, 64, 64)
 	of := func(x *tensors.Tensor) []float32 {
 		y := MustExecOnce(b.Compute, func(x, k *Node) *Node {
 			return ConvertDType(Convolve(ConvertDType(x, dtypes.BFloat16), ConvertDType(k, dtypes.BFloat16)).PadSame().Done(), dtypes.Float32)
 		}, x, k)
 		return tensors.MustCopyFlatData[float32](y)
 	}
-	x := normal(1, 5, 14, 14, 64)
+	x := backendtest.Normal(1, 5, 14, 14, 64)
 	all, pixels := of(x), tensors.MustCopyFlatData[float32](x)
 	for i := range 5 {
 		one := len(pixels) / 5

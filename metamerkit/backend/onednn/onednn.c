@@ -110,13 +110,12 @@ static struct kind *find(const int64_t *key, int64_t each, int (*make)(struct ki
 }
 
 // Keys of convolutions: 1, x [B,H,W,C], kernel [K,K,·,·], height, width and channels of the
-// result, and what the program says: 1 for a deconvolution, strides, padding, groups, 1 where
-// outputs come before inputs in the kernel.
+// result, and what the program says: 1 for a deconvolution, strides, padding, groups, or -1 for
+// one group whose kernel has outputs before inputs.
 static int make_convolution(struct primitive *p, const int64_t *key, int64_t images, handle *wanted) {
   const int64_t *x = key + 1, *k = key + 5, *y = key + 9, *how = key + 12;
-  int64_t groups = how[7] ? how[7] : 1;
-  int swapped = groups < 0;
-  if (swapped) groups = 1;
+  int swapped = how[7] < 0;
+  int64_t groups = swapped ? 1 : how[7];
   int64_t in = swapped ? k[3] : k[2], out = swapped ? k[2] : k[3] / groups, taps = k[1] * k[2] * k[3], columns = k[2] * k[3];
   int64_t size[] = {groups, out, in, k[0], k[1]}, step[] = {out, swapped ? k[3] : 1, swapped ? 1 : k[3], taps, columns};
   int from = groups == 1, rank = 5 - from;
