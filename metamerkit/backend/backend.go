@@ -131,6 +131,9 @@ func openNamed(file string) (*Backend, error) {
 }
 
 func auto() (*Backend, error) {
+	if _, _, err := oneDNN(XLA); err != nil {
+		return nil, err // a wrong setting, and no reason to compute in pure Go
+	}
 	var cudaErr error
 	if GPU() != "" {
 		b, err := openXLA(CUDA)

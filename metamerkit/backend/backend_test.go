@@ -260,3 +260,11 @@ func TestOneDevice(t *testing.T) {
 		t.Errorf("XLA on the CPU has %d devices, expected 1", n)
 	}
 }
+
+// A file with oneDNN that cannot be read is an error, also where pure Go would do.
+func TestNamedOneDNNIsMissing(t *testing.T) {
+	t.Setenv(OneDNNVar, "/nosuch")
+	if _, err := Open(Auto); err == nil || !strings.Contains(err.Error(), `METAMERS_ONEDNN is "/nosuch"`) {
+		t.Errorf("error %v, expected one that names the setting", err)
+	}
+}

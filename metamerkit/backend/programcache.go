@@ -63,8 +63,12 @@ func cacheCompiled(k Kind, path, library string) (notice string, err error) {
 		return "", nil
 	}
 	if library != "" {
-		if err := onednn.Open(unsafe.Pointer(table), library); err != nil {
-			return "--precision mixed is slow here (" + oneLine(err) + ")", nil
+		err := loadable(library)
+		if err == nil {
+			err = onednn.Open(unsafe.Pointer(table), library)
+		}
+		if err != nil {
+			return "--precision mixed is slow here: oneDNN in " + library + " does not load (" + oneLine(err) + ")", nil
 		}
 	}
 	return "", nil
