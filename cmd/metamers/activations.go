@@ -92,7 +92,7 @@ func (c *activationsCmd) Run(ctx context.Context, g *globals) error {
 		for i, stage := range c.Stage {
 			f := recipeFlags{Paper: true, Loss: c.Loss, Penalty: c.Penalty, PlainRelu: c.PlainRelu, Seed: c.Seed, Start: c.Gradients, Batch: strconv.Itoa(c.Batch)}
 			q := engine.Request{Images: set}
-			if q.Recipe, q.Given, err = f.request([]string{c.Model}, stage, set, c.Filter); err != nil {
+			if q.Recipe, q.Given, err = f.request([]string{c.Model}, stage, againstFlags{}, set, c.Filter); err != nil {
 				return err
 			}
 			d, err := e.Gradients(ctx, q)

@@ -87,7 +87,7 @@ func (c demoCmd) Run(ctx context.Context, g *globals) error {
 		return err
 	}
 	for _, s := range demoSets {
-		r, err := recipeFlags{Batch: "16", Evaluations: c.Evaluations}.recipe(s.Models, "late")
+		r, err := recipeFlags{Batch: "16", Evaluations: c.Evaluations}.recipe(s.Models, "late", againstFlags{})
 		if err != nil {
 			return err
 		}

@@ -75,7 +75,8 @@ type recipeFlags struct {
 	Seed        uint64   `help:"Random seed for initial images and shuffled schedules."`
 }
 
-func (f recipeFlags) recipe(models []string, stage string) (r metamer.Recipe, err error) {
+// recipe is the one for a set of models at a stage, and for what its metamers are to differ.
+func (f recipeFlags) recipe(models []string, stage string, apart againstFlags) (r metamer.Recipe, err error) {
 	batch, err := metamer.ParseBatch(f.Batch)
 	if err != nil {
 		return r, err
@@ -86,6 +87,9 @@ func (f recipeFlags) recipe(models []string, stage string) (r metamer.Recipe, er
 		Stop:      metamer.Stop{Loss: f.StopLoss, Patience: f.Patience}, Start: metamer.Start{Kind: f.Start},
 	}
 	r.Models = metamer.Refs(models...)
+	if err := apart.put(&r); err != nil {
+		return r, err
+	}
 	if r.Schedule, err = metamer.ParseSchedule(f.Schedule); err != nil {
 		return r, err
 	}
@@ -121,8 +125,8 @@ func (f recipeFlags) recipe(models []string, stage string) (r metamer.Recipe, er
 }
 
 // request is recipe, with the initial images where they are given.
-func (f recipeFlags) request(models []string, stage string, set *images.Set, filter string) (r metamer.Recipe, given *images.Set, err error) {
-	if r, err = f.recipe(models, stage); err != nil {
+func (f recipeFlags) request(models []string, stage string, apart againstFlags, set *images.Set, filter string) (r metamer.Recipe, given *images.Set, err error) {
+	if r, err = f.recipe(models, stage, apart); err != nil {
 		return r, nil, err
 	}
 	if f.Start == "" { // the recipe's default
@@ -171,10 +175,7 @@ func (c *synthCmd) Run(ctx context.Context, g *globals) error {
 	}
 	took := newParts()
 	q := engine.Request{Images: set, CheckpointEvery: c.Checkpoint, Extra: extras(set)}
-	if q.Recipe, q.Given, err = c.request(c.Models, c.Stage, set, c.Filter); err != nil {
-		return err
-	}
-	if err = c.put(&q.Recipe); err != nil {
+	if q.Recipe, q.Given, err = c.request(c.Models, c.Stage, c.againstFlags, set, c.Filter); err != nil {
 		return err
 	}
 	if q.Recipe.Null.Name, err = nullName(c.Null); err != nil {

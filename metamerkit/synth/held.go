@@ -3,6 +3,7 @@ package synth
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/gomlx/gomlx/core/tensors"
@@ -48,12 +49,14 @@ func NewHeld(ctx context.Context, c Compiler, r metamer.Recipe, cfg Config, memb
 		a.models.units = append(a.models.units, second.units...)
 		a.models.gradients = append(a.models.gradients, second.gradients...)
 	}
-	variants := 1
+	variants, bounded := 1, r.Against != nil && similarities[r.Against.Loss]
 	if r.Variants.Repel() {
 		variants = r.Variants.Count
 	}
-	k := Key{Kind: fmt.Sprintf("held against %d variants %d", len(others), variants), Config: fmt.Sprint(cfg), Members: len(members)}
-	a.update, err = compiled(ctx, c, k, func() (*opposing, error) { return newOpposing(c.Backend, cfg, len(members), len(others), variants) })
+	k := Key{Kind: fmt.Sprintf("held against %d (bounded: %t) variants %d", len(others), bounded, variants), Config: fmt.Sprint(cfg), Members: len(members)}
+	a.update, err = compiled(ctx, c, k, func() (*opposing, error) {
+		return newOpposing(c.Backend, cfg, len(members), len(others), variants, bounded)
+	})
 	return a, err
 }
 
@@ -102,7 +105,7 @@ func (a *held) Take(ctx context.Context, st *State, step int, active []bool) (in
 	}
 	_, every := a.r.Level()
 	due := step > 0 && step%every == 0
-	flat, err := a.update.step(st, active, coefficients(a.r, a.cfg.Size, step), due, easeAt(a.r, step), seen)
+	flat, err := a.update.step(st, active, coefficients(a.r, a.cfg.Size, step), due, paceAt(a.r, step), seen)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -123,14 +126,25 @@ func (a *held) Take(ctx context.Context, st *State, step int, active []bool) (in
 	return 1, out, nil
 }
 
-// easeAt is how much the levels are eased at a step, the same from one update of the multipliers
-// to the next. Variants take their distance first: their levels ε begin at 1 and fall to
-// their values over the first half of the steps, as ε to the power of 1 − ease.
-func easeAt(r metamer.Recipe, step int) float64 {
-	if !r.Variants.Repel() {
-		return 0
-	}
+// The numbers of a step that follow from its place in the run alone, see paceAt.
+const (
+	paceEase = iota
+	paceStiffness
+	numPace
+)
+
+// paceAt are the numbers of a step, the same from one update of the multipliers to the next.
+// The stiffness ρ is 1 over the first half of the steps, which leaves room for the differences,
+// and grows to 10 over the second, which keeps the levels. The levels of variants are eased, so
+// that they take their distance first: these levels ε begin at 1 and fall to their values over
+// the first half of the steps, as ε to the power of 1 − ease.
+func paceAt(r metamer.Recipe, step int) []float32 {
 	_, every := r.Level()
-	since := max(step-1, 0) / every * every
-	return max(1-2*float64(since)/float64(r.Steps), 0)
+	taken := float64(max(step-1, 0)/every*every) / float64(r.Steps)
+	pace := make([]float32, numPace)
+	pace[paceStiffness] = float32(math.Pow(10, max(2*taken-1, 0)))
+	if r.Variants.Repel() {
+		pace[paceEase] = float32(max(1-2*taken, 0))
+	}
+	return pace
 }

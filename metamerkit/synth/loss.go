@@ -30,6 +30,9 @@ var losses = map[string]func(a, t *Node) *Node{
 	"correlation": func(a, t *Node) *Node { return unlike(centred(a), centred(t)) },
 }
 
+// similarities are the losses that are 1 − a similarity of [−1,1].
+var similarities = map[string]bool{"cosine": true, "correlation": true}
+
 // distance returns the inversion loss of a name per image [B] of activations a against the
 // targets t, both [B,…].
 func distance(loss string, a, t *Node) *Node {

@@ -17,29 +17,29 @@ import (
 // an image from each other. For each image it lowers the augmented Lagrangian of Hestenes
 // (1969), Powell (1969) and Rockafellar (1973),
 //
-//	L = −mean_G D_G + Σ_F max(0, λ_F + ρ c_F)² / 2ρ,  c_F = d_F/ε_F − 1,  D_G = v_G/(1+v_G)
+//	L = −mean_G D_G + Σ_F max(0, λ_F + ρ c_F)² / 2ρ,  c_F = d_F/ε_F − 1
 //
-// with the relative L2 distance d_F of a member F, its level ε_F and the objective v_G of a
-// model G. For variants D_G is the logarithm of the root mean square of the difference from the
+// with the relative L2 distance d_F of a member F, its level ε_F and the difference D_G of a
+// model G, which lies in [0,1]: half of its objective v_G where that is 1 − a similarity, and
+// v_G/(1+v_G) of other objectives. c is 0 at the level and −1 at equality, so that the same
+// numbers ρ (paceAt) serve all models. For variants D_G is the logarithm of the root mean square of the difference from the
 // pixels of another variant G: it has no scale that would have to be chosen, is at most 0, and
 // curves so that quasi-Newton steps are about as long as the variants are apart; levels are
 // eased (easeAt). When it is due, λ_F becomes max(0, λ_F + ρ c_F). It knows no model.
 type opposing struct {
 	reader
 	members, others int
-	variants        int // images of a batch in a row that drive each other apart; 1: none does
+	variants        int  // images of a batch in a row that drive each other apart; 1: none does
+	bounded         bool // the differences of the others are at most 2
 	g               *Graph
 }
 
-const (
-	// stiffness is ρ. D lies in [0,1] and c is 0 at the level and −1 at equality, so that the
-	// same number serves all models; the multipliers see to it that the solution does not
-	// depend on it.
-	stiffness = 10
-	// mostMultiplier bounds λ while an image is far from its levels. Where the largest D is
-	// a concave function of the levels, none is above 1.
-	mostMultiplier = 10
-)
+// phase are the numbers of paceAt, for each image [B].
+type phase struct{ ease, stiffness *Node }
+
+// mostMultiplier bounds λ while an image is far from its levels. Where the largest D is a
+// concave function of the levels, none is above 1.
+const mostMultiplier = 10
 
 // multipliers is the shape of the array behind the optimiser's: for each image the
 // multipliers of the members, then their levels.
@@ -63,8 +63,8 @@ func (u *opposing) shapes() []shapes.Shape {
 	return append(u.slotShapes(2*(u.members+u.others)), u.more()...)
 }
 
-func newOpposing(b compute.Backend, cfg Config, members, others, variants int) (*opposing, error) {
-	u := &opposing{reader: reader{Name: cfg.Optimizer.Name, cfg: cfg, backend: b}, members: members, others: others, variants: variants}
+func newOpposing(b compute.Backend, cfg Config, members, others, variants int, bounded bool) (*opposing, error) {
+	u := &opposing{reader: reader{Name: cfg.Optimizer.Name, cfg: cfg, backend: b}, members: members, others: others, variants: variants, bounded: bounded}
 	err := exceptions.TryCatch[error](func() {
 		g := NewGraph(b, cfg.Optimizer.Name+" step held")
 		s := Situation{Optimizer: cfg.Optimizer, Images: Parameter(g, "images", u.imageShape())}
@@ -75,7 +75,8 @@ func newOpposing(b compute.Backend, cfg Config, members, others, variants int) (
 		s.Coefficients = Parameter(g, "coef", shapes.Make(dtypes.Float32, numCoefficients))
 		due := LogicalAnd(s.Active, BroadcastToDims(Parameter(g, "due", shapes.Make(dtypes.Bool, 1)), cfg.Batch))
 		perImage := shapes.Make(dtypes.Float32, cfg.Batch)
-		ease := BroadcastToDims(Parameter(g, "ease", shapes.Make(dtypes.Float32, 1)), cfg.Batch)
+		pace := Parameter(g, "pace", shapes.Make(dtypes.Float32, numPace))
+		at := phase{ease: BroadcastToDims(Slice(pace, AxisElem(paceEase)), cfg.Batch), stiffness: BroadcastToDims(Slice(pace, AxisElem(paceStiffness)), cfg.Batch)}
 		var losses, values, gradients []*Node
 		for i := range members + others {
 			losses = append(losses, Parameter(g, fmt.Sprintf("loss%d", i), perImage))
@@ -83,7 +84,7 @@ func newOpposing(b compute.Backend, cfg Config, members, others, variants int) (
 			gradients = append(gradients, Parameter(g, fmt.Sprintf("gradient%d", i), u.imageShape()))
 		}
 		seen := Stack(append(losses, values...), 1)
-		x, slot := u.draw(s, due, ease, seen, gradients)
+		x, slot := u.draw(s, due, at, seen, gradients)
 		if search := cfg.searcher(); search != nil {
 			seen = slot[search.Losses()]
 		}
@@ -98,7 +99,7 @@ func newOpposing(b compute.Backend, cfg Config, members, others, variants int) (
 
 // draw is the step from what was seen of all models [B,2N], losses before values, and their
 // gradients.
-func (u *opposing) draw(s Situation, due, ease, seen *Node, gradients []*Node) (x *Node, slot []*Node) {
+func (u *opposing) draw(s Situation, due *Node, at phase, seen *Node, gradients []*Node) (x *Node, slot []*Node) {
 	behind := len(s.State) - len(u.more())
 	held, others := s.State[behind], s.Images // others are the images that variants are driven from
 	if behind+1 < len(s.State) {
@@ -107,24 +108,22 @@ func (u *opposing) draw(s Situation, due, ease, seen *Node, gradients []*Node) (
 	s.State = s.State[:behind]
 	search := u.cfg.searcher()
 	if search == nil {
-		held = u.raise(held, ease, seen, due)
-		s.Value, s.Gradient = u.lagrangian(held, ease, seen, gradients)
+		held = u.raise(held, at, seen, due)
+		s.Value, s.Gradient = u.lagrangian(held, at, seen, gradients)
 		_, s.Gradient = u.repelled(s.Images, others, s.Value, s.Gradient)
 		s.Gradient = unit(s.Gradient)
 		x, slot = solver(u.cfg.Optimizer.Name).Step(s)
 		return x, append(slot, held)
 	}
-	s.Value, s.Gradient = u.lagrangian(held, ease, seen, gradients)
+	s.Value, s.Gradient = u.lagrangian(held, at, seen, gradients)
 	s.Value, s.Gradient = u.repelled(s.State[search.Trial()], others, s.Value, s.Gradient)
 	s.Losses = seen
 	x, slot = solver(u.cfg.Optimizer.Name).Step(s)
-	next := u.raise(held, ease, slot[search.Losses()], due)
+	next := u.raise(held, at, slot[search.Losses()], due)
 	// Where the objective is another, the images are evaluated again before the next search.
 	more := []*Node{next}
 	if u.variants > 1 {
 		more = append(more, pick(due, x, others))
-	} else {
-		due = LogicalAny(NotEqual(next, held), 1)
 	}
 	for i := range slot {
 		switch {
@@ -157,20 +156,20 @@ func (u *opposing) repelled(x, others, value, gradient *Node) (*Node, *Node) {
 func column(a *Node, i int) *Node { return Reshape(Slice(a, AxisRange(), AxisElem(i)), -1) }
 
 // constraint is c of member m at its value, and its derivative by the value.
-func (u *opposing) constraint(held, ease, value *Node, m int) (c, slope *Node) {
+func (u *opposing) constraint(held *Node, at phase, value *Node, m int) (c, slope *Node) {
 	level, distance := column(held, u.members+m), Sqrt(MaxScalar(value, 1e-14))
 	if u.variants > 1 {
-		level = Pow(level, OneMinus(ease))
+		level = Pow(level, OneMinus(at.ease))
 	}
 	return AddScalar(Div(distance, level), -1), Inverse(MulScalar(Mul(level, distance), 2))
 }
 
 // raise updates the multipliers of the images that are due, by what was seen at them.
-func (u *opposing) raise(held, ease, seen, due *Node) *Node {
+func (u *opposing) raise(held *Node, at phase, seen, due *Node) *Node {
 	var next []*Node
 	for m := range u.members {
-		c, _ := u.constraint(held, ease, column(seen, u.members+u.others+m), m)
-		next = append(next, ClipScalar(Add(column(held, m), MulScalar(c, stiffness)), 0, mostMultiplier))
+		c, _ := u.constraint(held, at, column(seen, u.members+u.others+m), m)
+		next = append(next, ClipScalar(Add(column(held, m), Mul(c, at.stiffness)), 0, mostMultiplier))
 	}
 	for m := range u.members {
 		next = append(next, column(held, u.members+m))
@@ -179,7 +178,7 @@ func (u *opposing) raise(held, ease, seen, due *Node) *Node {
 }
 
 // lagrangian is L [B] and its gradient [B,S,S,3].
-func (u *opposing) lagrangian(held, ease, seen *Node, gradients []*Node) (value, gradient *Node) {
+func (u *opposing) lagrangian(held *Node, at phase, seen *Node, gradients []*Node) (value, gradient *Node) {
 	add := func(v, slope, g *Node) {
 		g = Mul(g, each(slope))
 		if value == nil {
@@ -191,13 +190,17 @@ func (u *opposing) lagrangian(held, ease, seen *Node, gradients []*Node) (value,
 	for i, g := range gradients {
 		v := column(seen, u.members+u.others+i)
 		if i < u.members {
-			c, slope := u.constraint(held, ease, v, i)
-			force := MaxScalar(Add(column(held, i), MulScalar(c, stiffness)), 0)
-			add(MulScalar(Square(force), 1/(2.0*stiffness)), Mul(force, slope), g)
+			c, slope := u.constraint(held, at, v, i)
+			force := MaxScalar(Add(column(held, i), Mul(c, at.stiffness)), 0)
+			add(Div(Square(force), MulScalar(at.stiffness, 2)), Mul(force, slope), g)
 			continue
 		}
-		part := Inverse(AddScalar(v, 1)) // D is 1 − part
 		share := -1 / float64(u.others)
+		if u.bounded {
+			add(MulScalar(v, share/2), MulScalar(OnesLike(v), share/2), g)
+			continue
+		}
+		part := Inverse(AddScalar(v, 1)) // D is v/(1+v) = 1 − part
 		add(MulScalar(OneMinus(part), share), MulScalar(Square(part), share), g)
 	}
 	return value, gradient
@@ -206,9 +209,9 @@ func (u *opposing) lagrangian(held, ease, seen *Node, gradients []*Node) (value,
 // step takes one step from what the models gave (Gradients.at), which it lets go of. It
 // returns losses and values [B,2N] of all models: before the step, or of a Searcher at the
 // images.
-func (u *opposing) step(st *State, active []bool, coef Coefficients, due bool, ease float64, seen []*tensors.Tensor) (flat []float32, err error) {
+func (u *opposing) step(st *State, active []bool, coef Coefficients, due bool, pace []float32, seen []*tensors.Tensor) (flat []float32, err error) {
 	err = exceptions.TryCatch[error](func() {
-		in := append(u.donate(st), active, coef[:], []bool{due}, []float32{float32(ease)})
+		in := append(u.donate(st), active, coef[:], []bool{due}, pace)
 		for _, t := range seen {
 			in = append(in, t)
 		}
