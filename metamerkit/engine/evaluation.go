@@ -125,7 +125,7 @@ func (e *Engine) Evaluate(ctx context.Context, q Evaluation) (metamer.Rows, erro
 			if err != nil {
 				return nil, err
 			}
-			distances, err := spread(q, p)
+			distances, err := e.spread(ctx, q, p)
 			if err != nil {
 				return nil, err
 			}

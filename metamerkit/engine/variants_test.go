@@ -51,6 +51,26 @@ func TestVariants(t *testing.T) {
 			t.Errorf("image %d: variants %.3f apart, metamers from different starts %.3f, expected 1.5 times as much or more", i, driven[i], alone[i])
 		}
 	}
+	bySSIM := q
+	bySSIM.Recipe.Variants = &metamer.Variants{Count: 2, Metric: "ssim", Level: 0.15}
+	unlike, err := e.Synthesize(t.Context(), bySSIM)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Log(unlike.Verdict())
+	alike, err := e.alike(t.Context(), unlike)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := e.alike(t.Context(), starts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range alike {
+		if !(alike[i] < before[i]-0.2) {
+			t.Errorf("image %d: SSIM of variants %.3f, of metamers from different starts %.3f, expected at least .2 less", i, alike[i], before[i])
+		}
+	}
 	again, err := e.Synthesize(t.Context(), q)
 	if err != nil || !again.Cached || again.ID != run.ID {
 		t.Errorf("the stored run: %v, %+v", err, again)

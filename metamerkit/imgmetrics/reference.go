@@ -41,6 +41,13 @@ var ssim = Metric{
 	},
 }
 
+// SSIM returns the metric ssim of images x and y [B,H,W,3] in [0,1], H and W at least 11: [B],
+// from −1 to 1 for equal images. It has a gradient.
+func SSIM(x, y *Node) *Node {
+	similarity, _ := ssimOf(luma(ConvertDType(x, dtypes.Float64)), luma(ConvertDType(y, dtypes.Float64)))
+	return ConvertDType(similarity, x.DType())
+}
+
 // ssimOf returns mean SSIM and mean contrast-structure of x and y [B,H,W], each [B].
 func ssimOf(x, y *Node) (similarity, structure *Node) {
 	blurred := together(gaussian(ssimWindow, ssimSigma), valid, x, y, Square(x), Square(y), Mul(x, y))

@@ -20,8 +20,12 @@ type Variants struct {
 }
 
 // VariantMetrics are the differences of variants: the root mean square of the difference of
-// their pixels, or none, which leaves the variants to their different starts.
-var VariantMetrics = []string{"pixels", "none"}
+// their pixels, 1 − SSIM (of images of 11 pixels a side or more), or none, which leaves the
+// variants to their different starts.
+var VariantMetrics = []string{"pixels", "ssim", "none"}
+
+// ssimWindow is the least side of images in pixels that have an SSIM.
+const ssimWindow = 11
 
 // UnmarshalYAML reads a number or fields.
 func (v *Variants) UnmarshalYAML(unmarshal func(any) error) error {
@@ -64,6 +68,8 @@ func (v *Variants) validate(r Recipe) error {
 		return fmt.Errorf("variants: batches of %d images, expected a multiple of %d, so that the variants of an image are in one batch", r.Batch, v.Count)
 	case r.Images.First%v.Count != 0 || r.Images.Count%v.Count != 0 && r.Images.Count != 1: // 1: not opened yet
 		return fmt.Errorf("variants: images %d to %d, expected all %d variants of each reference", r.Images.First, r.Images.First+r.Images.Count-1, v.Count)
+	case v.Metric == "ssim" && r.Images.Size > 0 && r.Images.Size < ssimWindow:
+		return fmt.Errorf("variants: the metric ssim has no value for images of %d pixels a side, expected %d or more", r.Images.Size, ssimWindow)
 	case !v.Repel() && (v.Level != 0 || v.Every != 0):
 		return fmt.Errorf("variants: a level and an update of multipliers belong to a difference that is driven up, expected another metric than none")
 	}
@@ -103,13 +109,10 @@ func (v *Variants) Each() int {
 	return v.Count
 }
 
-// Spread returns for each reference the mean distance of two of its variants, the root mean
-// square of the difference of their pixels, and the same of their starts (NaN where these are
-// not known). It compares variants that are metamers, or all where that is not tested; where
-// there are fewer than two it is NaN.
-func (r *Run) Spread() (metamers, starts []float64) {
-	k, per := r.Recipe.Variants.Each(), r.Recipe.Images.Size*r.Recipe.Images.Size*3
-	outcomes := r.Outcomes()
+// VariantGroups returns for each reference those of its variants whose distances count: the
+// metamers, or all where that is not tested. It is empty for a run without variants.
+func (r *Run) VariantGroups() (groups [][]int) {
+	k, outcomes := r.Recipe.Variants.Each(), r.Outcomes()
 	for first := 0; k > 1 && first < r.Recipe.Images.Count; first += k {
 		var group []int
 		for i := first; i < first+k; i++ {
@@ -117,6 +120,17 @@ func (r *Run) Spread() (metamers, starts []float64) {
 				group = append(group, i)
 			}
 		}
+		groups = append(groups, group)
+	}
+	return groups
+}
+
+// Spread returns for each reference the mean distance of two of its variants, the root mean
+// square of the difference of their pixels, and the same of their starts (NaN where these are
+// not known). Where a group of VariantGroups has fewer than two it is NaN.
+func (r *Run) Spread() (metamers, starts []float64) {
+	per := r.Recipe.Images.Size * r.Recipe.Images.Size * 3
+	for _, group := range r.VariantGroups() {
 		metamers, starts = append(metamers, meanDistance(r.Metamers, per, group)), append(starts, meanDistance(r.Start, per, group))
 	}
 	return metamers, starts

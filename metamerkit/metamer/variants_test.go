@@ -41,3 +41,14 @@ func TestSpread(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+// SSIM has no value for images smaller than its window.
+func TestVariantsSSIM(t *testing.T) {
+	for size, fits := range map[int]bool{10: false, 11: true, 32: true} {
+		v := &Variants{Count: 2, Metric: "ssim"}
+		err := v.validate(Recipe{Batch: 16, Images: ImageRef{Count: 2, Size: size}})
+		if (err == nil) != fits || err != nil && !strings.Contains(err.Error(), "10 pixels a side, expected 11 or more") {
+			t.Errorf("%d pixels: %v", size, err)
+		}
+	}
+}

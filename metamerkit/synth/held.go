@@ -49,14 +49,15 @@ func NewHeld(ctx context.Context, c Compiler, r metamer.Recipe, cfg Config, memb
 		a.models.units = append(a.models.units, second.units...)
 		a.models.gradients = append(a.models.gradients, second.gradients...)
 	}
-	variants, bounded := 1, r.Against != nil && similarities[r.Against.Loss]
-	if r.Variants.Repel() {
-		variants = r.Variants.Count
+	d := driven{others: len(others), variants: 1}
+	if r.Against != nil {
+		d.bounded = similarities[r.Against.Loss]
 	}
-	k := Key{Kind: fmt.Sprintf("held against %d (bounded: %t) variants %d", len(others), bounded, variants), Config: fmt.Sprint(cfg), Members: len(members)}
-	a.update, err = compiled(ctx, c, k, func() (*opposing, error) {
-		return newOpposing(c.Backend, cfg, len(members), len(others), variants, bounded)
-	})
+	if r.Variants.Repel() {
+		d.variants, d.metric = r.Variants.Count, r.Variants.Metric
+	}
+	k := Key{Kind: fmt.Sprintf("held %+v", d), Config: fmt.Sprint(cfg), Members: len(members)}
+	a.update, err = compiled(ctx, c, k, func() (*opposing, error) { return newOpposing(c.Backend, cfg, len(members), d) })
 	return a, err
 }
 

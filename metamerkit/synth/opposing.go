@@ -10,6 +10,8 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/support/exceptions"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/imgmetrics"
 )
 
 // opposing is the compiled step of an optimiser that holds the distances of some models below
@@ -22,16 +24,23 @@ import (
 // with the relative L2 distance d_F of a member F, its level ε_F and the difference D_G of a
 // model G, which lies in [0,1]: half of its objective v_G where that is 1 − a similarity, and
 // v_G/(1+v_G) of other objectives. c is 0 at the level and −1 at equality, so that the same
-// numbers ρ (paceAt) serve all models. For variants D_G is the logarithm of the root mean square of the difference from the
-// pixels of another variant G: it has no scale that would have to be chosen, is at most 0, and
-// curves so that quasi-Newton steps are about as long as the variants are apart; levels are
-// eased (easeAt). When it is due, λ_F becomes max(0, λ_F + ρ c_F). It knows no model.
+// numbers ρ (paceAt) serve all models. For variants D_G is the logarithm of the root mean square
+// of the difference from the pixels of another variant G, or half of that of (1 − SSIM)/2: it
+// has no scale that would have to be chosen, is at most 0, and curves so that quasi-Newton steps
+// are about as long as the variants are apart; levels are eased (paceAt). When it is due, λ_F becomes max(0, λ_F + ρ c_F). It knows no model.
 type opposing struct {
 	reader
-	members, others int
-	variants        int  // images of a batch in a row that drive each other apart; 1: none does
-	bounded         bool // the differences of the others are at most 2
-	g               *Graph
+	driven
+	members int
+	g       *Graph
+}
+
+// driven says what the differences are between that an opposing drives up.
+type driven struct {
+	others   int
+	bounded  bool   // the differences at the others are at most 2
+	variants int    // images of a batch in a row that drive each other apart; 1: none does
+	metric   string // what the variants differ by, of metamer.VariantMetrics
 }
 
 // phase are the numbers of paceAt, for each image [B].
@@ -63,8 +72,8 @@ func (u *opposing) shapes() []shapes.Shape {
 	return append(u.slotShapes(2*(u.members+u.others)), u.more()...)
 }
 
-func newOpposing(b compute.Backend, cfg Config, members, others, variants int, bounded bool) (*opposing, error) {
-	u := &opposing{reader: reader{Name: cfg.Optimizer.Name, cfg: cfg, backend: b}, members: members, others: others, variants: variants, bounded: bounded}
+func newOpposing(b compute.Backend, cfg Config, members int, d driven) (*opposing, error) {
+	u := &opposing{reader: reader{Name: cfg.Optimizer.Name, cfg: cfg, backend: b}, members: members, driven: d}
 	err := exceptions.TryCatch[error](func() {
 		g := NewGraph(b, cfg.Optimizer.Name+" step held")
 		s := Situation{Optimizer: cfg.Optimizer, Images: Parameter(g, "images", u.imageShape())}
@@ -78,7 +87,7 @@ func newOpposing(b compute.Backend, cfg Config, members, others, variants int, b
 		pace := Parameter(g, "pace", shapes.Make(dtypes.Float32, numPace))
 		at := phase{ease: BroadcastToDims(Slice(pace, AxisElem(paceEase)), cfg.Batch), stiffness: BroadcastToDims(Slice(pace, AxisElem(paceStiffness)), cfg.Batch)}
 		var losses, values, gradients []*Node
-		for i := range members + others {
+		for i := range members + d.others {
 			losses = append(losses, Parameter(g, fmt.Sprintf("loss%d", i), perImage))
 			values = append(values, Parameter(g, fmt.Sprintf("value%d", i), perImage))
 			gradients = append(gradients, Parameter(g, fmt.Sprintf("gradient%d", i), u.imageShape()))
@@ -143,9 +152,15 @@ func (u *opposing) repelled(x, others, value, gradient *Node) (*Node, *Node) {
 	groups := Reshape(others, append([]int{d[0] / u.variants, u.variants}, d[1:]...)...)
 	for k := 1; k < u.variants; k++ { // from the variant k places on
 		turned := Concatenate([]*Node{Slice(groups, AxisRange(), AxisRange(k)), Slice(groups, AxisRange(), AxisRange(0, k))}, 1)
-		apart := Sub(x, Reshape(turned, d...))
+		other, share := StopGradient(Reshape(turned, d...)), 1/float64(u.variants-1)
+		if u.metric == "ssim" {
+			unlike := MulScalar(OneMinus(imgmetrics.SSIM(x, other)), 0.5)
+			part := MulScalar(Log(MaxScalar(unlike, 1e-7)), share/2)
+			value, gradient = Sub(value, part), Sub(gradient, Gradient(ReduceAllSum(part), x)[0])
+			continue
+		}
+		apart := Sub(x, other)
 		square := MaxScalar(ReduceMean(Square(apart), 1, 2, 3), 1e-14)
-		share := 1 / float64(u.variants-1)
 		value = Sub(value, MulScalar(Log(square), share/2))
 		gradient = Sub(gradient, Mul(apart, each(MulScalar(Inverse(square), share/float64(d[1]*d[2]*d[3])))))
 	}
