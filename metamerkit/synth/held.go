@@ -135,17 +135,18 @@ const (
 )
 
 // paceAt are the numbers of a step, the same from one update of the multipliers to the next.
-// The stiffness ρ is 1 over the first half of the steps, which leaves room for the differences,
-// and grows to 10 over the second, which keeps the levels. The levels of variants are eased, so
-// that they take their distance first: these levels ε begin at 1 and fall to their values over
-// the first half of the steps, as ε to the power of 1 − ease.
+// The stiffness ρ against other models is 1 over the first half of the steps, which leaves room
+// for the differences, and grows to 10 over the second, which keeps the levels. For variants it
+// is 10, and the levels are eased, so that they take their distance first: these levels ε begin
+// at 1 and fall to their values over the first half of the steps, as ε to the power of 1 − ease.
 func paceAt(r metamer.Recipe, step int) []float32 {
 	_, every := r.Level()
 	taken := float64(max(step-1, 0)/every*every) / float64(r.Steps)
 	pace := make([]float32, numPace)
-	pace[paceStiffness] = float32(math.Pow(10, max(2*taken-1, 0)))
 	if r.Variants.Repel() {
-		pace[paceEase] = float32(max(1-2*taken, 0))
+		pace[paceEase], pace[paceStiffness] = float32(max(1-2*taken, 0)), 10
+	} else {
+		pace[paceStiffness] = float32(math.Pow(10, max(2*taken-1, 0)))
 	}
 	return pace
 }
