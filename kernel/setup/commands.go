@@ -47,7 +47,7 @@ func here() (checkout string, l Layout, err error) {
 // Lab is the command lab.
 type Lab struct {
 	Only   bool     `name:"setup-only" help:"Set up and print the folder of its programs, do not start JupyterLab."`
-	Folder string   `help:"Folder that JupyterLab shows (default: the checkout's notebooks, or a copy of them in ./metamers-notebooks)." type:"existingdir"`
+	Folder string   `help:"Folder that JupyterLab shows (default: the checkout's notebooks, or a copy of them in ./metamers-notebooks, with the quickstart open)." type:"existingdir"`
 	Args   []string `arg:"" optional:"" passthrough:"" help:"Arguments for jupyter lab, behind --."`
 }
 
@@ -86,9 +86,9 @@ func (c *Lab) Run() error {
 	if len(rest) > 0 && rest[0] == "--" {
 		rest = rest[1:]
 	}
-	args = append(args, rest...)
 	folder := c.Folder
 	if folder == "" {
+		args = append(args, "--LabApp.default_url=/lab/tree/00-quickstart.ipynb")
 		folder = filepath.Join(checkout, "notebooks")
 		if Bundled() {
 			if folder, err = ownNotebooks(folder); err != nil {
@@ -96,7 +96,7 @@ func (c *Lab) Run() error {
 			}
 		}
 	}
-	args = append(args, folder)
+	args = append(append(args, rest...), folder)
 	bin := filepath.Join(l.Lab, "bin")
 	env := append(os.Environ(), "PATH="+bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
 	return syscall.Exec(filepath.Join(bin, "jupyter-lab"), args, env)
