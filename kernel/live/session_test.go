@@ -360,35 +360,3 @@ func TestSourcesChange(t *testing.T) {
 		step{cell: "display.Answer()", value: "43"},
 	)
 }
-
-// What a plugin has in its file as it is in memory is given back after the cell: about
-// 1.7 MB, of which some pages come again.
-func TestMemory(t *testing.T) {
-	s := open(t)
-	play(t, s, step{cell: "x := 1"}, step{cell: "x++"})
-	r, err := s.Try(t.Context(), `at := map[string]int{} // kB in memory of each plugin's file
-file := ""
-smaps, err := os.ReadFile("/proc/self/smaps")
-for line := range strings.Lines(string(smaps)) {
-	words := strings.Fields(line)
-	switch {
-	case strings.Contains(words[0], "-"):
-		file = ""
-		if strings.Contains(line, "/cells/c") {
-			file = words[5]
-		}
-	case file != "" && (words[0] == "Rss:" || words[0] == "Anonymous:"):
-		n, _ := strconv.Atoi(words[1])
-		if words[0] == "Anonymous:" {
-			n = -n
-		}
-		at[file] += n
-	}
-}
-least := slices.Min(slices.Collect(maps.Values(at)))
-fmt.Println(len(at), least)
-least < 1000`)
-	if err != nil || r.Value != "true" || !strings.HasPrefix(r.Stdout, "3 ") {
-		t.Errorf("showed %q, value %q, error %v", r.Stdout, r.Value, err)
-	}
-}

@@ -11,6 +11,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"maps"
 	"os"
 	"os/exec"
@@ -57,6 +58,7 @@ type Builder struct {
 	asked   map[string]bool   // packages besides base
 	next    map[string]string // exports of the next session, where they are others
 	cells   map[string]string // archive by package of a cell
+	lib     *library          // that host and plugins share; nil if each has all that it imports
 	tools   string            // folder of compiler and linker
 	cc      []string
 	ld      string // the script that the linker calls in the place of cc
@@ -124,12 +126,24 @@ func (b *Builder) know() error {
 	if err != nil {
 		return err
 	}
+	if err := b.share(); err != nil {
+		return err
+	}
 	exports := map[string]string{}
-	if err := b.list(exports, slices.Concat(base, slices.Sorted(maps.Keys(b.asked)))); err != nil {
+	if err := b.list(exports, b.known()); err != nil {
 		return err
 	}
 	b.made, b.exports, b.changed = key, exports, ""
 	return nil
+}
+
+// known are the packages that the session knows by now. The lock is held.
+func (b *Builder) known() []string {
+	all := slices.Concat(base, slices.Sorted(maps.Keys(b.asked)))
+	if b.lib != nil {
+		all = append(all, modulePackage)
+	}
+	return all
 }
 
 // compiler finds a C compiler.
@@ -235,7 +249,7 @@ func (f *Failure) Unwrap() error { return f.Err }
 
 // key identifies all that the export data of packages depend on.
 func (b *Builder) key(args ...string) (string, error) {
-	h := sha256.New()
+	h := b.toolKey(args)
 	for _, name := range []string{"go.mod", "go.sum"} {
 		data, err := os.ReadFile(filepath.Join(b.Dir, name))
 		if err != nil {
@@ -243,6 +257,15 @@ func (b *Builder) key(args ...string) (string, error) {
 		}
 		fmt.Fprintf(h, "%s %d\n%s", name, len(data), data)
 	}
+	if err := shim.Stamp(h.Write, b.Checkout); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)[:12]), nil
+}
+
+// toolKey identifies what builds packages, and how.
+func (b *Builder) toolKey(args []string) hash.Hash {
+	h := sha256.New()
 	if info, err := os.Stat(b.Go); err == nil {
 		fmt.Fprintf(h, "%s %d %d\n", b.Go, info.Size(), info.ModTime().UnixNano())
 	}
@@ -250,15 +273,18 @@ func (b *Builder) key(args ...string) (string, error) {
 		fmt.Fprintf(h, "%s=%s\n", v, os.Getenv(v))
 	}
 	fmt.Fprintf(h, "%q %q %q\n", flags, args, b.cc)
-	if err := shim.Stamp(h.Write, b.Checkout); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)[:12]), nil
+	return h
 }
 
-// list adds the export data of packages, and of all that they import, to a map.
+// list adds the export data of packages, and of all that they import, to a map. Packages are
+// compiled in another way where there is a library: those of one way cannot be linked in the
+// other. The lock is held.
 func (b *Builder) list(to map[string]string, paths []string) error {
-	key, err := b.key(paths...)
+	way := "-buildmode=plugin"
+	if b.lib != nil {
+		way = "-linkshared"
+	}
+	key, err := b.key(slices.Concat([]string{way}, paths)...)
 	if err != nil {
 		return err
 	}
@@ -267,7 +293,7 @@ func (b *Builder) list(to map[string]string, paths []string) error {
 		touch(kept)
 		return nil
 	}
-	args := append([]string{"list", "-v", "-export", "-deps", "-buildmode=plugin"}, flags...)
+	args := append([]string{"list", "-v", "-export", "-deps", way}, flags...)
 	args = append(args, "-f", "{{if .Export}}{{.ImportPath}}={{.Export}}{{end}}", "--")
 	out, err := b.output(b.command(b.Go, append(args, paths...)...))
 	if err != nil {
@@ -345,13 +371,10 @@ func (b *Builder) Changed() string {
 
 // config is the list of packages for compiler and linker. The lock is held.
 func (b *Builder) config(file string) error {
-	var s strings.Builder
-	for _, m := range []map[string]string{b.exports, b.cells} {
-		for _, p := range slices.Sorted(maps.Keys(m)) {
-			fmt.Fprintf(&s, "packagefile %s=%s\n", p, m[p])
-		}
-	}
-	return os.WriteFile(file, []byte(s.String()), 0o600)
+	all := maps.Clone(b.exports)
+	maps.Copy(all, b.cells)
+	os.Remove(file)
+	return writeConfig(file, "packagefile", all)
 }
 
 // Host returns the program of a session that begins, which it builds if need be, and
@@ -364,8 +387,8 @@ func (b *Builder) Host() (file string, renewed bool, err error) {
 		if err != nil {
 			return "", false, err
 		}
-		if key != b.made {
-			renewed = true
+		if key != b.made || !b.lib.here() {
+			renewed = renewed || key != b.made
 			if err := b.know(); err != nil {
 				return "", false, err
 			}
@@ -387,14 +410,27 @@ func (b *Builder) host(key string) (string, error) {
 	if err := shim.StampOf(h.Write, b.Checkout, "kernel/live"); err != nil {
 		return "", err
 	}
+	if b.lib != nil {
+		fmt.Fprintln(h, b.lib.cached)
+	}
 	kept := filepath.Join(b.Cache, "host-"+key+hex.EncodeToString(h.Sum(nil)[:4]))
 	if _, err := os.Stat(kept); err == nil {
 		touch(kept)
 		return kept, nil
 	}
 	tmp := fmt.Sprintf("%s.%d", kept, os.Getpid())
+	if b.lib != nil {
+		found := map[string]string{}
+		if err := b.list(found, []string{hostPackage}); err != nil {
+			return "", err
+		}
+		if err := b.linkHost(tmp, found); err != nil {
+			return "", err
+		}
+		return kept, os.Rename(tmp, kept)
+	}
 	args := append([]string{"build", "-v"}, flags...)
-	if _, err := b.output(b.command(b.Go, append(args, "-ldflags=-s -w", "-o", tmp, module+"kernel/live/host")...)); err != nil {
+	if _, err := b.output(b.command(b.Go, append(args, "-ldflags=-s -w", "-o", tmp, hostPackage)...)); err != nil {
 		return "", err
 	}
 	return kept, os.Rename(tmp, kept)

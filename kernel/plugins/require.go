@@ -1,7 +1,6 @@
 package plugins
 
 import (
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,7 +28,7 @@ func (b *Builder) Require(dir string) (changed []string, err error) {
 		return nil, nil // nothing has been asked for
 	}
 	b.next = map[string]string{}
-	if err := b.list(b.next, slices.Concat(base, slices.Sorted(maps.Keys(b.asked)))); err != nil {
+	if err := b.list(b.next, b.known()); err != nil {
 		b.next = nil
 		return nil, err
 	}

@@ -256,11 +256,8 @@ func warm(checkout string, l Layout, set []byte) error {
 
 // warmSession builds what the cells of a session link, and its process.
 func warmSession(checkout, dir string, l Layout) error {
-	command, err := exec.LookPath("go")
+	command, err := goCommand()
 	if err != nil {
-		return err
-	}
-	if command, err = filepath.EvalSymlinks(command); err != nil {
 		return err
 	}
 	b := &plugins.Builder{Go: command, Checkout: checkout, Dir: filepath.Join(dir, "module"), Work: filepath.Join(dir, "cells"), Cache: l.Programs}
@@ -279,6 +276,15 @@ func warmSession(checkout, dir string, l Layout) error {
 		}
 	}
 	return nil
+}
+
+// goCommand is the file of the go command.
+func goCommand() (string, error) {
+	command, err := exec.LookPath("go")
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(command)
 }
 
 // sessionPackages take long to compile, and cells of the notebooks import them.

@@ -15,8 +15,8 @@ const (
 	cacheBytes = 1 << 30
 )
 
-// place makes to the same file as from, by a link where that is possible.
-func place(from, to string) error {
+// Place makes to the same file as from, by a link where that is possible.
+func Place(from, to string) error {
 	tmp := fmt.Sprintf("%s.%d", to, os.Getpid())
 	os.Remove(tmp)
 	if os.Link(from, tmp) != nil {

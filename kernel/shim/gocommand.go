@@ -128,7 +128,7 @@ func build(out, source string, args []string) (int, error) {
 		}
 		trim(cache)
 	}
-	if err := place(cached, out+cellSuffix); err != nil {
+	if err := Place(cached, out+cellSuffix); err != nil {
 		return 1, err
 	}
 	self, err := os.Executable()

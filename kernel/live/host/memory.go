@@ -9,8 +9,11 @@ import (
 	"syscall"
 )
 
-// A plugin has a copy of all that the host has already: 2 MB of code and tables that are
-// read once, when it is loaded. They stay in its file, and release gives their memory back.
+// A plugin has a copy of all that its cell links and that is not in the shared library: 1 MB
+// and more of code and tables without a library or with large packages, read once, when it is
+// loaded. They stay in its file, and release gives their memory back, where it is worth it.
+
+const worth = 1 << 20 // bytes
 
 // segments returns where the part of a plugin's file begins that is written in memory, and
 // how many bytes of memory that part takes.
