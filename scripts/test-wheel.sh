@@ -29,6 +29,6 @@ fi
 # Not into grep -q: it ends at the first match, and the kernel with it.
 said=$("$bin/python" -m metamers_kernel --help 2>&1) && [[ $said == *"Jupyter kernel"* ]] || { echo "test-wheel: metamers_kernel said: $said" >&2; exit 1; }
 unpacked=$(echo "$METAMERS_CACHE"/kernel/kernel-*)
-GOFLAGS=-mod=readonly GOPROXY=off GOWORK=off GOMODCACHE=$unpacked/modules go list -C "$unpacked/sources" -deps -tags=netgo,osusergo ./metamerkit ./metamerkit/local ./kernel/live/host >/dev/null
+GOFLAGS=-mod=readonly GOPROXY=off GOWORK=off GOMODCACHE=$unpacked/modules go list -C "$unpacked/sources" -deps -tags=netgo,osusergo ./metamerkit ./metamerkit/local ./kernel/live/host/... >/dev/null
 [[ -x $unpacked/tools/gopls && -x $unpacked/tools/gonb && -x $unpacked/tools/goimports ]] || { echo "test-wheel: the tools are missing" >&2; exit 1; }
 echo "test-wheel: $(basename "$wheel") ($((size / 1000000)) MB) installs, makes a run, and has what cells link" >&2

@@ -33,7 +33,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 # What cells may import, with all that it needs, and the process of a session.
-PACKAGES = ["./metamerkit", "./metamerkit/local", "./metamerkit/figures", "./metamerkit/images/...", "./metamerkit/display/...", "./kernel/live/host"]
+PACKAGES = ["./metamerkit", "./metamerkit/local", "./metamerkit/figures", "./metamerkit/images/...", "./metamerkit/display/...", "./kernel/live/host/..."]
 TOOLS = ["gonb", "goimports", "gopls"]
 WHOLE = ["gonum.org/v1/gonum/stat", "gonum.org/v1/gonum/stat/distuv", "gonum.org/v1/gonum/mat", "gonum.org/v1/gonum/floats", "gonum.org/v1/plot/plotter"]
 

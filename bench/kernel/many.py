@@ -2,11 +2,12 @@
 """Latency and memory of a session over many executions of edited cells, as a table.
 
     bin=$(go run ./kernel lab --setup-only)
-    $bin/python bench/kernel/many.py [--cells 2000] [--block 100]
+    $bin/python bench/kernel/many.py [--cells 2000] [--block 100] [--cell TEXT]
 
-Every cell is new: it sets a variable and prints it. A row is a block of cells: the median
-of what they took in the front end, the processor time of a cell (the session's process;
-kernel, compiler and linker), and the resident memory of each process after the block.
+Every cell is new: it sets a variable and prints it, or is TEXT, in which N is replaced by
+a number. A row is a block of cells: the median of what they took in the front end, the
+processor time of a cell (the session's process; kernel, compiler and linker), and the
+resident memory of each process after the block.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from jupyter_client.manager import start_new_kernel
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--cells", type=int, default=2000)
 parser.add_argument("--block", type=int, default=100)
+parser.add_argument("--cell", default="x := N\nfmt.Println(x)")
 args = parser.parse_args()
 
 said = []
@@ -57,7 +59,7 @@ try:
     print("| executions | a cell | session, processor | others, processor | memory |\n|---|---|---|---|---|", flush=True)
     before = busy(km)
     for end in range(args.block, args.cells + 1, args.block):
-        took = [execute(kc, f"x := {i}\nfmt.Println(x)") for i in range(end - args.block, end)]
+        took = [execute(kc, args.cell.replace("N", str(i))) for i in range(end - args.block, end)]
         after = busy(km)
         host, others = ((a - b) / args.block for a, b in zip(after, before))
         before = after

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/ensemble-metamers/metamers/kernel/plugins"
 )
 
 // some are cells that need the run-time, packages of the library and others, and each other.
@@ -24,15 +26,6 @@ func openFresh(t *testing.T, cache string) *Session {
 	s := open(t)
 	s.o.Builder.Cache = cache
 	return s
-}
-
-func sharing(t *testing.T, s *Session) string {
-	t.Helper()
-	text, err := s.o.Builder.Sharing()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
 }
 
 // compilers puts a gcc before the others that does something else where a part of its
@@ -59,7 +52,7 @@ func TestLibrary(t *testing.T) {
 		all.Go(func() { play(t, s, some...) })
 	}
 	all.Wait()
-	if text := sharing(t, sessions[0]); !strings.HasPrefix(text, "cells share "+cache) {
+	if text := plugins.Sharing(cache); !strings.HasPrefix(text, "cells share "+cache) {
 		t.Error(text)
 	}
 	left, err := os.ReadDir(cache)
@@ -90,7 +83,7 @@ func TestWithoutLibrary(t *testing.T) {
 			for range 2 {
 				s := openFresh(t, cache)
 				play(t, s, some...)
-				if text := sharing(t, s); !strings.HasPrefix(text, "each cell has a copy of the standard library") || !strings.Contains(text, x.why) {
+				if text := plugins.Sharing(cache); !strings.HasPrefix(text, "each cell has a copy of the standard library") || !strings.Contains(text, x.why) {
 					t.Error(text)
 				}
 				// What a plugin has in its file as it is in memory is given back after the

@@ -41,13 +41,14 @@ type library struct {
 	packages []string // that are in it
 }
 
-// here reports whether a process can start with the library, also with none.
+// here reports whether the library is whole in the cache.
 func (l *library) here() bool {
-	if l == nil {
-		return true
+	f, err := elf.Open(l.cached) // reads the file's end
+	if err != nil {
+		return false
 	}
-	_, err := os.Stat(l.cached)
-	return err == nil
+	f.Close()
+	return true
 }
 
 // refusalTime is how long a library that could not be had is not tried again.
@@ -57,28 +58,30 @@ const refusalTime = 24 * time.Hour
 // lock is held.
 func (b *Builder) share() error {
 	b.lib = nil
-	name, err := b.libraryName()
+	in, all := map[string]string{}, map[string]string{}
+	if err := b.listShared(in, shared); err != nil {
+		return b.unlessEnded(err) // what is wrong with sources or module files shows without it too
+	}
+	name, err := b.libraryName(in)
 	if err != nil {
 		return err
 	}
-	l := &library{cached: filepath.Join(b.Cache, name), file: filepath.Join(b.Plugins, name)}
-	if l.packages, err = packagesOf(l.cached); err != nil {
-		refused := l.cached + refusal
+	l := &library{cached: filepath.Join(b.Cache, name), file: filepath.Join(b.Plugins, name), packages: slices.Sorted(maps.Keys(in))}
+	if !l.here() {
+		refused := strings.TrimSuffix(l.cached, ".so") + refusal
 		if info, err := os.Stat(refused); err == nil && time.Since(info.ModTime()) < refusalTime {
 			return nil
 		}
-		compiled, err := b.makeLibrary(l)
-		b.lib = nil
-		switch {
-		case err == nil:
-			os.Remove(refused)
-		case strings.Contains(err.Error(), "signal: killed") || b.ctx != nil && b.ctx.Err() != nil:
-			return err // it says nothing of the library
-		case !compiled:
-			return nil // nor does this: what is wrong with sources shows without it too
-		default:
+		if err := b.listShared(all, append([]string{hostPackage, modulePackage}, shared...)); err != nil {
+			return b.unlessEnded(err)
+		}
+		if err := b.makeLibrary(l, all); err != nil {
+			if ended := b.unlessEnded(err); ended != nil {
+				return ended
+			}
 			return os.WriteFile(refused, []byte(err.Error()), 0o600)
 		}
+		os.Remove(refused)
 	}
 	if err := shim.Place(l.cached, l.file); err != nil {
 		return err
@@ -87,50 +90,62 @@ func (b *Builder) share() error {
 	return nil
 }
 
-const refusal = ".refused"
-
-// libraryName is the name of the library's file, in which are Go, C compiler and sources.
-func (b *Builder) libraryName() (string, error) {
-	h := b.toolKey(shared)
-	err := shim.StampOf(h.Write, b.Checkout, "kernel/live/host")
-	return "libcells-" + hex.EncodeToString(h.Sum(nil)[:12]) + ".so", err
+// listShared lists packages as they are compiled to be linked with a library, before there is
+// one. The lock is held.
+func (b *Builder) listShared(to map[string]string, paths []string) error {
+	b.lib = &library{}
+	defer func() { b.lib = nil }()
+	return b.list(to, paths)
 }
 
-// makeLibrary links the library and tries it. It returns too whether the packages could be
-// compiled. The lock is held.
-func (b *Builder) makeLibrary(l *library) (compiled bool, err error) {
-	dir, err := os.MkdirTemp(b.Cache, "libcells-")
+// unlessEnded returns the error of a command that was ended from outside, which says nothing
+// of the library, and no other.
+func (b *Builder) unlessEnded(err error) error {
+	if strings.Contains(err.Error(), "signal: killed") || b.ctx != nil && b.ctx.Err() != nil {
+		return err
+	}
+	return nil
+}
+
+// libraryName is the name of the file of a library of packages: by what they are, how they are
+// linked, and how the library is tried.
+func (b *Builder) libraryName(in map[string]string) (string, error) {
+	h := b.toolKey(nil)
+	for _, p := range slices.Sorted(maps.Keys(in)) {
+		fmt.Fprintf(h, "%s=%s\n", p, in[p]) // the go command names files by their contents
+	}
+	err := shim.StampOf(h.Write, b.Checkout, "kernel/live/host")
+	return libraryPrefix + hex.EncodeToString(h.Sum(nil)[:12]) + ".so", err
+}
+
+const libraryPrefix, refusal = "libcells-", ".refused"
+
+// makeLibrary links a library and tries it with the other packages. The lock is held.
+func (b *Builder) makeLibrary(l *library, all map[string]string) error {
+	defer func() { b.lib = nil }()
+	dir, err := os.MkdirTemp(b.Plugins, "library-")
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer os.RemoveAll(dir)
-	b.lib = &library{} // none to link against yet, but packages are compiled for it
-	in, with := map[string]string{}, map[string]string{}
-	if err := b.list(in, shared); err != nil {
-		return false, err
-	}
-	if err := b.list(with, []string{hostPackage, modulePackage}); err != nil {
-		return false, err
-	}
-	l.packages = slices.Sorted(maps.Keys(in))
 	config := filepath.Join(dir, "importcfg")
-	if err := writeConfig(config, "packagefile", in); err != nil {
-		return true, err
+	if err := writeConfig(config, "packagefile", all); err != nil {
+		return err
 	}
 	args := []string{"-buildmode=shared"}
 	for _, p := range l.packages {
-		args = append(args, p+"="+in[p])
+		args = append(args, p+"="+all[p])
 	}
 	made := filepath.Join(dir, filepath.Base(l.cached)) // its name becomes part of it
+	b.lib = &library{}
 	if err := b.link(made, config, args...); err != nil {
-		return true, fmt.Errorf("linking it: %w", err)
+		return fmt.Errorf("linking it: %w", err)
 	}
 	b.lib = &library{file: made, packages: l.packages}
-	maps.Copy(with, in)
-	if err := b.try(dir, with); err != nil {
-		return true, err
+	if err := b.try(dir, all); err != nil {
+		return err
 	}
-	return true, os.Rename(made, l.cached)
+	return shim.Place(made, l.cached)
 }
 
 // linkHost links the program of a session, of packages, against the library. The lock is held.
@@ -143,44 +158,22 @@ func (b *Builder) linkHost(file string, packages map[string]string) error {
 	return b.link(file, config, packages[hostPackage])
 }
 
-// Sharing says what the cells of a session share, as far as it was tried.
-func (b *Builder) Sharing() (string, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var err error
-	if b.cc, err = compiler(); err != nil {
-		return "", err
+// Sharing says what the cells of sessions share that had this cache, the last one's.
+func Sharing(cache string) string {
+	var last os.FileInfo
+	entries, _ := os.ReadDir(cache)
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && strings.HasPrefix(e.Name(), libraryPrefix) && (last == nil || info.ModTime().After(last.ModTime())) {
+			last = info
+		}
 	}
-	name, err := b.libraryName()
-	if err != nil {
-		return "", err
+	if last == nil {
+		return "none ran yet"
 	}
-	file := filepath.Join(b.Cache, name)
-	if _, err := packagesOf(file); err == nil {
-		return "cells share " + file, nil
+	file := filepath.Join(cache, last.Name())
+	if filepath.Ext(file) != refusal {
+		return "cells share " + file
 	}
-	if why, err := os.ReadFile(file + refusal); err == nil {
-		return fmt.Sprintf("each cell has a copy of the standard library, because a shared one cannot be had: %s", strings.TrimSpace(string(why))), nil
-	}
-	return "not tried yet", nil
-}
-
-// packagesOf returns the packages in a shared library, which the linker has noted in it.
-func packagesOf(file string) ([]string, error) {
-	f, err := elf.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	none := fmt.Errorf("%s lists no packages", file)
-	note := f.Section(".note.go.pkg-list")
-	if note == nil {
-		return nil, none
-	}
-	data, err := note.Data()
-	if err != nil || len(data) < 16 {
-		return nil, none
-	}
-	size := f.ByteOrder.Uint32(data[4:]) // of what follows the head and the name "Go"
-	return strings.Fields(string(data[16 : 16+min(int(size), len(data)-16)])), nil
+	why, _ := os.ReadFile(file)
+	return fmt.Sprintf("each cell has a copy of the standard library, because a shared one cannot be had: %s", strings.TrimSpace(string(why)))
 }

@@ -387,8 +387,8 @@ func (b *Builder) Host() (file string, renewed bool, err error) {
 		if err != nil {
 			return "", false, err
 		}
-		if key != b.made || !b.lib.here() {
-			renewed = renewed || key != b.made
+		if key != b.made || b.lib != nil && !b.lib.here() {
+			renewed = true
 			if err := b.know(); err != nil {
 				return "", false, err
 			}

@@ -75,7 +75,7 @@ func MPointers() []any { return nil }
 // enough is how long a process may take for them on a busy machine.
 const enough = time.Minute
 
-// try has a process with the library of b.lib, made of packages, run two cells. The lock is held.
+// try has a process with the library of b.lib run two cells. The lock is held.
 func (b *Builder) try(dir string, packages map[string]string) error {
 	host := filepath.Join(dir, "host")
 	if err := b.linkHost(host, packages); err != nil {

@@ -221,7 +221,7 @@ func warm(checkout string, l Layout, set []byte) error {
 	if err != nil {
 		return err
 	}
-	state := append(append(slices.Clone(set), sum...), strings.Join(shim.BuildFlags, " ")+" graph session models"...)
+	state := append(append(slices.Clone(set), sum...), strings.Join(shim.BuildFlags, " ")+" graph session models library"...)
 	done := filepath.Join(l.Root, "warm")
 	if Bundled() {
 		done = filepath.Join(filepath.Dir(checkout), "warm")
@@ -256,8 +256,11 @@ func warm(checkout string, l Layout, set []byte) error {
 
 // warmSession builds what the cells of a session link, and its process.
 func warmSession(checkout, dir string, l Layout) error {
-	command, err := goCommand()
+	command, err := exec.LookPath("go")
 	if err != nil {
+		return err
+	}
+	if command, err = filepath.EvalSymlinks(command); err != nil {
 		return err
 	}
 	b := &plugins.Builder{Go: command, Checkout: checkout, Dir: filepath.Join(dir, "module"), Work: filepath.Join(dir, "cells"), Cache: l.Programs}
@@ -276,15 +279,6 @@ func warmSession(checkout, dir string, l Layout) error {
 		}
 	}
 	return nil
-}
-
-// goCommand is the file of the go command.
-func goCommand() (string, error) {
-	command, err := exec.LookPath("go")
-	if err != nil {
-		return "", err
-	}
-	return filepath.EvalSymlinks(command)
 }
 
 // sessionPackages take long to compile, and cells of the notebooks import them.

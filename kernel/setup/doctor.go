@@ -61,20 +61,9 @@ func (*Doctor) Run() error {
 	if !found {
 		hint("registered", "nowhere (go run ./kernel install, or lab)")
 	}
-	if text, err := sharing(checkout, l); err == nil {
-		hint("sessions", text)
-	}
+	hint("sessions", plugins.Sharing(l.Programs))
 	if bad > 0 {
 		return fmt.Errorf("%d things are missing", bad)
 	}
 	return nil
-}
-
-// sharing says what the cells of a session share.
-func sharing(checkout string, l Layout) (string, error) {
-	command, err := goCommand()
-	if err != nil {
-		return "", err
-	}
-	return (&plugins.Builder{Go: command, Checkout: checkout, Cache: l.Programs}).Sharing()
 }
