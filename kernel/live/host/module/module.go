@@ -13,7 +13,8 @@ import (
 
 func added()
 
-// The linker finds out by it that metamers.addModule is needed, since it adds its own call late.
-var keep func()
+// Added is what the plugin calls when it is loaded. The linker finds out by it that
+// metamers.addModule is needed, since it adds its own call late.
+var Added func()
 
-func init() { keep = added }
+func init() { Added = added }
