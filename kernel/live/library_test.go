@@ -3,6 +3,7 @@ package live
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -32,6 +33,9 @@ func openFresh(t *testing.T, cache string) *Session {
 // arguments is there.
 func compilers(t *testing.T, part, instead string) {
 	t.Helper()
+	if _, err := exec.LookPath("gcc"); err != nil {
+		t.Skip("it stands in for gcc, which is not here")
+	}
 	dir := t.TempDir()
 	path := os.Getenv("PATH")
 	text := "#!/bin/sh\ncase \" $* \" in *" + part + "*) " + instead + " ;; esac\nPATH='" + path + "' exec gcc \"$@\"\n"
