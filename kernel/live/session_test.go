@@ -148,6 +148,20 @@ func TestTypes(t *testing.T) {
 	}
 }
 
+// Embedded types, and other names of types of earlier cells.
+func TestEmbedded(t *testing.T) {
+	play(t, open(t),
+		step{cell: "type base struct{ x int }\nfunc (b base) show() string { return fmt.Sprint(\"base \", b.x) }\ntype derived struct { base; y int }\nd := derived{base{1}, 2}\nfmt.Println(d.x, d.base.x, d)", out: "1 1 {{1} 2}\n"},
+		step{cell: "type other struct { *base }\no := other{&base{5}}\no.x++\nfmt.Println(o.base.x, d.base, reflect.TypeOf(d).Field(0).Name)", out: "6 {1} base\n"},
+		step{cell: "type pair[T any] struct { base; v T }\ntype two struct { pair[int]; *other; error; sync.Mutex }\nt := &two{other: &o}\nt.pair.v = 3\nt.Lock()\nfmt.Println(t.v, t.other.x, t.pair.base.x, t.error)", out: "3 6 0 <nil>\n"},
+		step{cell: "func local() string {\n\ttype in struct{ z int }\n\ttype out struct { in; base }\n\tv := out{in{1}, base{2}}\n\tv.in.z++\n\treturn fmt.Sprint(v, v.z, v.base.x)\n}\nlocal()", value: "{{2} {2}} 2 2"},
+		step{cell: "type shower interface { show() string }\ntype hold struct { shower }"},
+		step{cell: "h := hold{d}\nfmt.Println(d.show(), h.shower.show(), any(h).(shower).show())", out: "base 1 base 1 base 1\n"},
+		step{cell: "type alias = base\ntype viaAlias struct { alias }\nv := viaAlias{alias{9}}\nfmt.Println(v.alias.x, v.x, v.show())", out: "9 9 base 9\n"},
+		step{cell: "type again base\ntype more = alias\nfmt.Println(again{4}.x, more{5}.x)", out: "4 5\n"},
+	)
+}
+
 func TestSame(t *testing.T) {
 	s := open(t)
 	play(t, s, step{cell: "total := 0\nfunc add() { total++ }"})

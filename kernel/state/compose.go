@@ -9,7 +9,9 @@ import (
 	"go/parser"
 	"go/token"
 	"go/types"
+	"os"
 	"regexp"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -56,6 +58,12 @@ type composer struct {
 // Compose returns the package of a cell, or what is wrong with it. Imports of the cell
 // are to be kept either way: Remember.
 func (n *Notebook) Compose(c *cell.Cell, id string) (p *Package, imports map[string]string, problems []Problem, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			fmt.Fprintf(os.Stderr, "kernel: %v\n%s\n", r, debug.Stack())
+			err = fmt.Errorf("the kernel has a mistake that keeps it from running this cell; the session goes on: %v", r)
+		}
+	}()
 	if was := n.last[c.Source]; was != nil {
 		// The same text again: if nothing that it uses has changed it is the same package.
 		p, imports, problems, err = n.compose(c, id, was.Path)
@@ -352,7 +360,7 @@ func (k *composer) check(imports []imported) (unused map[int]bool) {
 				k.dropped[part.carried] = e.Msg
 			}
 		case at >= 0 && !once, k.twice && strings.HasPrefix(e.Msg, "initialization cycle"):
-		case strings.HasPrefix(e.Msg, "implicit assignment to unexported field") && strings.Contains(e.Msg, " of type cell."): // of another cell
+		case fieldOfCell.MatchString(e.Msg):
 		case strings.HasPrefix(e.Msg, "declared and not used: ") && k.topLevelName(e.Pos):
 		case k.last != nil && e.Pos == k.last.X.Pos() && strings.HasSuffix(e.Msg, "is not used"):
 			k.shown = true
@@ -361,9 +369,27 @@ func (k *composer) check(imports []imported) (unused map[int]bool) {
 			k.problem(at, imports, e)
 		}
 	})
+	k.parenthesize()
 	types.NewChecker(conf, k.n.fset, k.pkg, k.info).Files([]*ast.File{k.f})
 	return unused
 }
+
+// parenthesize puts parentheses around a type of an earlier cell that gets another name: the
+// type checker would look for its declaration in this cell, and panic.
+func (k *composer) parenthesize() {
+	ast.Inspect(k.f, func(x ast.Node) bool {
+		if s, ok := x.(*ast.TypeSpec); ok {
+			if i, ok := s.Type.(*ast.Ident); ok && k.pkg.Scope().Lookup(i.Name) != nil {
+				s.Type = &ast.ParenExpr{Lparen: i.Pos(), X: i, Rparen: i.End()}
+			}
+		}
+		return true
+	})
+}
+
+// fieldOfCell matches what the type checker says of a field of another cell's type, or of an
+// alias of it.
+var fieldOfCell = regexp.MustCompile(`^implicit assignment to unexported field .* of type (cell\.|[^.]*$)`)
 
 // cellName is how the type checker names the package of another cell.
 var cellName = regexp.MustCompile(`\bcell\.`)

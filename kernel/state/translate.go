@@ -304,7 +304,7 @@ func (k *composer) rename(i *ast.Ident, o types.Object) {
 	case *types.Var:
 		switch {
 		case v.IsField():
-			if v.Embedded() && types.Universe.Lookup(i.Name) != nil {
+			if v.Embedded() && (k.info.Defs[i] != nil || namesItself(v)) { // where it is defined its type is renamed
 				return
 			}
 			to = exported(i.Name)
@@ -355,6 +355,17 @@ func (k *composer) rename(i *ast.Ident, o types.Object) {
 	if to != i.Name {
 		k.replace(i, to)
 	}
+}
+
+// namesItself reports whether an embedded field has a name that stays as it is: that of a
+// type of Go's own, or of one that is local to a function.
+func namesItself(v *types.Var) bool {
+	t := v.Type()
+	if p, ok := t.(*types.Pointer); ok {
+		t = p.Elem()
+	}
+	named, ok := t.(interface{ Obj() *types.TypeName })
+	return !ok || named.Obj().Pkg() == nil || named.Obj().Parent() != named.Obj().Pkg().Scope()
 }
 
 // elsewhere returns the alias of the package of another cell that has an object.
