@@ -12,7 +12,7 @@ type againstFlags struct {
 	AgainstStage string   `help:"Stage at which the models of --against are compared (default: that of --stage)." predictor:"stage"`
 	AgainstLoss  string   `help:"Difference that is driven up at the models of --against: ${losses} (default: correlation)." predictor:"loss"`
 	Variants     int      `positive:"" help:"Number of metamers of each image, which differ from each other as much as the match allows (docs/against.md)."`
-	VariantsBy   string   `help:"Difference of --variants that is driven up: pixels, ssim, or none, which makes them from different starts only (default: pixels)." predictor:"variantsby"`
+	VariantsBy   string   `help:"Difference of --variants that is driven up: pixels, ssim (of the luma), or none, which makes them from different starts only (default: pixels)." predictor:"variantsby"`
 	Level        float64  `positive:"" help:"Largest relative L2 distance at the models of --models with --against or --variants (default: for each model and image one under which the verdict is to pass)."`
 }
 

@@ -53,7 +53,7 @@ func (f imageFlags) defaults(models []string) imageFlags {
 type recipeFlags struct {
 	Paper       bool     `help:"Use the paper's procedure, projected gradient descent with 5000 steps. Other flags override its settings."`
 	Steps       int      `positive:"" help:"Number of optimisation steps (default: 1000). If the optimizer chooses another one, such as the default: number of gradient evaluations (default: 400, with --against or --variants 1000)."`
-	Evaluations int      `positive:"" help:"Number of model gradient evaluations for each image, in place of --steps. With a schedule that evaluates all members at every step, it is divided by the number of members."`
+	Evaluations int      `positive:"" help:"Number of model gradient evaluations for each image, in place of --steps. With a schedule that evaluates all members at every step, it is divided by the number of members and of models of --against."`
 	Schedule    string   `help:"switch, switch:EVERY, switch:EVERY:random or average (default: the optimizer's own, such as switch:10 for pgd)." predictor:"schedule"`
 	Optimizer   string   `help:"Optimizer (default: ${default_optimizer}): ${optimizers}." predictor:"optimizer"`
 	Metric      string   `help:"1/f, natural or pixels. ${metric}." predictor:"metric"`

@@ -88,13 +88,16 @@ func (c *Lab) Run() error {
 	}
 	folder := c.Folder
 	if folder == "" {
-		args = append(args, "--LabApp.default_url=/lab/tree/00-quickstart.ipynb")
 		folder = filepath.Join(checkout, "notebooks")
 		if Bundled() {
 			if folder, err = ownNotebooks(folder); err != nil {
 				return err
 			}
 		}
+	}
+	const quickstart = "00-quickstart.ipynb"
+	if _, err := os.Stat(filepath.Join(folder, quickstart)); err == nil {
+		args = append(args, "--LabApp.default_url=/lab/tree/"+quickstart)
 	}
 	args = append(append(args, rest...), folder)
 	bin := filepath.Join(l.Lab, "bin")

@@ -9,9 +9,9 @@ import (
 )
 
 // spread returns the rows of a run with variants that say how far these are apart
-// (metamer.Run.Spread), for each reference at its first variant: variants/pixels, and
-// variants/start of the images that they began at; where SSIM drove them apart also
-// variants/ssim, the mean SSIM of two of them.
+// (metamer.Run.Spread), for each reference at its first variant: variants/pixels,
+// variants/ssim, the mean SSIM of two of them, and variants/start of the images that they
+// began at.
 func (e *Engine) spread(ctx context.Context, q Evaluation, p portrait) (rows metamer.Rows, err error) {
 	v := p.run.Recipe.Variants
 	if v == nil {
@@ -23,7 +23,7 @@ func (e *Engine) spread(ctx context.Context, q Evaluation, p portrait) (rows met
 	if err := o.each("variants/pixels", metamers, few); err != nil {
 		return nil, err
 	}
-	if v.Metric == "ssim" {
+	if p.run.Recipe.Images.Size >= metamer.SSIMWindow {
 		alike, err := e.alike(ctx, p.run)
 		if err != nil {
 			return nil, err

@@ -91,6 +91,9 @@ func TestVariants(t *testing.T) {
 	if r := found["variants/pixels "]; math.Abs(r.Value-(driven[0]+driven[1])/2) > 1e-12 || r.Count != 2 {
 		t.Errorf("%+v, expected the mean of %v", r, driven)
 	}
+	if r := found["variants/ssim "]; !(r.Value > -1 && r.Value < before[0]) || r.Count != 2 {
+		t.Errorf("%+v, expected the mean SSIM of two variants", r)
+	}
 	if r := found["success plain7_48.mm_c10"]; r.Value != 1 || r.Count != 2 {
 		t.Errorf("%+v, expected 1 of 2 references", r)
 	}

@@ -131,7 +131,11 @@ func settings(run *metamer.Run) (out []metamer.Setting) {
 	if v := r.Variants; v != nil {
 		how := "from different starts"
 		if v.Repel() {
-			how += "; the root mean square of the difference of their pixels is driven up, relative L2 distances of the members are held below a level (" + heldAt(v.Level) + "), multipliers are updated every " + english.Plural(v.Every, "step", "")
+			driven := "the root mean square of the difference of their pixels"
+			if v.Metric == "ssim" {
+				driven = "1 − SSIM of two of them"
+			}
+			how += "; " + driven + " is driven up, relative L2 distances of the members are held below a level (" + heldAt(v.Level) + "), multipliers are updated every " + english.Plural(v.Every, "step", "")
 		}
 		add("variants", "%d of each reference, %s", v.Count, how)
 	}

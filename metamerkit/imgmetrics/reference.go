@@ -5,6 +5,8 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
 
 var psnr = Metric{
@@ -24,7 +26,7 @@ var psnr = Metric{
 
 // The constants of SSIM for levels 0 to 255.
 const (
-	ssimWindow = 11
+	ssimWindow = metamer.SSIMWindow
 	ssimSigma  = 1.5
 	ssimC1     = (0.01 * 255) * (0.01 * 255)
 	ssimC2     = (0.03 * 255) * (0.03 * 255)
@@ -41,7 +43,7 @@ var ssim = Metric{
 	},
 }
 
-// SSIM returns the metric ssim of images x and y [B,H,W,3] in [0,1], H and W at least 11: [B],
+// SSIM returns the metric ssim, which is of the luma, of images x and y [B,H,W,3] in [0,1], H and W at least 11: [B],
 // from −1 to 1 for equal images. It has a gradient.
 func SSIM(x, y *Node) *Node {
 	similarity, _ := ssimOf(luma(ConvertDType(x, dtypes.Float64)), luma(ConvertDType(y, dtypes.Float64)))

@@ -21,13 +21,20 @@ type Against struct {
 	// Every is the number of steps after which the multipliers of the constraints are
 	// updated, default 10.
 	Every int `json:"every" yaml:"every,omitempty"`
+	// Method counts the ways in which this program has solved the problem: 2, and 0 in runs of
+	// before, so that a run solved in another way has another ID. Recipes leave it 0.
+	Method int `json:"method,omitempty" yaml:"-"`
 }
+
+// method is the present Against.Method.
+const method = 2
 
 // withDefaults sets the fields that are unset.
 func (a Against) withDefaults(r Recipe) *Against {
 	def(&a.Stage, r.Stage)
 	def(&a.Loss, "correlation")
 	def(&a.Every, 10)
+	def(&a.Method, method)
 	return &a
 }
 
@@ -38,6 +45,9 @@ func (a *Against) validate(r Recipe) error {
 	}
 	if len(a.Models) == 0 {
 		return fmt.Errorf("against: no model given")
+	}
+	if a.Method != 0 && a.Method != method {
+		return fmt.Errorf("against: the method is %d, expected %d, that of this program", a.Method, method)
 	}
 	seen := map[string]bool{}
 	for _, m := range r.Models {

@@ -20,12 +20,12 @@ type Variants struct {
 }
 
 // VariantMetrics are the differences of variants: the root mean square of the difference of
-// their pixels, 1 − SSIM (of images of 11 pixels a side or more), or none, which leaves the
+// their pixels, 1 − SSIM of their luma (SSIMWindow pixels a side or more), or none, which leaves the
 // variants to their different starts.
 var VariantMetrics = []string{"pixels", "ssim", "none"}
 
-// ssimWindow is the least side of images in pixels that have an SSIM.
-const ssimWindow = 11
+// SSIMWindow is the side in pixels of SSIM's window (Wang et al. 2004), the least of images.
+const SSIMWindow = 11
 
 // UnmarshalYAML reads a number or fields.
 func (v *Variants) UnmarshalYAML(unmarshal func(any) error) error {
@@ -68,8 +68,8 @@ func (v *Variants) validate(r Recipe) error {
 		return fmt.Errorf("variants: batches of %d images, expected a multiple of %d, so that the variants of an image are in one batch", r.Batch, v.Count)
 	case r.Images.First%v.Count != 0 || r.Images.Count%v.Count != 0 && r.Images.Count != 1: // 1: not opened yet
 		return fmt.Errorf("variants: images %d to %d, expected all %d variants of each reference", r.Images.First, r.Images.First+r.Images.Count-1, v.Count)
-	case v.Metric == "ssim" && r.Images.Size > 0 && r.Images.Size < ssimWindow:
-		return fmt.Errorf("variants: the metric ssim has no value for images of %d pixels a side, expected %d or more", r.Images.Size, ssimWindow)
+	case v.Metric == "ssim" && r.Images.Size > 0 && r.Images.Size < SSIMWindow:
+		return fmt.Errorf("variants: the metric ssim has no value for images of %d pixels a side, expected %d or more", r.Images.Size, SSIMWindow)
 	case !v.Repel() && (v.Level != 0 || v.Every != 0):
 		return fmt.Errorf("variants: a level and an update of multipliers belong to a difference that is driven up, expected another metric than none")
 	}

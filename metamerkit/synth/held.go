@@ -32,6 +32,9 @@ func NewHeld(ctx context.Context, c Compiler, r metamer.Recipe, cfg Config, memb
 	if r.Schedule.Kind != metamer.Average {
 		return nil, fmt.Errorf("synth: a match that is held at a level cannot follow the schedule %s", r.Schedule.Kind)
 	}
+	if _, every := r.Level(); every < 2 && cfg.searcher() != nil {
+		return nil, fmt.Errorf("synth: %s cannot search while multipliers are updated at every step, expected every 2 or more", cfg.Optimizer.Name)
+	}
 	cfg.Values = true
 	a := &held{r: r, cfg: cfg, limits: limits}
 	var err error
@@ -136,7 +139,7 @@ const (
 
 // paceAt are the numbers of a step, the same from one update of the multipliers to the next.
 // The stiffness ρ against other models is 1 over the first half of the steps, which leaves room
-// for the differences, and grows to 10 over the second, which keeps the levels. For variants it
+// for the differences, grows to 10 over the third quarter, and stays there, which keeps the levels. For variants it
 // is 10, and the levels are eased, so that they take their distance first: these levels ε begin
 // at 1 and fall to their values over the first half of the steps, as ε to the power of 1 − ease.
 func paceAt(r metamer.Recipe, step int) []float32 {
@@ -146,7 +149,7 @@ func paceAt(r metamer.Recipe, step int) []float32 {
 	if r.Variants.Repel() {
 		pace[paceEase], pace[paceStiffness] = float32(max(1-2*taken, 0)), 10
 	} else {
-		pace[paceStiffness] = float32(math.Pow(10, max(2*taken-1, 0)))
+		pace[paceStiffness] = float32(math.Pow(10, min(max(4*taken-2, 0), 1)))
 	}
 	return pace
 }

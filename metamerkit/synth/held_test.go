@@ -127,7 +127,7 @@ func TestAgainstLinear(t *testing.T) {
 					t.Errorf("%s: %.6f at the member, expected %g; %.6f at the other, expected %.6f", optimizer, member, level, far, want[i])
 				}
 			}
-			again := run(t, b, optimizer, c.steps, 35, refs, start)
+			again := run(t, b, optimizer, c.steps, c.steps*3/5, refs, start) // while ρ grows
 			if !slices.Equal(again.Images, got.Images) || !slices.EqualFunc(again.Slots, got.Slots, slices.Equal[[]float32]) {
 				t.Errorf("%s: an interrupted run has other bits", optimizer)
 			}

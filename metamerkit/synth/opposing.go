@@ -129,7 +129,7 @@ func (u *opposing) draw(s Situation, due *Node, at phase, seen *Node, gradients 
 	s.Losses = seen
 	x, slot = solver(u.cfg.Optimizer.Name).Step(s)
 	next := u.raise(held, at, slot[search.Losses()], due)
-	// Where the objective is another, the images are evaluated again before the next search.
+	// After an update the objective is another: images are evaluated again before the next search.
 	more := []*Node{next}
 	if u.variants > 1 {
 		more = append(more, pick(due, x, others))
