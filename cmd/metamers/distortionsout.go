@@ -12,7 +12,7 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/figures"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/paths"
-	"github.com/ensemble-metamers/metamers/metamerkit/weights"
+	"github.com/ensemble-metamers/metamers/metamerkit/study"
 )
 
 // distortionsFile is distortions.json, and the folder that it lies in.
@@ -60,7 +60,7 @@ func openDistortions(dir string, q api.Distorting) (*distortionsFile, error) {
 		return nil, fmt.Errorf("%s has the distortions of %s: expected those of %s, or another folder", dir, theirs, ours)
 	}
 	for i := range was.Images {
-		if err := f.read(i, &was.Images[i]); err != nil {
+		if err := study.ReadDirections(f.arrays(i), f.Settings.Size, &was.Images[i]); err != nil {
 			break // made again from here
 		}
 		f.Images = append(f.Images, was.Images[i])
@@ -73,40 +73,9 @@ func (f *distortionsFile) path(name string) string { return filepath.Join(f.dir,
 // arrays is the file with the directions of image i.
 func (f *distortionsFile) arrays(i int) string { return f.path(fmt.Sprintf("%03d.npz", i)) }
 
-// directions are those of an image by name.
-func directions(d *api.Distortions) map[string]*api.Floats {
-	out := map[string]*api.Floats{"most": &d.Most.Direction, "least": &d.Least.Direction}
-	if d.Pair != nil {
-		out["first"], out["second"] = &d.Pair.First.Direction, &d.Pair.Second.Direction
-	}
-	return out
-}
-
-// read fills in the directions of an image.
-func (f *distortionsFile) read(i int, d *api.Distortions) error {
-	all, err := weights.OpenArrays(f.arrays(i))
-	if err != nil {
-		return err
-	}
-	for name, to := range directions(d) {
-		if all[name] == nil || len(all[name].Float) != f.Settings.Size*f.Settings.Size*3 {
-			return fmt.Errorf("%s has no direction %q", f.arrays(i), name)
-		}
-		*to = all[name].Float
-	}
-	return nil
-}
-
 // add keeps what was found for the next image.
 func (f *distortionsFile) add(d api.Distortions) error {
-	s := f.Settings.Size
-	var out []weights.Tensor
-	for _, name := range []string{"most", "least", "first", "second"} {
-		if v := directions(&d)[name]; v != nil {
-			out = append(out, weights.Tensor{Name: name, Shape: []int{s, s, 3}, Float: *v})
-		}
-	}
-	if err := weights.WriteNPZ(f.arrays(len(f.Images)), out); err != nil {
+	if err := study.WriteDirections(f.arrays(len(f.Images)), f.Settings.Size, &d); err != nil {
 		return err
 	}
 	f.Images = append(f.Images, d)

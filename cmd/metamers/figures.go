@@ -24,7 +24,7 @@ type figuresCmd struct {
 	From []string `help:"Data to draw: row files (.csv, .csv.gz), results folders of reproduce, run IDs or run folders." required:"" placeholder:"ROWS|RESULTS|RUN"`
 	peopleFlag
 	Out     string   `help:"Output folder for figures and tables." required:"" type:"path" placeholder:"DIR"`
-	Only    []string `help:"Draw only these, such as fig3,table2 (choices: losses, figure1 to figure8, match, claims, claims-people, people, table1 to table6, differences)." placeholder:"NAMES"`
+	Only    []string `help:"Draw only these, such as fig3,table2 (choices: losses, figure1 to figure8, match, claims, claims-people, people, table1 to table6, distortions, differences)." placeholder:"NAMES"`
 	Formats []string `help:"File formats: png, svg, pdf for figures; md, tex, csv, html for tables." default:"png,svg,pdf,md,tex,csv"`
 	DPI     int      `help:"Resolution of PNG files in dots per inch." default:"144"`
 	storeFlag
@@ -130,6 +130,7 @@ func (c *figuresCmd) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
+	r.ReadDistortions(st)
 	if len(c.Only) == 0 {
 		parts = r.Available(parts)
 	}

@@ -31,6 +31,15 @@ func openSpeeds(kind string) (*study.Speeds, error) {
 
 // forecastLine is what a plan takes, in a line.
 func forecastLine(f *study.Forecast) string {
+	line := runsLine(f)
+	if f.Distortions > 0 {
+		line += fmt.Sprintf("; then distortions of %s at a stage, at most %s products with JᵀJ, whose time is not forecast", english.Plural(f.Distortions, "image", ""), many(f.Products))
+	}
+	return line
+}
+
+// runsLine is what the runs and their evaluations take.
+func runsLine(f *study.Forecast) string {
 	left := 0
 	for _, p := range f.Parts {
 		if !p.Stored {
@@ -66,9 +75,16 @@ func many(n int64) string {
 func spentLine(s study.Spent) string {
 	took, expected := s.Runs+s.Evaluation, s.ExpectedRuns+s.ExpectedEvaluation
 	if expected < time.Second {
+		if s.Distortions >= time.Second {
+			return fmt.Sprintf("distortions took %s", about(s.Distortions))
+		}
 		return ""
 	}
-	return fmt.Sprintf("took %s, expected %s: runs %s (%s), evaluations %s (%s)", about(took), about(expected), about(s.Runs), about(s.ExpectedRuns), about(s.Evaluation), about(s.ExpectedEvaluation))
+	line := fmt.Sprintf("took %s, expected %s: runs %s (%s), evaluations %s (%s)", about(took), about(expected), about(s.Runs), about(s.ExpectedRuns), about(s.Evaluation), about(s.ExpectedEvaluation))
+	if s.Distortions > 0 {
+		line += fmt.Sprintf("; then distortions, which no forecast has, %s", about(s.Distortions))
+	}
+	return line
 }
 
 // about is a duration to two digits or so.

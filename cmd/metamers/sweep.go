@@ -62,7 +62,8 @@ func (c *sweepStartCmd) Help() string {
 A plan is split into shards of one model set, one stage and one block of images,
 followed by the evaluations. Stored results are not computed again, so the same command
 starts a sweep, resumes it, and applies a changed plan. Afterwards metamers reproduce
-draws the figures without computing. See docs/scale.md.`
+draws the figures and computes nothing but distortions, if the plan asks for them. See
+docs/scale.md.`
 }
 
 // split reads the plan and splits it.

@@ -57,6 +57,9 @@ func (c *sweepStartCmd) dry(g *globals, s *sweep.Sweep, prog string) error {
 		fmt.Printf(", %s of one device for the runs (from %s); evaluations come on top", hoursText(cost.Hours), strings.Join(cost.Measured, ", "))
 	}
 	fmt.Println()
+	if n := s.Plan.Distortions; n > 0 {
+		fmt.Printf("distortions of %d images for each set and stage are computed by the metamers reproduce that makes the page\n", n)
+	}
 	if len(cost.Unknown) > 0 {
 		fmt.Printf("no time is known for %s: seconds of one step of one image go into the plan (sweep: {seconds: {MODEL: 0.01}}), or one run into the store\n", strings.Join(cost.Unknown, ", "))
 	}
@@ -117,7 +120,11 @@ func (c *sweepStartCmd) local(ctx context.Context, g *globals, s *sweep.Sweep, p
 		}
 		err = cmp.Or(err, e)
 	} else if err == nil {
-		fmt.Printf("done; for figures and tables: metamers reproduce --scale %s --store %s\n", s.PlanPath(), s.Store)
+		what := "figures and tables"
+		if s.Plan.Distortions > 0 {
+			what = "distortions, figures and tables"
+		}
+		fmt.Printf("done; for %s: metamers reproduce --scale %s --store %s\n", what, s.PlanPath(), s.Store)
 	}
 	return err
 }

@@ -67,6 +67,17 @@ func (q Distorting) Check() error {
 	return nil
 }
 
+// AtMost is the largest number of products with JᵀJ, over all members, that one image takes: in
+// a search for what each member notices most, one for the set, and, for two members and more,
+// one for the pair; and one for each member and each direction that is measured.
+func (q Distorting) AtMost() int {
+	searches, measured := 2, 3
+	if len(q.Models) > 1 {
+		searches, measured = 3, 5
+	}
+	return len(q.Models) * (searches*(q.Products+1) + measured) // a search that has one left takes two
+}
+
 // Distortions are those of one image.
 type Distortions struct {
 	Image   string

@@ -23,6 +23,11 @@ type Plan struct {
 	// (docs/against.md), which Figure 8 shows. Settings.Against may then set how, without models.
 	Pairs bool `yaml:"pairs,omitempty"`
 
+	// Distortions is the number of reference images, the first of Images, at which the
+	// directions of pixels that each set notices most and least at each stage are computed
+	// behind the runs (docs/distortions.md); 0: none.
+	Distortions int `yaml:"distortions,omitempty"`
+
 	Settings Settings `yaml:"settings"`
 
 	Observers []string `yaml:"observers,omitempty"` // default: every available model with the same classes

@@ -11,9 +11,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/card"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
+	"github.com/ensemble-metamers/metamers/metamerkit/runs"
 )
 
 // record is study.json, which lies beside the results of a plan so that they can be
@@ -137,6 +139,7 @@ func (p *Plan) join(q Plan) {
 	}
 	p.Measures = measures
 	p.Pairs = p.Pairs || q.Pairs
+	p.Distortions = max(p.Distortions, q.Distortions)
 	p.Name += " and " + q.Name
 }
 
@@ -163,7 +166,7 @@ func (a *Again) Compatible(named ...*metamer.Run) error {
 func (a *Again) Result() (r *Result, notes []string, err error) {
 	r = &Result{Plan: a.Plan, Cards: map[string]*card.Card{}, settings: a.Plan.Sets == nil}
 	type place struct{ set, stage, against string }
-	runs, made := map[place]string{}, map[string]*metamer.Made{}
+	ids, made := map[place]string{}, map[string]*metamer.Made{}
 	against := map[[2]string]string{} // of a set at a stage; others make it a plan with pairs
 	var order []string
 	references := false
@@ -186,7 +189,7 @@ func (a *Again) Result() (r *Result, notes []string, err error) {
 		} else if !ok {
 			against[[2]string{row.Set, row.Stage}] = at.against
 		}
-		if before, ok := runs[at]; ok && before != row.Run {
+		if before, ok := ids[at]; ok && before != row.Run {
 			made[row.Run] = row.Made
 			two := a.sources([]string{before, row.Run}, made)
 			if err := oneImageSet(two); err != nil { // what weighs more
@@ -194,7 +197,7 @@ func (a *Again) Result() (r *Result, notes []string, err error) {
 			}
 			return nil, nil, fmt.Errorf("study: %s and %s are two runs of {%s} at %s and differ in %s: give one of them", before, row.Run, strings.ReplaceAll(row.Set, "+", ", "), row.Stage, contrast(two[0], two[1]))
 		} else if !ok {
-			runs[at] = row.Run
+			ids[at] = row.Run
 			order = append(order, row.Run)
 		}
 		if row.Made != nil {
@@ -244,6 +247,30 @@ func (a *Again) Result() (r *Result, notes []string, err error) {
 		}
 	}
 	return r, notes, nil
+}
+
+// ReadDistortions takes those that the plan asks for from a store, without those that it lacks.
+func (r *Result) ReadDistortions(store *runs.Store) {
+	if r.Plan.Distortions == 0 || r.Images == nil {
+		return
+	}
+	refs, err := r.Plan.distorted(r.Images)
+	if err != nil {
+		return // other images
+	}
+	kept := newDistortionStore(store)
+	for _, set := range r.Plan.Sets {
+		for _, stage := range r.Plan.Stages {
+			run, q, found := r.Run(set, stage), r.Plan.distorting(set, stage), make([]api.Distortions, refs.Len())
+			whole := true
+			for i := range found {
+				whole = whole && kept.read(run, q, refs, i, &found[i])
+			}
+			if whole {
+				r.Distortions = append(r.Distortions, Distorted{set, stage, found})
+			}
+		}
+	}
 }
 
 // fill takes from the rows what the plan leaves open, and the cards of all models.

@@ -34,6 +34,10 @@ func (r *Result) Citations() []Citation {
 		{"software", "metamers: ensemble metamers in Go" + version + ", https://" + software + ".", "https://" + software},
 		{"method", "Feather et al. 2023, Model metamers reveal divergent invariances between biological and artificial neural networks, Nature Neuroscience 26, 2017–2034.", "https://doi.org/10.1038/s41593-023-01442-0"},
 	}
+	if len(r.Distortions) > 0 {
+		out = append(out, Citation{"distortions", "Berardino et al. 2017, Eigen-Distortions of Hierarchical Representations, NeurIPS 30.", "https://arxiv.org/abs/1710.02266"},
+			Citation{"distortions", "Feather et al. 2025, Discriminating image representations with principal distortions, ICLR.", "https://arxiv.org/abs/2410.15433"})
+	}
 	switch name := r.Images.Name; {
 	case strings.HasPrefix(name, "cifar10"):
 		out = append(out, Citation{"images", "Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images (CIFAR-10).", "https://www.cs.toronto.edu/~kriz/cifar.html"})

@@ -27,16 +27,22 @@ type Result struct {
 	Cards  map[string]*card.Card // of all models that made or evaluated
 	Took   time.Duration
 	Spent  Spent
+	// Distortions are those that the plan asks for, set by set and stage by stage.
+	Distortions []Distorted
 
 	settings bool   // told by the rows, not by the plan
 	mixed    string // the settings in which runs differ that were joined
 	repeats  []repeat
+
+	undistorted []string // which distortions could not be computed, and why
 }
 
 // Spent is where the time of a study went, beside what its forecast said.
 type Spent struct {
 	Runs, Evaluation                 time.Duration // runs that were there count nothing; the evaluation that is left behind them
 	ExpectedRuns, ExpectedEvaluation time.Duration // 0: there was no forecast
+
+	Distortions time.Duration // 0: all were there
 
 	Shares []Share // parts, in the order in which they began
 	Cores  int     // of the engine's machine, 0: not known
@@ -103,9 +109,18 @@ func Do(ctx context.Context, e api.Engine, p Plan, o Options) (*Result, error) {
 	if r.Plan, err = r.Plan.Batched(ctx, e, r.Images); err != nil {
 		return nil, fmt.Errorf("study: plan %s: %w", p.Name, err)
 	}
+	if p.Distortions > 0 {
+		if _, err := p.distorted(r.Images); err != nil { // before anything long begins
+			return nil, fmt.Errorf("study: plan %s: %w", p.Name, err)
+		}
+	}
 	d := &doing{e: e, o: o, r: r}
 	if o.Speeds == nil {
-		d.clock = newClock(r.work(), false)
+		products, _, err := r.Plan.distortionProducts(newDistortionStore(o.Store), r.Images)
+		if err != nil {
+			return nil, err
+		}
+		d.clock = newClock(append(r.work(), productWork*float64(products)), false)
 	} else if err := d.forecast(ctx); err != nil {
 		return nil, err
 	}

@@ -43,6 +43,9 @@ func (d *doing) forecast(ctx context.Context) error {
 		return err
 	}
 	d.f = p.Forecast(s, warm, d.r.Images, there)
+	if d.f.Products, d.f.Distortions, err = p.distortionProducts(newDistortionStore(d.o.Store), d.r.Images); err != nil {
+		return err
+	}
 	d.f.Measured = time.Since(begin)
 	d.r.Spent.ExpectedEvaluation, d.r.Spent.ExpectedRuns = d.f.Tail, d.f.Left()-d.f.Tail
 	// What is done beside the runs makes each longer.
@@ -53,7 +56,7 @@ func (d *doing) forecast(ctx context.Context) error {
 	for _, part := range d.f.Parts {
 		parts = append(parts, part.Expected.Seconds()/max(alone, 1e-9)*d.r.Spent.ExpectedRuns.Seconds())
 	}
-	d.clock = newClock(append(parts, d.f.Tail.Seconds()), true)
+	d.clock = newClock(append(parts, d.f.Tail.Seconds(), d.distortionSeconds()), true)
 	if d.o.Forecast != nil {
 		d.o.Forecast(d.f)
 	}
@@ -74,7 +77,10 @@ func (d *doing) carryOut(ctx context.Context) error {
 		if err := d.evaluated(); err != nil {
 			return err
 		}
-		return d.yardstick(ctx)
+		if err := d.yardstick(ctx); err != nil {
+			return err
+		}
+		return d.distort(ctx)
 	}
 	cancel()
 	<-d.evaluator.done

@@ -104,7 +104,7 @@ func (d *doing) evaluated() error {
 	d.mu.Lock()
 	d.evaluator.over, d.evaluator.behind = true, len(d.evaluator.waiting)+d.evaluator.under
 	nudge(d.evaluator.more)
-	d.clock.begin(len(d.clock.parts) - 1)
+	d.clock.begin(len(d.clock.parts) - 2) // behind it are distortions
 	d.mu.Unlock()
 	<-d.evaluator.done
 	d.mu.Lock()

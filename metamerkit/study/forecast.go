@@ -30,6 +30,8 @@ type Forecast struct {
 	Tail        time.Duration // of what is left when the last run has taken its steps
 	Gradients   int64         // model gradient evaluations of one image that are left
 	Measured    time.Duration // what measuring took just before
+	Products    int64         // with JᵀJ, at most, for distortions that are left; no duration has them
+	Distortions int           // images at a stage whose distortions are left
 	Unknown     []string      // models at stages whose speed is not known: the durations lack them
 
 	each map[string]load // the evaluation of a run at a stage

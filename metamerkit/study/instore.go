@@ -77,5 +77,7 @@ func (p Plan) Before(s *Speeds, store *runs.Store, set *images.Set) (*Forecast, 
 	if err != nil {
 		return nil, err
 	}
-	return p.Forecast(s, nil, set, there), nil
+	f := p.Forecast(s, nil, set, there)
+	f.Products, f.Distortions, err = p.distortionProducts(newDistortionStore(store), set)
+	return f, err
 }

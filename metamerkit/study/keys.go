@@ -12,7 +12,10 @@ import (
 // open are the keys whose zero would be taken for the default.
 var open = []string{"steps", "batch", "evaluations", "stepSize", "halvings", "momentum", "beta2", "memory"}
 
-// checkKeys refuses a zero where it would be taken for the default, and keys that are no text, such as null: and 1:, because the decoder
+// whole are the keys whose fractions the decoder would round.
+var whole = []string{"distortions"}
+
+// checkKeys refuses a zero where it would be taken for the default, fractions of what is counted, and keys that are no text, such as null: and 1:, because the decoder
 // drops a whole entry without a word where one of its keys is not.
 func checkKeys(data []byte) error {
 	file, err := parser.ParseBytes(data, 0)
@@ -45,6 +48,9 @@ func (k *keys) Visit(n ast.Node) ast.Visitor {
 		if v := m.Value.GetToken().Value; v != "" && strings.Trim(v, "0.-+") == "" && strings.Contains(v, "0") {
 			k.err = fmt.Errorf("line %d: %s is %s, expected a number above 0, or no %s for the default", m.Key.GetToken().Position.Line, m.Key.GetToken().Value, v, m.Key.GetToken().Value)
 		}
+	}
+	if m, ok := n.(*ast.MappingValueNode); ok && k.err == nil && slices.Contains(whole, m.Key.GetToken().Value) && m.Value.Type() == ast.FloatType {
+		k.err = fmt.Errorf("line %d: %s is %s, expected a whole number", m.Key.GetToken().Position.Line, m.Key.GetToken().Value, m.Value.GetToken().Value)
 	}
 	return k
 }

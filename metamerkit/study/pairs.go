@@ -43,6 +43,7 @@ func (p Plan) Cells() (out []Cell) {
 func (p Plan) Of(c Cell) metamer.Recipe { return p.Recipe(c.Set, c.Stage, c.Against...) }
 
 // Only is the plan reduced to one cell. A pair is measured as in the whole plan: its match only.
+// Distortions are left to the whole plan.
 func (p Plan) Only(c Cell) Plan {
 	if p.Pairs {
 		p.Settings.Against, p.Pairs = p.opposed(c.Against), false
@@ -50,7 +51,7 @@ func (p Plan) Only(c Cell) Plan {
 			p.Observers, p.Measures = c.Set, pairMeasures
 		}
 	}
-	p.Sets, p.Stages = [][]string{c.Set}, []string{c.Stage}
+	p.Sets, p.Stages, p.Distortions = [][]string{c.Set}, []string{c.Stage}, 0
 	return p
 }
 

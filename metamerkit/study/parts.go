@@ -15,7 +15,7 @@ import (
 // The parts of a study by the names of their files, in their order.
 var (
 	FigureNames = []string{"figure1", "figure2", "figure3", "figure4", "figure5", "figure6", "figure7", "figure8"}
-	TableNames  = []string{matchName, "claims", claimsByPeople, peopleAndNetworks, "table1", "table2", "table3", "table4", "table5", "table6", "differences"}
+	TableNames  = []string{matchName, "claims", claimsByPeople, peopleAndNetworks, "table1", "table2", "table3", "table4", "table5", "table6", distortionsName, "differences"}
 )
 
 // drawn are the names of all figures: those of FigureNames and the loss curves.
@@ -57,6 +57,11 @@ func (r *Result) Table(name string) (*figures.Table, error) {
 		return r.peopleTable(name)
 	case "differences":
 		return r.DifferencesTable(), nil
+	case distortionsName:
+		if len(r.Distortions) == 0 {
+			return nil, fmt.Errorf("study: the table %s needs distortions, which a plan asks for by distortions: N", name)
+		}
+		return r.DistortionsTable(), nil
 	case matchName:
 		if len(r.Runs) == 0 {
 			return nil, fmt.Errorf("study: the table %s needs runs, and no run of these rows is in the store", name)
@@ -96,7 +101,7 @@ func Parts(names []string) ([]string, error) {
 
 // Available returns the parts that the results can show. It leaves out figures of measures that
 // the plan does not name or whose values are withheld, comparisons of single models with
-// ensembles if the plan lacks either, Figure 8 and Table 6 if it has no pairs, claims if none is tested, people if nobody took part,
+// ensembles if the plan lacks either, Figure 8 and Table 6 if it has no pairs, distortions if it has none, claims if none is tested, people if nobody took part,
 // and pictures of runs if there are only rows.
 func (r *Result) Available(parts []string) (out []string) {
 	measure := map[string]string{"figure3": "recognizability", "figure4": "metrics", "figure5": "jsd", "figure6": "metrics", "figure7": "jsd"}
@@ -106,7 +111,7 @@ func (r *Result) Available(parts []string) (out []string) {
 		}
 		m := measure[name]
 		if m != "" && !slices.Contains(r.Plan.measures(), m) || (name == "figure6" || name == "figure7") && !(slices.ContainsFunc(r.Plan.Sets, single) && slices.ContainsFunc(r.Plan.Sets, ensemble)) ||
-			m == "jsd" && r.withheld() != "" || name == matchName && len(r.Runs) == 0 || name == lossesName && !slices.ContainsFunc(r.Runs, traced) || name == "claims" && !r.tested() ||
+			m == "jsd" && r.withheld() != "" || name == matchName && len(r.Runs) == 0 || name == distortionsName && len(r.Distortions) == 0 || name == lossesName && !slices.ContainsFunc(r.Runs, traced) || name == "claims" && !r.tested() ||
 			name == claimsByPeople && !r.testedByPeople() || name == peopleAndNetworks && !claims.HasPeople(r.Rows) {
 			continue
 		}

@@ -176,6 +176,9 @@ func (p Plan) Validate() error {
 	if p.Bootstrap < 0 || p.Size < 0 {
 		return fmt.Errorf("bootstrap %d and size %d: expected no negative numbers", p.Bootstrap, p.Size)
 	}
+	if p.Distortions < 0 {
+		return fmt.Errorf("distortions: %d, expected the number of reference images whose distortions are computed, or 0 for none", p.Distortions)
+	}
 	if err := p.Sweep.Validate(); err != nil {
 		return fmt.Errorf("sweep: %w", err)
 	}

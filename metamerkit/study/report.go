@@ -42,6 +42,11 @@ func (r *Result) Write(dir string) (warnings []string, err error) {
 	if slices.ContainsFunc(r.Plan.Sets, ensemble) {
 		page.Kind = "Ensemble metamers"
 	}
+	sheets, err := r.distortionSheets(dir)
+	if err != nil {
+		return nil, err
+	}
+	page.Directions = sheets
 	asked := r.Available(slices.Concat(drawn, TableNames))
 	page.LeftOut = r.leftOut(asked)
 	saved, warnings, err := r.Save(dir, asked, []string{"png", "svg", "pdf", "md", "tex", "csv"}, 0)
@@ -75,6 +80,8 @@ func (r *Result) Write(dir string) (warnings []string, err error) {
 		switch name {
 		case matchName:
 			page.Match = s
+		case distortionsName:
+			page.Distorted = s
 		case "claims":
 			page.Claims = s
 		case claimsByPeople, peopleAndNetworks:
@@ -111,7 +118,7 @@ func (r *Result) Write(dir string) (warnings []string, err error) {
 	for _, path := range saved {
 		files = append(files, filepath.Base(path))
 	}
-	for _, s := range page.Sheets {
+	for _, s := range slices.Concat(page.Sheets, page.Directions) {
 		files = append(files, s.File)
 	}
 	before := recorded(dir)
@@ -132,6 +139,8 @@ type page struct {
 	Losses        *shown
 	Figures       []shown
 	Match, Claims *shownTable
+	Distorted     *shownTable   // sensitivities to distortions
+	Directions    []sheet       // of distortions
 	People        []*shownTable // claims by people, and how networks compare
 	Tables        []*shownTable
 	Thumbnails    []thumbnail
