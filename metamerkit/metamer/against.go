@@ -114,8 +114,11 @@ func (r Recipe) StageOf(i int) string {
 func (r Recipe) Opponents() string {
 	if v := r.Variants; v != nil {
 		text := fmt.Sprintf(", %d variants of each image", v.Count)
-		if !v.Repel() {
+		switch {
+		case !v.Repel():
 			text += " from different starts"
+		case v.Metric == "ssim":
+			text += " by SSIM"
 		}
 		return text
 	}
