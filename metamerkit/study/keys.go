@@ -2,6 +2,7 @@ package study
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -12,17 +13,49 @@ import (
 // open are the keys whose zero would be taken for the default.
 var open = []string{"steps", "batch", "evaluations", "stepSize", "halvings", "momentum", "beta2", "memory"}
 
-// whole are the keys whose fractions the decoder would round.
-var whole = []string{"distortions"}
+// counts adds the keys of whole numbers in a type of what a file holds: true, and false for keys
+// that can have a fraction in another place. The decoder would round a fraction without a word.
+func counts(t reflect.Type, whole map[string]bool, seen map[reflect.Type]bool) {
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Map:
+		counts(t.Elem(), whole, seen)
+	case reflect.Struct:
+		if seen[t] {
+			return
+		}
+		seen[t] = true
+		for _, f := range reflect.VisibleFields(t) {
+			key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+			switch key {
+			case "-":
+				continue
+			case "":
+				key = strings.ToLower(f.Name) // goccy/go-yaml's default
+			}
+			switch k := f.Type.Kind(); {
+			case k >= reflect.Int && k <= reflect.Uint64:
+				if _, known := whole[key]; !known {
+					whole[key] = true
+				}
+			case k == reflect.Float32 || k == reflect.Float64 || k == reflect.String:
+				whole[key] = false
+			default:
+				counts(f.Type, whole, seen)
+			}
+		}
+	}
+}
 
-// checkKeys refuses a zero where it would be taken for the default, fractions of what is counted, and keys that are no text, such as null: and 1:, because the decoder
-// drops a whole entry without a word where one of its keys is not.
-func checkKeys(data []byte) error {
+// checkKeys refuses a zero where it would be taken for the default, fractions of what is counted,
+// and keys that are no text, such as null: and 1:, because the decoder drops a whole entry
+// without a word where one of its keys is not. The file holds a value of type t.
+func checkKeys(data []byte, t reflect.Type) error {
 	file, err := parser.ParseBytes(data, 0)
 	if err != nil {
 		return nil // the decoder says so
 	}
-	var k keys
+	k := keys{whole: map[string]bool{"variants": true}} // a count, or fields
+	counts(t, k.whole, map[reflect.Type]bool{})
 	for _, doc := range file.Docs {
 		ast.Walk(&k, doc)
 	}
@@ -30,7 +63,10 @@ func checkKeys(data []byte) error {
 }
 
 // keys is an ast.Visitor.
-type keys struct{ err error }
+type keys struct {
+	whole map[string]bool
+	err   error
+}
 
 func (k *keys) Visit(n ast.Node) ast.Visitor {
 	if m, ok := n.(*ast.MappingValueNode); ok && k.err == nil {
@@ -49,7 +85,7 @@ func (k *keys) Visit(n ast.Node) ast.Visitor {
 			k.err = fmt.Errorf("line %d: %s is %s, expected a number above 0, or no %s for the default", m.Key.GetToken().Position.Line, m.Key.GetToken().Value, v, m.Key.GetToken().Value)
 		}
 	}
-	if m, ok := n.(*ast.MappingValueNode); ok && k.err == nil && slices.Contains(whole, m.Key.GetToken().Value) && m.Value.Type() == ast.FloatType {
+	if m, ok := n.(*ast.MappingValueNode); ok && k.err == nil && k.whole[m.Key.GetToken().Value] && m.Value.Type() == ast.FloatType {
 		k.err = fmt.Errorf("line %d: %s is %s, expected a whole number", m.Key.GetToken().Position.Line, m.Key.GetToken().Value, m.Value.GetToken().Value)
 	}
 	return k

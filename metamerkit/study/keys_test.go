@@ -25,3 +25,23 @@ func TestKeysAreText(t *testing.T) {
 		}
 	}
 }
+
+// The decoder would round a fraction of what is counted.
+func TestKeysAreWhole(t *testing.T) {
+	const sets = "sets: [[resnet20]]\n"
+	for text, want := range map[string]string{
+		sets + "size: 32.5\n":                                            "line 2: size is 32.5, expected a whole number",
+		sets + "settings: {steps: 1.7}\n":                                "line 2: steps is 1.7, expected a whole number",
+		sets + "settings:\n  steps: 7\n  seed: 2.5\n":                    "line 4: seed is 2.5, expected a whole number",
+		sets + "settings: {variants: 2.5}\n":                             "variants is 2.5, expected a whole number",
+		sets + "settings: {variants: {count: 2.5}}\n":                    "count is 2.5, expected a whole number",
+		sets + "settings: {against: {models: [resnet56], every: 9.9}}\n": "every is 9.9, expected a whole number",
+		sets + "settings: {variants: {count: 2, level: 0.5}}\n":          "",
+		sets + "settings: {optimizer: {name: pgd, stepSize: 0.5}}\n":     "",
+	} {
+		_, err := Parse([]byte(text))
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: %v, expected %s", text, err, want)
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -93,7 +94,7 @@ func Decode(data []byte, v any) (err error) {
 		}
 	}()
 	data = bytes.TrimPrefix(data, []byte(paths.BOM))
-	if err := checkKeys(data); err != nil {
+	if err := checkKeys(data, reflect.TypeOf(v)); err != nil {
 		return err
 	}
 	d := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict())
