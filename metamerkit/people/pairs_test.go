@@ -118,7 +118,8 @@ func TestBadPlans(t *testing.T) {
 		"task: same-different\npairs: all":          "pairs goes with",
 		"task: more-natural\npairs: some":           "reference, all",
 		"task: more-natural\ngapFrames: 3":          "gapFrames goes with",
-		"task: same-different\ngapFrames: 0":        "expected 1 to 6000",
+		"task: same-different\ngapFrames: 0":        "expected a whole number from 1 to 6000",
+		"task: same-different\ngapFrames: 2.5":      "gapFrames is 2.5, expected a whole number from 1 to 6000",
 		"task: same-different\ngap: 3":              "expected the keys",
 		"task: same-different\nquestion: \"a\\nb\"": "line break",
 	} {

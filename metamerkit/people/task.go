@@ -3,6 +3,7 @@ package people
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -42,8 +43,9 @@ type Plan struct {
 	Question string `yaml:"question"` // what stands above the choices
 	// Pairs of more-natural: PairReference (default) or PairAll.
 	Pairs string `yaml:"pairs"`
-	// GapFrames is the pause between the two images of same-different, default 30.
-	GapFrames *int `yaml:"gapFrames"`
+	// GapFrames is the pause between the two images of same-different, default 30. It is a
+	// whole number; the decoder would round a fraction of an int without a word.
+	GapFrames *float64 `yaml:"gapFrames"`
 }
 
 // ReadPlan reads a design file.
@@ -71,8 +73,8 @@ func (p Plan) validate() error {
 		return metamer.Unknown("pairs", p.Pairs, []string{PairReference, PairAll})
 	case p.GapFrames != nil && p.Task != SameDifferent:
 		return fmt.Errorf("gapFrames goes with the task %s, and the task is %s", SameDifferent, p.Task)
-	case p.GapFrames != nil && (*p.GapFrames < 1 || *p.GapFrames > 6000):
-		return fmt.Errorf("gapFrames is %d, expected 1 to 6000", *p.GapFrames)
+	case p.GapFrames != nil && !(*p.GapFrames >= 1 && *p.GapFrames <= 6000 && *p.GapFrames == math.Trunc(*p.GapFrames)):
+		return fmt.Errorf("gapFrames is %v, expected a whole number from 1 to 6000", *p.GapFrames)
 	case strings.ContainsAny(p.Question, "\r\n"):
 		return fmt.Errorf("question has a line break, expected one line")
 	}
@@ -88,7 +90,7 @@ func (p Plan) Apply(d *Design) {
 	case SameDifferent:
 		d.Times.Gap = 30
 		if p.GapFrames != nil {
-			d.Times.Gap = *p.GapFrames
+			d.Times.Gap = int(*p.GapFrames)
 		}
 	case MoreNatural:
 		d.Pairs = PairReference
