@@ -101,8 +101,8 @@ func (b *Builder) compile(dir, name, path, source, archive string) error {
 	return err
 }
 
-// link calls the linker. Against the library, if there is one, which lies beside the process
-// of the session; the configuration gets what is there. The lock is held.
+// link calls the linker. If there is a library, it links against it and adds the library's
+// packages to the configuration; the file finds the library in its own folder. The lock is held.
 func (b *Builder) link(file, config string, args ...string) error {
 	all := []string{"-o", file, "-importcfg", config, "-s", "-w", "-buildid=", `-extld="` + b.ld + `"`}
 	if b.lib != nil {

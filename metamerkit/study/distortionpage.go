@@ -1,17 +1,12 @@
 package study
 
 import (
-	"bytes"
 	"fmt"
-	"image/jpeg"
-	"image/png"
-	"path/filepath"
 	"strconv"
 	"strings"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/api"
 	"github.com/ensemble-metamers/metamers/metamerkit/figures"
-	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
 
 // distortionsName is the table of distortions.
@@ -59,22 +54,15 @@ func (r *Result) distortionSheets(dir string) (out []sheet, err error) {
 		return nil, fmt.Errorf("study: %w", err)
 	}
 	for _, c := range r.Distortions {
-		name := strings.NewReplacer("/", "-", `\`, "-", ":", "-").Replace("distortions_"+strings.Join(c.Set, "_")+"_"+c.Stage) + ".png"
 		img, err := figures.DistortionSheet(refs, c.Stage, c.Images, figures.DistortionRMS)
 		if err != nil {
 			return nil, err
 		}
-		var full, small bytes.Buffer
-		if err := png.Encode(&full, img); err != nil {
-			return nil, fmt.Errorf("study: %s: %w", name, err)
+		s, err := writeSheet(dir, "distortions_"+strings.Join(c.Set, "_")+"_"+c.Stage, r.Study().Label(c.Set)+", "+c.Stage, img)
+		if err != nil {
+			return nil, err
 		}
-		if err := jpeg.Encode(&small, shrunk(img, sheetWidth), &jpeg.Options{Quality: 85}); err != nil {
-			return nil, fmt.Errorf("study: %s: %w", name, err)
-		}
-		if err := paths.WriteBytes(filepath.Join(dir, name), full.Bytes()); err != nil {
-			return nil, fmt.Errorf("study: %w", err)
-		}
-		out = append(out, sheet{r.Study().Label(c.Set) + ", " + c.Stage, name, dataURL("image/jpeg", small.Bytes())})
+		out = append(out, s)
 	}
 	return out, nil
 }

@@ -69,24 +69,31 @@ type keys struct {
 }
 
 func (k *keys) Visit(n ast.Node) ast.Visitor {
-	if m, ok := n.(*ast.MappingValueNode); ok && k.err == nil {
-		switch m.Key.Type() {
-		case ast.NullType, ast.BoolType, ast.IntegerType, ast.FloatType, ast.InfinityType, ast.NanType:
-			t := m.Key.GetToken()
-			hint := ""
-			if m.Key.Type() == ast.NullType {
-				hint = ` (the null set of the match statistics is called nullSet)`
-			}
-			k.err = fmt.Errorf("line %d: the key %s is not text in YAML: write it in quotes%s", t.Position.Line, t.Value, hint)
-		}
+	m, ok := n.(*ast.MappingValueNode)
+	if !ok || k.err != nil {
+		return k
 	}
-	if m, ok := n.(*ast.MappingValueNode); ok && k.err == nil && slices.Contains(open, m.Key.GetToken().Value) {
-		if v := m.Value.GetToken().Value; v != "" && strings.Trim(v, "0.-+") == "" && strings.Contains(v, "0") {
-			k.err = fmt.Errorf("line %d: %s is %s, expected a number above 0, or no %s for the default", m.Key.GetToken().Position.Line, m.Key.GetToken().Value, v, m.Key.GetToken().Value)
+	t := m.Key.GetToken()
+	line, key := t.Position.Line, t.Value
+	switch m.Key.Type() {
+	case ast.NullType, ast.BoolType, ast.IntegerType, ast.FloatType, ast.InfinityType, ast.NanType:
+		hint := ""
+		if m.Key.Type() == ast.NullType {
+			hint = ` (the null set of the match statistics is called nullSet)`
 		}
+		k.err = fmt.Errorf("line %d: the key %s is not text in YAML: write it in quotes%s", line, key, hint)
+		return k
 	}
-	if m, ok := n.(*ast.MappingValueNode); ok && k.err == nil && k.whole[m.Key.GetToken().Value] && m.Value.Type() == ast.FloatType {
-		k.err = fmt.Errorf("line %d: %s is %s, expected a whole number", m.Key.GetToken().Position.Line, m.Key.GetToken().Value, m.Value.GetToken().Value)
+	if !slices.Contains(open, key) && !k.whole[key] {
+		return k
+	}
+	v := m.Value.GetToken().Value
+	zero := v != "" && strings.Trim(v, "0.-+") == "" && strings.Contains(v, "0")
+	switch {
+	case zero && slices.Contains(open, key):
+		k.err = fmt.Errorf("line %d: %s is %s, expected a number above 0, or no %[2]s for the default", line, key, v)
+	case k.whole[key] && m.Value.Type() == ast.FloatType:
+		k.err = fmt.Errorf("line %d: %s is %s, expected a whole number", line, key, v)
 	}
 	return k
 }

@@ -253,20 +253,32 @@ func (r *Result) sheets(dir string) (out []sheet, err error) {
 		if err != nil {
 			return nil, err
 		}
-		var full, small bytes.Buffer
-		name := "sheet_" + strings.Join(set, "_") + ".png"
-		if err := png.Encode(&full, img); err != nil {
-			return nil, fmt.Errorf("study: %s: %w", name, err)
+		s, err := writeSheet(dir, "sheet_"+strings.Join(set, "_"), r.Study().Label(set), img)
+		if err != nil {
+			return nil, err
 		}
-		if err := jpeg.Encode(&small, shrunk(img, sheetWidth), &jpeg.Options{Quality: 85}); err != nil {
-			return nil, fmt.Errorf("study: %s: %w", name, err)
-		}
-		if err := paths.WriteBytes(filepath.Join(dir, name), full.Bytes()); err != nil {
-			return nil, fmt.Errorf("study: %w", err)
-		}
-		out = append(out, sheet{r.Study().Label(set), name, dataURL("image/jpeg", small.Bytes())})
+		out = append(out, s)
 	}
 	return out, nil
+}
+
+// fileName takes out of names of models and layers what a file name cannot have.
+var fileName = strings.NewReplacer("/", "-", `\`, "-", ":", "-")
+
+// writeSheet writes a picture as PNG and returns it in small, with its label.
+func writeSheet(dir, name, label string, img image.Image) (sheet, error) {
+	name = fileName.Replace(name) + ".png"
+	var full, small bytes.Buffer
+	if err := png.Encode(&full, img); err != nil {
+		return sheet{}, fmt.Errorf("study: %s: %w", name, err)
+	}
+	if err := jpeg.Encode(&small, shrunk(img, sheetWidth), &jpeg.Options{Quality: 85}); err != nil {
+		return sheet{}, fmt.Errorf("study: %s: %w", name, err)
+	}
+	if err := paths.WriteBytes(filepath.Join(dir, name), full.Bytes()); err != nil {
+		return sheet{}, fmt.Errorf("study: %w", err)
+	}
+	return sheet{label, name, dataURL("image/jpeg", small.Bytes())}, nil
 }
 
 // shrunk is an image no wider than w.

@@ -138,10 +138,10 @@ const (
 )
 
 // paceAt are the numbers of a step, the same from one update of the multipliers to the next.
-// The stiffness ρ against other models is 1 over the first half of the steps, which leaves room
-// for the differences, grows to 10 over the third quarter, and stays there, which keeps the levels. For variants it
-// is 10, and the levels are eased, so that they take their distance first: these levels ε begin
-// at 1 and fall to their values over the first half of the steps, as ε to the power of 1 − ease.
+// Against other models the stiffness ρ is 1 over the first half of the steps, so that the
+// differences can grow, and rises to 10 over the third quarter, so that the levels are kept. For
+// variants ρ is 10 and the levels are eased: they begin at 1 and fall to their values ε over the
+// first half of the steps, as ε to the power of 1 − ease, while the variants move apart.
 func paceAt(r metamer.Recipe, step int) []float32 {
 	_, every := r.Level()
 	taken := float64(max(step-1, 0)/every*every) / float64(r.Steps)

@@ -27,7 +27,8 @@ import (
 // numbers ρ (paceAt) serve all models. For variants D_G is the logarithm of the root mean square
 // of the difference from the pixels of another variant G, or half of that of (1 − SSIM)/2: it
 // has no scale that would have to be chosen, is at most 0, and curves so that quasi-Newton steps
-// are about as long as the variants are apart; levels are eased (paceAt). When it is due, λ_F becomes max(0, λ_F + ρ c_F). It knows no model.
+// are about as long as the variants are apart; levels are eased (paceAt). When it is due, λ_F
+// becomes max(0, λ_F + ρ c_F). It knows no model.
 type opposing struct {
 	reader
 	driven
@@ -35,7 +36,7 @@ type opposing struct {
 	g       *Graph
 }
 
-// driven says what the differences are between that an opposing drives up.
+// driven describes the differences that an opposing drives up.
 type driven struct {
 	others   int
 	bounded  bool   // the differences at the others are at most 2
@@ -43,8 +44,8 @@ type driven struct {
 	metric   string // what the variants differ by, of metamer.VariantMetrics
 }
 
-// phase are the numbers of paceAt, for each image [B].
-type phase struct{ ease, stiffness *Node }
+// pace holds the numbers of paceAt, for each image [B].
+type pace struct{ ease, stiffness *Node }
 
 // mostMultiplier bounds λ while an image is far from its levels. Where the largest D is a
 // concave function of the levels, none is above 1.
@@ -84,8 +85,9 @@ func newOpposing(b compute.Backend, cfg Config, members int, d driven) (*opposin
 		s.Coefficients = Parameter(g, "coef", shapes.Make(dtypes.Float32, numCoefficients))
 		due := LogicalAnd(s.Active, BroadcastToDims(Parameter(g, "due", shapes.Make(dtypes.Bool, 1)), cfg.Batch))
 		perImage := shapes.Make(dtypes.Float32, cfg.Batch)
-		pace := Parameter(g, "pace", shapes.Make(dtypes.Float32, numPace))
-		at := phase{ease: BroadcastToDims(Slice(pace, AxisElem(paceEase)), cfg.Batch), stiffness: BroadcastToDims(Slice(pace, AxisElem(paceStiffness)), cfg.Batch)}
+		numbers := Parameter(g, "pace", shapes.Make(dtypes.Float32, numPace))
+		number := func(i int) *Node { return BroadcastToDims(Slice(numbers, AxisElem(i)), cfg.Batch) }
+		at := pace{ease: number(paceEase), stiffness: number(paceStiffness)}
 		var losses, values, gradients []*Node
 		for i := range members + d.others {
 			losses = append(losses, Parameter(g, fmt.Sprintf("loss%d", i), perImage))
@@ -108,7 +110,7 @@ func newOpposing(b compute.Backend, cfg Config, members int, d driven) (*opposin
 
 // draw is the step from what was seen of all models [B,2N], losses before values, and their
 // gradients.
-func (u *opposing) draw(s Situation, due *Node, at phase, seen *Node, gradients []*Node) (x *Node, slot []*Node) {
+func (u *opposing) draw(s Situation, due *Node, at pace, seen *Node, gradients []*Node) (x *Node, slot []*Node) {
 	behind := len(s.State) - len(u.more())
 	held, others := s.State[behind], s.Images // others are the images that variants are driven from
 	if behind+1 < len(s.State) {
@@ -171,7 +173,7 @@ func (u *opposing) repelled(x, others, value, gradient *Node) (*Node, *Node) {
 func column(a *Node, i int) *Node { return Reshape(Slice(a, AxisRange(), AxisElem(i)), -1) }
 
 // constraint is c of member m at its value, and its derivative by the value.
-func (u *opposing) constraint(held *Node, at phase, value *Node, m int) (c, slope *Node) {
+func (u *opposing) constraint(held *Node, at pace, value *Node, m int) (c, slope *Node) {
 	level, distance := column(held, u.members+m), Sqrt(MaxScalar(value, 1e-14))
 	if u.variants > 1 {
 		level = Pow(level, OneMinus(at.ease))
@@ -180,7 +182,7 @@ func (u *opposing) constraint(held *Node, at phase, value *Node, m int) (c, slop
 }
 
 // raise updates the multipliers of the images that are due, by what was seen at them.
-func (u *opposing) raise(held *Node, at phase, seen, due *Node) *Node {
+func (u *opposing) raise(held *Node, at pace, seen, due *Node) *Node {
 	var next []*Node
 	for m := range u.members {
 		c, _ := u.constraint(held, at, column(seen, u.members+u.others+m), m)
@@ -193,7 +195,7 @@ func (u *opposing) raise(held *Node, at phase, seen, due *Node) *Node {
 }
 
 // lagrangian is L [B] and its gradient [B,S,S,3].
-func (u *opposing) lagrangian(held *Node, at phase, seen *Node, gradients []*Node) (value, gradient *Node) {
+func (u *opposing) lagrangian(held *Node, at pace, seen *Node, gradients []*Node) (value, gradient *Node) {
 	add := func(v, slope, g *Node) {
 		g = Mul(g, each(slope))
 		if value == nil {
