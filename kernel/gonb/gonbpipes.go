@@ -4,11 +4,11 @@ import (
 	"encoding/base64"
 	"encoding/gob"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/janpfeifer/gonb/gonbui/protocol"
 
@@ -19,17 +19,21 @@ import (
 // displays, talks to a kernel. They end here and not at GoNB, which stops reading
 // when the program ends and so loses what is in the pipe.
 type gonbPipes struct {
-	paths  [2]string // to the kernel, to the program
-	to     *os.File
-	from   *os.File
-	raw    syscall.RawConn
-	stdin  *os.File
-	out    session.Output
-	drain  func() // shows what was written before
-	mu     sync.Mutex
-	idle   bool // the decoder waits for more
-	closed bool
-	known  map[string]bool // display identifiers shown already
+	paths [2]string // to the kernel, to the program
+	to    *os.File
+	from  *os.File
+	raw   syscall.RawConn // of to
+	stdin *os.File
+	out   session.Output
+	drain func()          // shows what was written before
+	known map[string]bool // display identifiers shown already
+
+	mu      sync.Mutex
+	changed *sync.Cond // handled or ended
+	taken   int        // bytes that the decoder has read
+	handled int        // of these, what it has taken care of
+	ended   bool       // the decoder has
+	closed  bool
 }
 
 var gobTypes sync.Once
@@ -40,6 +44,7 @@ func newGonbPipes(dir, name string, out session.Output, drain func(), stdin *os.
 		gob.Register([]any{})
 	})
 	g := &gonbPipes{out: out, drain: drain, stdin: stdin, known: map[string]bool{}}
+	g.changed = sync.NewCond(&g.mu)
 	for i, end := range []string{"to", "from"} {
 		g.paths[i] = filepath.Join(dir, "gonbui-"+name+"-"+end)
 		if err := syscall.Mkfifo(g.paths[i], 0o600); err != nil {
@@ -67,24 +72,47 @@ func (g *gonbPipes) env() map[string]string {
 	return map[string]string{protocol.GONB_PIPE_ENV: g.paths[0], protocol.GONB_PIPE_BACK_ENV: g.paths[1]}
 }
 
-// Read is the decoder's source; while it waits, all before was taken care of.
-func (g *gonbPipes) Read(b []byte) (int, error) {
+// Read is the decoder's source: when the decoder asks for more, it has taken care of what it
+// had. Reading and counting are one step for finish.
+func (g *gonbPipes) Read(b []byte) (n int, err error) {
 	g.mu.Lock()
-	g.idle = true
+	g.handled = g.taken
+	g.changed.Broadcast()
 	g.mu.Unlock()
-	n, err := g.to.Read(b)
-	g.mu.Lock()
-	g.idle = false
-	g.mu.Unlock()
-	return n, err
+	closed := g.raw.Read(func(fd uintptr) bool {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		n, err = syscall.Read(int(fd), b)
+		g.taken += max(n, 0)
+		return err != syscall.EAGAIN && err != syscall.EINTR // false: wait until there is something
+	})
+	if closed != nil {
+		return 0, closed
+	}
+	if err == nil && n == 0 {
+		err = io.EOF
+	}
+	return max(n, 0), err
 }
 
 func (g *gonbPipes) serve() {
+	defer func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.ended = true
+		g.changed.Broadcast()
+	}()
 	in := gob.NewDecoder(g)
 	out := gob.NewEncoder(g.from)
 	for {
 		var d protocol.DisplayData
 		if err := in.Decode(&d); err != nil {
+			g.mu.Lock()
+			closed := g.closed
+			g.mu.Unlock()
+			if !closed {
+				g.out.Stream("stderr", fmt.Sprintf("no more displays of gonbui are shown: %v\n", err))
+			}
 			return
 		}
 		g.drain()
@@ -137,30 +165,22 @@ func (g *gonbPipes) input(r protocol.InputRequest) {
 
 // finish waits until what the program had written is shown.
 func (g *gonbPipes) finish() {
-	for range 2000 {
-		g.mu.Lock()
-		idle := g.idle
-		g.mu.Unlock()
-		if idle && available(g.raw) == 0 {
-			g.mu.Lock()
-			idle = g.idle
-			g.mu.Unlock()
-			if idle {
-				return
-			}
-		}
-		time.Sleep(time.Millisecond)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for until := g.taken + available(g.raw); g.handled < until && !g.ended; {
+		g.changed.Wait()
 	}
 }
 
 func (g *gonbPipes) close() {
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.closed {
+	closed := g.closed
+	g.closed = true
+	g.mu.Unlock()
+	if closed {
 		return
 	}
-	g.closed = true
-	g.to.Close()
+	g.to.Close() // without the lock: it waits for a read to end
 	g.from.Close()
 	for _, p := range g.paths {
 		os.Remove(p)

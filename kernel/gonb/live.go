@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -29,14 +30,42 @@ func (in *Interpreter) newLive() error {
 	}
 	out := &live.Router{}
 	var err error
-	if in.pipes, err = newGonbPipes(in.tmp(), "session", out, func() { in.live.Drain() }, nil); err != nil {
-		return err
-	}
-	for name, value := range in.pipes.env() {
-		env = append(env, name+"="+value)
-	}
-	in.live, err = live.New(live.Options{Builder: b, Socket: filepath.Join(in.o.Life.Dir, "l"), Env: env, Start: in.o.Life.Start, Finish: in.pipes.finish, Router: out})
+	in.live, err = live.New(live.Options{Builder: b, Socket: filepath.Join(in.o.Life.Dir, "l"), Env: env, Start: in.startLive(out), Finish: in.finishPipes, Router: out})
 	return err
+}
+
+// startLive starts a process of the session, with pipes for gonbui of its own: gob describes
+// types once at the beginning.
+func (in *Interpreter) startLive(out session.Output) func(*exec.Cmd) error {
+	return func(c *exec.Cmd) error {
+		in.mu.Lock()
+		old := in.pipes
+		in.mu.Unlock()
+		if old != nil {
+			old.close()
+		}
+		pipes, err := newGonbPipes(in.tmp(), "session", out, func() { in.live.Drain() }, nil)
+		if err != nil {
+			return err
+		}
+		in.mu.Lock()
+		in.pipes = pipes
+		in.mu.Unlock()
+		for name, value := range pipes.env() {
+			c.Env = append(c.Env, name+"="+value)
+		}
+		return in.o.Life.Start(c)
+	}
+}
+
+// finishPipes waits until what cells displayed by gonbui is shown.
+func (in *Interpreter) finishPipes() {
+	in.mu.Lock()
+	pipes := in.pipes
+	in.mu.Unlock()
+	if pipes != nil {
+		pipes.finish()
+	}
 }
 
 const pluginsPrefix = "plugins-"

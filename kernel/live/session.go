@@ -367,6 +367,7 @@ func (s *Session) outcome(ctx context.Context, pkg *state.Package, r protocol.Re
 
 // ended makes the error of a process that has ended, and forgets what was in it.
 func (s *Session) ended(p *process, why string) *EndError {
+	s.o.Finish()
 	p.drain()
 	e := &EndError{Why: why, Text: strip(p.panics.Take()), Lost: s.Variables()}
 	s.notebook.Forget()

@@ -124,6 +124,18 @@ class Session(unittest.TestCase):
         self.show("%reset")
         self.refuse('str.ToUpper("a")', "CompileError", "undefined: str")
 
+    def test_gonbui(self):
+        """Displays by GoNB's own package, before and after a restart, and right before the end of the process."""
+        show = 'import "github.com/janpfeifer/gonb/gonbui"\ngonbui.DisplayHtml("<i>x</i>")'
+
+        def shown(code):
+            return [m["content"]["data"]["text/html"] for m in run(self.kc, code)[1] if m["msg_type"] == "display_data"]
+
+        for end in ("%restart", "%restart", show + "\nos.Exit(1)"):
+            self.assertEqual(shown(show), ["<i>x</i>"])
+            self.assertEqual(len(shown(end)), "Exit" in end)
+        self.assertEqual(shown(show), ["<i>x</i>"])
+
     def test_two(self):
         km, kc = start()
         self.addCleanup(lambda: (kc.stop_channels(), km.shutdown_kernel()))
