@@ -22,7 +22,7 @@ import (
 
 const (
 	interruptGrace = 350 * time.Millisecond // from SIGINT to SIGKILL
-	idleTime       = 2 * time.Second        // for GoNB's idle to come after its reply
+	idleTime       = 30 * time.Second       // for GoNB's idle to come after its reply
 	childTime      = 300 * time.Millisecond // for streams that a child of the program holds open
 	keptRuns       = 8
 	keptSources    = 2000
