@@ -32,6 +32,8 @@ type Cell struct {
 	lex      *scanner.Error // the first
 	depth    int            // open brackets at the end
 	unclosed bool
+
+	before struct{ own, special int } // how many lines of each stand before the end of the Go code
 }
 
 // A span is a part of the source.
@@ -166,6 +168,7 @@ func (c *Cell) scan() {
 		}
 		if cur.first < 0 {
 			cur.first, cur.tok = off, tok
+			c.before.own, c.before.special = len(c.Own), len(c.special)
 			if c.mainAt >= 0 && off >= c.mainAt && last < c.mainAt {
 				last = c.mainAt // comments before "%%" stay there
 			}

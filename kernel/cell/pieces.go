@@ -36,12 +36,31 @@ func (c *Cell) Plain() bool { return !c.verbatim && c.mainAt < 0 && len(c.specia
 // kernel's to read ("%%bash", "%test").
 func (c *Cell) Program() bool { return c.verbatim || c.mainAt >= 0 }
 
-// Commands returns GoNB's special lines, as GoNB is to get them.
-func (c *Cell) Commands() (out []string) {
-	for _, s := range c.special {
-		out = append(out, shell(c.Source[s.start:s.end]))
+// Commands returns GoNB's special lines, as GoNB is to get them: those that stand before the
+// end of the Go code, and those behind it.
+func (c *Cell) Commands() (before, after []string) {
+	for i, s := range c.special {
+		line := shell(c.Source[s.start:s.end])
+		if i < c.before.special {
+			before = append(before, line)
+		} else {
+			after = append(after, line)
+		}
 	}
-	return out
+	return before, after
+}
+
+// OwnCommands returns the lines of Own in the same way. What the code may import is wanted
+// before it, wherever it stands.
+func (c *Cell) OwnCommands() (before, after []string) {
+	for i, line := range c.Own {
+		if i < c.before.own || strings.HasPrefix(line, "%require") {
+			before = append(before, line)
+		} else {
+			after = append(after, line)
+		}
+	}
+	return before, after
 }
 
 // Position returns line and column, from 1, of an offset of the source.

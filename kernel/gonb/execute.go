@@ -71,11 +71,28 @@ func (in *Interpreter) Execute(ctx context.Context, req session.Request, out ses
 	if line := timing(c.Own); line != "" {
 		return in.timed(ctx, req, line, out)
 	}
-	for _, line := range c.Own {
+	before, after := c.OwnCommands()
+	if f := in.commands(ctx, before, out); f != nil {
+		return f
+	}
+	if f := in.code(ctx, req, c, out); f != nil {
+		return f
+	}
+	return in.commands(ctx, after, out)
+}
+
+// commands carries out commands that are the kernel's own.
+func (in *Interpreter) commands(ctx context.Context, lines []string, out session.Output) *session.Failure {
+	for _, line := range lines {
 		if f := in.command(ctx, line, out); f != nil {
 			return f
 		}
 	}
+	return nil
+}
+
+// code runs a cell without the kernel's own commands.
+func (in *Interpreter) code(ctx context.Context, req session.Request, c *cell.Cell, out session.Output) *session.Failure {
 	if c.Empty() {
 		return nil
 	}

@@ -123,8 +123,22 @@ func (in *Interpreter) remember(ctx context.Context, req session.Request, c *cel
 		code, _ := c.Render()
 		return in.compose(ctx, req, code, out)
 	}
+	before, after := c.Commands()
+	if f := in.shellLines(ctx, req, before, out); f != nil {
+		return f
+	}
+	if c.HasGo() {
+		if f := in.runLive(ctx, req, c, out); f != nil {
+			return f
+		}
+	}
+	return in.shellLines(ctx, req, after, out)
+}
+
+// shellLines carries out lines of commands: those of the session, and GoNB's in one go.
+func (in *Interpreter) shellLines(ctx context.Context, req session.Request, commands []string, out session.Output) *session.Failure {
 	var lines []string
-	for _, line := range c.Commands() {
+	for _, line := range commands {
 		mine, text, err := in.live.Command(line)
 		if err != nil {
 			return &session.Failure{Name: "UsageError", Value: err.Error()}
@@ -134,15 +148,10 @@ func (in *Interpreter) remember(ctx context.Context, req session.Request, c *cel
 			lines = append(lines, line)
 		}
 	}
-	if len(lines) > 0 {
-		if f := in.compose(ctx, req, strings.Join(lines, "\n")+"\n", out); f != nil {
-			return f
-		}
-	}
-	if !c.HasGo() {
+	if len(lines) == 0 {
 		return nil
 	}
-	return in.runLive(ctx, req, c, out)
+	return in.compose(ctx, req, strings.Join(lines, "\n")+"\n", out)
 }
 
 func (in *Interpreter) runLive(ctx context.Context, req session.Request, c *cell.Cell, out session.Output) *session.Failure {

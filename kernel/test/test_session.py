@@ -66,6 +66,8 @@ class Session(unittest.TestCase):
         self.show("%%\nx := 1\nfmt.Println(x)", "1\n")
         self.show("x", "4")
         self.show("!echo hello", "hello\n")
+        self.show("w := 5\n!echo behind\nfmt.Println(w)\n!echo last", "behind\n5\nlast\n")
+        self.assertIn("later", "".join(texts(run(self.kc, "later := 7\n%vars")[1])))
         self.show("%rm x")
         self.refuse("x", "CompileError", "undefined: x")
 
