@@ -76,13 +76,7 @@ func Descents(panels []Descent, columns int) (*Figure, error) {
 				x = legend(c, vg.Point{X: x, Y: c.Min.Y + 10}, entry{l, lineStyle(palette[k%len(palette)], k >= len(palette)), filled[0]}, legendText) + 16
 			}
 			body := draw.Crop(c, 6, -10, 24, -6)
-			for i, row := range plot.Align(rows, draw.Tiles{Rows: len(rows), Cols: columns, PadX: 12, PadY: 10}, body) {
-				for j, at := range row {
-					if rows[i][j] != nil {
-						rows[i][j].Draw(at)
-					}
-				}
-			}
+			drawAligned(rows, draw.Tiles{Rows: len(rows), Cols: columns, PadX: 12, PadY: 10}, body)
 		},
 	}, nil
 }

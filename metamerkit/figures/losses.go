@@ -80,13 +80,7 @@ func Losses(s *Study, runs ...*metamer.Run) (*Figure, error) {
 		Width:   max(vg.Length(len(stages))*lossWidth, 270) + 12, Height: vg.Length(len(rows)) * lossHeight,
 		draw: func(c draw.Canvas) {
 			body := draw.Crop(c, 6, -10, 4, -6)
-			for i, row := range plot.Align(rows, draw.Tiles{Rows: len(rows), Cols: len(stages), PadX: 12, PadY: 10}, body) {
-				for j, at := range row {
-					if rows[i][j] != nil {
-						rows[i][j].Draw(at)
-					}
-				}
-			}
+			drawAligned(rows, draw.Tiles{Rows: len(rows), Cols: len(stages), PadX: 12, PadY: 10}, body)
 		},
 	}, nil
 }

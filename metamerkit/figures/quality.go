@@ -183,13 +183,6 @@ func (q *grid) draw(c draw.Canvas) {
 		}
 	}
 	body := draw.Crop(c, 4, -6, q.foot, -5)
-	canvases := plot.Align(plots, draw.Tiles{Rows: q.rows, Cols: q.cols, PadX: 8, PadY: 8}, body)
-	for r := range plots {
-		for col, p := range plots[r] {
-			if p != nil {
-				p.Draw(canvases[r][col])
-			}
-		}
-	}
+	drawAligned(plots, draw.Tiles{Rows: q.rows, Cols: q.cols, PadX: 8, PadY: 8}, body)
 	q.flow(&c)
 }

@@ -243,10 +243,9 @@ func drawPanels(c draw.Canvas, ps []*panel, key []entry) {
 		for i, p := range row {
 			plots[i] = p.plot
 		}
-		canvases := plot.Align([][]*plot.Plot{plots}, draw.Tiles{Rows: 1, Cols: cols, PadX: 10}, body)
+		canvases := drawAligned([][]*plot.Plot{plots}, draw.Tiles{Rows: 1, Cols: cols, PadX: 10}, body)
 		for i, p := range row {
 			at := canvases[0][i]
-			p.plot.Draw(at)
 			y := body.Min.Y - 10
 			for _, l := range p.lines {
 				if l.label == "" {
