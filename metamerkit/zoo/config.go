@@ -27,6 +27,9 @@ type SettingError struct {
 	Settings []Setting // those that it has, with the values of the config otherwise
 }
 
+// Error makes only the pointer an error, which errors.As looks for.
+func (e *SettingError) Error() string { return e.UnknownError.Error() }
+
 var unknownField = regexp.MustCompile(`unknown field "(.*)"`)
 
 // Config decodes a card's config into c. An absent config leaves c unchanged. A setting
