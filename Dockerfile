@@ -14,7 +14,7 @@
 # (README); --build-arg MODELS="resnet50 vit_small_patch16_224" pulls weights into the image.
 #
 # scripts/test-image.sh carries out the same steps without Docker.
-FROM golang:1.26-trixie AS cpu
+FROM golang:1.27-trixie AS cpu
 LABEL org.opencontainers.image.title="metamers" \
       org.opencontainers.image.description="Metamers of neural networks: the command, JupyterLab and its Go kernel" \
       org.opencontainers.image.source="https://github.com/ensemble-metamers/metamers" \

@@ -35,7 +35,7 @@ func TestRecipe(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write("go.mod", "module cells\n\ngo 1.26\n")
+	write("go.mod", "module cells\n\ngo 1.27\n")
 	goDir := t.TempDir() // a go command that can be taken away
 	real, err := exec.LookPath("go")
 	if err != nil {

@@ -159,8 +159,8 @@ func auto() (*Backend, error) {
 // oneLine flattens the errors of XLA, some of which carry a stack trace.
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
-// openGo computes one operation after the other, each on all cores: operations side
-// by side wait for each other for ever (docs/notes/upstream.md).
+// openGo computes one operation after the other, each on all cores. Operations side by
+// side are no faster, and a panic in one could not be caught (docs/notes/upstream.md).
 func openGo() (*Backend, error) {
 	b, err := gobackend.New("ops_sequential")
 	if err != nil {

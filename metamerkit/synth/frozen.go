@@ -37,7 +37,7 @@ func (r *reader) prepare(c *card.Card, layers []string) (f frozen, err error) {
 		for _, k := range f.keys {
 			if d.Get(k) == nil {
 				missing = append(missing, k)
-				nodes = append(nodes, MulScalar(noted.Nodes[k], 1)) // behind the last variable: see drawTarget
+				nodes = append(nodes, noted.Nodes[k])
 			}
 		}
 		if missing == nil {

@@ -36,13 +36,13 @@ func NewGradients(b compute.Backend, s TappedModel, cfg Config) (*Gradients, err
 		if cfg.values() {
 			loss, value, grad := gr.objective(s, st, x, target)
 			loss = marked(Where(IsFinite(value), loss, value), grad)
-			compile(g, MulScalar(loss, 1), MulScalar(value, 1), grad)
+			compile(g, loss, value, grad)
 		} else {
 			loss, grad := gr.gradient(s, st, x, target)
 			if cfg.Optimizer.Name != "" {
 				loss, grad = marked(loss, grad), unit(grad)
 			}
-			compile(g, MulScalar(loss, 1), grad)
+			compile(g, loss, grad)
 		}
 		gr.g = g
 	})

@@ -99,7 +99,7 @@ func newOpposing(b compute.Backend, cfg Config, members int, d driven) (*opposin
 		if search := cfg.searcher(); search != nil {
 			seen = slot[search.Losses()]
 		}
-		compile(g, append([]*Node{MulScalar(seen, 1), x}, slot...)...)
+		compile(g, append([]*Node{seen, x}, slot...)...)
 		u.g = g
 	})
 	if err != nil {

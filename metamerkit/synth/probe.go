@@ -39,7 +39,7 @@ func NewProbe(b compute.Backend, c *card.Card, net *zoo.Net, batch, size int, la
 		p.parameters(g, st)
 		out := net.Tap(st.RootScope(), c.Input, x, stage.Options{}, layers...)
 		for i := range out {
-			out[i] = MulScalar(Reshape(out[i], batch, -1), 1) // behind the last variable: see drawTarget
+			out[i] = Reshape(out[i], batch, -1)
 		}
 		compile(g, out...)
 		p.g = g

@@ -41,7 +41,7 @@ func NewSensitivity(b compute.Backend, s TappedModel, cfg Config) (*Sensitivity,
 		along := StopGradient(forward.Along(a, x, v))
 		product := Gradient(ReduceAllSum(Mul(a, along)), x)[0]
 		axes := xslices.Iota(1, a.Rank()-1)
-		compile(g, MulScalar(product, 1), ReduceSum(Square(along), axes...), ReduceSum(Square(a), axes...))
+		compile(g, product, ReduceSum(Square(along), axes...), ReduceSum(Square(a), axes...))
 		out.g = g
 	})
 	if err != nil {

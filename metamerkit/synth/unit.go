@@ -86,9 +86,7 @@ func (u *Unit) drawTarget(s TappedModel) *Graph {
 	g := NewGraph(u.backend, s.Card.Name+" "+s.Layer+" target")
 	x := Parameter(g, "images", u.imageShape())
 	u.parameters(g, st)
-	// One more node: the Go backend fails on a variable read after the last output.
-	a := MulScalar(s.Net.Tap(st.RootScope(), s.Card.Input, x, stage.Options{}, s.Layer)[0], 1)
-	compile(g, a)
+	compile(g, s.Net.Tap(st.RootScope(), s.Card.Input, x, stage.Options{}, s.Layer)[0])
 	return g
 }
 

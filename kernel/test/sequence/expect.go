@@ -41,7 +41,7 @@ func Make(seeds ...uint64) ([]Sequence, error) {
 	if err := write("main.go", fmt.Sprintf(mainText, calls.String())); err != nil {
 		return nil, err
 	}
-	if err := write("go.mod", "module sequences\n\ngo 1.26\n"); err != nil {
+	if err := write("go.mod", "module sequences\n\ngo 1.27\n"); err != nil {
 		return nil, err
 	}
 	build := exec.Command("go", "build", "-o", "sequences", ".")

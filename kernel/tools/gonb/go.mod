@@ -1,6 +1,6 @@
 module github.com/ensemble-metamers/metamers/kernel/tools/gonb
 
-go 1.26.5
+go 1.27.0
 
 tool (
 	github.com/janpfeifer/gonb

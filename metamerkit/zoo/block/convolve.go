@@ -23,7 +23,7 @@ func (w Window) frozen(s *model.Scope, x *Node, out int, own bool, draw func() *
 
 // convolve is PyTorch's convolution of x [B,H,W,C] with a kernel [K,K,C/Groups,O].
 //
-// GoMLX v0.28.5 has a wrong image gradient for kernels of even size, so that an
+// GoMLX v0.28.13 has a wrong image gradient for kernels of even size, so that an
 // even kernel gets a row and a column of zeros first. Its pure-Go backend has a
 // slow convolution; there the patches are gathered and multiplied as one matrix. On
 // XLA's CPU some 3×3 windows have a form of their own in training (see minimal).

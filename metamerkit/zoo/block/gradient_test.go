@@ -24,7 +24,7 @@ func slope(b *backend.Backend, f func(x *Node) *Node, x, d *tensors.Tensor, h fl
 	in, dir := Parameter(g, "x", x.Shape()), Parameter(g, "d", d.Shape())
 	y := f(in)
 	grad := Gradient(y, in)[0]
-	if err := g.Compile(MulScalar(y, 1), ReduceAllSum(Mul(grad, dir))); err != nil {
+	if err := g.Compile(y, ReduceAllSum(Mul(grad, dir))); err != nil {
 		panic(err)
 	}
 	at := func(step float32) (value, along float64) {

@@ -11,8 +11,7 @@ func PoolMax(x *graph.Node, k, stride, pad int) *graph.Node {
 }
 
 // PoolMean is the mean of adjacent k×k windows, x [B,H,W,C] → [B,⌊H/k⌋,⌊W/k⌋,C], without
-// windows that reach over the edge. (GoMLX's gradient of a padded mean pool ends the
-// process on the Go backend.)
+// windows that reach over the edge.
 func PoolMean(x *graph.Node, k int) *graph.Node {
 	b, h, w, c := x.Shape().Dim(0), x.Shape().Dim(1)/k, x.Shape().Dim(2)/k, channels(x)
 	x = graph.Slice(x, graph.AxisRange(), graph.AxisRange(0, h*k), graph.AxisRange(0, w*k))

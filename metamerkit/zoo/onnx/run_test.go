@@ -55,7 +55,7 @@ func run(t *testing.T, b *backend.Backend, net *zoo.Net, in card.Input, images *
 		a := net.Tap(store.RootScope(), in, x, o, layer)[0]
 		m := measure(a)
 		d := Gradient(ReduceAllSum(m), x)[0]
-		if err := g.Compile(MulScalar(a, 1), m, d); err != nil {
+		if err := g.Compile(a, m, d); err != nil {
 			panic(err)
 		}
 		out := g.Run(args...)

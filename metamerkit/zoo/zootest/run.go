@@ -107,9 +107,6 @@ func run(b *backend.Backend, net *zoo.Net, in card.Input, layers []string, draw 
 			read = true
 			return net.Tap(store.RootScope(), in, x, stage.Options{PassReLU: pass}, layers...)
 		})
-		for i := range nodes {
-			nodes[i] = MulScalar(nodes[i], 1) // behind the last variable: docs/notes/upstream.md
-		}
 		if err := g.Compile(nodes...); err != nil {
 			panic(err)
 		}
