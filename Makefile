@@ -6,9 +6,11 @@ SHELL := /bin/bash
 # Test data beside the checkout is found by itself; METAMERS_DATA names others.
 export METAMERS_DATA ?= $(abspath $(wildcard ../shared/data))
 SCALE ?= quick
+# Where the installed Go is older than go.mod asks for, it fetches and runs the one named there.
+export GOTOOLCHAIN ?= auto
 # The experiment makes the pure-Go backend faster for some models; compilers that
 # do not know it build without.
-SIMD := $(shell [ "$$(go env GOARCH)" != amd64 ] || ! GOEXPERIMENT=simd go version >/dev/null 2>&1 || echo simd)
+SIMD := $(shell export GOTOOLCHAIN=$(GOTOOLCHAIN); [ "$$(go env GOARCH)" != amd64 ] || ! GOEXPERIMENT=simd go version >/dev/null 2>&1 || echo simd)
 # Packages with goroutines or locks.
 RACE_PKGS ?= ./metamerkit/cache ./metamerkit/people/serve ./metamerkit/client ./metamerkit/server ./metamerkit/sweep ./metamerkit/stage ./metamerkit/runs ./metamerkit/weights ./metamerkit/evaluate ./metamerkit/fetch ./metamerkit/display/... ./kernel/...
 # How all is compiled but the kernel's tests and what needs other code: so each package is
@@ -16,7 +18,7 @@ RACE_PKGS ?= ./metamerkit/cache ./metamerkit/people/serve ./metamerkit/client ./
 LIKE := GOEXPERIMENT=$(SIMD) GOFLAGS="$(shell go env GOFLAGS) -trimpath"
 LEAN := -ldflags="-s -w"
 # Packages whose tests link a backend.
-COMPUTING = $(shell go list -test -f '{{.ForTest}} {{.ImportPath}} {{join .Deps " "}} ' ./... | sed -n 's|^\([^ ][^ ]*\) .*/metamerkit/backend .*|\1|p' | sort -u)
+COMPUTING = $(shell GOTOOLCHAIN=$(GOTOOLCHAIN) go list -test -f '{{.ForTest}} {{.ImportPath}} {{join .Deps " "}} ' ./... | sed -n 's|^\([^ ][^ ]*\) .*/metamerkit/backend .*|\1|p' | sort -u)
 COMMIT := $(shell git describe --always --dirty --abbrev=12 2>/dev/null)
 GO_SOURCES := $(shell find cmd metamerkit models testdata/photos testdata/scenes -name '*.go' -o -name '*.json' -o -name '*.yaml' -o -name 'labels.tsv') go.mod go.sum
 

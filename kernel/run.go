@@ -72,6 +72,9 @@ func (r *runCommand) Run() error {
 		if err := setup.Unpack(); err != nil {
 			return nil, err
 		}
+		if err := setup.Toolchain(checkout); err != nil {
+			return nil, err
+		}
 		if err := places.CheckTools(); err != nil {
 			return nil, err
 		}

@@ -68,7 +68,7 @@ func (t Target) WriteSpec(checkout string, l Layout) (string, error) {
 		return "", err
 	}
 	env := map[string]string{"METAMERS_KERNEL_CHECKOUT": checkout}
-	for _, name := range []string{"METAMERS_CACHE", "METAMERS_DATA"} { // as they are now
+	for _, name := range []string{"METAMERS_CACHE", "METAMERS_DATA", "GOTOOLCHAIN"} { // as they are now
 		if v := os.Getenv(name); v != "" {
 			env[name] = v
 		}

@@ -1,0 +1,41 @@
+package setup
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// TestToolchain: a go command that runs a newer one inside the checkout is replaced by that.
+func TestToolchain(t *testing.T) {
+	dir := t.TempDir()
+	write := func(file, text string) {
+		t.Helper()
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	older, newer := filepath.Join(dir, "older", "bin", "go"), filepath.Join(dir, "newer", "bin", "go")
+	write(older, `[ "$1 $2" = "env GOROOT" ] && [ "$PWD" = "`+dir+`" ] && echo "`+dir+`/newer"`)
+	write(newer, `echo "`+dir+`/newer"`)
+	t.Setenv("PATH", filepath.Dir(older)+":"+os.Getenv("PATH"))
+	for range 2 {
+		if err := Toolchain(dir); err != nil {
+			t.Fatal(err)
+		}
+		if found, err := exec.LookPath("go"); err != nil || found != newer {
+			t.Fatalf("cells would be compiled with %s, %v; want %s", found, err, newer)
+		}
+	}
+	if want := filepath.Dir(newer) + ":" + filepath.Dir(older); len(os.Getenv("PATH")) < len(want) || os.Getenv("PATH")[:len(want)] != want {
+		t.Errorf("PATH is %s, want %s once at its start", os.Getenv("PATH"), want)
+	}
+	write(newer, `echo "go.mod requires go >= 9" >&2; exit 1`)
+	if err := Toolchain(dir); err == nil {
+		t.Error("no error where the go command refuses the checkout")
+	}
+}
