@@ -1,6 +1,6 @@
 module github.com/ensemble-metamers/metamers
 
-go 1.27.0
+go 1.27.2
 
 require (
 	codeberg.org/go-fonts/liberation v0.5.0

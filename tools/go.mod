@@ -1,6 +1,6 @@
 module github.com/ensemble-metamers/metamers/tools
 
-go 1.27.0
+go 1.27.2
 
 tool (
 	github.com/rhysd/actionlint/cmd/actionlint

@@ -52,7 +52,7 @@ func run(dir string, env []string, name string, args ...string) error {
 // are missing.
 func Build(checkout string, l Layout) error {
 	if _, err := exec.LookPath("go"); err != nil {
-		return errors.New("the go command is missing: pip install \"metamers[lab]\" brings it, or https://go.dev/dl (1.27 or newer)")
+		return errors.New("the go command is missing: pip install \"metamers[lab]\" brings it, or https://go.dev/dl (1.27.2 or newer)")
 	}
 	if err := Toolchain(checkout); err != nil {
 		return err

@@ -1,6 +1,6 @@
 module github.com/ensemble-metamers/metamers/tools/manifests
 
-go 1.27.0
+go 1.27.2
 
 tool sigs.k8s.io/kubectl-validate
 

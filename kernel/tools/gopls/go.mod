@@ -1,6 +1,6 @@
 module github.com/ensemble-metamers/metamers/kernel/tools/gopls
 
-go 1.27.0
+go 1.27.2
 
 tool golang.org/x/tools/gopls
 
