@@ -66,8 +66,8 @@ func HardSigmoid(x *Node) *Node {
 func HardSwish(x *Node) *Node { return Mul(x, HardSigmoid(x)) }
 
 // ErrorFunction is erf. On the Go backend it is formula 7.1.26 of Abramowitz & Stegun (1964),
-// whose error is at most 1.5e-7, because the erf of compute
-// v0.1.5 could wait for workers for ever; that of v0.1.11 was not tried.
+// whose error is at most 1.5e-7: the erf of compute v0.1.5 could wait for workers for ever, and
+// that of v0.1.11 has not been compared (docs/notes/upstream.md).
 func ErrorFunction(x *Node) *Node {
 	if x.Graph().Backend().Name() != "go" {
 		return Erf(x)
