@@ -4,6 +4,7 @@
 # unpacks its sources, and they have all that cells can link, without the network.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+go=$(go env GOROOT)/bin/go # that of go.mod, which is not looked for without the network
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 make --silent wheel WHEELS="$work/dist"
@@ -29,6 +30,6 @@ fi
 # Not into grep -q: it ends at the first match, and the kernel with it.
 said=$("$bin/python" -m metamers_kernel --help 2>&1) && [[ $said == *"Jupyter kernel"* ]] || { echo "test-wheel: metamers_kernel said: $said" >&2; exit 1; }
 unpacked=$(echo "$METAMERS_CACHE"/kernel/kernel-*)
-GOFLAGS=-mod=readonly GOPROXY=off GOWORK=off GOMODCACHE=$unpacked/modules go list -C "$unpacked/sources" -deps -tags=netgo,osusergo ./metamerkit ./metamerkit/local ./kernel/live/host/... >/dev/null
+GOTOOLCHAIN=local GOFLAGS=-mod=readonly GOPROXY=off GOWORK=off GOMODCACHE=$unpacked/modules "$go" list -C "$unpacked/sources" -deps -tags=netgo,osusergo ./metamerkit ./metamerkit/local ./kernel/live/host/... >/dev/null
 [[ -x $unpacked/tools/gopls && -x $unpacked/tools/gonb && -x $unpacked/tools/goimports ]] || { echo "test-wheel: the tools are missing" >&2; exit 1; }
 echo "test-wheel: $(basename "$wheel") ($((size / 1000000)) MB) installs, makes a run, and has what cells link" >&2
