@@ -132,7 +132,7 @@ def kernel_archive(tools: Path) -> bytes:
     for name in sorted(chosen):
         archive.add(name, chosen[name].read_bytes())
     for name in TOOLS:
-        archive.add(f"tools/{name}.xz", lzma.compress((tools / name).read_bytes(), preset=3), program=True, packed=True)
+        archive.add(f"tools/{name}.xz", lzma.compress((tools / name).read_bytes(), preset=6), program=True, packed=True)
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         archive.add(f"sources/notebooks/{path.name}", without_outputs(path))
     return archive.close()
