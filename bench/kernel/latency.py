@@ -142,7 +142,7 @@ def measure(name):
         return took
 
     draw = lambda: random.randrange(1 << 40)
-    line = "" if name == "metamers-go" else "%%\n"
+    line = "" if name == "metamers-go" else "%%%%\n"
     line += "fmt.Println(%d)"
     repeat("ready after start", ready)
     repeat("first cell after start", lambda: ready(line % draw()))

@@ -73,6 +73,9 @@ func (t Target) WriteSpec(checkout string, l Layout) (string, error) {
 			env[name] = v
 		}
 	}
+	if command, err := exec.LookPath("go"); err == nil && !Bundled() {
+		env[goBin] = filepath.Dir(command)
+	}
 	spec, err := json.MarshalIndent(map[string]any{
 		"argv":                    []string{l.Kernel, "run", "{connection_file}"},
 		"display_name":            DisplayName,
