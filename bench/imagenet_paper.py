@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""The default optimiser beside the paper's procedure on photographs at 224², as a table.
+"""Compares the default optimiser with the paper's procedure on photographs at 224², as a table.
 
-    bench/imagenet_paper.py            # from docs/imagenet, the rows and statistics that are there
+    bench/imagenet_paper.py            # reads rows and match statistics from docs/imagenet
 
-Each run of docs/imagenet/paper is held against the run of the plan imagenet (400 evaluations) of
-the same set and stage, on the photographs that both have. The ratio of relative L2 is the
-geometric mean over members and images; its interval, and that of the difference of recognition by
-networks that are not members, is a bootstrap over images (10,000 samples).
+Each run by pgd in docs/imagenet/paper is compared with the other runs of its set and stage there
+(500 evaluations) and in the plan imagenet (400 evaluations), on the same photographs. The ratio of
+relative L2 is a geometric mean over members and images. It and the difference in recognition by
+networks outside the set have bootstrap intervals over images (10,000 samples).
 """
 
 import csv
@@ -22,7 +22,7 @@ rng = np.random.default_rng(0)
 
 
 def rows(path):
-    """Recognition of each image by networks outside the set: {run: {image: [0 or 1]}}, {run: (set, stage)}."""
+    """Returns {run: {image: [0 or 1 of each network outside the set]}} and {run: (set, stage, optimizer, steps)}."""
     seen, what = defaultdict(lambda: defaultdict(list)), {}
     with gzip.open(path, "rt") as f:
         for r in csv.DictReader(f):
@@ -34,7 +34,7 @@ def rows(path):
 
 
 def statistics(path):
-    """Relative L2 of each image and member, and whether an image passes for all of them."""
+    """Returns {image: {member: relative L2}} and {image: whether it passes for all members}."""
     loss, passes = defaultdict(dict), defaultdict(lambda: True)
     with gzip.open(path, "rt") as f:
         for e in json.load(f)["evidence"]:
@@ -44,11 +44,13 @@ def statistics(path):
 
 
 def interval(values):
+    """Returns the mean of the values and its 95 % interval."""
     samples = [np.mean(rng.choice(values, len(values))) for _ in range(10000)]
     return np.mean(values), *np.quantile(samples, [0.025, 0.975])
 
 
 def line(path, what, run, images, paper=None):
+    """Prints the row of a run; paper has relative L2 and recognition of the paper's run, for a run of the default."""
     loss, passes = statistics(path)
     members = list(loss[0])
     out = [what[0].replace("+", ", "), what[1], f"{what[2]}, {what[3]}", f"{sum(passes[i] for i in images)} of {len(images)}",
@@ -62,17 +64,18 @@ def line(path, what, run, images, paper=None):
     print("| " + " | ".join(out) + " |")
 
 
-plan, planned = rows(FOLDER / "rows.csv.gz")
-more, made = rows(FOLDER / "paper/rows.csv.gz")
+recognized, runs = rows(FOLDER / "rows.csv.gz")
+path = {run: FOLDER / f"match-{run}.json.gz" for run in runs}
+for known, new in zip((recognized, runs), rows(FOLDER / "paper/rows.csv.gz")):
+    known.update(new)
+path.update((run, FOLDER / f"paper/match-{run}.json.gz") for run in new)
 print("| set | stage | optimiser, evaluations | pass | relative L2 of each member | ratio to pgd's | recognized by others (default: difference) |")
 print("|---|---|---|---:|---|---|---|")
-for run, (names, stage, optimizer, steps) in sorted(made.items(), key=lambda x: (x[1][1], x[1][0])):
+for pgd, (models, stage, optimizer, _) in sorted(runs.items(), key=lambda x: (x[1][1], x[1][0])):
     if optimizer != "pgd":
         continue
-    path, images = FOLDER / f"paper/match-{run}.json.gz", sorted(more[run])
-    line(path, made[run], more[run], images)
-    paper = statistics(path)[0], more[run]
-    same = [(r, more, FOLDER / f"paper/match-{r}.json.gz") for r in made if made[r][:2] == (names, stage) and r != run]
-    same += [(r, plan, FOLDER / f"match-{r}.json.gz") for r in planned if planned[r][:2] == (names, stage)]
-    for r, seen, at in sorted(same, key=lambda x: int({**planned, **made}[x[0]][3])):
-        line(at, {**planned, **made}[r], seen[r], images, paper)
+    images = sorted(recognized[pgd])
+    line(path[pgd], runs[pgd], recognized[pgd], images)
+    paper = statistics(path[pgd])[0], recognized[pgd]
+    for run in sorted((r for r in runs if r != pgd and runs[r][:2] == (models, stage)), key=lambda r: int(runs[r][3])):
+        line(path[run], runs[run], recognized[run], images, paper)

@@ -128,3 +128,15 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestCommandsBeforeAndAfter(t *testing.T) {
+	c := Parse("%vars\n%cd a\nx := 3\n!ls\nx++\n%env B=1\n%restart\n%require m@v1\n")
+	before, after := c.Commands()
+	if got := strings.Join(before, ";") + "|" + strings.Join(after, ";"); got != "%cd a;"+shell("!ls")+"|%env B=1" {
+		t.Errorf("GoNB's commands before|after the code: %s", got)
+	}
+	before, after = c.OwnCommands()
+	if got := strings.Join(before, ";") + "|" + strings.Join(after, ";"); got != "%vars;%require m@v1|%restart" {
+		t.Errorf("the kernel's commands before|after the code: %s", got)
+	}
+}

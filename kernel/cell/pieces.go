@@ -39,19 +39,15 @@ func (c *Cell) Program() bool { return c.verbatim || c.mainAt >= 0 }
 // Commands returns GoNB's special lines, as GoNB is to get them: those that stand before the
 // end of the Go code, and those behind it.
 func (c *Cell) Commands() (before, after []string) {
-	for i, s := range c.special {
-		line := shell(c.Source[s.start:s.end])
-		if i < c.before.special {
-			before = append(before, line)
-		} else {
-			after = append(after, line)
-		}
+	var all []string
+	for _, s := range c.special {
+		all = append(all, shell(c.Source[s.start:s.end]))
 	}
-	return before, after
+	return all[:c.before.special], all[c.before.special:]
 }
 
-// OwnCommands returns the lines of Own in the same way. What the code may import is wanted
-// before it, wherever it stands.
+// OwnCommands returns the lines of Own in the same way, but %require always comes before the
+// code, which may import what it adds.
 func (c *Cell) OwnCommands() (before, after []string) {
 	for i, line := range c.Own {
 		if i < c.before.own || strings.HasPrefix(line, "%require") {

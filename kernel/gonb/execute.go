@@ -81,7 +81,7 @@ func (in *Interpreter) Execute(ctx context.Context, req session.Request, out ses
 	return in.commands(ctx, after, out)
 }
 
-// commands carries out commands that are the kernel's own.
+// commands carries out lines of the kernel's own commands.
 func (in *Interpreter) commands(ctx context.Context, lines []string, out session.Output) *session.Failure {
 	for _, line := range lines {
 		if f := in.command(ctx, line, out); f != nil {

@@ -29,10 +29,10 @@ type gonbPipes struct {
 	known map[string]bool // display identifiers shown already
 
 	mu      sync.Mutex
-	changed *sync.Cond // handled or ended
-	taken   int        // bytes that the decoder has read
-	handled int        // of these, what it has taken care of
-	ended   bool       // the decoder has
+	changed *sync.Cond // signals a change of handled or ended
+	taken   int        // number of bytes that the decoder has read
+	handled int        // number of bytes whose messages are shown
+	ended   bool       // the decoder reads no more
 	closed  bool
 }
 
@@ -72,8 +72,9 @@ func (g *gonbPipes) env() map[string]string {
 	return map[string]string{protocol.GONB_PIPE_ENV: g.paths[0], protocol.GONB_PIPE_BACK_ENV: g.paths[1]}
 }
 
-// Read is the decoder's source: when the decoder asks for more, it has taken care of what it
-// had. Reading and counting are one step for finish.
+// Read is the decoder's source. When the decoder asks for more, all that it read before is
+// shown. The lock is held while bytes are read and counted, so that finish sees each byte
+// either in the pipe or in taken.
 func (g *gonbPipes) Read(b []byte) (n int, err error) {
 	g.mu.Lock()
 	g.handled = g.taken
@@ -111,7 +112,7 @@ func (g *gonbPipes) serve() {
 			closed := g.closed
 			g.mu.Unlock()
 			if !closed {
-				g.out.Stream("stderr", fmt.Sprintf("no more displays of gonbui are shown: %v\n", err))
+				g.out.Stream("stderr", fmt.Sprintf("displays of gonbui can no longer be read: %v\n", err))
 			}
 			return
 		}
@@ -180,7 +181,7 @@ func (g *gonbPipes) close() {
 	if closed {
 		return
 	}
-	g.to.Close() // without the lock: it waits for a read to end
+	g.to.Close() // without the lock, because it waits until Read has returned
 	g.from.Close()
 	for _, p := range g.paths {
 		os.Remove(p)

@@ -34,8 +34,8 @@ func (in *Interpreter) newLive() error {
 	return err
 }
 
-// startLive starts a process of the session, with pipes for gonbui of its own: gob describes
-// types once at the beginning.
+// startLive returns a function that starts a process of the session. Each process has its own
+// pipes for gonbui, because an encoder of gob describes its types only once.
 func (in *Interpreter) startLive(out session.Output) func(*exec.Cmd) error {
 	return func(c *exec.Cmd) error {
 		in.mu.Lock()
@@ -58,7 +58,7 @@ func (in *Interpreter) startLive(out session.Output) func(*exec.Cmd) error {
 	}
 }
 
-// finishPipes waits until what cells displayed by gonbui is shown.
+// finishPipes waits until everything that cells displayed with gonbui is shown.
 func (in *Interpreter) finishPipes() {
 	in.mu.Lock()
 	pipes := in.pipes
@@ -135,7 +135,7 @@ func (in *Interpreter) remember(ctx context.Context, req session.Request, c *cel
 	return in.shellLines(ctx, req, after, out)
 }
 
-// shellLines carries out lines of commands: those of the session, and GoNB's in one go.
+// shellLines carries out commands: those of the session one by one, then those of GoNB together.
 func (in *Interpreter) shellLines(ctx context.Context, req session.Request, commands []string, out session.Output) *session.Failure {
 	var lines []string
 	for _, line := range commands {

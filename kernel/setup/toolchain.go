@@ -9,21 +9,20 @@ import (
 	"strings"
 )
 
-// goBin names, in the kernel's specification, the folder of the go command that was selected
-// when the kernel was built: starting another command to find it would delay the kernel.
+// goBin is a variable in the kernel's specification. It names the folder of the go command that
+// built the kernel, so that the kernel need not run a command to find it.
 const goBin = "METAMERS_KERNEL_GOBIN"
 
-// Toolchain has this process and what it starts use the Go toolchain that the checkout's go.mod
-// selects. A go command that is older than go.mod runs a newer one inside the checkout only; cells
-// are compiled elsewhere, with the tools of the go command on the path, and link what was
-// compiled inside.
+// Toolchain puts the Go toolchain that the checkout's go.mod selects first on the path of this
+// process. A go command that is older than go.mod runs a newer one, but only inside the checkout;
+// cells are compiled outside, and link packages that were compiled inside.
 func Toolchain(checkout string) error {
 	if Bundled() {
 		return nil // Unpack has set one
 	}
 	command, err := exec.LookPath("go")
 	if err != nil || newEnough(command, checkout) {
-		return nil // a missing one is said where it is needed
+		return nil // a missing command is reported where it is needed
 	}
 	bin := os.Getenv(goBin)
 	if bin == "" || !newEnough(filepath.Join(bin, "go"), checkout) {
@@ -48,8 +47,9 @@ func Toolchain(checkout string) error {
 	return nil
 }
 
-// newEnough reports whether the version beside a go command is at least that of the checkout's
-// go.mod. It is false where either cannot be read.
+// newEnough reports whether a go command is at least of the version that the checkout's go.mod
+// asks for. It reads the file VERSION of the command's GOROOT, and returns false where that or
+// go.mod cannot be read.
 func newEnough(command, checkout string) bool {
 	command, err := filepath.EvalSymlinks(command)
 	if err != nil {

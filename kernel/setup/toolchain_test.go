@@ -44,7 +44,7 @@ func TestToolchain(t *testing.T) {
 		}
 	}
 	place(map[string]string{"newer/VERSION": "go1.27.2", "older/VERSION": "go1.26.8", "go.mod": "module x\n\ngo 1.27.2\n"})
-	// The kernel, whose specification names the folder, asks no command.
+	// A kernel whose specification names the folder runs no command to find it.
 	t.Setenv("PATH", filepath.Dir(older))
 	t.Setenv(goBin, filepath.Dir(newer))
 	write(older, "exit 1")

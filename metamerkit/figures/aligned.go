@@ -7,10 +7,11 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// drawAligned draws plots in rows and columns, with their data areas in line and each title above
-// the middle of its data area, and returns their canvases. A plot may be nil.
+// drawAligned draws plots in rows and columns and returns their canvases. The data areas are
+// aligned, the titles of a row stand on one line, and each title is centred above its data area.
+// A nil plot leaves its place empty.
 func drawAligned(plots [][]*plot.Plot, tiles draw.Tiles, c draw.Canvas) [][]draw.Canvas {
-	var first, others vg.Length // heights of the highest titles: in the first row, and below
+	var first, others vg.Length // heights of the highest titles in the first row and in the others
 	titles := make([][]string, len(plots))
 	for i, row := range plots {
 		titles[i] = make([]string, len(row))
@@ -18,7 +19,7 @@ func drawAligned(plots [][]*plot.Plot, tiles draw.Tiles, c draw.Canvas) [][]draw
 			if p == nil {
 				continue
 			}
-			// plot.Align knows only the plot with its labels, over which it would centre the title.
+			// A plot would centre its title above the data area and the labels beside it.
 			titles[i][j], p.Title.Text = p.Title.Text, ""
 			if t := titles[i][j]; t != "" {
 				height := p.Title.TextStyle.Height(t) + p.Title.Padding
@@ -34,7 +35,7 @@ func drawAligned(plots [][]*plot.Plot, tiles draw.Tiles, c draw.Canvas) [][]draw
 	tiles.PadY += others
 	canvases := plot.Align(plots, tiles, c)
 	for i, row := range plots {
-		top := c.Min.Y // of what is in the row
+		top := c.Min.Y // upper edge of the row's plots
 		for j, p := range row {
 			if p != nil {
 				p.Draw(canvases[i][j])
