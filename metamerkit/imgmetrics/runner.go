@@ -175,8 +175,7 @@ func (p *program) compile(b compute.Backend, metrics []Metric, with bool) {
 			f.scope = st.RootScope().At("%s", name)
 		}
 		p.outputs[i] = len(outputs)
-		// One more node: the Go backend fails on a parameter behind the last output.
-		outputs = append(outputs, MulScalar(m.Stats(f), 1))
+		outputs = append(outputs, m.Stats(f))
 		f.scope = nil
 	}
 	if err := g.Compile(outputs...); err != nil {
