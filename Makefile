@@ -8,14 +8,11 @@ export METAMERS_DATA ?= $(abspath $(wildcard ../shared/data))
 SCALE ?= quick
 # Where the installed Go is older than go.mod asks for, it fetches and runs the one named there.
 export GOTOOLCHAIN ?= auto
-# The experiment makes the pure-Go backend faster for some models; compilers that
-# do not know it build without.
-SIMD := $(shell export GOTOOLCHAIN=$(GOTOOLCHAIN); [ "$$(go env GOARCH)" != amd64 ] || ! GOEXPERIMENT=simd go version >/dev/null 2>&1 || echo simd)
 # Packages with goroutines or locks.
 RACE_PKGS ?= ./metamerkit/cache ./metamerkit/people/serve ./metamerkit/client ./metamerkit/server ./metamerkit/sweep ./metamerkit/stage ./metamerkit/runs ./metamerkit/weights ./metamerkit/evaluate ./metamerkit/fetch ./metamerkit/display/... ./kernel/...
 # How all is compiled but the kernel's tests and what needs other code: so each package is
 # compiled once. The kernel's set-up compiles programs so too.
-LIKE := GOEXPERIMENT=$(SIMD) GOFLAGS="$(shell go env GOFLAGS) -trimpath"
+LIKE := GOFLAGS="$(shell go env GOFLAGS) -trimpath"
 LEAN := -ldflags="-s -w"
 # Packages whose tests link a backend.
 COMPUTING = $(shell GOTOOLCHAIN=$(GOTOOLCHAIN) go list -test -f '{{.ForTest}} {{.ImportPath}} {{join .Deps " "}} ' ./... | sed -n 's|^\([^ ][^ ]*\) .*/metamerkit/backend .*|\1|p' | sort -u)
@@ -89,7 +86,7 @@ check: ## gofmt, go vet, staticcheck, actionlint
 test-xla: setup-onednn ## all tests but those of race, on XLA and on the pure-Go backend
 	$(LIKE) go test -timeout 30m $$(go list ./... | grep -vxF "$$(go list $(RACE_PKGS))") ./kernel/test/sequence
 
-test-go: ## the portable build, without cgo and SIMD: all that computes
+test-go: ## the portable build, without cgo: all that computes
 	CGO_ENABLED=0 go test -short -timeout 30m $(COMPUTING)
 
 race: ## all tests of packages with goroutines and locks, with the race detector

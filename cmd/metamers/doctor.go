@@ -123,14 +123,11 @@ func checkDevice(ctx context.Context, g *globals) error {
 
 func (d diagnosis) print() {
 	line := func(what, format string, args ...any) { fmt.Printf("%-9s %s\n", what, fmt.Sprintf(format, args...)) }
-	var with []string
-	for name, on := range map[string]bool{"XLA": d.XLA, "SIMD": d.SIMD} {
-		if on {
-			with = append(with, name)
-		}
+	with := "with XLA"
+	if !d.XLA {
+		with = "without XLA"
 	}
-	slices.Sort(with)
-	line("program", "%s for %s/%s with %s; gomlx %s", d.GoVersion, d.OS, d.Arch, orNone(strings.Join(with, ", ")), d.Modules["github.com/gomlx/gomlx"])
+	line("program", "%s for %s/%s %s; gomlx %s", d.GoVersion, d.OS, d.Arch, with, d.Modules["github.com/gomlx/gomlx"])
 	line("machine", "%d cores, %.1f GiB of memory free, %d GPUs", d.Cores, gib(d.FreeMemory), len(d.GPUs))
 	if d.Kind != "" {
 		line("backend", "%s on %s", d.Kind, orNone(strings.Join(d.Devices, ", ")))

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -95,15 +94,6 @@ func Build(checkout string, l Layout) error {
 	return step("warming the build cache", func() error { return warm(checkout, l, set) })
 }
 
-// experiment makes the pure-Go backend several times faster; compilers that do not know
-// it build without.
-func experiment() []string {
-	if runtime.GOARCH != "amd64" || exec.Command("env", "GOEXPERIMENT=simd", "go", "version").Run() != nil {
-		return nil
-	}
-	return []string{"GOEXPERIMENT=simd"}
-}
-
 // buildTools installs the tools of a tool module into the layout's folder.
 func buildTools(checkout string, l Layout, module string) error {
 	if err := os.MkdirAll(l.Root, 0o755); err != nil {
@@ -114,7 +104,7 @@ func buildTools(checkout string, l Layout, module string) error {
 		return err
 	}
 	defer os.RemoveAll(tmp)
-	if err := run(checkout, append(experiment(), "GOBIN="+tmp, "GOFLAGS=-trimpath", "GOWORK=off"), "go", "install", "-C", filepath.Join("kernel", "tools", module), "tool"); err != nil {
+	if err := run(checkout, []string{"GOBIN=" + tmp, "GOFLAGS=-trimpath", "GOWORK=off"}, "go", "install", "-C", filepath.Join("kernel", "tools", module), "tool"); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(l.Tools, 0o755); err != nil {
@@ -153,7 +143,7 @@ func buildPrograms(checkout string, l Layout, set []byte) error {
 	if s.Sum, err = sum(checkout, set, s.Folders); err != nil { // before: what is edited meanwhile is built the next time
 		return err
 	}
-	if err := run(checkout, experiment(), "go", append([]string{"build", "-trimpath", "-ldflags=-s -w", "-o", next + string(filepath.Separator)}, programs...)...); err != nil {
+	if err := run(checkout, nil, "go", append([]string{"build", "-trimpath", "-ldflags=-s -w", "-o", next + string(filepath.Separator)}, programs...)...); err != nil {
 		return err
 	}
 	if err := errors.Join(put(filepath.Join(next, "kernel"), l.Kernel), put(filepath.Join(next, "metamers"), l.Engine)); err != nil {

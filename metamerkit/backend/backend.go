@@ -3,6 +3,7 @@
 package backend
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -144,11 +145,12 @@ func auto() (*Backend, error) {
 	}
 	b, err := openXLA(XLA)
 	if err != nil {
-		if b, e := openGo(); e == nil {
-			b.Notice = fmt.Sprintf("computing on the pure-Go backend, several times slower than XLA (%s)", oneLine(err))
-			return b, nil
+		b, e := openGo()
+		if e != nil {
+			return nil, errors.Join(err, e)
 		}
-		return nil, err
+		b.Notice = fmt.Sprintf("computing on the pure-Go backend, several times slower than XLA (%s)", oneLine(err))
+		return b, nil
 	}
 	if cudaErr != nil {
 		b.Notice = fmt.Sprintf("a GPU was found but is not used (%s)", oneLine(cudaErr))
@@ -162,9 +164,22 @@ func oneLine(err error) string { return strings.Join(strings.Fields(err.Error())
 // openGo computes one operation after the other, each on all cores. Operations side by
 // side are no faster, and a panic in one could not be caught (docs/notes/upstream.md).
 func openGo() (*Backend, error) {
+	if err := safeVectors(runtime.Version()); err != nil {
+		return nil, err
+	}
 	b, err := gobackend.New("ops_sequential")
 	if err != nil {
 		return nil, fmt.Errorf("backend: pure Go: %w", err)
 	}
 	return &Backend{Compute: b, Kind: Go}, nil
+}
+
+// safeVectors is an error for a Go compiler with the experiment simd: its loads of the last
+// elements of a slice read behind the slice, which sometimes ends the process
+// (docs/notes/upstream.md).
+func safeVectors(compiler string) error {
+	if !strings.Contains(compiler, "simd") {
+		return nil
+	}
+	return fmt.Errorf("backend: pure Go: this program was built by %s, with GOEXPERIMENT=simd, with which the backend sometimes crashes (docs/notes/upstream.md); expected a build without it", compiler)
 }

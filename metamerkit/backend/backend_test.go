@@ -268,3 +268,12 @@ func TestNamedOneDNNIsMissing(t *testing.T) {
 		t.Errorf("error %v, expected one that names the setting", err)
 	}
 }
+
+func TestSafeVectors(t *testing.T) {
+	if err := safeVectors("go1.27.2"); err != nil {
+		t.Error(err)
+	}
+	if err := safeVectors("go1.27.2-X:nogreenteagc,simd"); err == nil || !strings.Contains(err.Error(), "GOEXPERIMENT=simd") {
+		t.Errorf("a compiler with the experiment: %v", err)
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
-	"slices"
 	"strings"
 
 	"github.com/gomlx/compute"
@@ -16,10 +15,9 @@ import (
 
 // Findings is what Survey found on this machine and in this binary.
 type Findings struct {
-	GoVersion  string // of the compiler, without experiments
+	GoVersion  string // of the compiler, with its experiments
 	OS, Arch   string
 	XLA        bool              // built with cgo, so that XLA can be loaded
-	SIMD       bool              // built with GOEXPERIMENT=simd, which the pure-Go backend profits from
 	Modules    map[string]string // versions of what computes, by module path
 	Cores      int
 	FreeMemory uint64 // bytes of host memory, 0 if unknown
@@ -64,10 +62,9 @@ type Folder struct {
 // Survey looks at the machine and opens the backend that is wanted ("" as for
 // Open), which it closes again. It never fails: what is wrong is in Advice.
 func Survey(want Kind) Findings {
-	version, experiments := compiler(runtime.Version())
 	f := Findings{
-		GoVersion: version, OS: runtime.GOOS, Arch: runtime.GOARCH,
-		XLA: HasXLA, SIMD: slices.Contains(experiments, "simd"), Modules: modules(),
+		GoVersion: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH,
+		XLA: HasXLA, Modules: modules(),
 		Cores: runtime.NumCPU(), GPUs: GPUs(),
 	}
 	if free, err := FreeMemory(); err == nil {
@@ -130,9 +127,6 @@ func (f *Findings) open(want Kind) {
 	if d := b.Doubt(); d != "" {
 		f.advise(d)
 	}
-	if b.Kind == Go && !f.SIMD && f.Arch == "amd64" {
-		f.advise("the pure-Go backend computes some models faster when built with GOEXPERIMENT=simd: `make build`")
-	}
 }
 
 // advise adds a line, unless a line already says it. One that says more takes the
@@ -148,21 +142,6 @@ func (f *Findings) advise(line string) {
 		}
 	}
 	f.Advice = append(f.Advice, line)
-}
-
-// SIMD reports whether this program was built with GOEXPERIMENT=simd.
-func SIMD() bool {
-	_, experiments := compiler(runtime.Version())
-	return slices.Contains(experiments, "simd")
-}
-
-// compiler parses what runtime.Version returns, such as go1.26.8-X:simd.
-func compiler(s string) (version string, experiments []string) {
-	version, rest, found := strings.Cut(s, "X:")
-	if found {
-		experiments = strings.Split(rest, ",")
-	}
-	return strings.TrimRight(version, " -"), experiments
 }
 
 func modules() map[string]string {

@@ -82,20 +82,6 @@ func TestSurveyOfAnImpossibleWish(t *testing.T) {
 	}
 }
 
-func TestCompiler(t *testing.T) {
-	for in, want := range map[string]struct{ version, experiments string }{
-		"go1.26.8":                      {"go1.26.8", ""},
-		"go1.26.8-X:simd":               {"go1.26.8", "simd"},
-		"go1.27rc1-X:nogreenteagc,simd": {"go1.27rc1", "nogreenteagc simd"},
-		"devel go1.27-abc X:simd":       {"devel go1.27-abc", "simd"},
-	} {
-		v, e := compiler(in)
-		if v != want.version || strings.Join(e, " ") != want.experiments {
-			t.Errorf("compiler(%q) = %q, %q", in, v, e)
-		}
-	}
-}
-
 // A device whose plugin this project has not tried is named with the wheel that has one.
 func TestSurveyNamesWheels(t *testing.T) {
 	if !HasXLA {

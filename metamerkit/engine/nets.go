@@ -31,7 +31,7 @@ func (e *Engine) model(name, precision string) (*card.Card, *zoo.Net, error) {
 		return c, net, nil
 	}
 	if precision == "mixed" && e.Backend.Kind == backend.Go {
-		return nil, nil, fmt.Errorf("engine: model %s in mixed precision: the pure-Go backend gains nothing by it and, with SIMD, computes it wrongly (docs/notes/upstream.md); expected XLA on a GPU or CPU, or float32", c.Name)
+		return nil, nil, fmt.Errorf("engine: model %s in mixed precision: the pure-Go backend gains nothing by it; expected XLA on a GPU or CPU, or float32", c.Name)
 	}
 	net, err := e.nets.Do(key, func() (*zoo.Net, error) {
 		net, err := open(c)

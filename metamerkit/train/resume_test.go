@@ -144,8 +144,8 @@ func TestOptionsAreChecked(t *testing.T) {
 	}
 	q := everything(b, "")
 	q.Options.Precision = "bf16"
-	if _, err := newJob(q); backend.SIMD() != (err != nil && strings.Contains(err.Error(), "precision bf16")) {
-		t.Errorf("bfloat16 on the pure-Go backend, SIMD %v: %v", backend.SIMD(), err)
+	if _, err := newJob(q); err != nil {
+		t.Errorf("bfloat16 on the pure-Go backend: %v", err)
 	}
 	q = everything(b, "")
 	q.Train.Labels[7] = 4

@@ -155,9 +155,6 @@ func newJob(q Job) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Precision == "bf16" && q.Backend.Kind == backend.Go && backend.SIMD() {
-		return nil, fmt.Errorf("train: precision bf16: the pure-Go backend with SIMD computes it wrongly (docs/notes/upstream.md); expected f32, or XLA on a GPU or CPU")
-	}
 	j := &job{Job: q, o: o, began: q.now()}
 	n := q.Train.Len() - o.HeldOut
 	if n < o.Batch {
