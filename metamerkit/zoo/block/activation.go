@@ -37,7 +37,7 @@ func Activation(name string) (func(x *Node) *Node, error) {
 // GELU is x·Φ(x), Φ the normal distribution function (Hendrycks & Gimpel 2016,
 // arXiv:1606.08415).
 func GELU(x *Node) *Node {
-	return Mul(x, MulScalar(AddScalar(ErrorFunction(MulScalar(x, math.Sqrt2/2)), 1), 0.5))
+	return Mul(x, MulScalar(AddScalar(Erf(MulScalar(x, math.Sqrt2/2)), 1), 0.5))
 }
 
 // GELUTanh is the tanh approximation of GELU (Hendrycks & Gimpel 2016), used by SigLIP and
@@ -64,19 +64,3 @@ func HardSigmoid(x *Node) *Node {
 
 // HardSwish is x·HardSigmoid(x).
 func HardSwish(x *Node) *Node { return Mul(x, HardSigmoid(x)) }
-
-// ErrorFunction is erf. On the Go backend it is formula 7.1.26 of Abramowitz & Stegun (1964),
-// whose error is at most 1.5e-7: the erf of compute v0.1.5 could wait for workers for ever, and
-// that of v0.1.11 has not been compared (docs/notes/upstream.md).
-func ErrorFunction(x *Node) *Node {
-	if x.Graph().Backend().Name() != "go" {
-		return Erf(x)
-	}
-	a := Abs(x)
-	t := Reciprocal(AddScalar(MulScalar(a, 0.3275911), 1))
-	p := MulScalar(t, 1.061405429)
-	for _, c := range []float64{-1.453152027, 1.421413741, -0.284496736, 0.254829592} {
-		p = Mul(t, AddScalar(p, c))
-	}
-	return Mul(StopGradient(Sign(x)), OneMinus(Mul(p, Exp(Neg(Square(x))))))
-}

@@ -24,9 +24,8 @@ func (w Window) frozen(s *model.Scope, x *Node, out int, own bool, draw func() *
 // convolve is PyTorch's convolution of x [B,H,W,C] with a kernel [K,K,C/Groups,O].
 //
 // GoMLX v0.28.13 has a wrong image gradient for kernels of even size, so that an
-// even kernel gets a row and a column of zeros first. Its pure-Go backend has a
-// slow convolution; there the patches are gathered and multiplied as one matrix. On
-// XLA's CPU some 3×3 windows have a form of their own in training (see minimal).
+// even kernel gets a row and a column of zeros first. On XLA's CPU some 3×3 windows
+// have a form of their own in training (see minimal).
 //
 // Groups have forms of their own, whose gradient reaches the image alone unless the
 // graph trains weights.
@@ -47,11 +46,6 @@ func (w Window) convolve(x, kernel *Node, training bool) *Node {
 		x = every(x, w.stride())
 		return product(x, []int{3}, nil, Reshape(kernel, kernel.Shape().Dim(2), kernel.Shape().Dim(3)), []int{0}, nil)
 	}
-	if onGo(x) {
-		p := w.patches(x)
-		k := kernel.Shape()
-		return product(Concatenate(p, 3), []int{3}, nil, Reshape(kernel, -1, k.Dim(3)), []int{0}, nil)
-	}
 	if w.minimal(x, kernel.Shape().Dim(3), training) {
 		return w.tiled(x, kernel)
 	}
@@ -62,9 +56,6 @@ func (w Window) convolve(x, kernel *Node, training bool) *Node {
 	}
 	return Convolve(x, kernel).Strides(w.stride()).PaddingPerDim(pads[:]).Done()
 }
-
-// onGo reports whether x is computed by the pure-Go backend.
-func onGo(x *Node) bool { return x.Graph().Backend().Name() == "go" }
 
 // patches returns K·K views of x, one for each element of the window, row by row:
 // view [B,H',W',C] holds what that element sees.

@@ -55,7 +55,7 @@ func (w Window) correlate(x, v *Node) *Node {
 	x = frameHW(x, 1, pads)
 	var sums []*Node
 	for i := range w.K * w.K {
-		if i > 0 && !onGo(x) {
+		if i > 0 {
 			held := OptimizationBarriers(x, sums[i-1])
 			x, sums[i-1] = held[0], held[1]
 		}

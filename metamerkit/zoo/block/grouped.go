@@ -4,11 +4,11 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
-// grouped is the convolution in groups: XLA's own, with XLA's own as the gradient,
-// or, on the Go backend and in training, a batch of matrices over patches.
+// grouped is the convolution in groups: the backend's own, with the backend's own as
+// the gradient, or, in training, a batch of matrices over patches.
 func (w Window) grouped(x, kernel *Node, training bool) *Node {
 	g, k, c, out := w.groups(), w.K, kernel.Shape().Dim(2), kernel.Shape().Dim(3)
-	if onGo(x) || training {
+	if training {
 		views := w.patches(x)
 		for i, v := range views {
 			views[i] = Reshape(v, -1, g, c)

@@ -18,7 +18,7 @@ func init() {
 		"Relu":       {7, plainly(stage.ReLU), func(v float64) float64 { return max(v, 0) }},
 		"Sigmoid":    {7, plainly(Logistic), func(v float64) float64 { return 1 / (1 + math.Exp(-v)) }},
 		"Tanh":       {7, plainly(Tanh), math.Tanh},
-		"Erf":        {9, plainly(block.ErrorFunction), math.Erf},
+		"Erf":        {9, plainly(Erf), math.Erf},
 		"Exp":        {7, plainly(Exp), math.Exp},
 		"Log":        {7, plainly(Log), math.Log},
 		"Sqrt":       {7, plainly(Sqrt), math.Sqrt},

@@ -107,7 +107,7 @@ func (c *call) convolve(w window, x, kernel *Node, groups int) *Node {
 		return b.Convolve(c.root.At("%s", encoded(c.scopeName)), x, kernel)
 	}
 	b, in, out := x.Shape().Dim(0), kernel.Shape().Dim(2), kernel.Shape().Dim(3)
-	if groups == 1 && x.Graph().Backend().Name() != "go" {
+	if groups == 1 {
 		// GoMLX's gradient is right for odd kernels without dilation: zeros make it so.
 		kernel, w = odd(kernel, w)
 		return Convolve(w.framed(x, nil), kernel).StridePerAxis(w.strides[:]...).NoPadding().Done()
