@@ -57,7 +57,8 @@ def line(path, what, run, images, paper=None):
            ", ".join(f"{np.mean([loss[i][m] for i in images]):.2g}" for m in members)]
     if paper:
         logs = [np.mean([np.log(loss[i][m] / paper[0][i][m]) for m in members]) for i in images]
-        out.append("%.2f (%.2f to %.2f)" % tuple(np.exp(x) for x in interval(logs)))
+        ratio = [np.exp(x) for x in interval(logs)]
+        out.append(("%.2f (%.2f to %.2f)" if ratio[1] > 0.1 else "%.1g (%.1g to %.1g)") % tuple(ratio))
         out.append("%+.2f (%+.2f to %+.2f)" % interval([np.mean(run[i]) - np.mean(paper[1][i]) for i in images]))
     else:
         out += ["1", "%.2f" % np.mean([np.mean(run[i]) for i in images])]
