@@ -65,18 +65,23 @@ def line(path, what, run, images, paper=None):
     print("| " + " | ".join(out) + " |")
 
 
-recognized, runs = rows(FOLDER / "rows.csv.gz")
-path = {run: FOLDER / f"match-{run}.json.gz" for run in runs}
-for known, new in zip((recognized, runs), rows(FOLDER / "paper/rows.csv.gz")):
-    known.update(new)
-path.update((run, FOLDER / f"paper/match-{run}.json.gz") for run in new)
-print("| set | stage | optimiser, evaluations | pass | relative L2 of each member | ratio to pgd's | recognized by others (default: difference) |")
-print("|---|---|---|---:|---|---|---|")
-for pgd, (models, stage, optimizer, _) in sorted(runs.items(), key=lambda x: (x[1][1], x[1][0])):
-    if optimizer != "pgd":
-        continue
-    images = sorted(recognized[pgd])
-    line(path[pgd], runs[pgd], recognized[pgd], images)
-    paper = statistics(path[pgd])[0], recognized[pgd]
-    for run in sorted((r for r in runs if r != pgd and runs[r][:2] == (models, stage)), key=lambda r: int(runs[r][3])):
-        line(path[run], runs[run], recognized[run], images, paper)
+def main():
+    recognized, runs = rows(FOLDER / "rows.csv.gz")
+    path = {run: FOLDER / f"match-{run}.json.gz" for run in runs}
+    for known, new in zip((recognized, runs), rows(FOLDER / "paper/rows.csv.gz")):
+        known.update(new)
+    path.update((run, FOLDER / f"paper/match-{run}.json.gz") for run in new)
+    print("| set | stage | optimiser, evaluations | pass | relative L2 of each member | ratio to pgd's | recognized by others (default: difference) |")
+    print("|---|---|---|---:|---|---|---|")
+    for pgd, (models, stage, optimizer, _) in sorted(runs.items(), key=lambda x: (x[1][1], x[1][0])):
+        if optimizer != "pgd":
+            continue
+        images = sorted(recognized[pgd])
+        line(path[pgd], runs[pgd], recognized[pgd], images)
+        paper = statistics(path[pgd])[0], recognized[pgd]
+        for run in sorted((r for r in runs if r != pgd and runs[r][:2] == (models, stage)), key=lambda r: int(runs[r][3])):
+            line(path[run], runs[run], recognized[run], images, paper)
+
+
+if __name__ == "__main__":
+    main()

@@ -9,7 +9,6 @@ An image passes if it passes for every member. Shares of images have Wilson's in
 networks outside the set a bootstrap interval over images (10,000 samples), both of 95 %.
 """
 
-import csv
 import gzip
 import json
 import sys
@@ -18,9 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
+from imagenet_paper import interval, rows, statistics
+
 COUNT, PAIRS = 48, 2016  # photographs, and pairs of the null distribution
 FOLDER = Path(__file__).resolve().parent.parent / "docs/imagenet/sample"
-rng = np.random.default_rng(0)
 
 
 def select(source, folder):
@@ -41,27 +41,28 @@ def wilson(k, n, z=1.959964):
     return k / n, (middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)
 
 
+def above(path):
+    """Returns {image: whether its statistics are above every null pair for all members}."""
+    out = defaultdict(lambda: True)
+    with gzip.open(path, "rt") as f:
+        for e in json.load(f)["evidence"]:
+            out[e["image"]] &= max(e["pPearson"], e["pSpearman"], e["pSNR"]) < 1.5 / (PAIRS + 1)
+    return out
+
+
 def table():
-    others, what = defaultdict(lambda: defaultdict(list)), {}
-    with gzip.open(FOLDER / "rows.csv.gz", "rt") as f:
-        for r in csv.DictReader(f):
-            if r["measure"] == "recognizability" and r["member"] == "false" and r["run"] and int(r["image"]) >= 0:
-                others[r["run"]][int(r["image"])].append(float(r["value"]))
-                what[r["run"]] = r["set"].replace("+", ", "), r["stage"]
+    recognized, runs = rows(FOLDER / "rows.csv.gz")
     print("| set | stage | above every null pair | pass | relative L2 of each member | recognized by others |")
     print("|---|---|---:|---|---|---|")
-    for run in sorted(what, key=what.get):
-        loss, passes, above = defaultdict(list), defaultdict(lambda: True), defaultdict(lambda: True)
-        with gzip.open(FOLDER / f"match-{run}.json.gz", "rt") as f:
-            for e in json.load(f)["evidence"]:
-                loss[e["member"]].append(e["loss"])
-                passes[e["image"]] &= e["verdict"] == "pass"
-                above[e["image"]] &= max(e["pPearson"], e["pSpearman"], e["pSNR"]) < 1.5 / (PAIRS + 1)
-        seen = [np.mean(v) for v in others[run].values()]
-        low, high = np.quantile([np.mean(rng.choice(seen, len(seen))) for _ in range(10000)], [0.025, 0.975])
+    for run in sorted(runs, key=runs.get):
+        path = FOLDER / f"match-{run}.json.gz"
+        loss, passes = statistics(path)
         n = len(passes)
-        print(f"| {what[run][0]} | {what[run][1]} | {sum(above.values())} of {n} | %.2f (%.2f to %.2f) | " % wilson(sum(passes.values()), n)
-              + ", ".join(f"{np.mean(v):.2g}" for v in loss.values()) + f" | {np.mean(seen):.2f} ({low:.2f} to {high:.2f}) |")
+        print("| " + " | ".join([
+            runs[run][0].replace("+", ", "), runs[run][1], f"{sum(above(path).values())} of {n}",
+            "%.2f (%.2f to %.2f)" % wilson(sum(passes.values()), n),
+            ", ".join(f"{np.mean([image[m] for image in loss.values()]):.2g}" for m in loss[0]),
+            "%.2f (%.2f to %.2f)" % interval([np.mean(v) for v in recognized[run].values()])]) + " |")
 
 
 if sys.argv[1:2] == ["select"]:

@@ -175,11 +175,11 @@ func openGo() (*Backend, error) {
 }
 
 // safeVectors is an error for a Go compiler with the experiment simd: its loads of the last
-// elements of a slice read behind the slice, which sometimes ends the process
+// elements of a slice read past its end, which sometimes ends the process
 // (docs/notes/upstream.md).
 func safeVectors(compiler string) error {
 	if !strings.Contains(compiler, "simd") {
 		return nil
 	}
-	return fmt.Errorf("backend: pure Go: this program was built by %s, with GOEXPERIMENT=simd, with which the backend sometimes crashes (docs/notes/upstream.md); expected a build without it", compiler)
+	return fmt.Errorf("backend: pure Go: this program was built with GOEXPERIMENT=simd (%s), which makes the backend crash sometimes (docs/notes/upstream.md); expected a build without it", compiler)
 }

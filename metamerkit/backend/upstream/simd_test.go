@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// behind loads the last three numbers of a page whose next page cannot be read.
-const behind = `package main
+// pastEnd loads the last three numbers of a page whose next page cannot be read.
+const pastEnd = `package main
 
 import (
 	"fmt"
@@ -34,7 +34,7 @@ func main() {
 `
 
 // TestPartialLoad: with GOEXPERIMENT=simd, loads of the last elements of a slice read a whole
-// vector, and the memory behind the slice may not be there.
+// vector, and the memory past the end of the slice may not be there.
 func TestPartialLoad(t *testing.T) {
 	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
 		t.Skip("needs Linux on amd64")
@@ -43,7 +43,7 @@ func TestPartialLoad(t *testing.T) {
 		t.Skip("compiles the standard library with GOEXPERIMENT=simd")
 	}
 	dir := t.TempDir()
-	for name, text := range map[string]string{"go.mod": "module behind\n\ngo 1.27\n", "main.go": behind} {
+	for name, text := range map[string]string{"go.mod": "module behind\n\ngo 1.27\n", "main.go": pastEnd} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
