@@ -302,10 +302,7 @@ func (b *Builder) list(to map[string]string, paths []string) error {
 	if !read(to, string(out)) {
 		return fmt.Errorf("go list: export data of %s are not where they should be", strings.Join(paths, " "))
 	}
-	tmp := fmt.Sprintf("%s.%d", kept, os.Getpid())
-	if os.WriteFile(tmp, out, 0o600) != nil || os.Rename(tmp, kept) != nil {
-		os.Remove(tmp) // it is asked again
-	}
+	shim.Keep(out, kept)
 	return nil
 }
 
@@ -418,7 +415,7 @@ func (b *Builder) host(key string) (string, error) {
 		touch(kept)
 		return kept, nil
 	}
-	tmp := fmt.Sprintf("%s.%d", kept, os.Getpid())
+	tmp := shim.Temporary(kept)
 	if b.lib != nil {
 		found := map[string]string{}
 		if err := b.list(found, []string{hostPackage}); err != nil {

@@ -3,6 +3,7 @@ package shim
 import (
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"sort"
@@ -15,10 +16,14 @@ const (
 	cacheBytes = 1 << 30
 )
 
+// Temporary is a new name beside a file, to write it under and rename it. It differs in each
+// call: several sessions of one process, and containers that share a cache, write the same
+// file at the same time.
+func Temporary(file string) string { return fmt.Sprintf("%s.%016x.part", file, rand.Uint64()) }
+
 // Place makes to the same file as from, by a link where that is possible.
 func Place(from, to string) error {
-	tmp := fmt.Sprintf("%s.%d", to, os.Getpid())
-	os.Remove(tmp)
+	tmp := Temporary(to)
 	if os.Link(from, tmp) != nil {
 		if err := copyFile(from, tmp); err != nil {
 			return err
@@ -39,7 +44,7 @@ func moveFile(from, to string) error {
 	if os.Rename(from, to) == nil {
 		return nil
 	}
-	tmp := fmt.Sprintf("%s.%d.part", to, os.Getpid())
+	tmp := Temporary(to)
 	if err := copyFile(from, tmp); err != nil {
 		os.Remove(tmp)
 		return err
@@ -86,9 +91,9 @@ func trim(dir string) {
 	}
 }
 
-// keep writes a file that never exists half. What cannot be kept is made again.
-func keep(data []byte, to string) {
-	tmp := fmt.Sprintf("%s.%d.part", to, os.Getpid())
+// Keep writes a file that never exists half. What cannot be kept is made again.
+func Keep(data []byte, to string) {
+	tmp := Temporary(to)
 	if os.WriteFile(tmp, data, 0o600) != nil || os.Rename(tmp, to) != nil {
 		os.Remove(tmp)
 	}

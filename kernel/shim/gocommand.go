@@ -232,7 +232,7 @@ func attempt(text []byte, tmp, changed, abs, overlay, program string, args []str
 		if err == nil {
 			if r != nil {
 				if data, err := json.Marshal(r); err == nil {
-					keep(data, kept)
+					Keep(data, kept)
 				}
 			}
 			return nil, nil

@@ -1,13 +1,16 @@
 package shim
 
 import (
+	"bytes"
 	"go/parser"
 	"go/token"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"sort"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/ensemble-metamers/metamers/kernel/cell"
@@ -129,5 +132,32 @@ func TestMended(t *testing.T) {
 		if got := string(mended([]byte(text), []byte(x.said))); got != want {
 			t.Errorf("%s:\n%s\nwant\n%s", x.said, got, want)
 		}
+	}
+}
+
+// Goroutines of one process, and containers whose processes have the same numbers, write one
+// file at the same time.
+func TestSameFile(t *testing.T) {
+	dir := t.TempDir()
+	to, data := filepath.Join(dir, "kept"), bytes.Repeat([]byte("x"), 1<<20)
+	var all sync.WaitGroup
+	for i := range 16 {
+		all.Go(func() {
+			from := filepath.Join(dir, strconv.Itoa(i))
+			if err := os.WriteFile(from, data, 0o600); err != nil {
+				t.Error(err)
+			}
+			if err := Place(from, to); err != nil {
+				t.Error(err)
+			}
+			Keep(data, to)
+			if got, err := os.ReadFile(to); err != nil || len(got) != len(data) {
+				t.Errorf("%d bytes, expected %d: %v", len(got), len(data), err)
+			}
+		})
+	}
+	all.Wait()
+	if left, _ := filepath.Glob(filepath.Join(dir, "kept?*")); left != nil {
+		t.Errorf("left: %v", left)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -75,7 +76,7 @@ func KeepRows(dir, key string, rows metamer.Rows) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return fmt.Errorf("runs: %w", err)
 	}
-	tmp := filepath.Join(folder, fmt.Sprintf(".%s.%s-%d.part", key, machine(), os.Getpid()))
+	tmp := filepath.Join(folder, fmt.Sprintf(".%s.%016x.part", key, rand.Uint64()))
 	defer os.Remove(tmp)
 	if err := metamer.SaveRows(tmp, rows); err != nil {
 		return err

@@ -109,12 +109,7 @@ func change(ctx context.Context, edit func(pins map[string]Pin)) error {
 	if err != nil {
 		return fmt.Errorf("weightfiles: %w", err)
 	}
-	part := LockPath() + ".part"
-	err = os.WriteFile(part, append(text, '\n'), 0o666)
-	if err == nil {
-		err = os.Rename(part, LockPath())
-	}
-	if err != nil {
+	if err := paths.WriteBytes(LockPath(), append(text, '\n')); err != nil {
 		return fmt.Errorf("weightfiles: %w", err)
 	}
 	return nil
