@@ -106,15 +106,12 @@ func (b *Builder) Ready() error {
 	if b.ld, err = b.linker(); err != nil {
 		return err
 	}
-	root := strings.TrimSuffix(filepath.Dir(b.Go), "/bin")
-	if _, err := os.Stat(filepath.Join(root, "pkg", "tool")); err != nil {
-		out, err := b.output(b.command(b.Go, "env", "GOROOT"))
-		if err != nil {
-			return fmt.Errorf("go env GOROOT: %w", err)
-		}
-		root = strings.TrimSpace(string(out))
+	// The toolchain is the one that the module files ask for, which need not be that of b.Go.
+	root, err := b.output(b.command(b.Go, "env", "GOROOT"))
+	if err != nil {
+		return fmt.Errorf("go env GOROOT: %w", err)
 	}
-	b.tools = filepath.Join(root, "pkg", "tool", runtime.GOOS+"_"+runtime.GOARCH)
+	b.tools = filepath.Join(strings.TrimSpace(string(root)), "pkg", "tool", runtime.GOOS+"_"+runtime.GOARCH)
 	b.cells, b.asked = map[string]string{}, map[string]bool{}
 	return b.know()
 }
