@@ -236,7 +236,7 @@ func (r *Run) Verdicts() *Table {
 			if m.PNGTested > 0 {
 				png = of(m.PNGPass, m.PNGTested)
 			}
-			t.Rows = append(t.Rows, []string{prefix + m.Null.Member, fmt.Sprintf("%.4f", m.Loss), beside("%.3f", m.Pearson, m.Null.Pearson), beside("%.3f", m.Spearman, m.Null.Spearman), beside("%.1f", m.SNR, m.Null.SNR), p, of(m.Same, m.Count), pass, png})
+			t.Rows = append(t.Rows, []string{prefix + m.Null.Member, fmt.Sprintf("%#.3g", m.Loss), beside("%.3f", m.Pearson, m.Null.Pearson), beside("%.3f", m.Spearman, m.Null.Spearman), beside("%.1f", m.SNR, m.Null.SNR), p, of(m.Same, m.Count), pass, png})
 		}
 	}
 	matches := r.Matches()

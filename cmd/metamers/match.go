@@ -45,7 +45,7 @@ func matchTable(run *metamer.Run) (lines []string) {
 	table := func(head string, matches []metamer.Match) {
 		line("%-*s %8s %9s %9s %8s %11s %9s %11s", wide, head, "rel. L2", "Pearson", "Spearman", "SNR dB", "same class", "pass", "pass as PNG")
 		for _, m := range matches {
-			line("%-*s %8.4f %9.3f %9.3f %8.1f %5d of %-3d %10s %11s", wide, m.Null.Member, m.Loss, m.Pearson, m.Spearman, m.SNR, m.Same, m.Count, passed(m.Pass, m.Tested), passed(m.PNGPass, m.PNGTested))
+			line("%-*s %#8.3g %9.3f %9.3f %8.1f %5d of %-3d %10s %11s", wide, m.Null.Member, m.Loss, m.Pearson, m.Spearman, m.SNR, m.Same, m.Count, passed(m.Pass, m.Tested), passed(m.PNGPass, m.PNGTested))
 			if m.Null.Untested() == "" {
 				line("%-*s %8s %9.3f %9.3f %8.1f", wide, "  "+largestNull, "", m.Null.Pearson, m.Null.Spearman, m.Null.SNR)
 			}

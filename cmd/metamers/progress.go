@@ -185,7 +185,7 @@ func (s state) losses() string {
 		if math.IsNaN(v) {
 			continue
 		}
-		text := fmt.Sprintf("%.4f", v)
+		text := fmt.Sprintf("%#.3g", v)
 		if len(s.Loss) > 1 && i < len(s.Members) && s.Members[i] != "" {
 			text = s.Members[i] + " " + text
 		}

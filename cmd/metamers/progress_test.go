@@ -55,11 +55,11 @@ func TestLines(t *testing.T) {
 	want := []string{
 		"a+b late: compiling, for 10s",
 		"a+b late: compiling, for 20s",
-		"a+b late: synthesis, batch 1 of 2, step 4 of 40, 8 evaluations, loss a 0.5000, 46s left",
-		"a+b late: synthesis, batch 1 of 2, step 14 of 40, 28 evaluations, loss a 0.5000, 36s left",
-		"a+b late: synthesis, batch 1 of 2, step 24 of 40, 48 evaluations, loss a 0.5000, 26s left",
-		"a+b late: synthesis, batch 1 of 2, step 34 of 40, 68 evaluations, loss a 0.5000, 16s left",
-		"a+b late: synthesis, batch 2 of 2, step 20 of 40, 40 evaluations, loss a 0.2500, b 0.1250, 4.6s left",
+		"a+b late: synthesis, batch 1 of 2, step 4 of 40, 8 evaluations, loss a 0.500, 46s left",
+		"a+b late: synthesis, batch 1 of 2, step 14 of 40, 28 evaluations, loss a 0.500, 36s left",
+		"a+b late: synthesis, batch 1 of 2, step 24 of 40, 48 evaluations, loss a 0.500, 26s left",
+		"a+b late: synthesis, batch 1 of 2, step 34 of 40, 68 evaluations, loss a 0.500, 16s left",
+		"a+b late: synthesis, batch 2 of 2, step 20 of 40, 40 evaluations, loss a 0.250, b 0.125, 4.6s left",
 	}
 	if got := strings.Split(strings.TrimSpace(out.String()), "\n"); strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("%s\nexpected\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

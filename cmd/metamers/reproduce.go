@@ -210,7 +210,7 @@ func planLine(p study.Plan, set *images.Set) string {
 }
 
 func ranLine(run *metamer.Run) string {
-	return fmt.Sprintf("%-32s %-7s %s. Mean relative L2 loss: %.4f", strings.Join(run.Recipe.ModelNames(), "+"), run.Recipe.Stage, run.Verdict(), meanLoss(run))
+	return fmt.Sprintf("%-32s %-7s %s. Mean relative L2 loss: %#.3g", strings.Join(run.Recipe.ModelNames(), "+"), run.Recipe.Stage, run.Verdict(), meanLoss(run))
 }
 
 func meanLoss(run *metamer.Run) (sum float64) {

@@ -112,7 +112,7 @@ func printImages(out io.Writer, run *metamer.Run) error {
 		for _, m := range run.Recipe.TappedNames() {
 			for _, e := range slices.Concat(run.Statistics, run.Against) {
 				if e.Image == i && e.Member == m {
-					losses = append(losses, fmt.Sprintf("%.4f", e.Loss))
+					losses = append(losses, fmt.Sprintf("%#.3g", e.Loss))
 				}
 			}
 		}

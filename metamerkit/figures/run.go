@@ -107,13 +107,19 @@ func notes(r *metamer.Run) []string {
 	return out
 }
 
-// short is a number with two digits behind the point, such as .07.
+// short is a number in two or three places: .07, .007, <.001.
 func short(v float64) string {
 	switch {
 	case math.IsNaN(v) || v >= 100: // of activations that are not finite
 		return "–"
 	case v >= 9.95:
 		return fmt.Sprintf("%.0f", v)
+	case v == 0:
+		return "0"
+	case v < 0.0005:
+		return "<.001"
+	case v < 0.00995:
+		return fmt.Sprintf("%.3f", v)[1:]
 	case v < 0.995:
 		return fmt.Sprintf("%.2f", v)[1:]
 	}

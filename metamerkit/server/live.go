@@ -187,7 +187,7 @@ func (l *live) synthesis(r metamer.Recipe) func(metamer.Progress) {
 		var losses []string
 		for m, v := range p.Loss {
 			if !math.IsNaN(v) {
-				losses = append(losses, fmt.Sprintf("%s %.4f", members[m], v))
+				losses = append(losses, fmt.Sprintf("%s %#.3g", members[m], v))
 			}
 		}
 		what := fmt.Sprintf("%s, step %d of %d", r.Stage, p.Step, p.Steps)
