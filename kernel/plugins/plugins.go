@@ -263,8 +263,10 @@ func (b *Builder) key(args ...string) (string, error) {
 // toolKey identifies what builds packages, and how.
 func (b *Builder) toolKey(args []string) hash.Hash {
 	h := sha256.New()
-	if info, err := os.Stat(b.Go); err == nil {
-		fmt.Fprintf(h, "%s %d %d\n", b.Go, info.Size(), info.ModTime().UnixNano())
+	for _, name := range []string{b.Go, filepath.Join(b.tools, "link")} {
+		if info, err := os.Stat(name); err == nil {
+			fmt.Fprintf(h, "%s %d %d\n", name, info.Size(), info.ModTime().UnixNano())
+		}
 	}
 	for _, v := range []string{"GOEXPERIMENT", "GOOS", "GOARCH", "GOAMD64", "CGO_CFLAGS", "CGO_LDFLAGS"} {
 		fmt.Fprintf(h, "%s=%s\n", v, os.Getenv(v))
