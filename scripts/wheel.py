@@ -147,14 +147,14 @@ def platform_tag(platform: str, program: bytes) -> str:
 
 
 def metadata(project: dict, kernel: bool, platform: str) -> str:
-    """Return the METADATA file: what pyproject.toml says, and XLA's plugins where there are some."""
+    """Return the METADATA file: what pyproject.toml says, XLA's plugins and oneDNN where there are some."""
     needs = list(project["dependencies"])
     extras = {name: list(wanted) for name, wanted in project["optional-dependencies"].items()}
     if platform == "linux_x86_64":
-        pin = re.search(r"^(\S+==\S+)", (ROOT / "scripts/plugins.txt").read_text(), re.M)
+        pins = [re.search(r"^(\S+==\S+)", (ROOT / "scripts" / name).read_text(), re.M)[1] for name in ("plugins.txt", "onednn.txt")]
         cuda = re.search(r"^(\S+==\S+)", (ROOT / "scripts/plugins-cuda.txt").read_text(), re.M)
         libraries = re.findall(r"^(nvidia\S+==\S+)", (ROOT / "scripts/cuda-libraries.txt").read_text(), re.M)
-        needs.append(pin[1])
+        needs += pins
         extras["cuda13"] = [cuda[1], *libraries]
     if not kernel:
         extras.pop("lab")

@@ -132,6 +132,9 @@ func (d diagnosis) print() {
 	if d.Kind != "" {
 		line("backend", "%s on %s", d.Kind, orNone(strings.Join(d.Devices, ", ")))
 	}
+	if d.OneDNN != "" {
+		line("", "oneDNN %s computes products and convolutions", d.OneDNN)
+	}
 	for _, p := range d.Plugins {
 		if p.Path != "" && (p.Kind == d.Kind || p.Kind == backend.CUDA) {
 			line("", "%s plugin %s, %s", p.Kind, p.Version, p.Path)

@@ -52,7 +52,7 @@ type Backend struct {
 	Kind    Kind
 	Plugin  string // path of the PJRT plugin, "" for Go
 	Version string // of the plugin; of a named one its file and the beginning of its SHA-256
-	OneDNN  string // version of the library that computes products and convolutions of bfloat16, "" if XLA does
+	OneDNN  string // version of the library that computes products and convolutions on a CPU, "" if XLA does
 	Notice  string // one line if a faster backend is possible, else ""
 
 	query sync.Once // of the GPU's memory, since nvidia-smi is slow
@@ -132,7 +132,7 @@ func openNamed(file string) (*Backend, error) {
 }
 
 func auto() (*Backend, error) {
-	if _, _, err := oneDNN(XLA); err != nil {
+	if _, _, err := oneDNN(""); err != nil {
 		return nil, err // a wrong setting, and no reason to compute in pure Go
 	}
 	var cudaErr error

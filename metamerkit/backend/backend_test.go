@@ -236,6 +236,7 @@ func TestSetupAgreesOnVersions(t *testing.T) {
 	for file, pin := range map[string]string{
 		"plugins.txt":      "lammps-jax-pjrt-cpu==" + PluginVersion + " ",
 		"plugins-cuda.txt": "jax-cuda13-pjrt==" + CUDAPluginVersion + " ",
+		"onednn.txt":       "onednn-cpu-gomp==" + OneDNNVersion + " ",
 	} {
 		text, err := os.ReadFile(filepath.Join("..", "..", "scripts", file))
 		if err != nil {

@@ -4,6 +4,9 @@ package backend_test
 
 import (
 	"math"
+	"os"
+	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
@@ -12,6 +15,7 @@ import (
 
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
+	"github.com/ensemble-metamers/metamers/metamerkit/backend/onednn"
 	"github.com/ensemble-metamers/metamers/metamerkit/paths/pathstest"
 )
 
@@ -19,21 +23,21 @@ import (
 func withOneDNN(t *testing.T) *backend.Backend {
 	t.Helper()
 	b := backendtest.Open(t, backend.XLA)
-	if file, _, err := backend.OneDNNFile(backend.XLA); err != nil {
+	if file, _, err := backend.OneDNNFile(b.Plugin); err != nil {
 		t.Fatal(err)
 	} else if file == "" {
-		pathstest.Missing(t, "oneDNN is not here: make setup-onednn brings it")
+		pathstest.Missing(t, "oneDNN is not here: make setup brings it")
 	}
 	if b.OneDNN == "" {
-		t.Skipf("this processor has no instructions for bfloat16: %s", b.Notice)
+		t.Fatal(b.Notice)
 	}
 	return b
 }
 
-// Convolutions and products of bfloat16, and their gradients by the image, are given to oneDNN
-// and are XLA's of the same numbers in float32, but for the rounding of results.
+// Convolutions and products, and their gradients by the image, are given to oneDNN, and are
+// those of pure Go of the same numbers, but for the rounding of results.
 func TestOneDNN(t *testing.T) {
-	b := withOneDNN(t)
+	b, plain := withOneDNN(t), backendtest.Open(t, backend.Go)
 	convolution := func(stride, pad, groups int) func(x, k *Node) *Node {
 		return func(x, k *Node) *Node {
 			return Convolve(x, k).Strides(stride).PaddingPerDim([][2]int{{pad, pad}, {pad, pad}}).ChannelGroupCount(groups).Done()
@@ -53,13 +57,19 @@ func TestOneDNN(t *testing.T) {
 	}{
 		{"3x3", convolution(1, 1, 1), backendtest.Normal(1, 3, 14, 14, 32), backendtest.Normal(2, 3, 3, 32, 48), 2},
 		{"3x3 stride 2", convolution(2, 1, 1), backendtest.Normal(1, 3, 15, 14, 32), backendtest.Normal(2, 3, 3, 32, 48), 2},
+		{"one image", convolution(1, 1, 1), backendtest.Normal(1, 1, 14, 14, 32), backendtest.Normal(2, 3, 3, 32, 48), 2},
+		{"one image, stride 2", convolution(2, 1, 1), backendtest.Normal(1, 1, 29, 28, 32), backendtest.Normal(2, 3, 3, 32, 48), 2},
+		{"one image, 5x5 stride 3", convolution(3, 2, 1), backendtest.Normal(1, 1, 41, 40, 16), backendtest.Normal(2, 5, 5, 16, 32), 2},
+		{"one image, 7x7 stride 2", convolution(2, 3, 1), backendtest.Normal(1, 1, 45, 45, 3), backendtest.Normal(2, 7, 7, 3, 16), 2},
+		{"one image, 3x3 stride 4", convolution(4, 1, 1), backendtest.Normal(1, 1, 45, 45, 8), backendtest.Normal(2, 3, 3, 8, 16), 2},
 		{"7x7 stride 2", convolution(2, 3, 1), backendtest.Normal(1, 2, 32, 32, 3), backendtest.Normal(2, 7, 7, 3, 16), 2},
 		{"depthwise", convolution(1, 3, 24), backendtest.Normal(1, 2, 14, 14, 24), backendtest.Normal(2, 7, 7, 1, 24), 1},
+		{"depthwise stride 2", convolution(2, 1, 24), backendtest.Normal(1, 1, 30, 29, 24), backendtest.Normal(2, 3, 3, 1, 24), 1},
 		{"product", product, backendtest.Normal(1, 2, 100, 64), backendtest.Normal(2, 64, 96), 2},
 		{"attention", attention, backendtest.Normal(1, 2, 50, 3, 32), backendtest.Normal(2, 2, 50, 3, 32), 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			of := func(typ dtypes.DType) []*tensors.Tensor {
+			of := func(b *backend.Backend, typ dtypes.DType) []*tensors.Tensor {
 				return MustExecOnceN(b.Compute, func(x, k *Node) []*Node {
 					x, k = ConvertDType(ConvertDType(x, dtypes.BFloat16), typ), ConvertDType(ConvertDType(k, dtypes.BFloat16), typ)
 					y := c.f(x, k)
@@ -71,26 +81,47 @@ func TestOneDNN(t *testing.T) {
 						out[i] = ConvertDType(out[i], dtypes.Float32)
 					}
 					return out
-				}, c.x, c.k)
+				}, clone(c.x), clone(c.k))
 			}
-			want := of(dtypes.Float32)
-			before := backend.Rewritten()
-			got := of(dtypes.BFloat16)
-			if n := backend.Rewritten() - before; n < c.all {
-				t.Errorf("oneDNN computes %d operations, expected %d: has go-xla's text changed?", n, c.all)
-			}
-			for i := range want {
-				var off, norm float64
-				w := tensors.MustCopyFlatData[float32](want[i])
-				for j, v := range tensors.MustCopyFlatData[float32](got[i]) {
-					off += math.Pow(float64(v-w[j]), 2)
-					norm += math.Pow(float64(w[j]), 2)
+			want := of(plain, dtypes.Float32)
+			for _, typ := range []dtypes.DType{dtypes.Float32, dtypes.BFloat16} {
+				most := 1e-5
+				if typ == dtypes.BFloat16 {
+					if most = 1e-2; !onednn.BFloat16() {
+						continue
+					}
 				}
-				if r := math.Sqrt(off / norm); !(r < 1e-2 && r > 0) {
-					t.Errorf("output %d is off by %g of its norm, expected up to 1e-2 and not nothing", i, r)
+				before := backend.Rewritten()
+				got := of(b, typ)
+				if n := backend.Rewritten() - before; n < c.all {
+					t.Errorf("%s: oneDNN computes %d operations, expected %d: has go-xla's text changed?", typ, n, c.all)
+				}
+				for i := range want {
+					var off, norm float64
+					w := tensors.MustCopyFlatData[float32](want[i])
+					for j, v := range tensors.MustCopyFlatData[float32](got[i]) {
+						off += math.Pow(float64(v-w[j]), 2)
+						norm += math.Pow(float64(w[j]), 2)
+					}
+					if r := math.Sqrt(off / norm); !(r < most && (r > 0 || typ == dtypes.Float32)) {
+						t.Errorf("%s: output %d is off by %g of its norm, expected up to %g, and of bfloat16 not nothing", typ, i, r, most)
+					}
 				}
 			}
 		})
+	}
+}
+
+// With more threads an image is computed in more bands.
+func TestOneDNNThreads(t *testing.T) {
+	withOneDNN(t)
+	if os.Getenv("NPROC") == "7" {
+		t.Skip("in the process with 7 threads")
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^TestOneDNN", "-test.v")
+	cmd.Env = append(os.Environ(), "NPROC=7")
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "PASS: TestOneDNN/one_image") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 
@@ -98,20 +129,27 @@ func TestOneDNN(t *testing.T) {
 func TestOneDNNAlone(t *testing.T) {
 	b := withOneDNN(t)
 	k := backendtest.Normal(2, 3, 3, 64, 64)
-	of := func(x *tensors.Tensor) []float32 {
-		y := MustExecOnce(b.Compute, func(x, k *Node) *Node {
-			return ConvertDType(Convolve(ConvertDType(x, dtypes.BFloat16), ConvertDType(k, dtypes.BFloat16)).PadSame().Done(), dtypes.Float32)
-		}, x, k)
-		return tensors.MustCopyFlatData[float32](y)
-	}
-	x := backendtest.Normal(1, 5, 14, 14, 64)
-	all, pixels := of(x), tensors.MustCopyFlatData[float32](x)
-	for i := range 5 {
-		one := len(pixels) / 5
-		for j, v := range of(tensors.FromFlatDataAndDimensions(pixels[i*one:(i+1)*one], 1, 14, 14, 64)) {
-			if v != all[i*one+j] {
-				t.Fatalf("image %d alone has %g, beside others %g", i, v, all[i*one+j])
+	for _, typ := range []dtypes.DType{dtypes.Float32, dtypes.BFloat16} {
+		of := func(x *tensors.Tensor) []float32 {
+			y := MustExecOnce(b.Compute, func(x, k *Node) *Node {
+				return ConvertDType(Convolve(ConvertDType(x, typ), ConvertDType(k, typ)).PadSame().Done(), dtypes.Float32)
+			}, x, k)
+			return tensors.MustCopyFlatData[float32](y)
+		}
+		x := backendtest.Normal(1, 5, 14, 14, 64)
+		all, pixels := of(x), tensors.MustCopyFlatData[float32](x)
+		for i := range 5 {
+			one := len(pixels) / 5
+			for j, v := range of(tensors.FromFlatDataAndDimensions(pixels[i*one:(i+1)*one], 1, 14, 14, 64)) {
+				if v != all[i*one+j] {
+					t.Fatalf("%s: image %d alone has %g, beside others %g", typ, i, v, all[i*one+j])
+				}
 			}
 		}
 	}
+}
+
+// clone is a copy that another backend may have.
+func clone(x *tensors.Tensor) *tensors.Tensor {
+	return tensors.FromFlatDataAndDimensions(tensors.MustCopyFlatData[float32](x), x.Shape().Dimensions...)
 }

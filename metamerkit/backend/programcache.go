@@ -12,6 +12,7 @@ import "C"
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -40,27 +41,24 @@ var programCaches struct {
 // cannot, each process compiles its programs itself. library is a file with oneDNN for the
 // plugin, or ""; the notice says why it is not used.
 func cacheCompiled(k Kind, path, library string) (notice string, err error) {
+	if k == XLA && library == "" && os.Getenv(OneDNNVar) == "" && runtime.GOARCH == "amd64" {
+		notice = "computing without oneDNN, which takes about 1.5 times as long: make setup brings it"
+	}
 	if files, err := Compiled(k); err != nil || files.Dir == "" && library == "" {
-		return "", err
+		return notice, err
 	}
 	programCaches.Lock()
 	defer programCaches.Unlock()
 	slot := len(programCaches.of)
 	if slot == C.pjrt_slots {
-		return "", nil
+		return notice, nil
 	}
 	fixed := surroundings(k, path) // the file is looked at before it is loaded
 	cPath := C.CString(path)
 	defer C.free(unsafe.Pointer(cPath))
 	table := C.pjrt_open(cPath)
 	if table == nil {
-		return "", nil // go-xla says what is wrong with it
-	}
-	n := &programCache{table: table, kind: k, fixed: sync.OnceValues(fixed)}
-	programCaches.of = append(programCaches.of, n) // before it can be called
-	if n.compile = C.pjrt_replace(table, C.int(slot)); n.compile == nil {
-		programCaches.of = programCaches.of[:slot]
-		return "", nil
+		return notice, nil // go-xla says what is wrong with it
 	}
 	if library != "" {
 		err := loadable(library)
@@ -68,10 +66,15 @@ func cacheCompiled(k Kind, path, library string) (notice string, err error) {
 			err = onednn.Open(unsafe.Pointer(table), library)
 		}
 		if err != nil {
-			return "--precision mixed is slow here: oneDNN in " + library + " does not load (" + oneLine(err) + ")", nil
+			notice = "computing without oneDNN, which takes about 1.5 times as long: " + library + " does not load (" + oneLine(err) + ")"
 		}
 	}
-	return "", nil
+	n := &programCache{table: table, kind: k, fixed: sync.OnceValues(fixed)}
+	programCaches.of = append(programCaches.of, n) // before it can be called
+	if n.compile = C.pjrt_replace(table, C.int(slot)); n.compile == nil {
+		programCaches.of = programCaches.of[:slot]
+	}
+	return notice, nil
 }
 
 //export metamersCompile
@@ -121,7 +124,7 @@ var rewritten atomic.Int64
 // rewrite gives operations of the program that is to be compiled to oneDNN, until undo.
 func rewrite(args *C.struct_pjrt_compile) (undo func()) {
 	given := args.program
-	text, n := onednn.Rewrite(C.GoStringN(given.code, C.int(given.code_size)))
+	text, n := onednn.Rewrite(C.GoStringN(given.code, C.int(given.code_size)), onednn.BFloat16())
 	rewritten.Add(int64(n))
 	if n == 0 {
 		return func() {}

@@ -24,6 +24,7 @@ type Findings struct {
 	GPUs       []string
 	Plugins    []Plugin
 	Kind       Kind         // of the backend that opened, "" if none did
+	OneDNN     string       // version of oneDNN if it computes products and convolutions
 	Computes   string       // its own description
 	Devices    []string     // its devices
 	Check      *DeviceCheck // the device's last comparison with known values, nil if there was none
@@ -116,6 +117,7 @@ func (f *Findings) open(want Kind) {
 		return
 	}
 	defer b.Compute.Finalize()
+	f.OneDNN = b.OneDNN
 	f.Kind, f.Computes = b.Kind, strings.TrimSpace(b.Compute.Description())
 	for i := range b.Compute.NumDevices() {
 		f.Devices = append(f.Devices, strings.TrimSpace(b.Compute.DeviceDescription(compute.DeviceNum(i))))

@@ -47,9 +47,12 @@ func openPlugin(k Kind, path string) (*Backend, error) {
 	} else if k == XLA && filepath.Base(filepath.Dir(path)) == pluginFolder(k) {
 		fuseByXLA()
 	}
-	library, version, err := oneDNN(k)
-	if err != nil {
-		return nil, err
+	library, version := "", ""
+	if k == XLA {
+		var err error
+		if library, version, err = oneDNN(path); err != nil {
+			return nil, err
+		}
 	}
 	notice, err := cacheCompiled(k, path, library)
 	if err != nil {

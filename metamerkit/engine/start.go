@@ -59,20 +59,14 @@ var built = sync.OnceValue(func() map[string]string {
 	return out
 })
 
-// versionsFor are versions, and that of oneDNN if a recipe's precision makes use of it.
-func versionsFor(b *backend.Backend, r metamer.Recipe) map[string]string {
-	out := versions(b)
-	if b.OneDNN != "" && (r.Precision == "mixed" || r.WarmUp != nil && r.WarmUp.Precision == "mixed") {
-		out["onednn"] = b.OneDNN
-	}
-	return out
-}
-
 // versions of what computes, for the recipe.
 func versions(b *backend.Backend) map[string]string {
 	out := maps.Clone(built())
 	if b.Plugin != "" {
 		out["plugin"] = b.Version
+	}
+	if b.OneDNN != "" {
+		out["onednn"] = b.OneDNN
 	}
 	return out
 }

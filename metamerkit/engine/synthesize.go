@@ -78,7 +78,7 @@ func (e *Engine) recipe(q Request, models []metamer.ModelRef) (metamer.Recipe, e
 	// A part is carried out in batches of the whole's size: other sizes give other last bits.
 	r.Batch = min(r.Batch, max(q.Images.Of, q.Images.Len()))
 	members := len(r.Models)
-	r.Models, r.Backend, r.Versions = models[:members:members], string(e.Backend.Kind), versionsFor(e.Backend, r)
+	r.Models, r.Backend, r.Versions = models[:members:members], string(e.Backend.Kind), versions(e.Backend)
 	if r.Against != nil {
 		against := *r.Against
 		against.Models, r.Against = models[members:], &against

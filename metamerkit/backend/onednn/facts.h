@@ -18,7 +18,7 @@ struct ffi_extension { size_t size; int type; void *next; struct ffi_metadata *m
 struct ffi_error { size_t size; void *extension; const char *message; int code; };
 struct ffi_schedule { size_t size; void *extension, *context; void (*task)(void *); void *data; };
 struct ffi_threads { size_t size; void *extension, *context; int64_t *n; };
-enum { ffi_create_error = 0, ffi_schedule_task = 11, ffi_count_threads = 12, ffi_is_metadata = 1, ffi_internal = 13 };
+enum { ffi_create_error = 0, ffi_schedule_task = 11, ffi_count_threads = 12, ffi_is_metadata = 1, ffi_internal = 13, ffi_float32 = 11 };
 
 // PJRT's extension with which functions are registered; pjrt_table is the beginning of what
 // GetPjrtApi returns.
@@ -29,7 +29,7 @@ enum { pjrt_is_ffi = 5 };
 
 // oneDNN.
 enum {
-  dnnl_bf16 = 2, dnnl_cpu = 1, dnnl_in_order = 1, dnnl_any = 1, dnnl_user_scratch = 1,
+  dnnl_bf16 = 2, dnnl_f32 = 3, dnnl_cpu = 1, dnnl_in_order = 1, dnnl_any = 1, dnnl_user_scratch = 1,
   dnnl_inference = 96, dnnl_convolution = 0x1, dnnl_deconvolution = 0xa, dnnl_isa_bf16 = 0xe7,
   dnnl_weights_desc = 131, dnnl_scratch_desc = 136,
   dnnl_src = 1, dnnl_weights = 33, dnnl_dst = 17, dnnl_scratch = 80,

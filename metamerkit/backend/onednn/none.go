@@ -4,3 +4,6 @@ package onednn
 
 // Ready reports whether oneDNN is loaded, which it is on linux/amd64 with cgo only.
 func Ready() bool { return false }
+
+// BFloat16 reports whether it computes bfloat16.
+func BFloat16() bool { return false }

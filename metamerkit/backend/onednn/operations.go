@@ -9,7 +9,7 @@ import (
 // with a reversed kernel is a gradient, which oneDNN computes as a deconvolution with the
 // kernel as it was: then nothing need be reversed, nor zeros put between rows.
 func convolution(o operation, reversed map[string]string) string {
-	if !o.bfloat16() || len(o.shapes) != 3 || len(o.shapes[0].dims) != 4 || strings.Contains(o.text("window_reversal"), "true") {
+	if len(o.shapes) != 3 || len(o.shapes[0].dims) != 4 || strings.Contains(o.text("window_reversal"), "true") {
 		return ""
 	}
 	groups, stride, pad, spread := o.numbers("feature_group_count"), o.numbers("window_strides"), o.numbers("padding"), o.numbers("lhs_dilation")
@@ -33,7 +33,7 @@ func convolution(o operation, reversed map[string]string) string {
 	} else if !slices.Equal(spread, []int{1, 1}) {
 		return ""
 	}
-	if slices.Min(numbers) < 0 {
+	if slices.Min(numbers) < 0 || slices.Max(numbers[3:]) >= min(o.shapes[1].dims[0], o.shapes[1].dims[1]) {
 		return ""
 	}
 	return o.call("convolve", append(numbers, form))
@@ -41,7 +41,7 @@ func convolution(o operation, reversed map[string]string) string {
 
 // product is a call for a product of two factors, "" if oneDNN is not to compute it.
 func product(o operation) string {
-	if !o.bfloat16() || len(o.shapes) != 3 {
+	if len(o.shapes) != 3 {
 		return ""
 	}
 	a, b := axesOf(o.shapes[0].dims), axesOf(o.shapes[1].dims)

@@ -1,7 +1,6 @@
-// Package onednn gives the products and convolutions of bfloat16 in programs of XLA's CPU
-// plugin to oneDNN, Intel's library, which takes a fraction of XLA's time for them on
-// processors with instructions for bfloat16 (docs/notes/speed.md). It replaces operations in the text of a
-// program before it is compiled, so that graphs need not know of it.
+// Package onednn gives the products and convolutions in programs of XLA's CPU plugin to oneDNN,
+// Intel's library, which takes less time than XLA for them (docs/notes/speed.md). It replaces
+// operations in the text of a program before it is compiled, so that graphs need not know of it.
 package onednn
 
 import (
@@ -12,10 +11,11 @@ import (
 )
 
 // Rewrite returns a StableHLO program, as go-xla writes it, with calls of oneDNN in place of
-// its two-dimensional convolutions and its products of bfloat16, and how many it replaced.
-// What oneDNN is not asked to do stays as it is: gradients by kernels, dilated windows,
-// products of fewer than 16 rows or columns or of factors whose axes are not in order.
-func Rewrite(program string) (string, int) {
+// its two-dimensional convolutions and its products of float32 and, if wanted, of bfloat16,
+// and how many it replaced. What oneDNN is not asked to do stays as it is: gradients by
+// kernels, dilated windows, products of fewer than 16 rows or columns or of factors whose axes
+// are not in order.
+func Rewrite(program string, bfloat16 bool) (string, int) {
 	var out strings.Builder
 	n := 0
 	reversed := map[string]string{} // what names of reversed kernels are made of
@@ -24,7 +24,7 @@ func Rewrite(program string) (string, int) {
 		if strings.Contains(line, "func.func") {
 			clear(reversed)
 		}
-		if o, ok := parse(line, rest); ok {
+		if o, ok := parse(line, rest); ok && (o.of("f32") || bfloat16 && o.of("bf16")) {
 			var call string
 			switch {
 			case o.name == "reverse" && o.text("dimensions") == "array<i64: 0, 1>":
@@ -116,9 +116,9 @@ func parse(line, rest string) (o operation, ok bool) {
 	return o, len(o.shapes) == len(o.operands)+1
 }
 
-// bfloat16 reports whether all operands and the result are.
-func (o operation) bfloat16() bool {
-	return !slices.ContainsFunc(o.shapes, func(s shape) bool { return s.typ != "bf16" })
+// of reports whether all operands and the result are of a type.
+func (o operation) of(typ string) bool {
+	return !slices.ContainsFunc(o.shapes, func(s shape) bool { return s.typ != typ })
 }
 
 // text is an attribute up to the end of its line or of all.

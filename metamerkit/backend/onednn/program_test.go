@@ -40,18 +40,24 @@ func TestRewrite(t *testing.T) {
 		{convolution("%c", "%k", "i, o", "1, 1", "[[1, 1], [1, 1]]", "bf16"), `"stablehlo.custom_call"(%x, %k) { call_target_name = "metamers.convolve", api_version = 4 : i32, backend_config = {numbers = array<i64: 0, 1, 1, 1, 1, 1, 1, 1>}`},
 		{reverse + convolution("%c", "%r", "o, i", "2, 2", "[[1, 2], [1, 2]]", "bf16"), `(%x, %k) { call_target_name = "metamers.convolve", api_version = 4 : i32, backend_config = {numbers = array<i64: 1, 2, 2, 1, 0, 1, 0, -1>}`},
 		{product, `"metamers.multiply", api_version = 4 : i32, backend_config = {numbers = array<i64: 4, 3, 197, 197, 64, 37824, 64, 192, 1, 37824, 64, 1, 192>}`},
-		{convolution("%c", "%k", "i, o", "1, 1", "[[1, 1], [1, 1]]", "f32"), ""},
+		{convolution("%c", "%k", "i, o", "1, 1", "[[1, 1], [1, 1]]", "f32"), `"metamers.convolve"`},
+		{convolution("%c", "%k", "i, o", "1, 1", "[[1, 1], [1, 1]]", "f64"), ""},
+		{convolution("%c", "%k", "i, o", "1, 1", "[[3, 1], [1, 1]]", "f32"), ""},
 		{convolution("%c", "%k", "i, o", "2, 2", "[[1, 1], [1, 1]]", "bf16"), ""},
 		{strings.Replace(product, "lhs_batching_dimensions = [0, 2]", "lhs_batching_dimensions = [0, 1]", 1), ""},
 		{other, ""},
 	} {
 		whole := head + other + c.program + other + "}"
-		got, n := Rewrite(whole)
+		got, n := Rewrite(whole, true)
 		switch {
 		case c.want == "" && (got != whole || n != 0):
 			t.Errorf("changed %s\nto %s", whole, got)
 		case c.want != "" && (n != 1 || !strings.Contains(got, c.want) || !strings.HasPrefix(got, head+other) || !strings.HasSuffix(got, other+"}")):
 			t.Errorf("%d replaced in\n%s, which became\n%s", n, whole, got)
 		}
+	}
+	short := head + product + "}"
+	if got, n := Rewrite(short, false); got != short || n != 0 {
+		t.Errorf("bfloat16 is not wanted: %d replaced, %s", n, got)
 	}
 }

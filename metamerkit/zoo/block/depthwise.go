@@ -22,8 +22,8 @@ func (w Window) depthwise(x, kernel *Node, training bool) *Node {
 	spread := func(v *Node) *Node {
 		return w.spread(x, func(i, j int, v []*Node) *Node { return Mul(v[0], factors(i, j)) }, v)
 	}
-	if !training && w.stride() == 1 && x.DType() == dtypes.BFloat16 && onCPU(x) && onednn.Ready() {
-		return w.depthwiseWhole(x, kernel)
+	if !training && onCPU(x) && onednn.Ready() && (x.DType() == dtypes.Float32 || onednn.BFloat16()) {
+		return w.depthwiseWhole(x, kernel, spread)
 	}
 	if !training {
 		return linear(x, forward, spread)
@@ -33,16 +33,19 @@ func (w Window) depthwise(x, kernel *Node, training bool) *Node {
 	})
 }
 
-// depthwiseWhole is depthwise with stride 1 as a convolution with a group for each channel,
-// and so its gradient, which oneDNN computes many times faster than XLA.
-func (w Window) depthwiseWhole(x, kernel *Node) *Node {
-	pads, _ := w.frame(x)
-	convolve := func(kernel *Node, pads [2][2]int) func(x *Node) *Node {
+// depthwiseWhole is depthwise as a convolution with a group for each channel, which oneDNN
+// computes many times faster than XLA, and with stride 1 so is its gradient.
+func (w Window) depthwiseWhole(x, kernel *Node, spread func(v *Node) *Node) *Node {
+	convolve := func(kernel *Node, stride int, pads [2][2]int) func(x *Node) *Node {
 		return func(x *Node) *Node {
-			return Convolve(x, kernel).PaddingPerDim(pads[:]).ChannelGroupCount(channels(x)).Done()
+			return Convolve(x, kernel).Strides(stride).PaddingPerDim(pads[:]).ChannelGroupCount(channels(x)).Done()
 		}
 	}
-	return linear(x, convolve(kernel, pads), convolve(Reverse(kernel, 0, 1), w.back(x)))
+	pads, _ := w.frame(x)
+	if w.stride() == 1 {
+		spread = convolve(Reverse(kernel, 0, 1), 1, w.back(x))
+	}
+	return linear(x, convolve(kernel, w.stride(), pads), spread)
 }
 
 // correlate is the gradient of depthwise by its kernel [K,K,1,C], for a gradient v of
