@@ -16,7 +16,7 @@ fail() { say "$*"; exit 1; }
 
 here=$(cd "$(dirname "$0")" && pwd)
 case ${1-} in
-  "")     "$0" --xla && exec "$0" --onednn ;;
+  "")     "$here/setup.sh" --xla || exit; exec "$here/setup.sh" --onednn ;;
   --xla)  name=pjrt-cpu    pins=$here/plugins.txt      file=pjrt_c_api_cpu_plugin.so size="63 MB" ;;
   --cuda) name=pjrt-cuda13 pins=$here/plugins-cuda.txt file=xla_cuda_plugin.so       size="134 MB" ;;
   --onednn) name=onednn    pins=$here/onednn.txt       file=libdnnl.so.3.2           size="39 MB" ;;

@@ -16,6 +16,7 @@ import (
 type DeviceCheck struct {
 	Kind            Kind
 	Device, Version string // see Backend
+	OneDNN          string `json:",omitempty"`
 	Parts           []CheckPart
 }
 
@@ -42,11 +43,11 @@ func (c *DeviceCheck) Failed() (out []CheckPart) {
 
 // NewCheck returns an empty comparison of the backend's device.
 func (b *Backend) NewCheck() *DeviceCheck {
-	return &DeviceCheck{Kind: b.Kind, Device: b.Device(), Version: b.Version}
+	return &DeviceCheck{Kind: b.Kind, Device: b.Device(), Version: b.Version, OneDNN: b.OneDNN}
 }
 
 func (c *DeviceCheck) path() string {
-	sum := sha256.Sum256([]byte(strings.Join([]string{string(c.Kind), c.Device, c.Version}, "\n")))
+	sum := sha256.Sum256([]byte(strings.Join([]string{string(c.Kind), c.Device, c.Version, c.OneDNN}, "\n")))
 	return filepath.Join(paths.Cache(), "checks", fmt.Sprintf("%x.json", sum[:8]))
 }
 

@@ -4,6 +4,7 @@ package backend_test
 
 import (
 	"math"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"strings"
@@ -97,19 +98,63 @@ func TestOneDNN(t *testing.T) {
 					t.Errorf("%s: oneDNN computes %d operations, expected %d: has go-xla's text changed?", typ, n, c.all)
 				}
 				for i := range want {
-					var off, norm float64
-					w := tensors.MustCopyFlatData[float32](want[i])
-					for j, v := range tensors.MustCopyFlatData[float32](got[i]) {
-						off += math.Pow(float64(v-w[j]), 2)
-						norm += math.Pow(float64(w[j]), 2)
-					}
-					if r := math.Sqrt(off / norm); !(r < most && (r > 0 || typ == dtypes.Float32)) {
+					if r := distance(got[i], want[i]); !(r < most && (r > 0 || typ == dtypes.Float32)) {
 						t.Errorf("%s: output %d is off by %g of its norm, expected up to %g, and of bfloat16 not nothing", typ, i, r, most)
 					}
 				}
 			}
 		})
 	}
+}
+
+// Sizes, kernels, strides and paddings of all kinds.
+func TestOneDNNGeometries(t *testing.T) {
+	b, plain := withOneDNN(t), backendtest.Open(t, backend.Go)
+	rng := rand.New(rand.NewPCG(1, 7))
+	pick := func(of ...int) int { return of[rng.IntN(len(of))] }
+	before := backend.Rewritten()
+	for i := range uint64(40) {
+		size, kernel, stride := [2]int{7 + rng.IntN(34), 7 + rng.IntN(20)}, [2]int{1 + rng.IntN(7), 1 + rng.IntN(7)}, [2]int{1 + rng.IntN(4), 1 + rng.IntN(4)}
+		in, out, groups := pick(1, 3, 8, 17), pick(1, 4, 16, 33), 1
+		if i%3 == 0 {
+			in = 4 * in
+			groups, out = in/pick(1, 2, 4), in
+		}
+		var pads [][2]int
+		for _, k := range kernel {
+			pads = append(pads, [2]int{rng.IntN(k), rng.IntN(k)})
+		}
+		x, k := backendtest.Normal(i, pick(1, 1, 2, 3, 8), size[0], size[1], in), backendtest.Normal(i+100, kernel[0], kernel[1], in/groups, out)
+		of := func(b *backend.Backend) []*tensors.Tensor {
+			return MustExecOnceN(b.Compute, func(x, k *Node) []*Node {
+				y := Convolve(x, k).StridePerAxis(stride[:]...).PaddingPerDim(pads).ChannelGroupCount(groups).Done()
+				if groups > 1 || kernel[0]%2 == 0 || kernel[1]%2 == 0 { // GoMLX has no right gradient
+					return []*Node{y}
+				}
+				return []*Node{y, Gradient(ReduceAllSum(Mul(StopGradient(y), y)), x)[0]}
+			}, clone(x), clone(k))
+		}
+		want, got := of(plain), of(b)
+		for j := range want {
+			if r := distance(got[j], want[j]); !(r < 1e-5) {
+				t.Errorf("%v with %v in %d groups, strides %v, padding %v: output %d is off by %g of its norm", x.Shape(), k.Shape(), groups, stride, pads, j, r)
+			}
+		}
+	}
+	if n := backend.Rewritten() - before; n < 45 {
+		t.Errorf("oneDNN computes %d operations, expected 45 and more", n)
+	}
+}
+
+// distance is the norm of a difference by the norm of want.
+func distance(got, want *tensors.Tensor) float64 {
+	var off, norm float64
+	w := tensors.MustCopyFlatData[float32](want)
+	for j, v := range tensors.MustCopyFlatData[float32](got) {
+		off += math.Pow(float64(v-w[j]), 2)
+		norm += math.Pow(float64(w[j]), 2)
+	}
+	return math.Sqrt(off / norm)
 }
 
 // With more threads an image is computed in more bands.

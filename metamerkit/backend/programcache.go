@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -37,12 +38,14 @@ var programCaches struct {
 	of []*programCache
 }
 
+const without = "computing without oneDNN, which takes about 1.5 times as long: "
+
 // cacheCompiled puts a programCache in place of the compiler of a plugin, once a process. If it
 // cannot, each process compiles its programs itself. library is a file with oneDNN for the
 // plugin, or ""; the notice says why it is not used.
 func cacheCompiled(k Kind, path, library string) (notice string, err error) {
 	if k == XLA && library == "" && os.Getenv(OneDNNVar) == "" && runtime.GOARCH == "amd64" {
-		notice = "computing without oneDNN, which takes about 1.5 times as long: make setup brings it"
+		notice = without + "make setup or pip install onednn-cpu-gomp==" + OneDNNVersion + " brings it"
 	}
 	if files, err := Compiled(k); err != nil || files.Dir == "" && library == "" {
 		return notice, err
@@ -60,19 +63,20 @@ func cacheCompiled(k Kind, path, library string) (notice string, err error) {
 	if table == nil {
 		return notice, nil // go-xla says what is wrong with it
 	}
-	if library != "" {
+	n := &programCache{table: table, kind: k, fixed: sync.OnceValues(fixed)}
+	programCaches.of = append(programCaches.of, n) // before it can be called
+	if n.compile = C.pjrt_replace(table, C.int(slot)); n.compile == nil {
+		programCaches.of = programCaches.of[:slot]
+	}
+	replaced := slices.ContainsFunc(programCaches.of, func(n *programCache) bool { return n.table == table })
+	if library != "" && replaced {
 		err := loadable(library)
 		if err == nil {
 			err = onednn.Open(unsafe.Pointer(table), library)
 		}
 		if err != nil {
-			notice = "computing without oneDNN, which takes about 1.5 times as long: " + library + " does not load (" + oneLine(err) + ")"
+			notice = without + library + " does not load (" + oneLine(err) + ")"
 		}
-	}
-	n := &programCache{table: table, kind: k, fixed: sync.OnceValues(fixed)}
-	programCaches.of = append(programCaches.of, n) // before it can be called
-	if n.compile = C.pjrt_replace(table, C.int(slot)); n.compile == nil {
-		programCaches.of = programCaches.of[:slot]
 	}
 	return notice, nil
 }

@@ -29,7 +29,7 @@ enum { pjrt_is_ffi = 5 };
 
 // oneDNN.
 enum {
-  dnnl_bf16 = 2, dnnl_f32 = 3, dnnl_cpu = 1, dnnl_in_order = 1, dnnl_any = 1, dnnl_user_scratch = 1,
+  dnnl_bf16 = 2, dnnl_f32 = 3, dnnl_cpu = 1, dnnl_in_order = 1, dnnl_any = 1, dnnl_user_scratch = 1, dnnl_strict = 0,
   dnnl_inference = 96, dnnl_convolution = 0x1, dnnl_deconvolution = 0xa, dnnl_isa_bf16 = 0xe7,
   dnnl_weights_desc = 131, dnnl_scratch_desc = 136,
   dnnl_src = 1, dnnl_weights = 33, dnnl_dst = 17, dnnl_scratch = 80,

@@ -20,7 +20,7 @@ static struct {
   int (*primitive)(handle *, handle), (*execute)(handle, handle, int, const void *);
   handle (*descriptor)(handle, int, int);
   size_t (*bytes)(handle);
-  int (*equal)(handle, handle), (*attributes)(handle *), (*scratchpad)(handle, int), (*memory)(handle *, handle, handle, void *), (*destroy)(handle);
+  int (*equal)(handle, handle), (*attributes)(handle *), (*scratchpad)(handle, int), (*rounding)(handle, int), (*memory)(handle *, handle, handle, void *), (*destroy)(handle);
   void (*omp_threads)(int);
 } dnnl;
 static handle engine, attributes;
@@ -66,7 +66,7 @@ static int begin(void) {
 }
 
 static int run(handle primitive, int n, const int *what, const handle *descriptors, void *const *data) {
-  struct { int what; handle memory; } a[4];
+  struct { int what; handle memory; } a[4] = {0};
   int made = 0, failed = 0;
   for (; made < n && !failed; made++) {
     a[made].what = what[made];
@@ -125,7 +125,8 @@ struct band { int64_t a, b, first, last, before, behind; };
 // convolution's row r sees rows r·s−p to r·s−p+K−1; a deconvolution's row r is seen by the rows
 // q with q·s−p ≤ r ≤ q·s−p+K−1.
 static struct band band_of(int64_t i, int64_t n, int deconvolution, int64_t rows, int64_t height, int64_t k, int64_t s, int64_t p) {
-  struct band b = {rows * i / n, rows * (i + 1) / n, 0, 0, 0, 0};
+  int64_t unit = deconvolution ? s : 1, units = (rows + unit - 1) / unit; // bands that begin alike want the kernel in one form
+  struct band b = {units * i / n * unit, i + 1 < n ? units * (i + 1) / n * unit : rows, 0, 0, 0, 0};
   int64_t first = deconvolution ? (b.a + p - k + s) / s : b.a * s - p, last = deconvolution ? (b.b - 1 + p) / s : (b.b - 1) * s - p + k - 1;
   if (deconvolution && b.a + p - k + 1 < 0) first = 0;
   b.first = first < 0 ? 0 : first;
@@ -173,8 +174,9 @@ static int make_bands(struct kind *k) {
 
 static int make_convolutions(struct kind *k) {
   if (!make_bands(k)) return 0;
-  k->each = k->key[1]; // its parts want the kernel in several forms: one part
-  k->bands = 1;
+  k->bands = 1; // parts may want the kernel in several forms
+  if (!make_bands(k)) return 0;
+  k->each = k->key[1];
   return make_bands(k);
 }
 
@@ -200,7 +202,8 @@ static void *convolve(struct ffi_call *c) {
   key[20] = type(&c->in);
   // Each thread has some images or, where they are fewer than threads, a band of one.
   int one = key[12] && key[13] > key[5]; // of a deconvolution that leaves rows out
-  int64_t bands = key[1] < n && !one ? smaller(smaller((n + key[1] - 1) / key[1], most_bands), (key[9] + least_rows - 1) / least_rows) : 1;
+  int64_t least = key[12] && key[13] > least_rows ? key[13] : least_rows;
+  int64_t bands = key[1] < n && !one ? smaller(smaller((n + key[1] - 1) / key[1], most_bands), (key[9] + least - 1) / least) : 1;
   struct kind *k = find(key, (key[1] + n - 1) / n, bands, make_convolutions);
   if (!k) return failure(c, "oneDNN has no such convolution");
   struct work w = {(key[1] + k->each - 1) / k->each * k->bands, convolve_part, k, key, data(&c->in, 0), data(&c->in, 1), data(&c->out, 0)};
@@ -272,11 +275,11 @@ const char *onednn_open(void *table, const char *file) {
       {&dnnl.product, "dnnl_matmul_primitive_desc_create"}, {&dnnl.reorder, "dnnl_reorder_primitive_desc_create"},
       {&dnnl.primitive, "dnnl_primitive_create"}, {&dnnl.execute, "dnnl_primitive_execute"}, {&dnnl.descriptor, "dnnl_primitive_desc_query_md"},
       {&dnnl.bytes, "dnnl_memory_desc_get_size"}, {&dnnl.equal, "dnnl_memory_desc_equal"}, {&dnnl.attributes, "dnnl_primitive_attr_create"},
-      {&dnnl.scratchpad, "dnnl_primitive_attr_set_scratchpad_mode"}, {&dnnl.memory, "dnnl_memory_create"}, {&dnnl.destroy, "dnnl_memory_destroy"},
+      {&dnnl.scratchpad, "dnnl_primitive_attr_set_scratchpad_mode"}, {&dnnl.rounding, "dnnl_primitive_attr_set_fpmath_mode"}, {&dnnl.memory, "dnnl_memory_create"}, {&dnnl.destroy, "dnnl_memory_destroy"},
       {&dnnl.omp_threads, "omp_set_num_threads"}};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
     if (!(*(void **)names[i].to = dlsym(library, names[i].name))) return dlerror();
-  if (dnnl.engine(&engine, dnnl_cpu, 0) || dnnl.attributes(&attributes) || dnnl.scratchpad(attributes, dnnl_user_scratch)) return "oneDNN does not start";
+  if (dnnl.engine(&engine, dnnl_cpu, 0) || dnnl.attributes(&attributes) || dnnl.scratchpad(attributes, dnnl_user_scratch) || dnnl.rounding(attributes, dnnl_strict)) return "oneDNN does not start";
   const char *wrong = add(e, "metamers.convolve", convolve);
   return wrong ? wrong : add(e, "metamers.multiply", multiply);
 }

@@ -33,7 +33,7 @@ func convolution(o operation, reversed map[string]string) string {
 	} else if !slices.Equal(spread, []int{1, 1}) {
 		return ""
 	}
-	if slices.Min(numbers) < 0 || slices.Max(numbers[3:]) >= min(o.shapes[1].dims[0], o.shapes[1].dims[1]) {
+	if slices.Min(numbers) < 0 || max(numbers[3], numbers[4]) >= o.shapes[1].dims[0] || max(numbers[5], numbers[6]) >= o.shapes[1].dims[1] {
 		return ""
 	}
 	return o.call("convolve", append(numbers, form))

@@ -105,7 +105,7 @@ func parse(line, rest string) (o operation, ok bool) {
 		parts := strings.Split(text, "x")
 		for _, d := range parts[:len(parts)-1] {
 			n, err := strconv.Atoi(d)
-			if err != nil {
+			if err != nil || n == 0 {
 				return o, false
 			}
 			s.dims = append(s.dims, n)
