@@ -21,19 +21,20 @@ LEVEL = .1
 
 
 def ratios(axis, cases):
-    """Points and quartiles of (this project's time / its time), a row a case."""
+    """Points and quartiles of (this project's time in the same precision / its time), a row a case."""
     labels = [f"{c['model']} {c['stage']}" for c in cases]
     peers = [n for n in COLOURS if not n.startswith("metamers") and any(n in c["programs"] for c in cases)]
     for i, name in enumerate(peers):
-        rows = [(y, c) for y, c in enumerate(cases) if name in c["programs"] and "metamers" in c["programs"]]
+        here = "metamers-mixed" if name == "torch-bfloat16" else "metamers"  # in the same precision
+        rows = [(y, c) for y, c in enumerate(cases) if name in c["programs"] and here in c["programs"]]
         for y, c in rows:
-            low, mid, high = report.quartiles([r["metamers"] / r[name] for r in c["secondsPerStep"]])
+            low, mid, high = report.quartiles([r[here] / r[name] for r in c["secondsPerStep"]])
             axis.errorbar(mid, y + .6 * ((i + .5) / len(peers) - .5), xerr=[[mid - low], [high - mid]], fmt="o", color=COLOURS[name], capsize=3, label=name if y == rows[0][0] else None)
     axis.axvline(1, color="#888888", linewidth=1)
     axis.set_yticks(range(len(labels)), labels)
     axis.invert_yaxis()
     axis.set_xlim(left=0)
-    axis.set_xlabel("time of a step here / there (median, quartiles of rounds)")
+    axis.set_xlabel("time of a step here / there, in the same precision\n(median, quartiles of rounds)")
     axis.legend(title="there", loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)
 
 

@@ -38,7 +38,7 @@ var programCaches struct {
 	of []*programCache
 }
 
-const without = "computing without oneDNN, which takes about 1.5 times as long: "
+const without = "computing without oneDNN, which takes up to twice as long: "
 
 // cacheCompiled puts a programCache in place of the compiler of a plugin, once a process. If it
 // cannot, each process compiles its programs itself. library is a file with oneDNN for the
