@@ -2,9 +2,9 @@
 # Brings what the backends need into the cache folder (METAMERS_CACHE, default
 # ~/.cache/metamers) from PyPI wheels, checked against the SHA-256 pinned beside
 # this script:
-#   scripts/setup.sh          --xla and --onednn
+#   scripts/setup.sh          both --xla and --onednn
 #   scripts/setup.sh --xla    XLA's CPU plugin (plugins.txt)
-#   scripts/setup.sh --onednn oneDNN, with which it computes (onednn.txt)
+#   scripts/setup.sh --onednn oneDNN, which computes convolutions and products (onednn.txt)
 #   scripts/setup.sh --cuda   XLA's CUDA plugin (plugins-cuda.txt)
 #   scripts/setup.sh --cuda-libraries   CUDA, cuDNN and NCCL (cuda-libraries.txt), where
 #                             no Python environment has them

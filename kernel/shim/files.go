@@ -16,9 +16,9 @@ const (
 	cacheBytes = 1 << 30
 )
 
-// Temporary is a new name beside a file, to write it under and rename it. It differs in each
-// call: several sessions of one process, and containers that share a cache, write the same
-// file at the same time.
+// Temporary returns a new name in the folder of file. The file is written under this name and
+// then renamed. The name differs in each call, because several sessions of one process, or
+// containers that share a cache, may write the same file at the same time.
 func Temporary(file string) string { return fmt.Sprintf("%s.%016x.part", file, rand.Uint64()) }
 
 // Place makes to the same file as from, by a link where that is possible.

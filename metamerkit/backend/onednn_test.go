@@ -88,7 +88,7 @@ func TestOneDNN(t *testing.T) {
 			for _, typ := range []dtypes.DType{dtypes.Float32, dtypes.BFloat16} {
 				most := 1e-5
 				if typ == dtypes.BFloat16 {
-					if most = 1e-2; !onednn.BFloat16() {
+					if most = 1e-2; !onednn.Computes(typ) {
 						continue
 					}
 				}

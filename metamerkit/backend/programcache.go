@@ -18,6 +18,8 @@ import (
 	"sync/atomic"
 	"unsafe"
 
+	"github.com/gomlx/compute/dtypes"
+
 	"github.com/ensemble-metamers/metamers/metamerkit/backend/onednn"
 )
 
@@ -128,7 +130,7 @@ var rewritten atomic.Int64
 // rewrite gives operations of the program that is to be compiled to oneDNN, until undo.
 func rewrite(args *C.struct_pjrt_compile) (undo func()) {
 	given := args.program
-	text, n := onednn.Rewrite(C.GoStringN(given.code, C.int(given.code_size)), onednn.BFloat16())
+	text, n := onednn.Rewrite(C.GoStringN(given.code, C.int(given.code_size)), onednn.Computes(dtypes.BFloat16))
 	rewritten.Add(int64(n))
 	if n == 0 {
 		return func() {}

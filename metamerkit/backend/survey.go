@@ -24,7 +24,7 @@ type Findings struct {
 	GPUs       []string
 	Plugins    []Plugin
 	Kind       Kind         // of the backend that opened, "" if none did
-	OneDNN     string       // version of oneDNN if it computes products and convolutions
+	OneDNN     string       // its version if it computes products and convolutions, else ""
 	Computes   string       // its own description
 	Devices    []string     // its devices
 	Check      *DeviceCheck // the device's last comparison with known values, nil if there was none

@@ -5,15 +5,17 @@ package onednn
 import (
 	"errors"
 	"unsafe"
+
+	"github.com/gomlx/compute/dtypes"
 )
 
 // Ready reports whether oneDNN is loaded, which it is on linux/amd64 with cgo only.
 func Ready() bool { return false }
 
-// BFloat16 reports whether it computes bfloat16.
-func BFloat16() bool { return false }
+// Computes reports whether products and convolutions of a type are given to oneDNN.
+func Computes(dtypes.DType) bool { return false }
 
-// Open is an error.
+// Open returns an error: oneDNN cannot be loaded here.
 func Open(table unsafe.Pointer, file string) error {
-	return errors.New("onednn: it is for linux/amd64 with cgo")
+	return errors.New("onednn: it can be loaded on linux/amd64 with cgo only")
 }

@@ -125,7 +125,7 @@ struct band { int64_t a, b, first, last, before, behind; };
 // convolution's row r sees rows r·s−p to r·s−p+K−1; a deconvolution's row r is seen by the rows
 // q with q·s−p ≤ r ≤ q·s−p+K−1.
 static struct band band_of(int64_t i, int64_t n, int deconvolution, int64_t rows, int64_t height, int64_t k, int64_t s, int64_t p) {
-  int64_t unit = deconvolution ? s : 1, units = (rows + unit - 1) / unit; // bands that begin alike want the kernel in one form
+  int64_t unit = deconvolution ? s : 1, units = (rows + unit - 1) / unit; // else oneDNN may want the kernel packed differently for each band
   struct band b = {units * i / n * unit, i + 1 < n ? units * (i + 1) / n * unit : rows, 0, 0, 0, 0};
   int64_t first = deconvolution ? (b.a + p - k + s) / s : b.a * s - p, last = deconvolution ? (b.b - 1 + p) / s : (b.b - 1) * s - p + k - 1;
   if (deconvolution && b.a + p - k + 1 < 0) first = 0;
@@ -174,7 +174,7 @@ static int make_bands(struct kind *k) {
 
 static int make_convolutions(struct kind *k) {
   if (!make_bands(k)) return 0;
-  k->bands = 1; // parts may want the kernel in several forms
+  k->bands = 1; // oneDNN wants the kernel packed differently for some bands
   if (!make_bands(k)) return 0;
   k->each = k->key[1];
   return make_bands(k);
@@ -201,7 +201,7 @@ static void *convolve(struct ffi_call *c) {
   memcpy(key + 12, ((struct ffi_array *)c->attributes.of[0])->data, 8 * sizeof *key);
   key[20] = type(&c->in);
   // Each thread has some images or, where they are fewer than threads, a band of one.
-  int one = key[12] && key[13] > key[5]; // of a deconvolution that leaves rows out
+  int one = key[12] && key[13] > key[5]; // no window of this deconvolution covers some rows: they are not divided
   int64_t least = key[12] && key[13] > least_rows ? key[13] : least_rows;
   int64_t bands = key[1] < n && !one ? smaller(smaller((n + key[1] - 1) / key[1], most_bands), (key[9] + least - 1) / least) : 1;
   struct kind *k = find(key, (key[1] + n - 1) / n, bands, make_convolutions);

@@ -14,20 +14,24 @@ import (
 	"sync"
 	"sync/atomic"
 	"unsafe"
+
+	"github.com/gomlx/compute/dtypes"
 )
 
 var (
-	opening sync.Mutex
-	ready   atomic.Bool
-	brief   atomic.Bool
+	opening  sync.Mutex
+	ready    atomic.Bool
+	bfloat16 atomic.Bool // the processor has instructions for it
 )
 
 // Ready reports whether Open has succeeded.
 func Ready() bool { return ready.Load() }
 
-// BFloat16 reports whether the processor has instructions for bfloat16 too, so that oneDNN
-// computes it.
-func BFloat16() bool { return brief.Load() }
+// Computes reports whether products and convolutions of a type are given to oneDNN: those of
+// float32, and of bfloat16 where the processor has instructions for it, after Open.
+func Computes(typ dtypes.DType) bool {
+	return Ready() && (typ == dtypes.Float32 || typ == dtypes.BFloat16 && bfloat16.Load())
+}
 
 // Open loads oneDNN from a file and registers its operations with a plugin, given by what the
 // plugin's GetPjrtApi returns. There is one plugin and one library a process: Open does
@@ -44,7 +48,7 @@ func Open(table unsafe.Pointer, file string) error {
 	if wrong := C.onednn_open(table, path); wrong != nil {
 		return fmt.Errorf("onednn: %s: %s", file, C.GoString(wrong))
 	}
-	brief.Store(C.onednn_bfloat16() != 0)
+	bfloat16.Store(C.onednn_bfloat16() != 0)
 	ready.Store(true)
 	return nil
 }

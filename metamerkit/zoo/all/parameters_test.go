@@ -25,7 +25,7 @@ type reference struct {
 // and shape, and the stages of every card are layers of it, in order. No weights are
 // needed for that.
 func TestParameters(t *testing.T) {
-	t.Setenv("METAMERS_CACHE", t.TempDir()) // without the cards of the user
+	t.Setenv("METAMERS_CACHE", t.TempDir()) // so that models that the user added are not tested
 	references := map[string]reference{}
 	for _, file := range []string{"timm", "cnn"} {
 		data, err := os.ReadFile("../../../testdata/golden/parameters_" + file + ".json")

@@ -1,7 +1,6 @@
 package block
 
 import (
-	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/backend/onednn"
@@ -22,7 +21,7 @@ func (w Window) depthwise(x, kernel *Node, training bool) *Node {
 	spread := func(v *Node) *Node {
 		return w.spread(x, func(i, j int, v []*Node) *Node { return Mul(v[0], factors(i, j)) }, v)
 	}
-	if !training && onCPU(x) && onednn.Ready() && (x.DType() == dtypes.Float32 || x.DType() == dtypes.BFloat16 && onednn.BFloat16()) {
+	if !training && onCPU(x) && onednn.Computes(x.DType()) {
 		return w.depthwiseWhole(x, kernel, spread)
 	}
 	if !training {
