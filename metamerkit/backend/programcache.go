@@ -72,11 +72,9 @@ func cacheCompiled(k Kind, path, library string) (notice string, err error) {
 	}
 	replaced := slices.ContainsFunc(programCaches.of, func(n *programCache) bool { return n.table == table })
 	if library != "" && replaced {
-		err := loadable(library)
-		if err == nil {
-			err = onednn.Open(unsafe.Pointer(table), library)
-		}
-		if err != nil {
+		if err := loadable(library); err != nil {
+			notice = without + library + " is not a complete library (" + oneLine(err) + "); if make setup brought it, remove it and run make setup"
+		} else if err := onednn.Open(unsafe.Pointer(table), library); err != nil {
 			notice = without + library + " does not load (" + oneLine(err) + ")"
 		}
 	}
