@@ -7,7 +7,7 @@ import (
 )
 
 // Measuring is the phase of a study that measures the speeds of models.
-const Measuring metamer.Phase = "measuring"
+const Measuring metamer.Phase = "measuring speed"
 
 // Progress is how far a study is.
 type Progress struct {

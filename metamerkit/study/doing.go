@@ -33,7 +33,7 @@ func (d *doing) forecast(ctx context.Context) error {
 	p, s := d.r.Plan, d.o.Speeds
 	begin := time.Now()
 	warm, err := p.Calibrate(ctx, d.e, s, d.r.Images, func(done, total int, what string) {
-		d.o.Progress(Progress{What: "measuring " + what, Phase: Measuring})
+		d.o.Progress(Progress{What: what, Phase: Measuring})
 	})
 	if err != nil {
 		return err
