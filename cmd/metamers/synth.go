@@ -291,7 +291,7 @@ func forecastOne(bar *bar, e *engine.Engine, q engine.Request) *study.One {
 		against := *r.Against
 		against.Models, r.Against = full(against.Models), &against
 	}
-	speeds, err := openSpeeds(string(e.Backend.Kind))
+	speeds, err := openSpeeds(e)
 	if err != nil {
 		bar.warn(err.Error())
 	}

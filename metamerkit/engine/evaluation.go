@@ -70,7 +70,7 @@ func (e *Engine) Evaluate(ctx context.Context, q Evaluation) (metamer.Rows, erro
 	if err := evaluate.Bootstrap(q.Bootstrap).Validate(); err != nil {
 		return nil, err
 	}
-	runs, err := e.portraits(q, metamer.Recipe{Backend: string(e.Backend.Kind), Versions: versions(e.Backend)}.Computed())
+	runs, err := e.portraits(q, e.Computes())
 	if err != nil {
 		return nil, err
 	}

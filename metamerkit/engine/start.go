@@ -71,6 +71,12 @@ func versions(b *backend.Backend) map[string]string {
 	return out
 }
 
+// Computes names the backend and the versions of software that compute here, as recipes and
+// rows name them.
+func (e *Engine) Computes() string {
+	return metamer.Recipe{Backend: string(e.Backend.Kind), Versions: versions(e.Backend)}.Computed()
+}
+
 // enoughMemory estimates what the largest member needs at least, the activations that
 // the gradient keeps and what is derived of its weights, and holds it against what is
 // free. The weights are in memory already.

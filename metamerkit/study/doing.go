@@ -38,7 +38,7 @@ func (d *doing) forecast(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	there, err := inStore(d.o.Store, d.r.Images)
+	there, err := inStore(d.o.Store, d.r.Images, s.Computes)
 	if err != nil {
 		return err
 	}

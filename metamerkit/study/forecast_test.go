@@ -28,7 +28,8 @@ func TestForecast(t *testing.T) {
 	}
 	t.Cleanup(func() { resampling = measureResampling })
 	p := Plan{Sets: [][]string{{"resnet20"}, {"resnet20", "vgg11"}}, Stages: []string{"late"}, Observers: []string{"vgg11"}, Bootstrap: 100, Settings: Settings{Paper: true, Steps: 50, Batch: 4}}.WithDefaults()
-	s := &Speeds{Machine: "test", Of: map[string]Speed{}, Evaluations: map[string]EvaluationSpeed{}, Files: map[string]float64{"test: 16²": 0.5}}
+	s := &Speeds{Computes: "test", Of: map[string]Speed{}, Evaluations: map[string]EvaluationSpeed{}, Files: map[string]float64{}}
+	s.Files[s.filesKey(16)] = 0.5
 	f := p.Forecast(s, nil, m.refs, func(metamer.Recipe, int) (bool, bool) { return false, false })
 	if len(f.Unknown) != 3 || len(f.Parts) != 2 || f.Gradients != 2*50*6 || f.Evaluations != 2 {
 		t.Errorf("%+v", f)
@@ -143,7 +144,7 @@ func TestInStore(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	there, err := inStore(store, m.refs)
+	there, err := inStore(store, m.refs, r.Computed())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,6 +157,11 @@ func TestInStore(t *testing.T) {
 		if run, rows := there(p.Recipe(c.set, c.stage), c.observers); run != c.run || rows != c.rows {
 			t.Errorf("%v: %v %v", c, run, rows)
 		}
+	}
+	if other, err := inStore(store, m.refs, "backend xla, a 2"); err != nil {
+		t.Error(err)
+	} else if run, _ := other(p.Recipe(m.study.Sets[0], "late"), 1); run {
+		t.Error("a run of another version is taken for one that need not be made")
 	}
 	p.Settings.Steps = 7
 	if run, _ := there(p.Recipe(m.study.Sets[0], "late"), 1); run {
@@ -223,7 +229,7 @@ func TestLearn(t *testing.T) {
 		alone       bool
 		step, files float64
 	}{{false, 1.5, -1}, {true, 2.25, 2}} { // from 2 halfway to 1, and to 2.5
-		s := &Speeds{Machine: "test", Of: map[string]Speed{}}
+		s := &Speeds{Computes: "test", Of: map[string]Speed{}}
 		key := s.key(p, "a", "late", 2, 8)
 		s.Of[key] = Speed{Step: 2}
 		s.learn(p, run, w, c.alone, at.Add(time.Minute))

@@ -13,11 +13,11 @@ import (
 	"github.com/ensemble-metamers/metamers/metamerkit/runs"
 )
 
-// inStore says which runs of these images a store holds, and of which of them rows by
-// so many observers are kept. It tells runs by what a plan settles: weights and
-// versions are ignored, so that a forecast needs no model. Of a store elsewhere it
+// inStore says which runs of these images, by these versions, a store holds, and of which of
+// them rows by so many observers are kept. It tells runs by what a plan settles: weights are
+// ignored, so that a forecast needs no model. Of a store elsewhere it
 // knows what was read here.
-func inStore(store *runs.Store, set *images.Set) (func(r metamer.Recipe, observers int) (run, rows bool), error) {
+func inStore(store *runs.Store, set *images.Set, computes string) (func(r metamer.Recipe, observers int) (run, rows bool), error) {
 	dirs := map[string]string{}
 	sum := set.SHA256()
 	if store != nil {
@@ -29,8 +29,8 @@ func inStore(store *runs.Store, set *images.Set) (func(r metamer.Recipe, observe
 			dir := filepath.Join(store.Dir, id)
 			var r metamer.Recipe
 			data, err := os.ReadFile(filepath.Join(dir, "recipe.json"))
-			if err != nil || json.Unmarshal(data, &r) != nil || r.Images.SHA256 != sum {
-				continue // of other images, or damaged: making it will tell
+			if err != nil || json.Unmarshal(data, &r) != nil || r.Images.SHA256 != sum || r.Computed() != computes {
+				continue // of other images or versions, or damaged: making it will tell
 			}
 			dirs[planned(r)] = dir
 		}
@@ -73,7 +73,7 @@ func planned(r metamer.Recipe) string {
 // Before says what a resolved plan takes by what is known of this machine; it measures
 // nothing.
 func (p Plan) Before(s *Speeds, store *runs.Store, set *images.Set) (*Forecast, error) {
-	there, err := inStore(store, set)
+	there, err := inStore(store, set, s.Computes)
 	if err != nil {
 		return nil, err
 	}

@@ -63,7 +63,7 @@ func TestPlanPairs(t *testing.T) {
 func TestForecastPairs(t *testing.T) {
 	m := newMade() // six images
 	p := Plan{Sets: [][]string{{"resnet20"}, {"vgg11"}}, Pairs: true, Stages: []string{"late"}, Observers: []string{"vgg11"}, Measures: []string{"recognizability"}, Settings: Settings{Steps: 40, Optimizer: metamer.Optimizer{Name: "adam"}, Batch: 6}}.WithDefaults()
-	s := &Speeds{Machine: "test", Of: map[string]Speed{}, Evaluations: map[string]EvaluationSpeed{}}
+	s := &Speeds{Computes: "test", Of: map[string]Speed{}, Evaluations: map[string]EvaluationSpeed{}}
 	s.Of[s.key(p, "resnet20", "late", 6, 16)] = Speed{Compile: 7, Step: 0.1, Images: 6}
 	s.Of[s.key(p, "vgg11", "late", 6, 16)] = Speed{Compile: 5, Step: 0.3, Images: 6}
 	s.Evaluations[s.evaluationKey(p, "vgg11", "late", 16)] = EvaluationSpeed{Each: 1, Images: 6}

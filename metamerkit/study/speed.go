@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime"
 	"strings"
 	"time"
 
@@ -44,10 +45,12 @@ type EvaluationSpeed struct {
 func (j EvaluationSpeed) of(n int) float64 { return j.Each * float64(n) / float64(max(j.Images, 1)) }
 
 // Speeds are what plans cost on this machine as far as that is known, by what computes
-// (backend, cores), model, stage, loss, batch and image size.
+// (backend, versions, cores), model, stage, loss, batch and image size.
 type Speeds struct {
-	Path    string `json:"-"` // the file that keeps them, "" for none
-	Machine string `json:"-"` // such as "xla, 2 cores": begins every key
+	Path string `json:"-"` // the file that keeps them, "" for none
+	// Computes names the backend and the versions of software that compute, as recipes do. With
+	// the number of cores it begins every key.
+	Computes string `json:"-"`
 
 	Of          map[string]Speed           `json:"of"`
 	Evaluations map[string]EvaluationSpeed `json:"evaluations"`
@@ -60,9 +63,9 @@ type Speeds struct {
 
 // OpenSpeeds reads a file of speeds. One that is not there is empty; a damaged one is
 // an error, and then it is empty too.
-func OpenSpeeds(path, machine string) (*Speeds, error) {
+func OpenSpeeds(path, computes string) (*Speeds, error) {
 	empty := func() *Speeds {
-		return &Speeds{Path: path, Machine: machine, Of: map[string]Speed{}, Evaluations: map[string]EvaluationSpeed{}, Files: map[string]float64{}}
+		return &Speeds{Path: path, Computes: computes, Of: map[string]Speed{}, Evaluations: map[string]EvaluationSpeed{}, Files: map[string]float64{}}
 	}
 	s := empty()
 	data, err := os.ReadFile(path)
@@ -89,8 +92,11 @@ func (s *Speeds) save() error {
 	return paths.WriteBytes(s.Path, append(text, '\n'))
 }
 
+// machine begins every key.
+func (s *Speeds) machine() string { return fmt.Sprintf("%s, %d cores", s.Computes, runtime.NumCPU()) }
+
 // filesKey is the key of Files.
-func (s *Speeds) filesKey(size int) string { return fmt.Sprintf("%s: %d²", s.Machine, size) }
+func (s *Speeds) filesKey(size int) string { return fmt.Sprintf("%s: %d²", s.machine(), size) }
 
 // files is what the files of a run take, in seconds an image: a guess before the first
 // study.
@@ -109,16 +115,16 @@ func (s *Speeds) key(p Plan, model, stage string, batch, size int) string {
 	if r.Precision != "" {
 		precision = ", " + r.Precision
 	}
-	return fmt.Sprintf("%s: %s %s, %s, %s%s, batch %d of %d², null set %s", s.Machine, model, stage, r.Optimizer.Name, r.Loss, precision, batch, size, r.Null.Name)
+	return fmt.Sprintf("%s: %s %s, %s, %s%s, batch %d of %d², null set %s", s.machine(), model, stage, r.Optimizer.Name, r.Loss, precision, batch, size, r.Null.Name)
 }
 
 // evaluationKey is the key of Evaluations for an observer at a stage; of image metrics, where
 // both are "".
 func (s *Speeds) evaluationKey(p Plan, observer, stage string, size int) string {
 	if observer == "" {
-		return fmt.Sprintf("%s: image metrics of %d²", s.Machine, size)
+		return fmt.Sprintf("%s: image metrics of %d²", s.machine(), size)
 	}
-	return fmt.Sprintf("%s: %s of %s %s, %d²", s.Machine, strings.Join(p.observed(), "+"), observer, stage, size)
+	return fmt.Sprintf("%s: %s of %s %s, %d²", s.machine(), strings.Join(p.observed(), "+"), observer, stage, size)
 }
 
 // observed are the plan's measures that need an observer.

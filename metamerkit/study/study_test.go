@@ -254,7 +254,7 @@ func TestPlans(t *testing.T) {
 	if err != nil || p.Recipe([]string{"a"}, "late").Precision != "mixed" || !strings.Contains(p.Describe(), "mixed") {
 		t.Errorf("%+v: %s, %v", p.Settings, p.Describe(), err)
 	}
-	one, two := &Speeds{Machine: "test"}, p
+	one, two := &Speeds{Computes: "test"}, p
 	two.Settings.Precision = ""
 	if one.key(p, "a", "late", 16, 32) == one.key(two, "a", "late", 16, 32) {
 		t.Error("a step in mixed precision has the speed of one in float32")
