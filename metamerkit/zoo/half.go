@@ -11,7 +11,7 @@ import (
 
 // Mixed is BFloat16 with activations and their gradients in bfloat16 as well, which is
 // several times faster on GPUs with matrix units. The device sums products in float32;
-// normalisations and softmax are computed in float32, as with torch.autocast. Everything
+// normalisations, softmax and activation functions are computed in float32. Everything
 // outside Forward stays float32: pixels, the layers that Tap returns, losses. The net n
 // must not be used afterwards.
 func (n *Net) Mixed() (*Net, error) {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/dtypes/bfloat16"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -88,6 +89,25 @@ func TestActivations(t *testing.T) {
 			for i, x := range xs {
 				if w := want(float64(x)); !(math.Abs(float64(got[i])-w) <= 1e-6*(1+math.Abs(w))) {
 					t.Errorf("%s(%v) = %v, expected %v", name, x, got[i], w)
+				}
+			}
+		})
+	}
+	// In bfloat16 each is the value in float32, rounded once.
+	for _, name := range []string{"gelu", "gelu_tanh", "quick_gelu", "relu", "relu6", "silu", "hard_swish", "sigmoid", "hard_sigmoid"} {
+		act, err := Activation(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		backendtest.Each(t, func(t *testing.T, b *backend.Backend) {
+			got := MustExecOnceN(b.Compute, func(x *Node) []*Node {
+				half := ConvertDType(x, dtypes.BFloat16)
+				return []*Node{ConvertDType(act(half), dtypes.Float32), act(ConvertDType(half, dtypes.Float32))}
+			}, noise(5, 1000))
+			low, high := tensors.MustCopyFlatData[float32](got[0]), tensors.MustCopyFlatData[float32](got[1])
+			for i := range low {
+				if want := bfloat16.FromFloat32(high[i]).Float32(); low[i] != want {
+					t.Fatalf("%s in bfloat16 is %v, expected %v rounded once: %v", name, low[i], high[i], want)
 				}
 			}
 		})
