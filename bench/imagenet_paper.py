@@ -21,26 +21,35 @@ FOLDER = Path(__file__).resolve().parent.parent / "docs/imagenet"
 rng = np.random.default_rng(0)
 
 
-def rows(path):
-    """Returns {run: {image: [0 or 1 of each network outside the set]}} and {run: (set, stage, optimizer, steps)}."""
-    seen, what = defaultdict(lambda: defaultdict(list)), {}
+def rows(path, measures=("recognizability",)):
+    """Returns {measure: {run: {observer: (whether it is a member, {image: value})}}} and {run: (set, stage, optimizer, steps)}."""
+    seen, what = {m: defaultdict(dict) for m in measures}, {}
     with gzip.open(path, "rt") as f:
         for r in csv.DictReader(f):
-            if r["measure"] != "recognizability" or r["member"] != "false" or not r["run"] or int(r["image"]) < 0:
+            if r["measure"] not in measures or not r["run"] or int(r["image"]) < 0:
                 continue
             what[r["run"]] = (r["set"], r["stage"], r["optimizer"], r["steps"])
-            seen[r["run"]][int(r["image"])].append(float(r["value"]))
+            seen[r["measure"]][r["run"]].setdefault(r["observer"], (r["member"] == "true", {}))[1][int(r["image"])] = float(r["value"])
     return seen, what
 
 
+def outside(observers):
+    """Returns {image: the values of the networks outside the set}."""
+    images = defaultdict(list)
+    for member, values in observers.values():
+        if not member:
+            for image, value in values.items():
+                images[image].append(value)
+    return images
+
+
 def statistics(path):
-    """Returns {image: {member: relative L2}} and {image: whether it passes for all members}."""
-    loss, passes = defaultdict(dict), defaultdict(lambda: True)
+    """Returns {image: {member: its match statistics}}."""
+    images = defaultdict(dict)
     with gzip.open(path, "rt") as f:
         for e in json.load(f)["evidence"]:
-            loss[e["image"]][e["member"]] = e["loss"]
-            passes[e["image"]] &= e["verdict"] == "pass"
-    return loss, passes
+            images[e["image"]][e["member"]] = e
+    return images
 
 
 def interval(values):
@@ -49,28 +58,30 @@ def interval(values):
     return np.mean(values), *np.quantile(samples, [0.025, 0.975])
 
 
-def line(path, what, run, images, paper=None):
-    """Prints the row of a run; paper has relative L2 and recognition of the paper's run, for a run of the default."""
-    loss, passes = statistics(path)
-    members = list(loss[0])
-    out = [what[0].replace("+", ", "), what[1], f"{what[2]}, {what[3]}", f"{sum(passes[i] for i in images)} of {len(images)}",
-           ", ".join(f"{np.mean([loss[i][m] for i in images]):.2g}" for m in members)]
+def line(path, what, seen, images, paper=None):
+    """Prints the row of a run; paper has statistics and recognition of the paper's run, for a run of the default."""
+    matched = statistics(path)
+    members = list(matched[0])
+    passes = [all(e["verdict"] == "pass" for e in matched[i].values()) for i in images]
+    out = [what[0].replace("+", ", "), what[1], f"{what[2]}, {what[3]}", f"{sum(passes)} of {len(images)}",
+           ", ".join(f"{np.mean([matched[i][m]['loss'] for i in images]):.2g}" for m in members)]
     if paper:
-        logs = [np.mean([np.log(loss[i][m] / paper[0][i][m]) for m in members]) for i in images]
+        logs = [np.mean([np.log(matched[i][m]["loss"] / paper[0][i][m]["loss"]) for m in members]) for i in images]
         ratio = [np.exp(x) for x in interval(logs)]
         out.append(("%.2f (%.2f to %.2f)" if ratio[1] > 0.1 else "%.1g (%.1g to %.1g)") % tuple(ratio))
-        out.append("%+.2f (%+.2f to %+.2f)" % interval([np.mean(run[i]) - np.mean(paper[1][i]) for i in images]))
+        out.append("%+.2f (%+.2f to %+.2f)" % interval([np.mean(seen[i]) - np.mean(paper[1][i]) for i in images]))
     else:
-        out += ["1", "%.2f" % np.mean([np.mean(run[i]) for i in images])]
+        out += ["1", "%.2f" % np.mean([np.mean(seen[i]) for i in images])]
     print("| " + " | ".join(out) + " |")
 
 
 def main():
-    recognized, runs = rows(FOLDER / "rows.csv.gz")
-    path = {run: FOLDER / f"match-{run}.json.gz" for run in runs}
-    for known, new in zip((recognized, runs), rows(FOLDER / "paper/rows.csv.gz")):
-        known.update(new)
-    path.update((run, FOLDER / f"paper/match-{run}.json.gz") for run in new)
+    recognized, runs, path = {}, {}, {}
+    for folder in (FOLDER, FOLDER / "paper"):
+        seen, what = rows(folder / "rows.csv.gz")
+        runs.update(what)
+        for run in what:
+            recognized[run], path[run] = outside(seen["recognizability"][run]), folder / f"match-{run}.json.gz"
     print("| set | stage | optimiser, evaluations | pass | relative L2 of each member | ratio to pgd's | recognized by others (default: difference) |")
     print("|---|---|---|---:|---|---|---|")
     for pgd, (models, stage, optimizer, _) in sorted(runs.items(), key=lambda x: (x[1][1], x[1][0])):
@@ -78,7 +89,7 @@ def main():
             continue
         images = sorted(recognized[pgd])
         line(path[pgd], runs[pgd], recognized[pgd], images)
-        paper = statistics(path[pgd])[0], recognized[pgd]
+        paper = statistics(path[pgd]), recognized[pgd]
         for run in sorted((r for r in runs if r != pgd and runs[r][:2] == (models, stage)), key=lambda r: int(runs[r][3])):
             line(path[run], runs[run], recognized[run], images, paper)
 

@@ -1,25 +1,21 @@
 #!/usr/bin/env python3
-"""Prints the tables of docs/notes/imagenet.md, and selects the photographs of bench/imagenet-sample.yaml.
+"""Prints the tables of docs/notes/imagenet.md, and selects 48 photographs of ImageNet.
 
     bench/imagenet_tables.py docs/imagenet            # the 24 scenes
     bench/imagenet_tables.py docs/imagenet/sample     # the 48 photographs
     bench/imagenet_tables.py select ../shared/data/imagenet-sample sample48      # a folder of links
-    metamers reproduce --scale bench/imagenet-sample.yaml --out sample
+    metamers reproduce --scale imagenet --images sample48 --out sample
 
 An image passes if it passes for every member. Shares of images have Wilson's interval, recognition by
 networks outside the set a bootstrap interval over images (10,000 samples), both of 95 %.
 """
 
-import csv
-import gzip
-import json
 import sys
-from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
 
-from imagenet_paper import interval
+from imagenet_paper import interval, outside, rows, statistics
 
 COUNT, PAIRS = 48, 2016  # photographs, and pairs of the null distribution
 SHORT = {"squeezenet1_0": "SqueezeNet", "tf_efficientnet_lite0": "Lite0", "tf_efficientnet_lite1": "Lite1", "tf_efficientnet_lite2": "Lite2",
@@ -64,21 +60,9 @@ def between(value, low, high):
     return f"{number(value)} ({number(round(low, 2))} to {number(round(high, 2))})"
 
 
-def read(path):
-    """Returns {run: stage}, ensembles first, and {run: {measure: {observer: (member, {image: value})}}}."""
-    runs, seen = {}, defaultdict(lambda: defaultdict(dict))
-    with gzip.open(path, "rt") as f:
-        for r in csv.DictReader(f):
-            if r["run"] and r["measure"] in ("recognizability", "recognizability-16") and int(r["image"]) >= 0:
-                runs[r["run"]] = r["stage"]
-                seen[r["run"]][r["measure"]].setdefault(r["observer"], (r["member"] == "true", {}))[1][int(r["image"])] = float(r["value"])
-    order = list(SHORT.values())
-    place = lambda run: (-len(members(seen[run])), [order.index(short(m)) for m in members(seen[run])], ["early", "middle", "late"].index(runs[run]))
-    return {run: runs[run] for run in sorted(runs, key=place)}, seen
-
-
 def members(of):
-    return sorted((o for o, (member, _) in of["recognizability"].items() if member), key=lambda o: list(SHORT).index(o.split(".")[0]))
+    """Returns the members of a set, in the order of SHORT."""
+    return sorted((o for o, (member, _) in of.items() if member), key=lambda o: list(SHORT).index(o.split(".")[0]))
 
 
 def name(of):
@@ -95,41 +79,35 @@ def table(head, lines):
 
 def matches(folder, runs, seen):
     for run, stage in runs.items():
-        evidence = json.loads(gzip.open(folder / f"match-{run}.json.gz").read())["evidence"]
-        images = defaultdict(list)
-        for e in evidence:
-            images[e["image"]].append(e)
+        images = statistics(folder / f"match-{run}.json.gz")
         n = len(images)
-        count = lambda good: sum(all(good(e) for e in of) for of in images.values())
-        losses = [np.mean([e["loss"] for e in evidence if e["member"] == m]) for m in members(seen[run])]
+        count = lambda good: sum(all(good(e) for e in of.values()) for of in images.values())
+        losses = [np.mean([of[m]["loss"] for of in images.values()]) for m in members(seen[run])]
         yield [name(seen[run]), stage, f"{count(lambda e: max(e['pPearson'], e['pSpearman'], e['pSNR']) < 1.5 / (PAIRS + 1))} of {n}",
                str(k := count(lambda e: e["verdict"] == "pass")), share(k, n), str(count(lambda e: e["pngVerdict"] == "pass")),
                ", ".join(f"{v:.2g}".lstrip("0") for v in losses)]
 
 
-def recognition(runs, seen):
+def recognition(runs, seen, categories):
     def others(of):
-        images = defaultdict(list)
-        for member, values in of.values():
-            if not member:
-                for i, v in values.items():
-                    images[i].append(v)
         # A photograph without one of the 16 categories has none to be recognized.
-        return mean([np.mean(v) for v in images.values() if not np.isnan(v).any()])
+        return mean([np.mean(v) for v in outside(of).values() if not np.isnan(v).any()])
     for run, stage in runs.items():
-        of = seen[run]["recognizability"]
         row = [name(seen[run]), stage]
         for observer in SHORT:
-            member, values = next(v for o, v in of.items() if o.split(".")[0] == observer)
+            member, values = next(v for o, v in seen[run].items() if o.split(".")[0] == observer)
             seen_by = number(np.mean(list(values.values())))
             row.append(f"**{seen_by}**" if member else seen_by)
-        yield row + [others(of), others(seen[run]["recognizability-16"])]
+        yield row + [others(seen[run]), others(categories[run])]
 
 
 def tables(folder):
-    runs, seen = read(folder / "rows.csv.gz")
+    seen, what = rows(folder / "rows.csv.gz", ("recognizability", "recognizability-16"))
+    seen, categories = seen.values()
+    place = lambda run: (-len(members(seen[run])), [list(SHORT).index(m.split(".")[0]) for m in members(seen[run])], ["early", "middle", "late"].index(what[run][1]))
+    runs = {run: what[run][1] for run in sorted(what, key=place)}  # ensembles first
     table(["set", "stage", "above every null pair", "pass", "share that passes", "as PNG", "relative L2 of each member"], matches(folder, runs, seen))
-    table(["set", "stage", *SHORT.values(), "others", "others, 16 categories"], recognition(runs, seen))
+    table(["set", "stage", *SHORT.values(), "others", "others, 16 categories"], recognition(runs, seen, categories))
 
 
 if len(sys.argv) == 4 and sys.argv[1] == "select":

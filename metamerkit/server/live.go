@@ -55,7 +55,7 @@ func newLive(refs *images.Set, notebook bool, say func(api.Event)) *live {
 }
 
 // phases are what is under way when there is nothing to count, by metamer.Progress's.
-var phases = map[metamer.Phase]string{metamer.Compiling: "loading and compiling", metamer.Starting: "compiling", metamer.Matching: "computing match statistics", study.Measuring: "measuring speed"}
+var phases = map[metamer.Phase]string{metamer.Compiling: "loading and compiling", metamer.Starting: "compiling", metamer.Matching: "computing match statistics"}
 
 // watch shows the phase under way when it is new, and when nothing else was shown for a
 // second.

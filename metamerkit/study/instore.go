@@ -15,8 +15,7 @@ import (
 
 // inStore says which runs of these images, by these versions, a store holds, and of which of
 // them rows by so many observers are kept. It tells runs by what a plan settles: weights are
-// ignored, so that a forecast needs no model. Of a store elsewhere it
-// knows what was read here.
+// ignored, so that a forecast needs no model. Of a store elsewhere it knows what was read here.
 func inStore(store *runs.Store, set *images.Set, computes string) (func(r metamer.Recipe, observers int) (run, rows bool), error) {
 	dirs := map[string]string{}
 	sum := set.SHA256()

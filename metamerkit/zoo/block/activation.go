@@ -77,6 +77,6 @@ func hardSigmoid(x *Node) *Node {
 	return MulScalar(MinScalar(MaxScalar(AddScalar(x, 3), 0), 6), 1.0/6)
 }
 
-// inFloat32 is f of x, computed in float32 and rounded once, as PyTorch does. In bfloat16 a CPU
-// would convert and round after each operation of f, which takes longer than f.
+// inFloat32 computes f of x in float32 and rounds the result to the type of x, as PyTorch does.
+// In bfloat16 a CPU converts and rounds after each operation of f, which takes longer than f.
 func inFloat32(x *Node, f func(x *Node) *Node) *Node { return narrow(f(wide(x)), x) }
