@@ -3,11 +3,12 @@
 // and a mark in its environment that their children inherit. At the kernel's end every
 // process that has the mark or belongs to a recorded session is killed, and the folder
 // is removed. A watcher, a process in a session of its own, holds one end of a pipe and
-// does the same when the kernel is killed. If the watcher is killed, the kernel starts
-// another one; if both are killed, the next kernel of the user finds the folder by its
-// lock and cleans up. A process that has neither the mark nor the session, because it
-// was started with a cleared environment by setsid, is not found; one that forks and
-// ends without pause, each time in a new session, can escape. Linux only (/proc).
+// does the same when the kernel has ended, however it did. If the watcher is killed,
+// the kernel starts another one; if both are killed, the next kernel of the user finds
+// the folder by its lock and cleans up. A process that has neither the mark nor the
+// session, because it was started with a cleared environment by setsid, is not found;
+// one that forks and ends without pause, each time in a new session, can escape. Linux
+// only (/proc).
 package supervisor
 
 import (
@@ -45,8 +46,6 @@ type Supervisor struct {
 
 	mu       sync.Mutex // held while a process is started
 	sessions *os.File   // one line a process of Start: pid and start time
-	pipe     *os.File   // the watcher has the other end
-	watcher  *exec.Cmd
 	closed   bool
 }
 
@@ -148,9 +147,8 @@ func (l *Supervisor) startWatcher(watch []string) error {
 		w.Close()
 		return fmt.Errorf("starting the watcher: %w", err)
 	}
-	l.pipe, l.watcher = w, cmd
 	go func() {
-		cmd.Wait()
+		cmd.Wait() // w stays open until then, or until this process has ended
 		w.Close()
 		time.Sleep(100 * time.Millisecond) // between two that end at once
 		l.startWatcher(watch)
@@ -171,24 +169,18 @@ func Watch(dir, mark string) {
 	cleanStale(filepath.Dir(dir))
 }
 
-// Close kills all that Start started and its descendants, removes the folder and ends
-// the watcher. Nothing that was started before Close returns outlives it.
+// Close kills all that Start started and its descendants, and removes the folder. Nothing
+// that was started before Close returns outlives it. The watcher goes on until this process
+// has ended, and then removes what was written into the folder after that.
 func (l *Supervisor) Close() {
 	l.mu.Lock()
 	l.closed = true
-	pipe, watcher := l.pipe, l.watcher
 	l.mu.Unlock()
 	Clean(l.Dir, l.Mark)
 	l.lock.Close()
 	l.sessions.Close()
 	// A kernel that was being killed when this one started held its lock still.
 	cleanStale(filepath.Dir(l.Dir))
-	if pipe != nil {
-		pipe.Close()
-	}
-	if watcher != nil {
-		watcher.Process.Kill()
-	}
 }
 
 // How long Clean looks again: while processes of the kernel live, and while others come
@@ -219,8 +211,20 @@ func Clean(dir, mark string) {
 		}
 	}
 	if strings.HasPrefix(filepath.Base(dir), prefix) {
-		os.RemoveAll(dir)
+		remove(dir)
 	}
+}
+
+// remove removes the folder of a kernel, the lock last: without it nobody could tell that a
+// folder that is removed in part is nobody's any more.
+func remove(dir string) {
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		if e.Name() != lockName && os.RemoveAll(filepath.Join(dir, e.Name())) != nil {
+			return // the next one that cleans up tries again
+		}
+	}
+	os.RemoveAll(dir)
 }
 
 // family returns the processes of a kernel, the newest first, and whether there are

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -184,6 +185,49 @@ func TestWatchStale(t *testing.T) {
 	for _, l := range []*Supervisor{dead, killed} {
 		if _, err := os.Stat(l.Dir); !os.IsNotExist(err) {
 			t.Errorf("the folder %s is there: %v", l.Dir, err)
+		}
+	}
+}
+
+// A kernel whose goroutines write into its folder after Close leaves nothing either: the
+// watcher removes it when the process has ended.
+func TestWriteAfterClose(t *testing.T) {
+	switch args := flag.Args(); os.Getenv("SUPERVISOR_TEST") {
+	case "watcher":
+		Watch(args[0], args[1])
+		return
+	case "kernel":
+		os.Setenv("SUPERVISOR_TEST", "watcher")
+		l, err := New(os.Args[0], "-test.run=^TestWriteAfterClose$")
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Close()
+		if err := os.MkdirAll(filepath.Join(l.Dir, "module"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	base, err := os.MkdirTemp("/tmp", "ll")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(base)
+	cmd := exec.Command(os.Args[0], "-test.run=^TestWriteAfterClose$")
+	cmd.Env = append(os.Environ(), "SUPERVISOR_TEST=kernel", "XDG_RUNTIME_DIR="+base)
+	if said, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, said)
+	}
+	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		left, err := os.ReadDir(base)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(left) == 0 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the folder %s is there", left[0].Name())
 		}
 	}
 }
