@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/api"
+	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/client"
 	"github.com/ensemble-metamers/metamers/metamerkit/images"
 	"github.com/ensemble-metamers/metamers/metamerkit/server"
@@ -35,7 +36,7 @@ func (c *engineServeCmd) Run(ctx context.Context, g *globals) error {
 	}
 	h := server.New(e)
 	h.Extra = extras
-	s := &server.Server{Service: h, Backend: string(e.Backend.Kind), Loaded: e.Loaded, Idle: c.Idle}
+	s := &server.Server{Service: h, Backend: string(e.Backend.Kind), Loaded: e.Loaded, Idle: c.Idle, Rested: backend.GiveBack}
 	if c.TCP != "" {
 		if h.Store, err = openStore(os.Getenv("METAMERS_RUNS")); err != nil {
 			return err

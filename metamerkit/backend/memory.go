@@ -7,6 +7,7 @@ import "github.com/shirou/gopsutil/v4/mem"
 // otherwise that of the host.
 func (b *Backend) FreeMemory() (uint64, error) {
 	if b.Kind != CUDA {
+		GiveBack() // what is kept is free
 		return FreeMemory()
 	}
 	b.query.Do(func() {

@@ -23,12 +23,16 @@ type Server struct {
 	// way; 0: never.
 	Idle   time.Duration
 	Loaded func() []string // names of the models in memory, may be nil
-	Log    *slog.Logger    // nil: slog.Default()
+	// Rested, if set, is called when no request was under way for five seconds, or a quarter of
+	// Idle where that is shorter, and again after the next requests.
+	Rested func()
+	Log    *slog.Logger // nil: slog.Default()
 
 	mu       sync.Mutex
 	holders  int
 	working  int
 	lastUsed time.Time
+	resting  bool // since Rested was called no request has come
 	stop     chan struct{}
 	stopOnce sync.Once
 	started  time.Time
@@ -57,7 +61,11 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		defer close(ended)
 		failed <- s.accept(ctx, l)
 	}()
-	tick := time.NewTicker(max(min(s.Idle/4, 5*time.Second), 10*time.Millisecond))
+	soon := 5 * time.Second
+	if s.Idle > 0 {
+		soon = max(min(s.Idle/4, soon), 10*time.Millisecond)
+	}
+	tick := time.NewTicker(soon)
 	defer tick.Stop()
 	for why := ""; ; {
 		select {
@@ -70,6 +78,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		case <-tick.C:
 			if s.idle() {
 				why = "idle"
+			} else if s.rests(soon) {
+				s.Rested()
 			}
 		}
 		if why == "" {
@@ -106,11 +116,23 @@ func (s *Server) idle() bool {
 	return s.Idle > 0 && s.holders == 0 && s.working == 0 && time.Since(s.lastUsed) >= s.Idle
 }
 
+// rests reports, once for each rest, whether no request was under way for so long.
+func (s *Server) rests(long time.Duration) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.Rested == nil || s.resting || s.working > 0 || time.Since(s.lastUsed) < long {
+		return false
+	}
+	s.resting = true
+	return true
+}
+
 // count notes that something began and returns what notes its end.
 func (s *Server) count(n *int) func() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	*n++
+	s.resting = false
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()

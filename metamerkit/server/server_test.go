@@ -319,6 +319,37 @@ func TestIdle(t *testing.T) {
 	}
 }
 
+// Rested is called once after each request, and not in one.
+func TestRested(t *testing.T) {
+	rested := make(chan bool, 10)
+	s := &Server{Service: &service{}, Idle: time.Hour, Rested: func() { rested <- true }, Log: slog.New(slog.DiscardHandler)}
+	for range 2 {
+		over := s.count(&s.working)
+		if s.rests(0) {
+			t.Error("rests in a request")
+		}
+		over()
+		if s.rests(time.Hour) {
+			t.Error("rests at once")
+		}
+		if !s.rests(0) || s.rests(0) {
+			t.Error("does not rest once")
+		}
+	}
+	s.count(&s.working)()
+	s.Idle = 40 * time.Millisecond
+	l, release, err := Listen(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- errors.Join(s.Serve(context.Background(), l), release()) }()
+	<-rested
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
 // Several clients at once each get their own answer.
 func TestManyClients(t *testing.T) {
 	c, _, _ := serve(t)

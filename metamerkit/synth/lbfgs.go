@@ -188,10 +188,9 @@ func twoLoop(o metamer.Optimizer, free func(*Node) *Node, gradient, moves, turns
 		newestMove, newestTurn = pick(some, newestMove, p.move), pick(some, newestTurn, p.turn)
 		some = LogicalOr(some, counts)
 	}
-	steepest := free(smooth(down, o.Metric))
-	r := free(smooth(q, o.Metric))
+	steepest := free(smooth(q, o.Metric)) // q is the gradient where no pair counts
 	scale := Div(dot(newestMove, newestTurn), MaxScalar(dot(newestTurn, free(smooth(newestTurn, o.Metric))), underflowing))
-	r = Mul(r, each(scale))
+	r := Mul(steepest, each(scale))
 	for i := len(pairs) - 1; i >= 0; i-- {
 		p := pairs[i]
 		r = Add(r, Mul(p.move, each(Sub(p.share, Mul(p.rho, dot(p.turn, r))))))

@@ -1,0 +1,4 @@
+#pragma once
+
+// Returns free memory to the system.
+void give_back(void);
