@@ -372,5 +372,15 @@ func TestSourcesChange(t *testing.T) {
 	play(t, s,
 		step{cell: "y", err: "y was lost when a new session was started, because packages of this checkout were changed"},
 		step{cell: "display.Answer()", value: "43"},
+		step{cell: "z := 1"},
+	)
+	// What a session that ended had is said to be lost in the next one, whatever that compiles.
+	if _, err := s.Try(t.Context(), "os.Exit(3)"); err == nil {
+		t.Error("the session did not end")
+	}
+	write("metamerkit/display/answer.go", "package display\n\nfunc Answer() int { return 44 }\n")
+	play(t, s,
+		step{cell: "z", err: "z was lost when the session ended (exit status 3)"},
+		step{cell: "display.Answer()", value: "44"},
 	)
 }

@@ -52,7 +52,8 @@ func New(p Packages) *Notebook {
 	return n
 }
 
-// Renew forgets all that cells defined, and what is known of packages. Imports stay.
+// Renew forgets all that cells defined, and what is known of packages. Imports stay, and why
+// names were lost.
 func (n *Notebook) Renew() {
 	n.fset = token.NewFileSet()
 	n.importer = importer.ForCompiler(n.fset, "gc", func(path string) (io.ReadCloser, error) {
@@ -62,7 +63,9 @@ func (n *Notebook) Renew() {
 		}
 		return os.Open(file)
 	})
+	lost := n.lost
 	n.Forget()
+	maps.Copy(n.lost, lost)
 }
 
 // Forget forgets all that cells defined, as a new session does. Imports stay.
