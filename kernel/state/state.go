@@ -52,8 +52,8 @@ func New(p Packages) *Notebook {
 	return n
 }
 
-// Renew forgets all that cells defined, and what is known of packages. Imports stay, and why
-// names were lost.
+// Renew forgets all that cells defined, and what is known of packages. It keeps imports, and
+// the reasons why names were lost.
 func (n *Notebook) Renew() {
 	n.fset = token.NewFileSet()
 	n.importer = importer.ForCompiler(n.fset, "gc", func(path string) (io.ReadCloser, error) {

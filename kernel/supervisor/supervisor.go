@@ -3,12 +3,12 @@
 // and a mark in its environment that their children inherit. At the kernel's end every
 // process that has the mark or belongs to a recorded session is killed, and the folder
 // is removed. A watcher, a process in a session of its own, holds one end of a pipe and
-// does the same when the kernel has ended, however it did. If the watcher is killed,
-// the kernel starts another one; if both are killed, the next kernel of the user finds
-// the folder by its lock and cleans up. A process that has neither the mark nor the
-// session, because it was started with a cleared environment by setsid, is not found;
-// one that forks and ends without pause, each time in a new session, can escape. Linux
-// only (/proc).
+// does the same when the kernel's process has ended for any reason. If the watcher is
+// killed, the kernel starts another one; if both are killed, the next kernel of the
+// user finds the folder by its lock and cleans up. A process that has neither the mark
+// nor the session, because it was started with a cleared environment by setsid, is not
+// found; one that forks and ends without pause, each time in a new session, can escape.
+// Linux only (/proc).
 package supervisor
 
 import (
@@ -170,8 +170,8 @@ func Watch(dir, mark string) {
 }
 
 // Close kills all that Start started and its descendants, and removes the folder. Nothing
-// that was started before Close returns outlives it. The watcher goes on until this process
-// has ended, and then removes what was written into the folder after that.
+// that was started before Close returns outlives it. When this process has ended, the watcher
+// removes what was written into the folder after Close.
 func (l *Supervisor) Close() {
 	l.mu.Lock()
 	l.closed = true
@@ -215,8 +215,8 @@ func Clean(dir, mark string) {
 	}
 }
 
-// remove removes the folder of a kernel, the lock last: without it nobody could tell that a
-// folder that is removed in part is nobody's any more.
+// remove removes the folder of a kernel. The lock goes last: as long as it is there, the next
+// kernel can tell that the owner of the folder is dead, and remove the rest.
 func remove(dir string) {
 	entries, _ := os.ReadDir(dir)
 	for _, e := range entries {

@@ -18,13 +18,20 @@ import (
 // open makes a supervisor in a folder of its own.
 func open(t *testing.T) *Supervisor {
 	t.Helper()
+	folder(t)
+	return mustNew(t)
+}
+
+// folder makes a folder in which supervisors of this test make theirs.
+func folder(t *testing.T) string {
+	t.Helper()
 	base, err := os.MkdirTemp("/tmp", "ll") // short, as base demands
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(base) })
 	t.Setenv("XDG_RUNTIME_DIR", base)
-	return mustNew(t)
+	return base
 }
 
 func mustNew(t *testing.T) *Supervisor {
@@ -208,13 +215,9 @@ func TestWriteAfterClose(t *testing.T) {
 		}
 		return
 	}
-	base, err := os.MkdirTemp("/tmp", "ll")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(base)
+	base := folder(t)
 	cmd := exec.Command(os.Args[0], "-test.run=^TestWriteAfterClose$")
-	cmd.Env = append(os.Environ(), "SUPERVISOR_TEST=kernel", "XDG_RUNTIME_DIR="+base)
+	cmd.Env = append(os.Environ(), "SUPERVISOR_TEST=kernel")
 	if said, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, said)
 	}

@@ -4,10 +4,9 @@ import "github.com/shirou/gopsutil/v4/mem"
 
 // FreeMemory returns the memory that computations can use, in bytes: on a GPU the three
 // quarters of its memory that XLA allocates at its start, 0 if the driver does not state it;
-// otherwise that of the host.
+// otherwise that of the host, without what steps have left to the next ones (see GiveBack).
 func (b *Backend) FreeMemory() (uint64, error) {
 	if b.Kind != CUDA {
-		GiveBack() // what is kept is free
 		return FreeMemory()
 	}
 	b.query.Do(func() {

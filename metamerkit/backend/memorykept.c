@@ -5,8 +5,9 @@
 #include "memorykept.h"
 
 #ifdef __GLIBC__
-// Before any thread has memory. One arena, because the others give memory back whatever the
-// threshold is; no mmap, because what it gives goes back when it is free.
+// This runs before main, because a thread gets its arena when it first allocates. There is one
+// arena, because the others return free memory to the system whatever the threshold is, and no
+// mmap, because malloc returns memory from mmap as soon as it is free.
 __attribute__((constructor)) static void keep(void) {
   mallopt(M_ARENA_MAX, 1);
   mallopt(M_MMAP_MAX, 0);

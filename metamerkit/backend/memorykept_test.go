@@ -4,8 +4,6 @@ package backend_test
 
 import (
 	"os"
-	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 
@@ -42,9 +40,9 @@ func TestMemoryKept(t *testing.T) {
 	if least > steps*size/2 {
 		t.Errorf("%d steps with a result of %d MiB take at least %d MiB from the system", steps, size>>20, least>>20)
 	}
-	kept := resident(t)
+	kept := backendtest.Resident(t)
 	backend.GiveBack()
-	if left := resident(t); kept-left < size/2 {
+	if left := backendtest.Resident(t); kept-left < size/2 {
 		t.Errorf("the process had %d MiB and gave back %d, expected about %d", kept>>20, (kept-left)>>20, size>>20)
 	}
 }
@@ -57,18 +55,4 @@ func faults(t *testing.T) int {
 		t.Fatal(err)
 	}
 	return int(u.Minflt) * os.Getpagesize()
-}
-
-// resident is the memory of this process in bytes.
-func resident(t *testing.T) int {
-	t.Helper()
-	text, err := os.ReadFile("/proc/self/statm")
-	if err != nil {
-		t.Fatal(err)
-	}
-	pages, err := strconv.Atoi(strings.Fields(string(text))[1])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pages * os.Getpagesize()
 }

@@ -54,6 +54,7 @@ func (e *Engine) batch(tapped []synth.TappedModel, r metamer.Recipe, n int) (int
 	if e.Backend.Kind != backend.CUDA {
 		most = max(busyCore*runtime.NumCPU(), 16)
 	}
+	backend.GiveBack() // the batch must not depend on what ran before
 	free, err := e.Backend.FreeMemory()
 	if err != nil || free == 0 {
 		return evenly(n, most), nil // unknown: let the allocation decide

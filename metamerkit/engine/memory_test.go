@@ -2,32 +2,14 @@ package engine
 
 import (
 	"context"
-	"os"
 	"runtime"
 	"runtime/debug"
-	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/ensemble-metamers/metamers/metamerkit/backend"
 	"github.com/ensemble-metamers/metamers/metamerkit/backend/backendtest"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 )
-
-// resident returns the bytes of this process in memory, the device's among them,
-// since the device is the CPU.
-func resident(t *testing.T) int {
-	t.Helper()
-	text, err := os.ReadFile("/proc/self/statm")
-	if err != nil {
-		t.Skipf("the system does not say how much memory a process has: %v", err)
-	}
-	pages, err := strconv.Atoi(strings.Fields(string(text))[1])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pages * os.Getpagesize()
-}
 
 // The memory of a running synthesis does not grow with its steps. A batch of images kept
 // at each step would be 29 MB in every 150 steps on XLA, and 7 MB on the slower Go
@@ -49,7 +31,7 @@ func TestMemoryIsConstant(t *testing.T) {
 						runtime.GC()         // finds what finalizers free
 						debug.FreeOSMemory() // or the process keeps garbage, more of it where collections are slow
 						runtime.ReadMemStats(&m)
-						heap, whole = append(heap, int(m.HeapAlloc)), append(whole, resident(t))
+						heap, whole = append(heap, int(m.HeapAlloc)), append(whole, backendtest.Resident(t))
 					}
 				},
 			})

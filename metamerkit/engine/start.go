@@ -85,6 +85,13 @@ func (e *Engine) enoughMemory(tapped []synth.TappedModel, r metamer.Recipe) erro
 	if err != nil || free == 0 {
 		return nil // unknown: let the allocation decide
 	}
+	if e.memoryFor(tapped, r, free) == nil {
+		return nil
+	}
+	backend.GiveBack()
+	if free, err = e.Backend.FreeMemory(); err != nil || free == 0 {
+		return nil
+	}
 	return e.memoryFor(tapped, r, free)
 }
 

@@ -23,8 +23,8 @@ type Server struct {
 	// way; 0: never.
 	Idle   time.Duration
 	Loaded func() []string // names of the models in memory, may be nil
-	// Rested, if set, is called when no request was under way for five seconds, or a quarter of
-	// Idle where that is shorter, and again after the next requests.
+	// Rested, if set, is called when no request has been under way for five seconds, or for a
+	// quarter of Idle if that is shorter. It is called once, and once more after later requests.
 	Rested func()
 	Log    *slog.Logger // nil: slog.Default()
 

@@ -197,6 +197,7 @@ func twoLoop(o metamer.Optimizer, free func(*Node) *Node, gradient, moves, turns
 	}
 	norm := Sqrt(dot(steepest, steepest))
 	steepest = Mul(steepest, each(Div(BroadcastToShape(Reshape(first), norm.Shape()), MaxScalar(norm, underflowing))))
-	// But for rounding the direction always descends.
+	// But for rounding the direction always descends. Where it does not and the steepest does not
+	// lower the objective either, the history is dropped after forgetAfter trials.
 	return Neg(pick(LogicalAnd(some, GreaterThan(dot(r, down), ZerosLike(norm))), r, steepest))
 }
