@@ -14,8 +14,10 @@ import (
 
 	"github.com/dustin/go-humanize/english"
 	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/gobackend"
 
+	"github.com/ensemble-metamers/metamers/metamerkit/backend/onednn"
 	"github.com/ensemble-metamers/metamers/metamerkit/metamer"
 	"github.com/ensemble-metamers/metamers/metamerkit/paths"
 )
@@ -64,6 +66,10 @@ type Backend struct {
 // inside a While than outside (docs/notes/upstream.md), and on the Go backend a body
 // that computes a gradient fails at run time: there each step is one call.
 func (b *Backend) Loops() bool { return b.Kind == CUDA }
+
+// SlowBFloat16 reports whether mixed precision takes longer than float32: on a CPU without
+// avx512_bf16 or AMX, or without oneDNN.
+func (b *Backend) SlowBFloat16() bool { return b.Kind == XLA && !onednn.Computes(dtypes.BFloat16) }
 
 // Device describes the device: the GPU's model, or the kind of backend and the number of CPU
 // cores.

@@ -114,9 +114,14 @@ func TestMixed(t *testing.T) {
 				t.Fatal(err)
 			}
 			q.Recipe.Precision = "mixed"
+			warned := false
+			q.Warn = func(text string) { warned = warned || strings.Contains(text, "slower than float32") }
 			mixed, err := e.Synthesize(context.Background(), q)
 			if err != nil {
 				t.Fatal(err)
+			}
+			if warned != b.SlowBFloat16() {
+				t.Errorf("%s: warned that bfloat16 is slow: %t, expected %t", optimizer, warned, b.SlowBFloat16())
 			}
 			if a, b := whole.Trace.Loss[0][0], mixed.Trace.Loss[0][0]; a == b || math.Abs(float64(a-b)) > 0.05*float64(a) {
 				t.Errorf("%s: first losses %g and, mixed, %g", optimizer, a, b)
