@@ -70,9 +70,8 @@ func (c wireConn) Read(b []byte) (int, error) {
 }
 
 func (c wireConn) Write(b []byte) (int, error) {
-	n, err := c.Conn.Write(b)
-	c.w.out.Add(int64(n))
-	return n, err
+	c.w.out.Add(int64(len(b))) // before the client can have read them
+	return c.Conn.Write(b)
 }
 
 func extra(text string) func(*images.Set) func(*metamer.Run) map[string]func(string) error {
