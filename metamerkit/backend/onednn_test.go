@@ -35,6 +35,19 @@ func withOneDNN(t *testing.T) *backend.Backend {
 	return b
 }
 
+// bfloat16 is slow where Linux lists no avx512_bf16 among the processor's flags, which every
+// processor with AMX has too.
+func TestSlowBFloat16(t *testing.T) {
+	b := withOneDNN(t)
+	cpu, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := !strings.Contains(string(cpu), " avx512_bf16"); b.SlowBFloat16() != want {
+		t.Errorf("bfloat16 is slow: %t, expected %t", b.SlowBFloat16(), want)
+	}
+}
+
 // Convolutions and products, and their gradients by the image, are given to oneDNN, and are
 // those of pure Go of the same numbers, but for the rounding of results.
 func TestOneDNN(t *testing.T) {

@@ -205,7 +205,7 @@ func (e *Engine) Synthesize(ctx context.Context, q Request) (run *metamer.Run, e
 		q.Warn(e.Doubt)
 	}
 	if e.Backend.SlowBFloat16() && (r.Precision == "mixed" || r.WarmUp != nil && r.WarmUp.Precision == "mixed") {
-		q.Warn("mixed precision is slower than float32 here: on a CPU it needs oneDNN and a processor with avx512_bf16 or AMX")
+		q.Warn("mixed precision is slower than float32 here: on a CPU it is faster only with oneDNN and a processor that has avx512_bf16 or AMX")
 	}
 	if why := r.Null.Untested(); why != "" && r.Null.Name != metamer.NoNull {
 		q.Warn(why + ": images will not be tested")
